@@ -1,0 +1,163 @@
+"""The flags that several commands share, and the settings that they lead to."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from exporter.log import FORMATS, LEVELS
+from exporter.settings import Settings
+
+
+class Arguments(argparse.Namespace):
+    """The parsed command line, typed."""
+
+    command: str
+    config_file: Path | None
+    config_check: bool
+    addresses: list[str] | None
+    default_address: str
+    telemetry_path: str
+    simulator_address: str
+    log_level: str
+    log_format: str
+    system: str | None
+    url: str | None
+    target_name: str
+    params: list[str]
+    labels: list[str]
+    interval: str | None
+    timeout: str | None
+    username: str | None
+    password_file: str | None
+    header_files: list[str]
+    name: str | None
+    file: Path | None
+    format: str
+
+
+_DEFAULT_FILE = Path("config.yaml")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for the configuration file."""
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        type=Path,
+        help=f"the configuration file (default: {_DEFAULT_FILE})",
+    )
+
+
+def add_log(parser: argparse.ArgumentParser, level: str) -> None:
+    """Add the flags for the log."""
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        choices=LEVELS,
+        default=level,
+        help=f"the least that is logged (default: {level})",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        choices=FORMATS,
+        default="logfmt",
+        help="how the log is written (default: logfmt)",
+    )
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that stand for a configuration of one target."""
+    group = parser.add_argument_group("one target, without a configuration file")
+    for flag, dest, metavar, text in (
+        ("--system", "system", "SYSTEM", "what it is; see `status-exporter systems`"),
+        ("--url", "url", "URL", "where it is"),
+        ("--interval", "interval", "DURATION", "how often to poll it (default: 15s)"),
+        ("--timeout", "timeout", "DURATION", "how long a poll may take (default: 5s)"),
+        ("--username", "username", "NAME", "for basic authentication"),
+        ("--password-file", "password_file", "FILE", "for basic authentication"),
+    ):
+        group.add_argument(flag, dest=dest, metavar=metavar, help=text)
+    group.add_argument(
+        "--name",
+        dest="target_name",
+        metavar="NAME",
+        default="local",
+        help="the value of its label `target` (default: local)",
+    )
+    for flag, dest, metavar, text in (
+        ("--param", "params", "NAME=VALUE", "a parameter of its system, such as serverid=1200345"),
+        ("--label", "labels", "NAME=VALUE", "a label for its metrics"),
+        ("--header-file", "header_files", "NAME=FILE", "a header to send, its value in a file"),
+    ):
+        group.add_argument(
+            flag,
+            dest=dest,
+            metavar=metavar,
+            action="append",
+            default=[],
+            help=f"{text}; may be given more than once",
+        )
+
+
+def settings_of(arguments: Arguments) -> Settings:
+    """Return the settings the flags lead to: those of the file, or of the one target.
+
+    Raises:
+        ConfigError: Every fault of them.
+    """
+    from exporter.config import load_file, load_flags  # noqa: PLC0415 - pydantic is not for --help
+    from exporter.errors import ConfigError  # noqa: PLC0415
+    from exporter.systems import SYSTEMS  # noqa: PLC0415
+
+    if arguments.system is None and arguments.url is None:
+        return load_file(arguments.config_file or _DEFAULT_FILE, SYSTEMS)
+    if arguments.config_file:
+        raise ConfigError(("--config.file and --system exclude each other",))
+    data, flags = _document(arguments)
+    return load_flags(data, flags, SYSTEMS)
+
+
+def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | int, ...], str]]:
+    target: dict[str, Any] = {"name": arguments.target_name}
+    flags: dict[tuple[str | int, ...], str] = {("targets", 0, "name"): "--name"}
+    for key in ("system", "url", "interval", "timeout"):
+        flags["targets", 0, key] = f"--{key}"
+        if getattr(arguments, key) is not None:
+            target[key] = getattr(arguments, key)
+    for key, given, flag in (
+        ("params", arguments.params, "--param"),
+        ("labels", arguments.labels, "--label"),
+    ):
+        target[key] = _pairs(given, flag)
+        flags["targets", 0, key] = flag
+    client: dict[str, Any] = {}
+    if arguments.username is not None or arguments.password_file is not None:
+        client["basic_auth"] = {
+            key: value
+            for key, value in (
+                ("username", arguments.username),
+                ("password_file", arguments.password_file),
+            )
+            if value is not None
+        }
+        flags["clients", "local", "basic_auth"] = "--username"
+        flags["clients", "local", "basic_auth", "password_file"] = "--password-file"
+    headers = _pairs(arguments.header_files, "--header-file")
+    client["http_headers"] = {name: {"files": [file]} for name, file in headers.items()}
+    flags["clients", "local", "http_headers"] = "--header-file"
+    target["client"] = "local"
+    return {"clients": {"local": client}, "targets": [target]}, flags
+
+
+def _pairs(given: list[str], flag: str) -> dict[str, str]:
+    from exporter.errors import ConfigError  # noqa: PLC0415
+
+    pairs = dict[str, str]()
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError((f"{flag}: {pair} is not NAME=VALUE",))
+        pairs[name] = value
+    return pairs

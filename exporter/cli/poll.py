@@ -1,0 +1,58 @@
+"""`poll`: polls one target once and prints what it would show at /metrics."""
+
+import sys
+
+from exporter import log
+from exporter.cli.options import Arguments, settings_of
+from exporter.cli.serve import run
+from exporter.clock import Clock
+from exporter.errors import ConfigError, PollError, suggestion
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections
+from exporter.poll.request import build
+from exporter.poll.snapshot import Snapshot
+from exporter.settings import Settings, Target
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+from exporter.web.exposition import expose_targets
+from exporter.web.negotiate import Format
+
+
+def poll(arguments: Arguments) -> int:
+    """Run the command."""
+    settings = settings_of(arguments)
+    target = _chosen(settings, arguments.name)
+    log.set_up(arguments.log_level, arguments.log_format)
+    shown: list[tuple[Target, Snapshot]] = []
+    run(_poll(target, shown))
+    for piece in expose_targets(shown, Format.TEXT):
+        sys.stdout.write(piece.decode())
+    outcome = shown[0][1].poll.outcome
+    if isinstance(outcome, PollError):
+        print(f"{target.name}: {outcome.reason}: {outcome.detail}", file=sys.stderr)
+        return 1
+    for fault in outcome.faults:
+        print(f"{target.name}: {fault.metric}: {fault.message}", file=sys.stderr)
+    return 0
+
+
+def _chosen(settings: Settings, name: str | None) -> Target:
+    targets = {target.name: target for target in settings.targets}
+    if name is None and len(targets) == 1:
+        return settings.targets[0]
+    if name is None:
+        raise ConfigError((f"which target? There are: {', '.join(targets)}",))
+    if name not in targets:
+        raise ConfigError((f'there is no target "{name}"; {suggestion(name, targets)}',))
+    return targets[name]
+
+
+async def _poll(target: Target, shown: list[tuple[Target, Snapshot]]) -> None:
+    clock = Clock()
+    connections = Connections(clock)
+    outcome = await poll_once(target, build(target), connections, clock)
+    await connections.close()
+    targets = Targets(Settings(targets=(target,)), Telemetry(), clock)
+    for tracked in targets:
+        targets.record(tracked, outcome)
+    shown += targets.snapshots()

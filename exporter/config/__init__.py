@@ -1,0 +1,10 @@
+"""A YAML file goes in; frozen Settings come out, or every fault of the file at once.
+
+document    text -> plain data, with the line and column of each part; strict where YAML is not
+schema      the shape of the file and the meaning of each key; pydantic lives here alone
+load        both put together, for a file and for the command line's flags
+"""
+
+from exporter.config.load import load_file, load_flags, load_text
+
+__all__ = ["load_file", "load_flags", "load_text"]

@@ -1,0 +1,127 @@
+"""YAML text goes in; plain data comes out, with the line and column of each part of it.
+
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Only what looks like a number or truth
+value to everyone is one here; the rest is text. A key given twice is a fault, not a choice.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from exporter.errors import ConfigError
+
+Location = tuple[str | int, ...]
+Told = tuple[tuple[int, int], str]
+"""What sorts a message, and the message with its place."""
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc] # The C loader is not there on every platform.
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$", re.ASCII), list(_first)
+    )
+
+
+class Document:
+    """One configuration text: its data, and what to say of each part of it.
+
+    `faults` are the keys given twice; the second one counts in `data`.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        """Read the text; `name` is the file's, for messages.
+
+        Raises:
+            ConfigError: The text is not YAML, or not a mapping.
+        """
+        self.name = name
+        loader = _Loader(text)
+        try:
+            self._root = loader.get_single_node()
+            self.faults = list(self._repeated_keys(self._root, (), frozenset()))
+            self.data = loader.construct_document(self._root) if self._root else {}
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+            raise ConfigError((f"{place}: not valid YAML: {error.problem}",)) from None
+        except yaml.YAMLError as error:
+            reason = str(getattr(error, "reason", "it cannot be decoded"))
+            raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
+        finally:
+            loader.dispose()
+        if self.data is None:
+            self.data = {}
+        if not isinstance(self.data, dict):
+            raise ConfigError((f"{name}:1:1: the file must be a mapping of keys to values",))
+
+    def told(self, location: Location, message: str) -> Told:
+        """Return a message with its place, and what sorts it: the nearest part where it is."""
+        return self._told(self._mark(location), location, message)
+
+    def _told(self, mark: Any, location: Location, message: str) -> Told:
+        place = f"{self.name}:{mark.line + 1}:{mark.column + 1}: {written(location)}"
+        return (mark.line, mark.column), f"{place}: {message}"
+
+    def _mark(self, location: Location) -> Any:
+        node = self._root
+        if node is None:
+            return yaml.Mark(self.name, 0, 0, 0, None, 0)
+        mark = node.start_mark
+        for depth, part in enumerate(location):
+            last = depth == len(location) - 1
+            step = _step(node, part)
+            if step is None:
+                break
+            key, node = step
+            # A whole section that is wrong is found at its key, a single value where it stands.
+            mark = key.start_mark if last and key is not None else node.start_mark
+        return mark
+
+    def _repeated_keys(
+        self, node: Any, location: Location, above: frozenset[int]
+    ) -> Iterator[Told]:
+        if id(node) in above:
+            _, fault = self._told(node.start_mark, location, "an alias that contains itself")
+            raise ConfigError((fault,))
+        above |= {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, Any] = {}
+            for key, value in node.value:
+                at = (*location, str(key.value))
+                first = seen.setdefault(str(key.value), key)
+                if first is not key:
+                    line = first.start_mark.line + 1
+                    yield self._told(key.start_mark, at, f"given twice, first in line {line}")
+                yield from self._repeated_keys(value, at, above)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                yield from self._repeated_keys(value, (*location, index), above)
+
+
+def written(location: Location) -> str:
+    """Write a location as people do: `targets[2].labels.site`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return key, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None

@@ -1,0 +1,249 @@
+"""The shape of `global`, `targets` and the file as a whole; becomes settings.Settings.
+
+Every rule hangs on the field it is about, so that one fault does not hide another; a field's rule
+sees the fields above it.
+"""
+
+import re
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from exporter.config.clients import ClientModel
+from exporter.config.values import (
+    Duration,
+    Model,
+    Text,
+    check_url,
+    context_of,
+    duration_text,
+    fault,
+)
+from exporter.errors import suggestion
+from exporter.settings import Client, Settings, Target
+from exporter.spec import System
+
+DEFAULT_INTERVAL = 15.0
+DEFAULT_TIMEOUT = 5.0
+# Ten polls a second of one server are more than any vendor here bears.
+SHORTEST_INTERVAL = 0.1
+# A snapshot lives this many intervals where no max_age is given: two polls may fail to start.
+MAX_AGE_INTERVALS = 3
+
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_TARGET_NAME = re.compile(
+    r"[^\x00-\x20\x7f-\xa0](?:[^\x00-\x1f\x7f-\x9f]{0,126}[^\x00-\x20\x7f-\xa0])?"
+)
+# What the exporter itself says of every target, and what Prometheus gives a meaning to.
+_OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
+
+
+def _system(value: Any, info: ValidationInfo) -> System:
+    systems = context_of(info).systems
+    if not isinstance(value, str) or value not in systems:
+        raise fault(f'unknown system "{value}"; {suggestion(str(value), systems)}')
+    return systems[value]
+
+
+class GlobalModel(Model):
+    """`global`: what targets that do not say otherwise go by."""
+
+    interval: Duration = DEFAULT_INTERVAL
+    timeout: Annotated[Duration | None, Field(validate_default=True)] = None
+    max_age: Duration | None = None
+
+    @field_validator("interval")
+    @classmethod
+    def _interval(cls, value: float) -> float:
+        return _checked_interval(value)
+
+    @field_validator("timeout")
+    @classmethod
+    def _timeout(cls, value: float | None, info: ValidationInfo) -> float:
+        whose = " (the default)" if value is None else ""
+        timeout = DEFAULT_TIMEOUT if value is None else value
+        return _checked_timeout(timeout, info.data.get("interval"), whose)
+
+    @field_validator("max_age")
+    @classmethod
+    def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
+        return _checked_max_age(value, info.data.get("interval"))
+
+
+class TargetModel(Model):
+    """One of `targets`. A duration left out is the one of `global`."""
+
+    name: Text
+    system: Annotated[System, PlainValidator(_system)]
+    url: str
+    client: str | None = None
+    params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
+    labels: dict[str, Text] = Field(default_factory=dict)
+    interval: Duration | None = None
+    timeout: Annotated[Duration | None, Field(validate_default=True)] = None
+    max_age: Duration | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _TARGET_NAME.fullmatch(value):
+            raise fault("a name has 1 to 128 printable characters and no blank at its ends")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        check_url(value, "target's url", userinfo=False)
+        return value.rstrip("/")
+
+    @field_validator("client")
+    @classmethod
+    def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
+        clients = context_of(info).clients
+        if value is not None and value not in clients:
+            raise fault(f'there is no client "{value}"; {suggestion(value, clients)}')
+        return value
+
+    @field_validator("params")
+    @classmethod
+    def _params(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str]:
+        system = info.data.get("system")
+        given = value or {}
+        return _checked_params(given, system) if system else given
+
+    @field_validator("labels")
+    @classmethod
+    def _labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        system = info.data.get("system")
+        for name in value:
+            if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
+                raise fault(f'"{name}" cannot be a label: letters, digits and _, not __ in front')
+            if name in _OWN_LABELS or (system and name in system.labels):
+                raise fault(f'the label "{name}" is used by the metrics themselves')
+        return {name: text for name, text in value.items() if text}
+
+    @field_validator("interval")
+    @classmethod
+    def _interval(cls, value: float | None) -> float | None:
+        return None if value is None else _checked_interval(value)
+
+    @field_validator("timeout")
+    @classmethod
+    def _timeout(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if "interval" not in info.data:
+            return value
+        defaults = context_of(info)
+        own = info.data["interval"]
+        if value is None and own is None:
+            return None  # Then `global` is right or wrong by itself.
+        timeout = defaults.timeout if value is None else value
+        whose = " (the one of global)" if value is None else ""
+        _checked_timeout(timeout, defaults.interval if own is None else own, whose)
+        return value
+
+    @field_validator("max_age")
+    @classmethod
+    def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
+        return _checked_max_age(value, info.data.get("interval") or context_of(info).interval)
+
+    def make(self, defaults: GlobalModel, client: Client) -> Target:
+        """Return the checked data."""
+        params = {param.name: param.default for param in self.system.params}
+        params |= self.params or {}
+        interval = self.interval or defaults.interval
+        return Target(
+            name=self.name,
+            system=self.system,
+            url=self.url,
+            client=client,
+            params=MappingProxyType({key: value or "" for key, value in params.items()}),
+            labels=MappingProxyType(self.labels),
+            interval=interval,
+            timeout=self.timeout or defaults.timeout or DEFAULT_TIMEOUT,
+            max_age=self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS,
+        )
+
+
+class FileModel(Model):
+    """The whole file."""
+
+    global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
+    clients: dict[str, ClientModel] = Field(default_factory=dict)
+    targets: list[TargetModel]
+
+    @field_validator("global_")
+    @classmethod
+    def _global(cls, value: GlobalModel, info: ValidationInfo) -> GlobalModel:
+        context = context_of(info)
+        context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
+        return value
+
+    @field_validator("clients", mode="before")
+    @classmethod
+    def _clients(cls, value: Any, info: ValidationInfo) -> Any:
+        # By name: that a client is faulty is not the fault of the targets that use it.
+        context_of(info).clients = frozenset(value if isinstance(value, dict) else ())
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _targets(cls, value: list[TargetModel]) -> list[TargetModel]:
+        if not value:
+            raise fault("there is nothing to poll: name at least one target")
+        return value
+
+    def make(self) -> Settings:
+        """Return the checked data."""
+        clients = {name: client.make(name) for name, client in self.clients.items()}
+        nobody = Client(name="")
+        return Settings(
+            targets=tuple(
+                target.make(self.global_, clients[target.client] if target.client else nobody)
+                for target in self.targets
+            ),
+            clients=tuple(clients.values()),
+        )
+
+
+def _checked_interval(interval: float) -> float:
+    if interval < SHORTEST_INTERVAL:
+        shortest = duration_text(SHORTEST_INTERVAL)
+        raise fault(f"{duration_text(interval)} is below the shortest interval, {shortest}")
+    return interval
+
+
+def _checked_timeout(timeout: float, interval: float | None, whose: str) -> float:
+    if timeout <= 0:
+        raise fault("a timeout must be longer than 0s")
+    if interval is not None and timeout >= interval:
+        raise fault(
+            f"{duration_text(timeout)}{whose} is not below the interval of"
+            f" {duration_text(interval)}: polls of one target must not overlap"
+        )
+    return timeout
+
+
+def _checked_max_age(max_age: float | None, interval: float | None) -> float | None:
+    if max_age is not None and interval is not None and max_age < interval:
+        raise fault(
+            f"{duration_text(max_age)} is shorter than the interval of {duration_text(interval)}:"
+            " every snapshot would be stale"
+        )
+    return max_age
+
+
+def _checked_params(given: dict[str, str], system: System) -> dict[str, str]:
+    known = {param.name: param for param in system.params}
+    for name in given:
+        if name not in known:
+            raise fault(f'{system.name} has no parameter "{name}"; {suggestion(name, known)}')
+    for name, param in known.items():
+        value = given.get(name, param.default)
+        if value is None:
+            raise fault(f'{system.name} needs the parameter "{name}": {param.help}')
+        if param.choices and value not in param.choices:
+            raise fault(f'{name} is one of {", ".join(param.choices)}, not "{value}"')
+        if param.used_in == "path" and value in {"", ".", ".."}:
+            raise fault(f'{name} cannot be "{value}"')
+    return given

@@ -1,0 +1,148 @@
+"""The kinds of values the configuration file has, each named once, with its rule and message.
+
+Messages say what would be right, and never repeat a value that might be a secret.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from exporter.secret import Secret
+from exporter.spec import System
+
+_DURATION = re.compile(
+    r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
+)
+_DURATION_SECONDS = (604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
+_VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
+
+
+@dataclass
+class Context:
+    """What the validators need to know beyond the value: filled as the file is read."""
+
+    folder: Path
+    systems: Mapping[str, System]
+    environment: Mapping[str, str]
+    interval: float = 15.0
+    timeout: float = 5.0
+    clients: frozenset[str] = field(default_factory=frozenset)
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make the error of a rule; the message stands as it is."""
+    # Pydantic formats the template: braces in it must not be taken for places.
+    return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def context_of(info: ValidationInfo) -> Context:
+    """Return the context the file is validated in."""
+    return cast("Context", info.context)
+
+
+def _duration(value: Any) -> float:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match or not value:
+        shown = f'"{value}"' if isinstance(value, str) else value
+        raise fault(f"{shown} is not a duration such as 15s, 1m30s or 500ms")
+    return sum(
+        int(part) * seconds
+        for part, seconds in zip(match.groups(), _DURATION_SECONDS, strict=True)
+        if part
+    )
+
+
+def duration_text(seconds: float) -> str:
+    """Write seconds as a duration of the configuration file."""
+    if seconds != int(seconds):
+        return f"{round(seconds * 1000)}ms"
+    return f"{int(seconds)}s"
+
+
+def _secret(value: Any, info: ValidationInfo) -> Secret:
+    if not isinstance(value, str) or not value:
+        raise fault("a secret must be a text; quote it")
+    missing = [
+        name for name in _VARIABLE.findall(value) if name not in context_of(info).environment
+    ]
+    if missing:
+        raise fault(f"the environment variable {missing[0]} is not set")
+    return Secret(_VARIABLE.sub(lambda match: context_of(info).environment[match[1]], value))
+
+
+def _path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value:
+        raise fault("must be the path of a file")
+    path = context_of(info).folder / value
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise fault(f"{path}: {error.strerror}") from None
+
+
+def _secret_file(value: Any, info: ValidationInfo) -> Secret:
+    return Secret(file=_path(value, info))
+
+
+def _scalar_text(value: Any) -> Any:
+    # A server id is a number to YAML and a text to everything else.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _proxy(value: Secret) -> Secret:
+    check_url(value.reveal(), "proxy_url", userinfo=True)
+    return value
+
+
+def check_url(url: str, what: str, *, userinfo: bool) -> None:
+    """Refuse what is no plain http or https URL."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise fault(f"not a URL: {error}") from None
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):
+        raise fault(f"a {what} begins with http:// or https:// and a host")
+    if not userinfo and "@" in parts.netloc:
+        raise fault("put the user and password into a client's basic_auth, not into the URL")
+    if parts.query or parts.fragment:
+        raise fault("a URL here has no query (?) and no fragment (#)")
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+SecretText = Annotated[Secret, PlainValidator(_secret)]
+SecretFile = Annotated[Secret, PlainValidator(_secret_file)]
+FilePath = Annotated[Path, PlainValidator(_path)]
+Text = Annotated[str, BeforeValidator(_scalar_text)]
+ProxyUrl = Annotated[Secret, PlainValidator(_secret), AfterValidator(_proxy)]
+
+
+class Model(BaseModel):
+    """A mapping of the file: no unknown keys, no guessed types."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+def one_of(model: Model, *names: str, required: bool = True) -> None:
+    """Refuse two ways of saying one thing, and none where one is needed."""
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) > 1:
+        raise fault(f"give either {' or '.join(given)}, not both")
+    if required and not given:
+        raise fault(f"needs {' or '.join(names)}")

@@ -1,0 +1,97 @@
+"""The error tree, and the fixed set of reasons for which a poll fails; imports nothing of ours."""
+
+import difflib
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a poll failed: the values of the label `reason`, and nothing else ever is one."""
+
+    TIMEOUT = "timeout"
+    CONNECT = "connect"
+    TLS = "tls"
+    BAD_HTTP = "bad_http"
+    REDIRECT = "redirect"
+    HTTP_401 = "http_401"
+    HTTP_403 = "http_403"
+    HTTP_404 = "http_404"
+    HTTP_429 = "http_429"
+    HTTP_503 = "http_503"
+    HTTP_4XX = "http_4xx"
+    HTTP_5XX = "http_5xx"
+    TOO_LARGE = "too_large"
+    BAD_CONTENT_TYPE = "bad_content_type"
+    BAD_JSON = "bad_json"
+    BAD_XML = "bad_xml"
+    BAD_SHAPE = "bad_shape"
+    VENDOR_ERROR = "vendor_error"
+    CREDENTIALS = "credentials"
+    STALE = "stale"
+    INTERNAL = "internal"
+
+    @property
+    def meaning(self) -> str:
+        """Say in one sentence what an operator should take it for."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Reason.TIMEOUT: "The whole poll did not finish within the target's `timeout`.",
+    Reason.CONNECT: "No connection, an unknown host name, or a connection that broke off.",
+    Reason.TLS: "The TLS handshake failed: an expired, foreign or untrusted certificate.",
+    Reason.BAD_HTTP: "What came back is not HTTP, or is damaged in its framing or compression.",
+    Reason.REDIRECT: "An answer 3xx. Redirects are not followed: correct the URL.",
+    Reason.HTTP_401: "The credentials are missing or were rejected.",
+    Reason.HTTP_403: "The credentials are known but may not read the status.",
+    Reason.HTTP_404: "There is no such endpoint, or no such server, at this URL.",
+    Reason.HTTP_429: "The vendor limits the rate of requests.",
+    Reason.HTTP_503: "The service is unavailable; a UCS says so while it switches its mode.",
+    Reason.HTTP_4XX: "Any other answer 4xx.",
+    Reason.HTTP_5XX: "Any other answer 5xx, or one below 200.",
+    Reason.TOO_LARGE: "The answer is larger than 1 MiB once decompressed.",
+    Reason.BAD_CONTENT_TYPE: "The answer is neither JSON nor XML, often a login page.",
+    Reason.BAD_JSON: "The answer is not valid JSON, holds NaN or a key twice, or nests too deep.",
+    Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or nests too deep.",
+    Reason.BAD_SHAPE: "The answer is well-formed but none of the system's fields stand in it.",
+    Reason.VENDOR_ERROR: "The vendor reported an error of its own in an answer 200.",
+    Reason.CREDENTIALS: "A secret of the client could not be read or used.",
+    Reason.STALE: "The last poll is older than `max_age`: polls do not run as they should.",
+    Reason.INTERNAL: "A fault of this exporter; its log has the traceback.",
+}
+
+
+class ExporterError(Exception):
+    """Anything this program reports to a person in one line."""
+
+
+class ConfigError(ExporterError):
+    """The operator's file: every fault in it, each as `file:line:column: key: what`."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class SpecError(ExporterError):
+    """A declaration of a system that cannot work; stops start-up."""
+
+
+class PollError(ExporterError):
+    """One poll that failed: the reason for the label, and a detail for people."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class FieldError(ExporterError):
+    """One value that stands in the answer and cannot be read."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Say what the word may have been meant to be, or what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names) or 'none'}"

@@ -1,0 +1,99 @@
+"""A target and an endpoint become what is sent: URL and headers, built once; credentials each time.
+
+Credentials are read at each poll, since their files may change, and go to the target's own URL
+alone: nothing here or in `fetch` follows a redirect.
+"""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from yarl import URL
+
+from exporter import __version__
+from exporter.errors import PollError, Reason
+from exporter.settings import Client, Target
+from exporter.spec import Endpoint
+
+_FORMATS = {"json": "application/json", "xml": "application/xml"}
+# A line end in a header's value would let a file smuggle in another header.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is fixed of a poll's GET for one endpoint."""
+
+    url: URL
+    headers: Headers
+    endpoint: Endpoint
+
+
+def build(target: Target) -> tuple[Request, ...]:
+    """Build the requests of one poll, one for each endpoint."""
+    return tuple(_request(target, endpoint) for endpoint in target.system.endpoints)
+
+
+def _request(target: Target, endpoint: Endpoint) -> Request:
+    params = {param.name: param for param in target.system.params}
+    path = endpoint.path
+    for name, value in target.params.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    if not urlsplit(target.url).path:
+        path = endpoint.context + path
+    query = "&".join(
+        f"{quote(name, safe='')}={quote(value, safe='')}"
+        for name, value in target.params.items()
+        if params[name].used_in == "query"
+    )
+    url = URL(f"{target.url}{path}{f'?{query}' if query else ''}", encoded=True)
+    own = {name.lower() for name, _ in target.client.http_headers}
+    fixed = {
+        # JSON first: the vendors write it best. A client's own Accept header wins.
+        "Accept": _FORMATS[endpoint.formats[0]],
+        # The bodies are small: compressing them costs both sides more than the wire.
+        "Accept-Encoding": "identity",
+        "User-Agent": f"status-exporter/{__version__}",
+        **endpoint.headers,
+    }
+    headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
+    return Request(url=url, headers=headers, endpoint=endpoint)
+
+
+def credentials(client: Client) -> Headers:
+    """Return the headers that hold the client's secrets, as they are now.
+
+    Raises:
+        PollError: A secret cannot be read, or cannot stand in a header.
+    """
+    headers: list[tuple[str, str]] = []
+    if client.basic_auth:
+        username, password = client.basic_auth.username, client.basic_auth.password
+        pair = f"{username.reveal()}:{password.reveal()}".encode()
+        headers.append(("Authorization", f"Basic {b64encode(pair).decode()}"))
+    if client.authorization:
+        scheme = client.authorization.type
+        headers.append(("Authorization", f"{scheme} {client.authorization.credentials.reveal()}"))
+    for name, values in client.http_headers:
+        headers += [(name, value.reveal()) for value in values]
+    for name, value in headers:
+        if _CONTROL.search(value):
+            raise PollError(
+                Reason.CREDENTIALS, f"the value of {name} has a control character or line end"
+            )
+    return tuple(headers)
+
+
+def scrub(text: str, client: Client) -> str:
+    """Take the client's secrets out of a text that a vendor had a hand in."""
+    for secret in client.secrets():
+        try:
+            value = secret.reveal()
+        except PollError:
+            continue
+        if value:
+            text = text.replace(value, "<secret>")
+    return text

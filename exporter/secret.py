@@ -1,0 +1,56 @@
+"""A text that never prints: it shows as `<secret>` wherever it is not asked for outright."""
+
+import os
+from pathlib import Path
+
+from exporter.errors import PollError, Reason
+
+
+class Secret:
+    """A secret from the configuration itself, from the environment, or from a file.
+
+    A file is read again when it changes, so that credentials rotate without a restart.
+    """
+
+    __slots__ = ("_file", "_seen", "_value")
+
+    def __init__(self, value: str = "", *, file: Path | None = None) -> None:
+        self._value = value
+        self._file = file
+        self._seen: tuple[int, int, int] | None = None
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __eq__(self, other: object) -> bool:
+        # A file is equal by its name: what is in it may change at any time.
+        return (
+            isinstance(other, Secret)
+            and self._file == other._file
+            and (self._file is not None or self._value == other._value)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._file if self._file is not None else self._value)
+
+    def reveal(self) -> str:
+        """Return the secret, less the line end of a file.
+
+        Raises:
+            PollError: The file cannot be read now, or holds no text.
+        """
+        if self._file is None:
+            return self._value
+        try:
+            stat = os.stat(self._file)  # noqa: PTH116 - once a poll: Path costs ten times that
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen != self._seen:
+                self._value = self._file.read_text(encoding="utf-8").rstrip("\r\n")
+                self._seen = seen
+        except OSError as error:
+            raise PollError(Reason.CREDENTIALS, f"{self._file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise PollError(Reason.CREDENTIALS, f"{self._file}: not UTF-8 text") from None
+        if not self._value:
+            raise PollError(Reason.CREDENTIALS, f"{self._file}: the file is empty")
+        return self._value

@@ -1,0 +1,88 @@
+"""What the program was told to do: frozen data, made by `config`, read by everything after it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporter.secret import Secret
+from exporter.spec import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasicAuth:
+    """RFC 7617 credentials."""
+
+    username: Secret
+    password: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorization:
+    """An Authorization header of any scheme."""
+
+    type: str
+    credentials: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """How to check a server's certificate, and which one to show it; PEM throughout."""
+
+    ca_file: Path | None = None
+    ca: str | None = None
+    cert_file: Path | None = None
+    cert: str | None = None
+    key_file: Path | None = None
+    key: Secret | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: str = "TLS12"
+    max_version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How to connect: shared by every target that names it."""
+
+    name: str
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    http_headers: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
+    tls: Tls = field(default_factory=Tls)
+    proxy_url: Secret | None = None
+
+    def secrets(self) -> Iterator[Secret]:
+        """Yield every secret the client holds."""
+        if self.basic_auth:
+            yield self.basic_auth.password
+        if self.authorization:
+            yield self.authorization.credentials
+        for _, values in self.http_headers:
+            yield from values
+        if self.proxy_url:
+            yield self.proxy_url
+        if self.tls.key:
+            yield self.tls.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One server to poll; durations in seconds."""
+
+    name: str
+    system: System
+    url: str
+    client: Client
+    params: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    interval: float
+    timeout: float
+    max_age: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration, checked."""
+
+    targets: tuple[Target, ...]
+    clients: tuple[Client, ...] = ()

@@ -1,0 +1,184 @@
+"""An MDWorkbench server: its state, which can be read and set, and its launch queue."""
+
+from http import HTTPStatus
+from random import Random
+from typing import Any, Literal, get_args
+
+from aiohttp import web
+
+from exporter.simulator.access import Account, challenge, verdict
+from exporter.simulator.pace import Clock, Pace, Step
+from exporter.simulator.traffic import HOUR, Traffic, Wave
+
+State = Literal["active", "suspended", "maintenance"]
+XmlStyle = Literal["attributes", "elements"]
+
+# Only members of mdw-admin may do anything here.
+ADMIN = Account("admin", "admin-demo", reads=True, writes=True)
+VIEWER = Account("viewer", "viewer-demo")
+ACCOUNTS = (ADMIN, VIEWER)
+
+PATH = "/mdworkbench/server/state"
+
+SLOTS = 2
+SHORTEST_LAUNCH, LONGEST_LAUNCH = 20.0, 90.0
+MEAN_LAUNCH = (SHORTEST_LAUNCH + LONGEST_LAUNCH) / 2
+# At the top of the day the two slots are almost, but not quite, enough.
+REQUESTS = Wave(low=0.006, high=0.034)
+# Enough for the first answer to show a queue at work.
+WARM_UP = HOUR
+
+UNAUTHORIZED_PAGE = (
+    "<!doctype html><html><head><title>HTTP Status 401 - Unauthorized</title></head>"
+    "<body><h1>HTTP Status 401 - Unauthorized</h1></body></html>"
+)
+
+
+class MDWorkbench:
+    """One server; `state`, `waiting`, `queue_stuck` and `xml_style` may be set at any time."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        *,
+        slots: int = SLOTS,
+        xml_style: XmlStyle = "attributes",
+    ) -> None:
+        self.state: State = "active"
+        self.resume_on_restart = True
+        self.slots = slots
+        self.xml_style: XmlStyle = xml_style
+        self.queue_stuck = False
+        self.waiting = 0
+        self._ends: list[float] = []
+        self._clock = clock
+        self._random = random
+        self._traffic = Traffic(REQUESTS, random)
+        self._pace = Pace(clock() - WARM_UP)
+        self._advance()
+
+    def routes(self) -> list[web.RouteDef]:
+        """List the operations of the Integrating Server State page."""
+        return [
+            web.get(PATH, self._answer_get),
+            web.put(PATH, self._answer_put),
+        ]
+
+    @property
+    def running(self) -> int:
+        """How many launches are being executed."""
+        return len(self._ends)
+
+    def stick_queue(self) -> None:
+        """Let the queue stand still although the server is active."""
+        self._advance()
+        self.queue_stuck = True
+
+    def change(self, state: State, *, resume_on_restart: bool = True) -> None:
+        """Set the state, as the page's PUT does."""
+        self._advance()
+        self.state = state
+        self.resume_on_restart = resume_on_restart
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Say what the page's GET answers now."""
+        self._advance()
+        return {
+            "state": {"value": self.state, "resumeOnRestart": self.resume_on_restart},
+            "launch": {"running": self.running, "waiting": self.waiting},
+        }
+
+    async def _answer_get(self, request: web.Request) -> web.Response:
+        refusal = _refusal(request)
+        if refusal is not None:
+            return refusal
+        if _prefers_xml(",".join(request.headers.getall("Accept", []))):
+            return web.Response(
+                text=_xml(self.status(), self.xml_style),
+                content_type="application/xml",
+                charset="UTF-8",
+            )
+        return web.json_response(self.status())
+
+    async def _answer_put(self, request: web.Request) -> web.Response:
+        refusal = _refusal(request, write=True)
+        if refusal is not None:
+            return refusal
+        value = request.query.get("value")
+        state = next((known for known in get_args(State) if known == value), None)
+        if state is None:
+            return _bad_request("value must be active, suspended or maintenance")
+        resume = request.query.get("resumeOnRestart", "true")
+        if resume not in {"true", "false"}:
+            return _bad_request("resumeOnRestart must be true or false")
+        self.change(state, resume_on_restart=resume == "true")
+        return web.Response()
+
+    def _advance(self) -> None:
+        for step in self._pace.steps(self._clock()):
+            self._ends = [end for end in self._ends if end > step.end]
+            if self.state != "maintenance":
+                self.waiting += self._traffic.arrivals(step)
+            if self.state == "active" and not self.queue_stuck:
+                self._start_launches(step)
+
+    def _start_launches(self, step: Step) -> None:
+        if step.leap:
+            # Those which also ended within the leap.
+            done = int(step.seconds * self.slots / MEAN_LAUNCH)
+            self.waiting = max(0, self.waiting - done)
+        while self.waiting and self.running < self.slots:
+            self.waiting -= 1
+            duration = self._random.uniform(SHORTEST_LAUNCH, LONGEST_LAUNCH)
+            self._ends.append(step.end + duration)
+
+
+def _prefers_xml(accept: str) -> bool:
+    # JSON is the page's default, so XML must be wanted more.
+    return _quality(accept, "application/xml") > _quality(accept or "*/*", "application/json")
+
+
+def _quality(accept: str, wanted: str) -> float:
+    """How much a media type is wanted, by the range that names it most exactly."""
+    qualities = {}
+    for entry in accept.split(","):
+        media_range, *parameters = (part.strip() for part in entry.lower().split(";"))
+        given = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        try:
+            qualities[media_range] = float(given)
+        except ValueError:
+            qualities[media_range] = 0.0
+    ranges = (wanted, wanted.partition("/")[0] + "/*", "*/*")
+    return next((qualities[known] for known in ranges if known in qualities), 0.0)
+
+
+def _xml(status: dict[str, dict[str, Any]], style: XmlStyle) -> str:
+    nodes = []
+    for name, fields in status.items():
+        texts = {key: str(value).lower() for key, value in fields.items()}
+        if style == "attributes":
+            attributes = "".join(f' {key}="{text}"' for key, text in texts.items())
+            nodes.append(f"<{name}{attributes}/>")
+        else:
+            children = "".join(f"<{key}>{text}</{key}>" for key, text in texts.items())
+            nodes.append(f"<{name}>{children}</{name}>")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<server>{"".join(nodes)}</server>\n'
+
+
+def _refusal(request: web.Request, *, write: bool = False) -> web.Response | None:
+    found = verdict(request, ACCOUNTS, write=write)
+    if found is HTTPStatus.UNAUTHORIZED:
+        return web.Response(
+            status=found.value,
+            text=UNAUTHORIZED_PAGE,
+            content_type="text/html",
+            headers=challenge("MDWorkbench"),
+        )
+    if found is HTTPStatus.FORBIDDEN:
+        return web.Response(status=found.value)
+    return None
+
+
+def _bad_request(text: str) -> web.Response:
+    return web.Response(status=HTTPStatus.BAD_REQUEST.value, text=f"{text}\n")

@@ -1,0 +1,55 @@
+"""MDWorkbench Server of Sodius Willert: "Integrating Server State", since 2.2.0.
+
+Neither the XML root nor the choice between attributes and child elements is documented, so both
+are read, under any root and namespace.
+"""
+
+from exporter.readers import count, flag
+from exporter.spec import Endpoint, Gauge, States, System
+
+_LAUNCHES_HELP = "Launches in the queue by state (launch.running, launch.waiting)."
+
+SYSTEM = System(
+    name="mdworkbench",
+    title="MDWorkbench Server",
+    url_help="the server, such as https://mdw.example.com; with the context path where that is not"
+    " /mdworkbench, such as https://mdw.example.com/studio",
+    endpoints=(
+        Endpoint(
+            context="/mdworkbench",
+            path="/server/state",
+            formats=("json", "xml"),
+            roots=("state", "launch"),
+            fields=(
+                States(
+                    "mdworkbench_server_state",
+                    ("/state/value", "/state/#text", "/state"),
+                    help="The state asked of the server (state.value): 1 for the present one;"
+                    " running launches still drain in suspended and maintenance.",
+                    states=("active", "suspended", "maintenance"),
+                ),
+                Gauge(
+                    "mdworkbench_resume_on_restart",
+                    ("/state/resumeOnRestart",),
+                    help="Whether a restart resumes the launch queue (state.resumeOnRestart);"
+                    " matters in maintenance only.",
+                    read=flag,
+                ),
+                Gauge(
+                    "mdworkbench_launches",
+                    ("/launch/running",),
+                    help=_LAUNCHES_HELP,
+                    read=count,
+                    labels={"state": "running"},
+                ),
+                Gauge(
+                    "mdworkbench_launches",
+                    ("/launch/waiting",),
+                    help=_LAUNCHES_HELP,
+                    read=count,
+                    labels={"state": "waiting"},
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,78 @@
+"""What the exporter measures of itself as a whole, kept by prometheus-client."""
+
+import os
+import platform
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter import __version__
+
+# A poll late by one tick (0.1 s) is noticed; a hold of 10 ms is what the design allows.
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Telemetry:
+    """The exporter's own metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        # Prometheus 2 and 3 store `_created` as series like any other; nobody asked for them.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.targets = Gauge(
+            "status_exporter_targets",
+            "Targets that are polled.",
+            ["system"],
+            registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "status_exporter_loop_lag_seconds",
+            "How much later than planned the event loop came round to the schedule's tick.",
+            buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
+        self.unreadable_fields = Counter(
+            "status_exporter_unreadable_fields_total",
+            "Fields that were there and could not be read, by metric.",
+            ["system", "metric"],
+            registry=self.registry,
+        )
+        self.duplicate_series = Counter(
+            "status_exporter_duplicate_series_total",
+            "Series an answer gave more than once, of which the first was kept.",
+            ["system"],
+            registry=self.registry,
+        )
+        self.reload_successful = Gauge(
+            "status_exporter_config_last_reload_successful",
+            "Whether the last attempt to load the configuration worked.",
+            registry=self.registry,
+        )
+        self.reload_time = Gauge(
+            "status_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last loaded, in Unix seconds.",
+            registry=self.registry,
+        )
+        Info(
+            "status_exporter_build",
+            "The exporter's version, the revision it was built from, and its Python.",
+            registry=self.registry,
+        ).info(
+            {
+                "version": __version__,
+                "revision": os.environ.get("STATUS_EXPORTER_REVISION", "unknown"),
+                "python": platform.python_version(),
+            }
+        )

@@ -1,0 +1,68 @@
+"""Tls settings go in; an SSL context comes out, that checks certificates unless told not to."""
+
+import ssl
+import tempfile
+from pathlib import Path
+
+from exporter.errors import PollError
+from exporter.settings import Tls
+
+VERSIONS = {
+    "TLS10": ssl.TLSVersion.TLSv1,
+    "TLS11": ssl.TLSVersion.TLSv1_1,
+    "TLS12": ssl.TLSVersion.TLSv1_2,
+    "TLS13": ssl.TLSVersion.TLSv1_3,
+}
+"""The names Prometheus' `tls_config` has for the versions."""
+
+
+def make_context(tls: Tls) -> ssl.SSLContext:
+    """Make the context of a client.
+
+    Raises:
+        ValueError: A certificate or key is missing or unusable; the message says which.
+    """
+    context = ssl.create_default_context()
+    if tls.ca_file or tls.ca:
+        # Naming a CA means trusting it alone, as in Prometheus.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(
+                cafile=str(tls.ca_file) if tls.ca_file else None, cadata=tls.ca
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(_unusable("ca_file", tls.ca_file, error)) from None
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.min_version:
+        context.minimum_version = VERSIONS[tls.min_version]
+    if tls.max_version:
+        context.maximum_version = VERSIONS[tls.max_version]
+    if tls.cert_file or tls.cert:
+        _load_certificate(context, tls)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
+    # The ssl module takes files only. The folder can be entered by this user alone, and is gone
+    # before anything is sent.
+    with tempfile.TemporaryDirectory(prefix="status-exporter-") as folder:
+        cert, key = tls.cert_file, tls.key_file
+        try:
+            if tls.cert:
+                cert = Path(folder, "cert.pem")
+                cert.write_text(tls.cert, encoding="utf-8")
+            if tls.key:
+                key = Path(folder, "key.pem")
+                key.touch(mode=0o600)
+                key.write_text(tls.key.reveal(), encoding="utf-8")
+            # An encrypted key would make OpenSSL ask on the terminal; an empty phrase fails it.
+            context.load_cert_chain(str(cert), str(key) if key else None, password="")
+        except (OSError, ssl.SSLError, PollError) as error:
+            raise ValueError(_unusable("cert_file or key_file", tls.cert_file, error)) from None
+
+
+def _unusable(what: str, path: Path | None, error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "not PEM"
+    return f"{what}{f' {path}' if path else ''} cannot be used: {reason}"

@@ -1,0 +1,102 @@
+"""The HTTP surface: which path gives what. Nothing here changes anything, or writes to a vendor."""
+
+from aiohttp import web
+from isal import isal_zlib
+
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+from exporter.web.exposition import expose
+from exporter.web.negotiate import accepts_gzip, choose_format
+from exporter.web.page import status_page
+
+# Level 1 of this library is as small as zlib's 6 and ten times as fast.
+_GZIP_LEVEL = 1
+_GZIP_WINDOW = 16 + 15
+
+# Large enough that a piece costs little, small enough that none holds the event loop.
+_PIECE = 128 * 1024
+
+_SAFE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+        " form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Site:
+    """The handlers, with what they show."""
+
+    def __init__(self, targets: Targets, telemetry: Telemetry, telemetry_path: str) -> None:
+        self._targets = targets
+        self._telemetry = telemetry
+        self._path = telemetry_path
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every route."""
+        found = [
+            web.get(self._path, self.metrics),
+            web.get("/-/healthy", self.healthy),
+            web.get("/-/ready", self.ready),
+        ]
+        return found if self._path == "/" else [web.get("/", self.status), *found]
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Serve the metrics: one view of all targets at one moment, piece by piece."""
+        form = choose_format(", ".join(request.headers.getall("Accept", [])))
+        response = web.StreamResponse(
+            headers={"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
+        )
+        gzip = accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", [])))
+        packer = None
+        if gzip:
+            response.headers["Content-Encoding"] = "gzip"
+            packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+        for family in expose(self._targets.snapshots(), self._telemetry.registry, form):
+            for start in range(0, len(family), _PIECE):
+                piece = family[start : start + _PIECE]
+                packed = packer.compress(piece) if packer else piece
+                if packed:
+                    await response.write(packed)
+        if packer:
+            await response.write(packer.flush())
+        return response
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Serve the page for people."""
+        return web.Response(
+            text=status_page(self._targets, self._path), content_type="text/html", charset="utf-8"
+        )
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """Say that the process answers, whatever its targets do."""
+        return web.Response(text="Healthy.\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Say whether every target had its first poll, worked or not."""
+        waiting = self._targets.waiting
+        if waiting:
+            return web.Response(
+                status=503,
+                text=f"Not ready: {waiting} of {len(self._targets)} targets not polled yet.\n",
+            )
+        return web.Response(text="Ready.\n")
+
+
+async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> None:
+    # The library would name itself and its version.
+    response.headers["Server"] = "status-exporter"
+    response.headers.update(_SAFE_HEADERS)
+
+
+def make_app(targets: Targets, telemetry: Telemetry, telemetry_path: str) -> web.Application:
+    """Make the application."""
+    app = web.Application()
+    app.on_response_prepare.append(_on_prepare)
+    app.add_routes(Site(targets, telemetry, telemetry_path).routes())
+    return app

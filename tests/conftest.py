@@ -1,0 +1,142 @@
+"""What many tests need: a vendor that replays bytes, a target that polls it, a fixed clock."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import Clock
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections
+from exporter.poll.request import build
+from exporter.poll.snapshot import Poll
+from exporter.settings import Client, Target
+from exporter.systems import SYSTEMS
+
+NOW = 1710753164.25
+"""2024-03-18T09:12:44.25Z, shortly after the recordings were made."""
+
+FIXED = Clock(wall=lambda: NOW, monotonic=lambda: 1000.0)
+
+PARAMS = {"clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"}}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def renew(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--renew"))
+
+
+def make_target(
+    system: str = "genesys_ucs",
+    url: str = "http://127.0.0.1:1",
+    *,
+    client: Client | None = None,
+    params: Mapping[str, str] | None = None,
+    timeout: float = 5.0,
+) -> Target:
+    """Make a target with nothing special about it."""
+    return Target(
+        name="t",
+        system=SYSTEMS[system],
+        url=url,
+        client=client or Client(name=""),
+        params=params if params is not None else PARAMS.get(system, {}),
+        interval=15.0,
+        timeout=timeout,
+        max_age=45.0,
+    )
+
+
+def response(
+    body: bytes, content_type: str = "application/json", *, status: str = "200 OK", more: str = ""
+) -> bytes:
+    """Write a whole HTTP answer."""
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}"
+    if content_type:
+        head += f"Content-Type: {content_type}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+def recorded(path: Path) -> bytes | None:
+    """Return the HTTP answer a recording stands for, or None where the vendor never answers."""
+    raw = path.read_bytes()
+    if path.suffix == ".http":
+        head, _, body = raw.partition(b"\n\n")
+        lines = [
+            line for line in head.split(b"\n") if not line.lower().startswith(b"content-length")
+        ]
+        lines.append(b"Content-Length: %d" % len(body))
+        return b"\r\n".join(lines) + b"\r\n\r\n" + body
+    if raw.startswith(b"(no bytes"):
+        return None
+    content_type = "application/xml" if path.suffix == ".xml" else "application/json"
+    return response(raw, content_type)
+
+
+class Vendor:
+    """A server on loopback that gives every request the same bytes and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answer: bytes | None = b""
+        self.requests: list[str] = []
+        self.connections = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
+                if self.answer is None:
+                    await reader.read()  # Until the client gives up.
+                    return
+                writer.write(self.answer)
+                await writer.drain()
+                if b"connection: close" in self.answer.lower():
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def open_vendor() -> AsyncIterator[Vendor]:
+    """Start a vendor and stop it."""
+    vendor = Vendor()
+    server = await asyncio.start_server(vendor.handle, "127.0.0.1", 0)
+    vendor.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield vendor
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    async with open_vendor() as one:
+        yield one
+
+
+Polls = Callable[[Target], Awaitable[Poll]]
+
+
+@pytest.fixture
+async def poll(vendor: Vendor) -> AsyncIterator[Polls]:
+    """Poll a target once; one without a real URL is sent to the vendor."""
+    connections = Connections(FIXED)
+
+    async def one(target: Target) -> Poll:
+        if target.url == "http://127.0.0.1:1":
+            target = replace(target, url=vendor.url)
+        return await poll_once(target, build(target), connections, FIXED)
+
+    yield one
+    await connections.close()

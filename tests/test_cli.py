@@ -1,0 +1,269 @@
+"""The command line: what it prints, and the exit codes."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Vendor, response
+from program import fetch, run, started
+
+from exporter import __version__
+from exporter.cli import main
+from exporter.systems import SYSTEMS
+
+GOOD = 'targets: [{name: a, system: genesys_ucs, url: "http://127.0.0.1:1"}]\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def test_check_says_what_a_sound_file_holds(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["check", str(config)], ["check", "--config.file", str(config)]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == "configuration OK: 1 target, 0 clients\n"
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["serve", "--config.check"], ["--config.check"]])
+def test_a_faulty_file_exits_2_with_every_fault_on_standard_error(
+    arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text("global: {interval: 1}\ntargets: [{name: a}]\n", encoding="utf-8")
+
+    assert main([*arguments, "--config.file", str(config)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"{config}:1:10: global.interval: 1 is not a duration such as 15s, 1m30s or 500ms",
+        f"{config}:2:11: targets[0].system: this key is required",
+        f"{config}:2:11: targets[0].url: this key is required",
+    ]
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "no.yaml"
+
+    assert main(["serve", "--config.file", str(missing)]) == 2
+    assert capsys.readouterr().err == f"{missing}: No such file or directory\n"
+
+
+def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(config), "--config.file", str(config)]) == 2
+    assert "give the file once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "http://h"], "--system: this key is required"),
+        (["--system", "webitel"], "--url: this key is required"),
+        (["--system", "webitle", "--url", "http://h"], 'did you mean "webitel"?'),
+        (["--system", "webitel", "--url", "h"], "--url: a target's url begins with"),
+        (["--system", "clanforge", "--url", "http://h"], "--param: clanforge needs the parameter"),
+        (
+            ["--system", "webitel", "--url", "http://h", "--param", "x"],
+            "--param: x is not NAME=VALUE",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--interval", "5s"],
+            "--timeout: 5s (the one",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--username", "u"],
+            "--username: needs password or password_file",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--header-file", "X-Key=/no/file"],
+            "--header-file: /no/file: No such file",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--config.file", "c.yaml"],
+            "--config.file and --system exclude each other",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "metrics"],
+            "--web.telemetry-path: metrics is not a path",
+        ),
+    ],
+)
+def test_a_wrong_flag_is_named(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_systems_lists_every_metric_with_its_field(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems"]) == 0
+    out = capsys.readouterr().out
+
+    for system in SYSTEMS.values():
+        for family in system.families:
+            assert family.name in out
+    assert "/Node memory/rss" in out
+    assert "params.serverid (required)" in out
+
+
+def test_systems_lists_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "mdworkbench"]) == 0
+    assert "webitel" not in capsys.readouterr().out
+    assert main(["systems", "webitle"]) == 2
+    assert 'did you mean "webitel"?' in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"status-exporter {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["serve", "--no-such-flag"], ["poll", "a", "b"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+
+
+async def in_thread(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(run, *arguments)
+
+
+async def test_poll_prints_the_targets_metrics(vendor: Vendor) -> None:
+    vendor.answer = response(b'{"mode": "production", "request_today": "many"}')
+    done = await in_thread("poll", "--system", "genesys_ucs", "--url", vendor.url, "--name", "a")
+
+    assert done.returncode == 0
+    assert 'genesys_ucs_mode{target="a",mode="production"} 1\n' in done.stdout
+    assert 'status_exporter_target_up{target="a",system="genesys_ucs"} 1\n' in done.stdout
+    assert done.stderr == 'a: genesys_ucs_requests_total: "many" is not a number\n'
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    (tmp_path / "key").write_text("k-1", encoding="utf-8")
+    (tmp_path / "password").write_text("p-1", encoding="utf-8")
+    return tmp_path
+
+
+async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -> None:
+    vendor.answer = response(b'{"server": {"active": 1}}')
+    done = await in_thread(
+        *("poll", "--system", "clanforge", "--url", vendor.url, "--param", "serverid=17"),
+        *("--param", "query_info=false", "--label", "site=ams", "--name", "eu-17"),
+        *("--header-file", f"X-Key={secrets}/key"),
+        *("--username", "u", "--password-file", f"{secrets}/password"),
+    )
+
+    assert done.returncode == 0
+    assert 'clanforge_server_state{target="eu-17",site="ams",state="started"} 1\n' in done.stdout
+    (request,) = vendor.requests
+    assert request.startswith("GET /cfp/v1/server/17/status?query_info=false HTTP/1.1\r\n")
+    assert "X-Key: k-1\r\n" in request
+    assert "Authorization: Basic dTpwLTE=\r\n" in request
+
+
+def test_a_failed_poll_exits_1_and_says_why(config: Path) -> None:
+    done = run("poll", "--config.file", str(config))
+
+    assert done.returncode == 1
+    assert 'status_exporter_target_up{target="a",system="genesys_ucs"} 0\n' in done.stdout
+    assert re.fullmatch(r"a: connect: no connection: .*refused.*\n", done.stderr)
+
+
+def test_poll_wants_to_know_which(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = GOOD.replace("targets: [", "").replace("name: a", "name: b").rstrip("]\n")
+    config.write_text(GOOD.replace("]", f", {other}]"), encoding="utf-8")
+
+    assert main(["poll", "--config.file", str(config)]) == 2
+    assert capsys.readouterr().err == "which target? There are: a, b\n"
+    assert main(["poll", "c", "--config.file", str(config)]) == 2
+    assert capsys.readouterr().err == 'there is no target "c"; known: a, b\n'
+
+
+def test_a_pipe_that_closes_is_no_traceback() -> None:
+    command = f"{sys.executable} -m exporter systems | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_runs_until_a_signal_and_ends_well(config: Path, number: signal.Signals) -> None:
+    with started("--config.file", str(config), "--web.listen-address", "127.0.0.1:0") as (
+        process,
+        address,
+    ):
+        assert fetch(f"http://{address}/-/healthy") == "Healthy.\n"
+        assert "status_exporter_build_info" in fetch(f"http://{address}/metrics")
+        process.send_signal(number)
+
+        assert process.wait(timeout=30) == 0
+        assert process.stdout is not None
+        assert "msg=stopping" in process.stdout.read()
+
+
+def test_a_port_in_use_is_one_line(config: Path) -> None:
+    with started("--config.file", str(config), "--web.listen-address", "127.0.0.1:0") as (
+        _,
+        address,
+    ):
+        done = run("serve", "--config.file", str(config), "--web.listen-address", address)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"status-exporter: cannot listen on {address}: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_log_can_be_json(config: Path) -> None:
+    arguments = ("--config.file", str(config), "--web.listen-address", "x", "--log.format", "json")
+    done = run("serve", *arguments)
+    first = json.loads(done.stderr.splitlines()[0])
+
+    assert done.returncode == 1
+    assert (first["msg"], first["level"], first["targets"]) == (
+        "starting status-exporter",
+        "info",
+        1,
+    )
+
+
+def test_the_demo_shows_all_four_systems_with_figures_that_change() -> None:
+    addresses = ("--web.listen-address", "127.0.0.1:0", "--simulator.listen-address", "127.0.0.1:0")
+    with started("demo", *addresses) as (process, address):
+
+        def shown() -> dict[str, str]:
+            lines = fetch(f"http://{address}/metrics").splitlines()
+            return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+        deadline = time.monotonic() + 60
+        ups: dict[str, str] = {}
+        while len(ups) < 9 and time.monotonic() < deadline:
+            ups = {name: value for name, value in shown().items() if "_target_up{" in name}
+        first = shown()
+        changed: set[str] = set()
+        while not changed >= {"genesys", "webitel"} and time.monotonic() < deadline:
+            later = shown()
+            names = [name for name in first if later.get(name, first[name]) != first[name]]
+            changed = {name.partition("_")[0] for name in names}
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(timeout=30) == 0
+    assert set(ups.values()) == {"1"}
+    assert {re.search(r'system="(\w+)"', name)[1] for name in ups} == set(SYSTEMS)  # type: ignore[index]
+    assert changed >= {"genesys", "webitel"}

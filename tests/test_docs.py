@@ -1,0 +1,126 @@
+"""The documents name what there is, all of it and nothing else."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import Metric
+
+from exporter import __version__
+from exporter.cli import _parser
+from exporter.cli.systems import markdown, target_markdown
+from exporter.config import load_text
+from exporter.errors import Reason
+from exporter.systems import SYSTEMS
+from exporter.telemetry import Telemetry
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+START, END = "<!-- metrics: written by `make docs` -->\n", "<!-- end of metrics -->"
+
+
+def own_families() -> Iterator[Metric]:
+    for family in Telemetry().registry.collect():
+        if family.name.startswith("status_exporter_"):
+            yield family
+
+
+def reference() -> str:
+    """Write the metrics reference from the declarations."""
+    lines = [line for system in SYSTEMS.values() for line in markdown(system)]
+    lines += ["### Of every target\n", *target_markdown(), ""]
+    lines += ["`reason` is one of:\n", "| reason | meaning |\n| --- | --- |"]
+    lines += [f"| `{reason}` | {reason.meaning} |" for reason in Reason]
+    lines += ["", "### Of the exporter\n", "| metric | type | what it says |\n| --- | --- | --- |"]
+    for family in own_families():
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        lines.append(f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |")
+    lines += ["", "`process_*` and `python_*` are those of every Python exporter.", ""]
+    return "\n".join(lines)
+
+
+def test_the_metrics_reference_is_that_of_the_declarations(renew: bool) -> None:
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    expected = f"{before}{START}\n{reference()}\n{END}{after}"
+    if renew:
+        README.write_text(expected, encoding="utf-8")
+        text = expected
+
+    assert text == expected
+
+
+def yaml_blocks() -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_every_configuration_in_readme_loads(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "webitel-token", "webitel-key", "mdworkbench", "clanforge"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    blocks = [block for block in yaml_blocks() if "scrape_configs" not in block]
+    shown = [
+        target.system.name
+        for block in blocks
+        for target in load_text(block, "README.md", tmp_path, SYSTEMS).targets
+    ]
+
+    assert set(shown) == set(SYSTEMS)
+
+
+def test_every_yaml_in_readme_is_yaml() -> None:
+    for block in yaml_blocks():
+        yaml.safe_load(block)
+
+
+def flags() -> Iterator[str]:
+    parsers = [_parser()]
+    for action in _parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+    for parser in parsers:
+        for action in parser._actions:
+            yield from action.option_strings
+
+
+def test_every_flag_and_command_is_in_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    told = set(re.findall(r"--[a-z][a-z.-]*", text))
+
+    assert set(flags()) - told == {"-h", "--help"}
+    assert told - set(flags()) == set()
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    opening = README.read_text(encoding="utf-8").splitlines()[:12]
+
+    assert any("make demo" in line for line in opening)
+    assert any("make test" in line for line in opening)
+
+
+def test_what_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config.example.yaml"])
+def test_documents_name_only_metrics_that_exist(name: str) -> None:
+    known = set(METRIC.findall(reference()))
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    assert set(METRIC.findall(text)) - known == set()
+
+
+def test_the_changelog_is_about_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## (\S+)", text, re.MULTILINE)[0] == __version__

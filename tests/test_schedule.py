@@ -1,0 +1,166 @@
+"""When targets are polled: spread out, in a rhythm of their own, never twice at once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from conftest import make_target
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.clock import Clock
+from exporter.poll.schedule import next_due, phase
+from exporter.serve import running
+from exporter.settings import Settings, Target
+from exporter.targets import Targets
+
+names = st.text(min_size=1, max_size=20)
+intervals = st.floats(0.1, 3600)
+
+
+@given(names, intervals)
+def test_a_phase_is_stable_and_within_the_interval(name: str, interval: float) -> None:
+    assert 0 <= phase(name, interval) < interval
+    assert phase(name, interval) == phase(name, interval)
+
+
+@given(names, intervals, st.floats(0, 1e6), st.floats(0, 1e5))
+def test_the_next_poll_is_after_now_and_at_most_an_interval_away(
+    name: str, interval: float, start: float, later: float
+) -> None:
+    after = start + later
+    again = next_due(name, interval, start, after)
+
+    assert again >= after
+    assert again <= max(after, start) + interval * 1.000001
+
+
+def test_phases_spread_over_the_interval() -> None:
+    tenths = Counter(int(phase(f"game-{number}", 10.0)) for number in range(10_000))
+
+    assert set(tenths) == set(range(10))
+    assert max(tenths.values()) < 1.2 * 1000
+
+
+class Crowd:
+    """A vendor that counts who is asking at once, and can be made slow or wrong for some."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.at_once: Counter[str] = Counter()
+        self.overlaps = 0
+        self.methods: set[str] = set()
+        self.slow: set[str] = set()
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        self.methods.add(request.method)
+        self.asked[name] += 1
+        self.at_once[name] += 1
+        self.overlaps += self.at_once[name] > 1
+        try:
+            if name in self.slow:
+                await asyncio.sleep(3600)
+            return web.json_response({"mode": "production", "request_today": self.asked[name]})
+        finally:
+            self.at_once[name] -= 1
+
+
+@asynccontextmanager
+async def open_crowd() -> AsyncIterator[Crowd]:
+    crowd = Crowd()
+    app = web.Application()
+    app.router.add_route("*", "/{name}/server/status", crowd.answer)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    crowd.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield crowd
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def crowd() -> AsyncIterator[Crowd]:
+    async with open_crowd() as one:
+        yield one
+
+
+def targets_of(crowd: Crowd, number: int) -> tuple[Target, ...]:
+    return tuple(
+        replace(
+            make_target(url=f"{crowd.url}/t{at}"),
+            name=f"t{at}",
+            interval=1.0,
+            timeout=0.9,
+            max_age=60.0,
+        )
+        for at in range(number)
+    )
+
+
+async def until(targets: Targets, polls: int, *, names: set[str] | None = None) -> None:
+    """Wait until each target was polled that often; the test's own deadline ends what hangs."""
+    async with asyncio.timeout(60):
+        while any(
+            tracked.tally.polls < polls
+            for tracked in targets
+            if names is None or tracked.target.name in names
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_every_target_is_polled_again_and_again_and_only_read(crowd: Crowd) -> None:
+    settings = Settings(targets=targets_of(crowd, 20))
+    async with running(settings, Clock()) as (targets, telemetry):
+        await until(targets, 3)
+
+    assert all(crowd.asked[f"t{at}"] >= 3 for at in range(20))
+    assert crowd.methods == {"GET"}
+    assert crowd.overlaps == 0
+    assert telemetry.registry.get_sample_value("status_exporter_loop_lag_seconds_count")
+
+
+async def test_targets_that_hang_do_not_hold_up_the_others(crowd: Crowd) -> None:
+    crowd.slow = {f"t{at}" for at in range(10)}
+    settings = Settings(targets=targets_of(crowd, 20))
+    async with running(settings, Clock()) as (targets, _):
+        await until(targets, 3, names={f"t{at}" for at in range(10, 20)})
+        await until(targets, 2)
+        up = {target.name: snapshot.up for target, snapshot in targets.snapshots()}
+
+    assert up == {f"t{at}": at >= 10 for at in range(20)}
+    assert crowd.overlaps == 0
+
+
+async def test_a_target_that_comes_back_is_up_again_by_itself(crowd: Crowd) -> None:
+    crowd.slow = {"t0"}
+    async with running(Settings(targets=targets_of(crowd, 1)), Clock()) as (targets, _):
+        (tracked,) = targets
+        await until(targets, 1)
+        down = tracked.snapshot is not None and not tracked.snapshot.up
+        crowd.slow = set()
+        async with asyncio.timeout(60):
+            while not (tracked.snapshot and tracked.snapshot.up):
+                await asyncio.sleep(0.01)
+
+    assert down
+
+
+async def test_nothing_is_left_running(crowd: Crowd) -> None:
+    before = len(asyncio.all_tasks())
+    crowd.slow = {"t1"}
+    async with running(Settings(targets=targets_of(crowd, 3)), Clock()) as (targets, _):
+        await until(targets, 1, names={"t0", "t2"})
+    async with asyncio.timeout(60):
+        while len(asyncio.all_tasks()) > before:
+            await asyncio.sleep(0.01)
+
+    polls = [tracked.tally.polls for tracked in targets]
+    await asyncio.sleep(0)
+    assert polls == [tracked.tally.polls for tracked in targets]

@@ -1,0 +1,96 @@
+"""Declarations: what is wrong with one is said when the program starts."""
+
+import re
+from typing import Any
+
+import pytest
+
+from exporter.errors import SpecError
+from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.spec import Counter, Endpoint, Field, Gauge, Info, System, family_of
+from exporter.systems import SYSTEMS
+
+
+def declare(*fields: Field, **more: Any) -> System:
+    endpoint = Endpoint(path="/status", fields=fields, **more)
+    return System(name="pbx", title="PBX", url_help="the PBX", endpoints=(endpoint,))
+
+
+GOOD = Gauge("pbx_calls", ("/calls",), help="Calls now.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ((Gauge("calls", ("/calls",), help="Calls."),), "a metric of pbx is named pbx_something"),
+        ((Gauge("pbx_Calls", ("/c",), help="Calls."),), "is named pbx_something"),
+        ((Gauge("pbx_a:b", ("/c",), help="Calls."),), "is named pbx_something"),
+        ((Gauge("pbx_calls_total", ("/c",), help="Calls."),), "a gauge cannot end in _total"),
+        ((Gauge("pbx_calls_info", ("/c",), help="Calls."),), "a gauge cannot end in _info"),
+        ((Gauge("pbx_calls_count", ("/c",), help="Calls."),), "a gauge cannot end in _count"),
+        ((Counter("pbx_calls", ("/c",), help="Calls."),), "a counter must end in _total"),
+        ((Info("pbx_version", {"version": ("/v",)}, help="V."),), "an? info must end in _info"),
+        ((Gauge("pbx_calls", ("/c",), help="calls"),), "the help is no sentence"),
+        ((Gauge("pbx_calls", ("/c",), help="Two.\nLines."),), "the help is no sentence"),
+        ((Gauge("pbx_calls", ("calls",), help="Calls."),), "does not begin with /"),
+        ((Gauge("pbx_calls", ("/c",), help="C.", read=float),), "not one of the named readers"),
+        (
+            (Info("pbx_info", {"v": ("/v",)}, help="V.", reads={"v": str}),),
+            "not one of the named readers",
+        ),
+        ((Gauge("pbx_calls", ("/c",), help="C.", labels={"le": "1"}),), "'le' cannot be a label"),
+        ((Info("pbx_info", {"target": ("/v",)}, help="V."),), "'target' cannot be a label"),
+        ((GOOD, Gauge("pbx_calls", ("/d",), help="Other.")), "declared in two different ways"),
+        (
+            (GOOD, Gauge("pbx_calls", ("/d",), help="Calls now.", labels={"a": "b"})),
+            "two different",
+        ),
+        (
+            (GOOD, Counter("pbx_calls_total", ("/d",), help="Calls.")),
+            "are one family to OpenMetrics",
+        ),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused(fields: tuple[Field, ...], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        declare(*fields)
+
+
+def test_the_endpoints_labels_stand_on_every_family() -> None:
+    system = declare(GOOD, labels={"node": ("/node",)})
+
+    assert [family.labels for family in system.families] == [("node",)]
+    assert system.labels == {"node"}
+
+
+def test_a_family_of_two_fields_names_both_sources() -> None:
+    system = declare(
+        Gauge("pbx_calls", ("/in",), help="Calls.", labels={"direction": "in"}),
+        Gauge("pbx_calls", ("/out", "/gone"), help="Calls.", labels={"direction": "out"}),
+    )
+
+    assert [family.source for family in system.families] == ["/in, /out or /gone"]
+
+
+def test_no_two_systems_share_a_family() -> None:
+    families = [
+        family_of(family.name, family.kind)
+        for system in SYSTEMS.values()
+        for family in (*system.families, *TARGET_FAMILIES)
+        if family not in TARGET_FAMILIES or system is SYSTEMS["webitel"]
+    ]
+
+    assert len(families) == len(set(families))
+
+
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)
+def test_units_are_base_units(system: System) -> None:
+    """Bytes, seconds and ratios; nothing in kilobytes, minutes or percent."""
+    unit = re.compile(r"_(kb|kilobytes|kib|mb|ms|milliseconds|minutes|hours|percent)(_|$)")
+
+    assert [family.name for family in system.families if unit.search(family.name)] == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)
+def test_help_names_the_vendors_field(system: System) -> None:
+    assert [family.name for family in system.families if "(" not in family.help] == []
