@@ -14,11 +14,16 @@ from typing import Any
 
 from exporter.errors import FieldError
 
+CUT = "..."
+"""What stands for the rest of a value that was too long to show."""
+
 Reader = Callable[[Any], float | None]
 TextReader = Callable[[Any], str]
 
 # Longer than any number a vendor sends; keeps a hostile megabyte of digits out of `float`.
 _LONGEST_NUMBER = 64
+# A message is one line, of which the value is a part.
+_LONGEST_SHOWN = 36
 # A label is an identifier for people. What is longer is a mistake, or an attack on the database.
 _LONGEST_TEXT = 256
 
@@ -192,9 +197,10 @@ def shown(value: Any) -> str:
         return "a list"
     if isinstance(value, int) and value.bit_length() > _LONGEST_TEXT:
         return f"a number of {value.bit_length()} bits"
-    written = f'"{value}"' if isinstance(value, str) else str(value)
-    written = printable(written)
-    return written if len(written) <= 40 else f"{written[:36]}..."  # noqa: PLR2004 - one short line
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    written = printable(f'"{value}"' if isinstance(value, str) else str(value))
+    return written if len(written) <= _LONGEST_SHOWN else f"{written[:_LONGEST_SHOWN]}{CUT}"
 
 
 READERS = frozenset(

@@ -4,7 +4,6 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from exporter.errors import PollError
 from exporter.settings import Tls
 
 VERSIONS = {
@@ -30,8 +29,10 @@ def make_context(tls: Tls) -> ssl.SSLContext:
             context.load_verify_locations(
                 cafile=str(tls.ca_file) if tls.ca_file else None, cadata=tls.ca
             )
-        except (OSError, ssl.SSLError) as error:
-            raise ValueError(_unusable("ca_file", tls.ca_file, error)) from None
+        except (OSError, TypeError) as error:
+            raise ValueError(
+                _unusable(f"ca_file {tls.ca_file}" if tls.ca_file else "ca", error)
+            ) from None
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -59,10 +60,12 @@ def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
                 key.write_text(tls.key.reveal(), encoding="utf-8")
             # An encrypted key would make OpenSSL ask on the terminal; an empty phrase fails it.
             context.load_cert_chain(str(cert), str(key) if key else None, password="")
-        except (OSError, ssl.SSLError, PollError) as error:
-            raise ValueError(_unusable("cert_file or key_file", tls.cert_file, error)) from None
+        except OSError as error:
+            cert_part = f"cert_file {tls.cert_file}" if tls.cert_file else "cert"
+            key_part = f"key_file {tls.key_file}" if tls.key_file else "key"
+            raise ValueError(_unusable(f"{cert_part} with {key_part}", error)) from None
 
 
-def _unusable(what: str, path: Path | None, error: Exception) -> str:
+def _unusable(what: str, error: Exception) -> str:
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "not PEM"
-    return f"{what}{f' {path}' if path else ''} cannot be used: {reason}"
+    return f"{what} cannot be used: {reason}"

@@ -6,23 +6,16 @@ import socket
 import struct
 import tracemalloc
 import zlib
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from conftest import Polls, Vendor, make_target, open_vendor, response
+from servers import BODY, HEALTHY, OK, Handler, mode, result, serving
 
-from exporter.errors import PollError, Reason
+from exporter.errors import Reason
 from exporter.poll.fetch import MAX_BODY
-from exporter.poll.snapshot import Poll
-from exporter.secret import Secret
-from exporter.settings import Client
 
-BODY = b'{"mode":"production"}'
-HEALTHY = response(BODY)
-OK = "ok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIP = "Content-Encoding: gzip\r\n"
 DEFLATE = "Content-Encoding: deflate\r\n"
@@ -33,46 +26,9 @@ TOO_LARGE = f"too_large: more than {MAX_BODY} bytes"
 BROKEN = "connect: the connection broke before there was an answer"
 SILENT = "timeout: no whole answer within 0.05s"
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def result(poll: Poll) -> str:
-    return str(poll.outcome) if isinstance(poll.outcome, PollError) else OK
-
-
-def mode(poll: Poll) -> str:
-    """Return the mode that the answer named."""
-    assert not isinstance(poll.outcome, PollError), poll.outcome
-    return next(one.labels[0][1] for one in poll.outcome.samples if one.value == 1.0)
-
 
 def chunked(body: bytes) -> bytes:
     return CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-
-
-def unused_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@asynccontextmanager
-async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
-    """Serve connections with the handler; a client that leaves is no fault."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", port)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 class Faulty:
@@ -335,134 +291,3 @@ async def test_a_redirect_is_not_followed(status: str, vendor: Vendor, poll: Pol
             assert result(await poll(make_target())) == expected
         assert other.requests == []
     assert len(vendor.requests) == 4
-
-
-async def test_a_refused_connection_is_tried_again_at_the_next_poll(poll: Polls) -> None:
-    port = unused_port()
-    target = make_target(url=f"http://127.0.0.1:{port}")
-    actual = result(await poll(target))
-    vendor = Vendor()
-    vendor.answer = HEALTHY
-
-    assert actual.startswith("connect: no connection: ")
-    async with serving(vendor.handle, port):
-        assert result(await poll(target)) == OK
-
-
-async def test_an_unknown_host_name_is_told(poll: Polls) -> None:
-    actual = result(await poll(make_target(url="http://nonexistent.invalid")))
-
-    assert actual == "connect: the host name nonexistent.invalid cannot be resolved"
-
-
-@pytest.mark.xfail(reason="the codec's UnicodeError is not among the errors that fetch explains")
-@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".invalid"])
-async def test_a_host_name_that_cannot_be_one_is_told(host: str, poll: Polls) -> None:
-    actual = result(await poll(make_target(url=f"http://{host}")))
-
-    assert actual.startswith("connect: ")
-
-
-async def test_polls_are_gets_on_one_connection_for_all_targets_of_a_client(
-    vendor: Vendor, poll: Polls
-) -> None:
-    vendor.answer = HEALTHY
-    client = Client(name="shared")
-    for name in ("a", "b", "a"):
-        assert result(await poll(replace(make_target(client=client), name=name))) == OK
-
-    assert vendor.connections == 1
-    assert {one.partition("\r\n")[0] for one in vendor.requests} == {"GET /server/status HTTP/1.1"}
-
-
-async def test_clients_do_not_share_connections(vendor: Vendor, poll: Polls) -> None:
-    vendor.answer = HEALTHY
-    for name in ("a", "b"):
-        assert result(await poll(make_target(client=Client(name=name)))) == OK
-
-    assert vendor.connections == 2
-
-
-@pytest.mark.parametrize("when", ["after the answer", "at the next request"])
-async def test_a_kept_connection_that_was_closed_fails_no_poll(when: str, poll: Polls) -> None:
-    connections = 0
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(HEALTHY)
-        await writer.drain()
-        if when == "at the next request":
-            await reader.readuntil(b"\r\n\r\n")
-
-    async with serving(handle) as url:
-        actual = [result(await poll(make_target(url=url))) for _ in range(3)]
-
-    assert actual == [OK] * 3
-    assert connections == 3
-
-
-async def test_cookies_are_not_kept(vendor: Vendor, poll: Polls) -> None:
-    vendor.answer = response(BODY, more="Set-Cookie: session=1; Path=/\r\n")
-    for _ in range(2):
-        assert result(await poll(make_target())) == OK
-
-    assert "cookie" not in "".join(vendor.requests).lower()
-
-
-async def test_the_environments_proxy_is_not_used(
-    vendor: Vendor, poll: Polls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vendor.answer = HEALTHY
-    async with open_vendor() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, proxy.url)
-
-        assert result(await poll(make_target())) == OK
-        assert proxy.requests == []
-
-
-def proxied(vendor: Vendor, scheme: str = "http") -> tuple[str, Client]:
-    """Return a URL that only a proxy could reach, and the client that asks the vendor as one."""
-    url = vendor.url.replace("://", "://monitor:canary-8271%40@")
-    return f"{scheme}://nonexistent.invalid", Client(name="", proxy_url=Secret(url))
-
-
-async def test_a_proxy_is_asked_with_its_user_and_password(vendor: Vendor, poll: Polls) -> None:
-    vendor.answer = HEALTHY
-    url, client = proxied(vendor)
-
-    assert result(await poll(make_target(url=url, client=client))) == OK
-    token = b64encode(b"monitor:canary-8271@").decode()
-    assert vendor.requests[0].startswith("GET http://nonexistent.invalid/server/status HTTP/1.1")
-    assert f"\r\nProxy-Authorization: Basic {token}\r\n" in vendor.requests[0]
-
-
-@pytest.mark.parametrize(
-    "scheme",
-    [
-        "https",
-        pytest.param("http", marks=pytest.mark.xfail(reason="the proxy's 407 gives http_4xx")),
-    ],
-)
-async def test_a_proxy_that_refuses_is_no_connection(
-    scheme: str, vendor: Vendor, poll: Polls
-) -> None:
-    vendor.answer = response(b"", status="407 Proxy Authentication Required")
-    url, client = proxied(vendor, scheme)
-
-    actual = result(await poll(make_target(url=url, client=client)))
-
-    assert actual == "connect: the proxy answered HTTP 407"
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_that_is_down_is_no_connection(scheme: str, poll: Polls) -> None:
-    vendor = Vendor()
-    vendor.url = f"http://127.0.0.1:{unused_port()}"
-    url, client = proxied(vendor, scheme)
-
-    actual = result(await poll(make_target(url=url, client=client)))
-
-    assert actual == "connect: no connection to the proxy"

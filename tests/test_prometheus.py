@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from program import fetch, started
+from servers import unused_port
 
 from exporter.systems import SYSTEMS
 
@@ -52,12 +52,6 @@ def version_of(server: str) -> str:
 CHOOSY = [server for server in SERVERS if not version_of(server).startswith("2.4")]
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @contextmanager
 def prometheus(server: str, target: str, folder: Path, more: str = "") -> Iterator[str]:
     """Run a Prometheus that scrapes the target each second; yield its address."""
@@ -68,7 +62,7 @@ def prometheus(server: str, target: str, folder: Path, more: str = "") -> Iterat
         f'  - {{job_name: demo, static_configs: [{{targets: ["{target}"]}}]{more}}}\n',
         encoding="utf-8",
     )
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{unused_port()}"
     command = [
         server,
         f"--config.file={config}",

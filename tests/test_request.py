@@ -68,7 +68,10 @@ PARAMS = [
     ),
     ({"serverid": "12", "match_info": "true"}, "12/status"),
     ({"serverid": "a/../b?c#d%e"}, "a%2F..%2Fb%3Fc%23d%25e/status"),
-    ({"serverid": "é {query_info}", "query_info": "x"}, "%C3%A9%20%7Bquery_info%7D/status?"),
+    (
+        {"serverid": "é {query_info}", "query_info": "x"},
+        "%C3%A9%20%7Bquery_info%7D/status?query_info=x",
+    ),
     ({"serverid": "12", "query_info": "a&b=c#d e"}, "12/status?query_info=a%26b%3Dc%23d%20e"),
 ]
 
@@ -77,7 +80,7 @@ PARAMS = [
 def test_parameters_are_encoded_where_they_stand(params: dict[str, str], expected: str) -> None:
     (request,) = build(make_target("clanforge", "http://mgs.test", params=params))
 
-    assert str(request.url).startswith(f"http://mgs.test/cfp/v1/server/{expected}")
+    assert str(request.url) == f"http://mgs.test/cfp/v1/server/{expected}"
 
 
 async def test_an_encoded_url_is_sent_as_it_is(vendor: Vendor, poll: Polls) -> None:
@@ -279,14 +282,12 @@ async def test_a_vendor_that_repeats_a_secret_does_not_make_it_known(
     assert str(outcome) == "vendor_error: the vendor reports an error: no <secret>"
 
 
-@pytest.mark.xfail(reason="secrets are replaced in the order of the client, not the longest first")
 def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
     client = client_headers(("X-A", CANARY), ("X-B", f"{CANARY}-and-more"))
 
     assert scrub(f"no {CANARY}-and-more", client) == "no <secret>"
 
 
-@pytest.mark.xfail(reason="the user and password in base64 are not among the client's secrets")
 def test_basic_credentials_are_taken_out_as_they_are_sent() -> None:
     client = basic("user", Secret(CANARY))
     ((_, sent),) = credentials(client)
@@ -294,7 +295,6 @@ def test_basic_credentials_are_taken_out_as_they_are_sent() -> None:
     assert scrub(f"no {sent}", client) == "no Basic <secret>"
 
 
-@pytest.mark.xfail(reason="the message is cut to 200 characters before secrets are taken out")
 async def test_a_secret_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
     message = "x" * 192 + CANARY
     vendor.answer = response(f'{{"error": true, "error_message": "{message}"}}'.encode())

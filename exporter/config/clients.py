@@ -121,6 +121,8 @@ class TlsModel(Model):
 
     @model_validator(mode="after")
     def _whole(self) -> "TlsModel":
+        if self.max_version and VERSIONS[self.max_version] < VERSIONS[self.min_version]:
+            raise fault("max_version is below min_version")
         for kind in ("ca", "cert", "key"):
             one_of(self, kind, f"{kind}_file", required=False)
         if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):

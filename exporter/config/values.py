@@ -117,6 +117,10 @@ def check_url(url: str, what: str, *, userinfo: bool) -> None:
         raise fault(f"not a URL: {error}") from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):
         raise fault(f"a {what} begins with http:// or https:// and a host")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise fault(f'"{host}" cannot be the name of a host') from None
     if not userinfo and "@" in parts.netloc:
         raise fault("put the user and password into a client's basic_auth, not into the URL")
     if parts.query or parts.fragment:

@@ -12,9 +12,13 @@ from exporter.poll.fetch import Connections
 from exporter.poll.parse import parse
 from exporter.poll.request import Request, credentials, scrub
 from exporter.poll.snapshot import Poll
+from exporter.readers import printable
 from exporter.settings import Target
 
 _log = logging.getLogger(__name__)
+
+# What fits a line of a page or a log; a vendor's own message may be a megabyte.
+_LONGEST_DETAIL = 300
 
 
 async def poll(
@@ -29,7 +33,7 @@ async def poll(
     except TimeoutError:
         outcome = PollError(Reason.TIMEOUT, f"no whole answer within {target.timeout:g}s")
     except PollError as error:
-        outcome = PollError(error.reason, scrub(error.detail, target.client))
+        outcome = PollError(error.reason, _told(error.detail, target))
     except Exception:  # noqa: BLE001 - the one place where a mistake of ours stops at one target
         trace = scrub(traceback.format_exc(), target.client)
         _log.error("poll crashed", extra={"facts": {"target": target.name, "traceback": trace}})
@@ -49,5 +53,11 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples
         faults += reading.faults
-    scrubbed = (replace(one, message=scrub(one.message, target.client)) for one in faults)
-    return Reading(samples, tuple(scrubbed))
+    return Reading(
+        samples, tuple(replace(one, message=_told(one.message, target)) for one in faults)
+    )
+
+
+def _told(message: str, target: Target) -> str:
+    """Make a message that a vendor had a hand in fit to be shown: the secrets go before the cut."""
+    return printable(scrub(message, target.client))[:_LONGEST_DETAIL]

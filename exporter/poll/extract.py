@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from exporter.errors import FieldError, PollError, Reason
-from exporter.readers import Reader, TextReader, flag, number, printable, text
+from exporter.readers import Reader, TextReader, flag, number, text
 from exporter.spec import (
     POLL_TIME,
     Difference,
@@ -105,7 +105,7 @@ def _check_refusal(tree: dict[str, Any], endpoint: Endpoint) -> None:
     error, success = resolve(tree, refusal.error), resolve(tree, refusal.success)
     if _is_true(error) or (success is not None and not _is_true(success)):
         message = resolve(tree, refusal.message)
-        told = printable(message[:200]) if isinstance(message, str) and message else "no reason"
+        told = message if isinstance(message, str) and message else "no reason"
         raise PollError(Reason.VENDOR_ERROR, f"the vendor reports an error: {told}")
 
 

@@ -7,6 +7,7 @@ may hold URLs with their credentials.
 
 import asyncio
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ MAX_BODY = 1024 * 1024
 # aiohttp's own 15 s is just the default interval and would reconnect for most polls.
 _KEEPALIVE_SECONDS = 100.0
 _DNS_CACHE_SECONDS = 30
+
+_PROXY_DENIES = 407
 
 _STATUS_REASONS = {
     401: Reason.HTTP_401,
@@ -95,9 +98,13 @@ class Connection:
                 server_hostname=self._server_name,
                 proxy=self._proxy.reveal() if self._proxy else None,
             ) as response:
+                if self._proxy and response.status == _PROXY_DENIES:
+                    raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
                 _check_status(response.status)
                 body = await _read(response)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
+        except UnicodeError:
+            raise PollError(Reason.CONNECT, "the host name cannot be one") from None
         except (aiohttp.ClientError, OSError) as error:
             raise _explained(error) from None
         return Answer(content_type, body, (sent + self._clock.wall()) / 2)
@@ -152,8 +159,10 @@ def _explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a k
             why = getattr(error.certificate_error, "verify_message", "") or "not valid for the host"
             return PollError(Reason.TLS, f"the server's certificate: {why}")
         case aiohttp.ClientSSLError():
-            why = getattr(error.os_error, "reason", None) or "handshake failed"
-            return PollError(Reason.TLS, f"TLS: {why}")
+            return PollError(Reason.TLS, _handshake(error.os_error))
+        case aiohttp.ClientOSError(__cause__=ssl.SSLError() as cause):
+            # In TLS 1.3 a server rejects the client's certificate after the handshake.
+            return PollError(Reason.TLS, _handshake(cause))
         case aiohttp.ClientConnectorDNSError():
             return PollError(Reason.CONNECT, f"the host name {error.host} cannot be resolved")
         case aiohttp.ClientProxyConnectionError():
@@ -171,3 +180,7 @@ def _explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a k
             return PollError(Reason.BAD_HTTP, "the body is cut short or badly compressed")
         case _:
             return PollError(Reason.BAD_HTTP, f"not a valid HTTP answer ({type(error).__name__})")
+
+
+def _handshake(error: OSError) -> str:
+    return f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}"

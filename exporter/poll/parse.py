@@ -95,8 +95,11 @@ def _json(body: bytes, charset: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        for twice, _ in pairs:
+            if twice in seen:
+                break
+            seen.add(twice)
         raise PollError(Reason.BAD_JSON, f"the key {shown(twice)} stands twice in one object")
     return result
 

@@ -6,6 +6,7 @@ alone: nothing here or in `fetch` follows a redirect.
 
 import re
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -13,12 +14,16 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.errors import PollError, Reason
+from exporter.readers import CUT
 from exporter.settings import Client, Target
 from exporter.spec import Endpoint
 
 _FORMATS = {"json": "application/json", "xml": "application/xml"}
 # A line end in a header's value would let a file smuggle in another header.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+# Fewer characters of a secret give nothing away, and may stand in any word.
+_LEAST_TELLING = 4
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -89,11 +94,23 @@ def credentials(client: Client) -> Headers:
 
 def scrub(text: str, client: Client) -> str:
     """Take the client's secrets out of a text that a vendor had a hand in."""
-    for secret in client.secrets():
-        try:
-            value = secret.reveal()
-        except PollError:
-            continue
-        if value:
-            text = text.replace(value, "<secret>")
+    # The longest first: of a secret that begins another, the rest must not stay.
+    for value in sorted(_known_secrets(client), key=len, reverse=True):
+        text = text.replace(value, "<secret>")
+        # A value that was too long to show was cut, and may end in the middle of a secret.
+        for length in range(len(value) - 1, _LEAST_TELLING - 1, -1):
+            text = text.replace(f"{value[:length]}{CUT}", "<secret>")
     return text
+
+
+def _known_secrets(client: Client) -> set[str]:
+    """Return the secrets in every form in which a vendor may have seen them."""
+    known: set[str] = set()
+    with suppress(PollError):
+        known.update(value.rpartition(" ")[2] for _, value in credentials(client))
+    for secret in client.secrets():
+        with suppress(PollError):
+            known.add(secret.reveal())
+    if client.proxy_url:
+        known.add(urlsplit(client.proxy_url.reveal()).password or "")
+    return {value for value in known if len(value) >= _LEAST_TELLING}
