@@ -55,16 +55,15 @@ def number(value: Any) -> float:
         text = value.strip()
         if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
             raise FieldError(f"{shown(value)} is not a number")
-        value = float(text)
     elif not isinstance(value, int | float):
         raise FieldError(f"{shown(value)} is not a number")
     try:
         result = float(value)
     except OverflowError:
         result = math.inf
-    if not math.isfinite(result):
-        raise FieldError("the number is not finite")
-    return result
+    if math.isfinite(result):
+        return result
+    raise FieldError("the number is not finite")
 
 
 def count(value: Any) -> float:

@@ -234,7 +234,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Endpoint:
     """One status URL: `path` below the target's URL, with places for `{param}`.
 
@@ -253,7 +253,7 @@ class Endpoint:
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class System:
     """A vendor product: how it is known, where to ask, and what the answers mean."""
 

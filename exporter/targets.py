@@ -55,10 +55,12 @@ class Targets:
 
     def record(self, tracked: Tracked, poll: Poll) -> Snapshot:
         """Take in the outcome of a poll: count it, tell of changes, replace the snapshot."""
-        tally = replace(tracked.tally, polls=tracked.tally.polls + 1)
+        before = tracked.tally
+        tally = Tally(before.polls + 1, before.failures, before.last_success)
         if isinstance(poll.outcome, Reading):
-            tally = replace(tally, last_success=poll.ended)
-            self._note_faults(tracked, poll.outcome)
+            tally = Tally(before.polls + 1, before.failures, poll.ended)
+            if poll.outcome.faults or tracked.faulty:
+                self._note_faults(tracked, poll.outcome)
         return self._show(tracked, poll, tally)
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:

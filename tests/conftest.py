@@ -10,7 +10,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections
+from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll
 from exporter.settings import Client, Target
@@ -128,10 +128,18 @@ async def vendor() -> AsyncIterator[Vendor]:
 Polls = Callable[[Target], Awaitable[Poll]]
 
 
-@pytest.fixture
-async def poll(vendor: Vendor) -> AsyncIterator[Polls]:
-    """Poll a target once; one without a real URL is sent to the vendor."""
-    connections = Connections(FIXED)
+class Sessions(Connections):
+    """Sends everything through the client that can do everything."""
+
+    def _make(self, client: Client, *, plain: bool) -> Fetcher:
+        del plain
+        return super()._make(client, plain=False)
+
+
+@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
+async def poll(vendor: Vendor, request: pytest.FixtureRequest) -> AsyncIterator[Polls]:
+    """Poll a target once, by either client; one without a real URL is sent to the vendor."""
+    connections: Connections = request.param(FIXED)
 
     async def one(target: Target) -> Poll:
         if target.url == "http://127.0.0.1:1":

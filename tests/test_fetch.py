@@ -14,13 +14,13 @@ from conftest import Polls, Vendor, make_target, open_vendor, response
 from servers import BODY, HEALTHY, OK, Handler, mode, result, serving
 
 from exporter.errors import Reason
-from exporter.poll.fetch import MAX_BODY
+from exporter.poll.answer import MAX_BODY
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIP = "Content-Encoding: gzip\r\n"
 DEFLATE = "Content-Encoding: deflate\r\n"
 
-INVALID = "bad_http: not a valid HTTP answer (ClientResponseError)"
+INVALID = "bad_http: not a valid HTTP answer"
 DAMAGED = "bad_http: the body is cut short or badly compressed"
 TOO_LARGE = f"too_large: more than {MAX_BODY} bytes"
 BROKEN = "connect: the connection broke before there was an answer"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import PollError, Reason
-from exporter.poll.fetch import Answer
+from exporter.poll.answer import Answer
 from exporter.poll.parse import MAX_DEPTH, parse
 from exporter.systems import SYSTEMS
 

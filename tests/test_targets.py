@@ -154,15 +154,3 @@ def test_the_log_tells_of_changes_and_not_of_each_poll(
         "field unreadable",
         "field unreadable",
     ]
-
-
-def test_many_values_of_an_info_do_not_add_up_in_memory(
-    moment: Moment, telemetry: Telemetry
-) -> None:
-    targets = make(moment, telemetry, "a")
-    tracked = first(targets)
-    for number in range(3000):
-        samples = (Sample("genesys_ucs_info", (("version", str(number)),), 1.0),)
-        targets.record(tracked, replace(good(moment), outcome=Reading(samples, ())))
-
-    assert len(tracked.renderer._prefixes) <= 1000

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import traceback
-from dataclasses import replace
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -43,7 +42,7 @@ async def poll(
 
 
 async def _read(target: Target, requests: tuple[Request, ...], connections: Connections) -> Reading:
-    connection = connections.of(target.client)
+    connection = connections.of(target)
     secrets = credentials(target.client)
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -53,9 +52,7 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples
         faults += reading.faults
-    return Reading(
-        samples, tuple(replace(one, message=_told(one.message, target)) for one in faults)
-    )
+    return Reading(samples, tuple(Fault(one.metric, _told(one.message, target)) for one in faults))
 
 
 def _told(message: str, target: Target) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from exporter.errors import PollError, Reason
-from exporter.poll.fetch import Answer
+from exporter.poll.answer import Answer
 from exporter.readers import shown
 from exporter.spec import Endpoint
 

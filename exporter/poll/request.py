@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from yarl import URL
-
 from exporter import __version__
 from exporter.errors import PollError, Reason
 from exporter.readers import CUT
@@ -32,8 +30,12 @@ Headers = tuple[tuple[str, str], ...]
 class Request:
     """What is fixed of a poll's GET for one endpoint."""
 
-    url: URL
+    url: str
+    host: str
+    port: int
     headers: Headers
+    head: bytes
+    """The request as HTTP/1.1 writes it, up to where the credentials go."""
     endpoint: Endpoint
 
 
@@ -47,14 +49,19 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
     path = endpoint.path
     for name, value in target.params.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    if not urlsplit(target.url).path:
+    parts = urlsplit(target.url)
+    if not parts.path:
         path = endpoint.context + path
     query = "&".join(
         f"{quote(name, safe='')}={quote(value, safe='')}"
         for name, value in target.params.items()
         if params[name].used_in == "query"
     )
-    url = URL(f"{target.url}{path}{f'?{query}' if query else ''}", encoded=True)
+    # What is encoded stays so; what is not, such as a letter with an accent, is.
+    where = quote(parts.path, safe="/%:@!$&'()*+,;=~") + path + (f"?{query}" if query else "")
+    host = parts.hostname or ""
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
     own = {name.lower() for name, _ in target.client.http_headers}
     fixed = {
         # JSON first: the vendors write it best. A client's own Accept header wins.
@@ -65,7 +72,17 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
         **endpoint.headers,
     }
     headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
-    return Request(url=url, headers=headers, endpoint=endpoint)
+    bracketed = f"[{host}]" if ":" in host else host
+    authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+    lines = (f"GET {where} HTTP/1.1", f"Host: {authority}", *(f"{k}: {v}" for k, v in headers))
+    return Request(
+        url=f"{parts.scheme}://{authority}{where}",
+        host=host,
+        port=parts.port or {"http": 80, "https": 443}[parts.scheme],
+        headers=headers,
+        head="".join(f"{line}\r\n" for line in lines).encode(),
+        endpoint=endpoint,
+    )
 
 
 def credentials(client: Client) -> Headers:

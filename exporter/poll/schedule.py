@@ -36,7 +36,6 @@ class Schedule:
         self._clock = clock
         self._due: list[tuple[float, int, Tracked]] = []
         self._polling: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is cancelled too."""
@@ -57,7 +56,7 @@ class Schedule:
         while True:
             now = self._clock.monotonic()
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
-            while self._due and self._due[0][0] <= now:
+            while self._due and self._due[0][0] <= now and len(self._polling) < _MOST_AT_ONCE:
                 due, number, tracked = heapq.heappop(self._due)
                 task = asyncio.create_task(self._poll(tracked, number, due, start))
                 self._polling.add(task)
@@ -67,10 +66,7 @@ class Schedule:
 
     async def _poll(self, tracked: Tracked, number: int, due: float, start: float) -> None:
         try:
-            async with self._places:
-                outcome = await poll(
-                    tracked.target, tracked.requests, self._connections, self._clock
-                )
+            outcome = await poll(tracked.target, tracked.requests, self._connections, self._clock)
             self._targets.record(tracked, outcome)
         finally:
             # Only now is it due again: however long this took, polls of it never overlap.

@@ -4,17 +4,14 @@ A line is rendered once, when its value is new, and not at each scrape. Text 0.0
 OpenMetrics 1.0 write samples alike, so the lines serve both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from exporter.errors import PollError
 from exporter.poll.extract import Labels, Reading, Sample
 from exporter.settings import Target
 from exporter.spec import Family, Kind, System
-
-# The labels of an info change with a release or a match. What is kept for series that are long
-# gone must not add up over a year.
-_MOST_PREFIXES = 1000
 
 
 def _own(name: str, kind: Kind, help_text: str, *labels: str) -> Family:
@@ -74,7 +71,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a target shows: its lines by family, in the order of `families_of` its system."""
+    """What a target shows: its lines by family, in the order of `families_of` its system.
+
+    The samples of `poll` are gone: they stand in the lines.
+    """
 
     poll: Poll
     tally: Tally
@@ -93,51 +93,117 @@ def families_of(system: System) -> tuple[Family, ...]:
 
 
 class Renderer:
-    """Makes the snapshots of one target."""
+    """Makes the snapshots of one target; what did not change since the last one is kept as it is.
+
+    Of the last rendering it keeps plain tuples of texts and numbers, which Python's garbage
+    collector leaves alone, so that ten thousand targets do not hold it up.
+    """
+
+    __slots__ = ("_base", "_labels", "_lines", "_names", "_system", "_values")
 
     def __init__(self, target: Target) -> None:
-        self._base: Labels = (("target", target.name), *target.labels.items())
-        self._system = target.system.name
-        self._index = {one.name: at for at, one in enumerate(families_of(target.system))}
-        self._prefixes: dict[tuple[str, Labels], str] = {}
+        base = (("target", target.name), *target.labels.items())
+        self._base = ",".join(f'{name}="{escaped(value)}"' for name, value in base)
+        self._system = target.system
+        self._names: tuple[str, ...] = ()
+        self._labels: tuple[Labels, ...] = ()
+        self._values: tuple[float, ...] = ()
+        self._lines: tuple[bytes, ...] = ()
 
     def render(self, poll: Poll, tally: Tally) -> Snapshot:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
-        lines: list[list[str]] = [[] for _ in self._index]
-        read = poll.outcome.samples if isinstance(poll.outcome, Reading) else ()
+        outcome = poll.outcome
+        read = outcome.samples if isinstance(outcome, Reading) else ()
         samples = (*read, *self._own(poll, tally))
-        seen: set[str] = set()
-        for family, labels, value in samples:
-            prefix = self._prefix(family, labels)
-            if prefix not in seen:
-                seen.add(prefix)
-                lines[self._index[family]].append(f"{prefix}{value_text(value)}\n")
-        rendered = tuple("".join(family).encode() for family in lines)
-        return Snapshot(poll, tally, rendered, len(samples) - len(seen))
+        names = tuple([sample[0] for sample in samples])
+        labels = tuple([sample[1] for sample in samples])
+        values = tuple([sample[2] for sample in samples])
+        duplicates = 0
+        if names == self._names and labels == self._labels:
+            self._rewrite(values)
+        else:
+            duplicates = self._write(names, labels, values)
+        kept = Reading((), outcome.faults) if isinstance(outcome, Reading) else outcome
+        return Snapshot(
+            Poll(kept, poll.duration, poll.ended, poll.taken), tally, self._lines, duplicates
+        )
 
-    def _own(self, poll: Poll, tally: Tally) -> Iterator[Sample]:
+    def _write(
+        self, names: tuple[str, ...], labels: tuple[Labels, ...], values: tuple[float, ...]
+    ) -> int:
+        places = _places(self._system)
+        lines: list[list[str]] = [[] for _ in places]
+        series: set[tuple[str, Labels]] = set()
+        for one in zip(names, labels, values, strict=True):
+            if one[:2] not in series:
+                series.add(one[:2])
+                lines[places[one[0]]].append(self._line(*one))
+        self._lines = tuple("".join(family).encode() for family in lines)
+        self._names, self._labels, self._values = names, labels, values
+        duplicates = len(names) - len(series)
+        if duplicates:
+            self._names = ()  # Then the next one is written anew, and counted again.
+        return duplicates
+
+    def _rewrite(self, values: tuple[float, ...]) -> None:
+        if values == self._values:
+            return
+        places, names = _places(self._system), self._names
+        layout = _layout(names)
+        lines = list(self._lines)
+        # By name, so that a family of several changed series is written once.
+        changed = {
+            name for name, new, old in zip(names, values, self._values, strict=True) if new != old
+        }
+        for name in changed:
+            family = [self._line(name, self._labels[at], values[at]) for at in layout[name]]
+            lines[places[name]] = "".join(family).encode()
+        self._lines, self._values = tuple(lines), values
+
+    def _line(self, name: str, labels: Labels, value: float) -> str:
+        return f"{name}{{{self._base}{_suffix(labels)}}} {value_text(value)}\n"
+
+    def _own(self, poll: Poll, tally: Tally) -> list[Sample]:
         up = isinstance(poll.outcome, Reading)
-        yield Sample("status_exporter_target_up", (("system", self._system),), float(up))
-        yield Sample("status_exporter_poll_duration_seconds", (), round(poll.duration, 6))
-        yield Sample("status_exporter_polls_total", (), tally.polls)
+        own = [
+            Sample("status_exporter_target_up", _system_label(self._system), 1.0 if up else 0.0),
+            Sample("status_exporter_poll_duration_seconds", (), round(poll.duration, 6)),
+            Sample("status_exporter_polls_total", (), tally.polls),
+        ]
         for reason, count in tally.failures.items():
             labels = (("reason", str(reason)),)
-            yield Sample("status_exporter_poll_failures_total", labels, count)
+            own.append(Sample("status_exporter_poll_failures_total", labels, count))
         if tally.last_success is not None:
             name = "status_exporter_last_success_timestamp_seconds"
-            yield Sample(name, (), round(tally.last_success, 3))
+            own.append(Sample(name, (), round(tally.last_success, 3)))
         if isinstance(poll.outcome, Reading):
-            yield Sample("status_exporter_field_faults", (), len(poll.outcome.faults))
+            own.append(Sample("status_exporter_field_faults", (), len(poll.outcome.faults)))
+        return own
 
-    def _prefix(self, family: str, labels: Labels) -> str:
-        prefix = self._prefixes.get((family, labels))
-        if prefix is None:
-            pairs = ",".join(f'{name}="{escaped(value)}"' for name, value in (*self._base, *labels))
-            prefix = f"{family}{{{pairs}}} "
-            if len(self._prefixes) >= _MOST_PREFIXES:
-                self._prefixes.clear()
-            self._prefixes[family, labels] = prefix
-        return prefix
+
+@lru_cache
+def _places(system: System) -> dict[str, int]:
+    """Return where the lines of each family stand in a snapshot."""
+    return {one.name: at for at, one in enumerate(families_of(system))}
+
+
+@lru_cache
+def _system_label(system: System) -> Labels:
+    return (("system", system.name),)
+
+
+@lru_cache
+def _layout(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Return at which places each family's samples stand."""
+    layout: dict[str, tuple[int, ...]] = {}
+    for at, name in enumerate(names):
+        layout[name] = (*layout.get(name, ()), at)
+    return layout
+
+
+@lru_cache(maxsize=4096)
+def _suffix(labels: Labels) -> str:
+    return "".join(f',{name}="{escaped(value)}"' for name, value in labels)
 
 
 def escaped(value: str) -> str:
@@ -145,8 +211,12 @@ def escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+_EXACT = 2.0**53
+
+
 def value_text(value: float) -> str:
     """Write a number: whole ones without a point, others in the shortest form that reads back."""
-    whole = int(value)
     # Above 2^53 a float has no digits for the units, and to write them would pretend to.
-    return str(whole) if whole == value and abs(whole) < 2**53 else repr(float(value))
+    if -_EXACT < value < _EXACT and value == (whole := int(value)):
+        return str(whole)
+    return repr(float(value))

@@ -1,0 +1,60 @@
+"""What comes back of a request, and the words for what does not: the same for every client."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.errors import PollError, Reason
+
+MAX_BODY = 1024 * 1024
+"""Bytes of an answer, decompressed: the vendors' are a thousandth of it."""
+
+NOT_HTTP = "not a valid HTTP answer"
+CUT_SHORT = "the body is cut short or badly compressed"
+BROKEN = "the connection broke before there was an answer"
+
+_STATUS_REASONS = {
+    401: Reason.HTTP_401,
+    403: Reason.HTTP_403,
+    404: Reason.HTTP_404,
+    429: Reason.HTTP_429,
+    503: Reason.HTTP_503,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back with status 2xx; `middle` is half-way from sending to receiving, Unix time."""
+
+    content_type: str
+    body: bytes
+    middle: float
+
+
+def check_status(status: int) -> None:
+    """Raise the reason that a status stands for, if it stands for one."""
+    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
+        return
+    reason = _STATUS_REASONS.get(status)
+    if reason is None:
+        classes: Mapping[int, Reason] = {3: Reason.REDIRECT, 4: Reason.HTTP_4XX}
+        reason = classes.get(status // 100, Reason.HTTP_5XX)
+    follow = ", which is not followed: correct the url" if reason is Reason.REDIRECT else ""
+    raise PollError(reason, f"HTTP {status}{follow}")
+
+
+def too_large() -> PollError:
+    """Name the reason of a body that goes on and on."""
+    return PollError(Reason.TOO_LARGE, f"more than {MAX_BODY} bytes")
+
+
+def unknown_host(host: str) -> PollError:
+    """Name the reason of a name that cannot be resolved."""
+    return PollError(Reason.CONNECT, f"the host name {host} cannot be resolved")
+
+
+def no_connection(error: OSError) -> PollError:
+    """Name the reason of a connection that was not made."""
+    # The loops put texts of their own into strerror; the number is the system's.
+    why = os.strerror(error.errno) if error.errno else type(error).__name__
+    return PollError(Reason.CONNECT, f"no connection: {why}")

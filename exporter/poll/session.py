@@ -1,0 +1,140 @@
+"""The client for every kind of target: TLS, proxies, all that aiohttp can do and we allow.
+
+Redirects are not followed, cookies not kept, proxies of the environment not used. No message
+holds more of a failure than its kind: the library's own texts may hold URLs with credentials.
+"""
+
+import ssl
+
+import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from exporter.clock import Clock
+from exporter.errors import PollError, Reason
+from exporter.poll.answer import (
+    BROKEN,
+    CUT_SHORT,
+    MAX_BODY,
+    NOT_HTTP,
+    Answer,
+    check_status,
+    no_connection,
+    too_large,
+    unknown_host,
+)
+from exporter.poll.request import Headers, Request
+from exporter.settings import Client
+from exporter.tls import make_context
+
+# Above the usual poll intervals, so that a connection outlives the pause between two polls;
+# aiohttp's own 15 s is just the default interval and would reconnect for most polls.
+_KEEPALIVE_SECONDS = 100.0
+_DNS_CACHE_SECONDS = 30
+
+_PROXY_DENIES = 407
+
+
+class Session:
+    """The one aiohttp session of a client: its connections, kept alive, and its TLS settings."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        """Must be made in a running event loop.
+
+        Raises:
+            PollError: The TLS files of the client cannot be used now.
+        """
+        try:
+            context = make_context(client.tls)
+        except ValueError as error:
+            raise PollError(Reason.CREDENTIALS, str(error)) from None
+        self._clock = clock
+        self._server_name = client.tls.server_name
+        self._proxy = client.proxy_url
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=context,
+                # The schedule limits what is under way; a second limit would only hide it.
+                limit=0,
+                keepalive_timeout=_KEEPALIVE_SECONDS,
+                ttl_dns_cache=_DNS_CACHE_SECONDS,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The whole poll has a deadline; a second clock for each call would only cost.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def fetch(self, request: Request, credentials: Headers) -> Answer:
+        """Send one GET and read the answer.
+
+        Raises:
+            PollError: There was no answer 200 with a body of bearable size.
+        """
+        sent = self._clock.wall()
+        try:
+            async with self._session.get(
+                URL(request.url, encoded=True),
+                headers=CIMultiDict((*request.headers, *credentials)),
+                allow_redirects=False,
+                server_hostname=self._server_name,
+                proxy=self._proxy.reveal() if self._proxy else None,
+            ) as response:
+                if self._proxy and response.status == _PROXY_DENIES:
+                    raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
+                check_status(response.status)
+                body = await _read(response)
+                content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
+        except UnicodeError:
+            raise unknown_host(request.host) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _explained(error) from None
+        return Answer(content_type, body, (sent + self._clock.wall()) / 2)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    if (response.content_length or 0) > MAX_BODY:
+        raise too_large()
+    body = bytearray()
+    # What is counted has been decompressed: a bomb stops at the limit, not in memory.
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise too_large()
+    return bytes(body)
+
+
+def _explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a kind of failure
+    """Name the reason of a failure in our words; the order is from the special to the general."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            why = getattr(error.certificate_error, "verify_message", "") or "not valid for the host"
+            return PollError(Reason.TLS, f"the server's certificate: {why}")
+        case aiohttp.ClientSSLError():
+            return PollError(Reason.TLS, _handshake(error.os_error))
+        case aiohttp.ClientOSError(__cause__=ssl.SSLError() as cause):
+            # In TLS 1.3 a server rejects the client's certificate after the handshake.
+            return PollError(Reason.TLS, _handshake(cause))
+        case aiohttp.ClientConnectorDNSError():
+            return unknown_host(error.host)
+        case aiohttp.ClientProxyConnectionError():
+            return PollError(Reason.CONNECT, "no connection to the proxy")
+        case aiohttp.ClientConnectorError():
+            return no_connection(error.os_error)
+        case aiohttp.ClientHttpProxyError():
+            return PollError(Reason.CONNECT, f"the proxy answered HTTP {error.status}")
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+            return PollError(Reason.CONNECT, BROKEN)
+        case aiohttp.ClientPayloadError():
+            return PollError(Reason.BAD_HTTP, CUT_SHORT)
+        case _:
+            return PollError(Reason.BAD_HTTP, NOT_HTTP)
+
+
+def _handshake(error: OSError) -> str:
+    return f"TLS: {getattr(error, 'reason', None) or 'handshake failed'}"

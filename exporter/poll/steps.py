@@ -1,0 +1,343 @@
+"""Declared fields go in; steps come out, functions that each read one field of a tree.
+
+What a declaration says is looked up once, when a step is made, and not at each poll: with ten
+thousand targets the reading of fields is most of the work.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from exporter.errors import FieldError
+from exporter.readers import Reader, TextReader, flag, number, text
+from exporter.spec import (
+    POLL_TIME,
+    Difference,
+    Field,
+    Gauge,
+    Info,
+    Lines,
+    Match,
+    Part,
+    Path,
+    Paths,
+    States,
+)
+
+Labels = tuple[tuple[str, str], ...]
+
+# FreeSWITCH over its HTTP module breaks lines with tags; over its event socket with line ends.
+_LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
+_UNKNOWN = "unknown"
+
+
+class Sample(NamedTuple):
+    """One value of one series, less the labels of its target."""
+
+    family: str
+    labels: Labels
+    value: float
+
+
+# The constructor of a NamedTuple is a function written in Python; this is the one beneath it.
+_sample: Callable[[tuple[str, Labels, float]], Sample] = partial(tuple.__new__, Sample)
+
+
+class Fault(NamedTuple):
+    """A field that was there and could not be read."""
+
+    metric: str
+    message: str
+
+
+class Gathering:
+    """What the steps have gathered of one answer so far."""
+
+    __slots__ = ("faults", "found", "labels", "middle", "params", "samples")
+
+    def __init__(self, params: Mapping[str, str], middle: float) -> None:
+        self.params = params
+        self.middle = middle
+        self.samples: list[Sample] = []
+        self.faults: list[Fault] = []
+        self.labels: Labels = ()
+        self.found = False
+
+
+Step = Callable[[Any, Gathering], None]
+Getter = Callable[[Any], Any]
+
+
+def make_step(field: Field) -> Step:
+    """Make the step that reads the field, adding its samples; it may raise FieldError."""
+    match field:
+        case Gauge():
+            return _gauge(field)
+        case Match():
+            return _match(field)
+        case States():
+            return _states(field)
+        case Info():
+            return _info(field)
+        case Part():
+            return _part(field)
+        case Lines():
+            return _lines(field)
+
+
+def make_label(label: str, paths: Paths, read: TextReader, metric: str) -> Step:
+    """Make the step that adds a label to all that comes after it."""
+    get = _first(paths)
+
+    def step(tree: Any, out: Gathering) -> None:
+        raw = get(tree)
+        if raw is None:
+            return
+        out.found = True
+        try:
+            value = read(raw)
+        except FieldError as error:
+            out.faults.append(Fault(metric, f"{label}: {error}"))
+            return
+        if value:
+            out.labels = (*out.labels, (label, value))
+
+    return step
+
+
+def make_getter(pointer: str) -> Getter:
+    """Return what finds the value at the JSON Pointer (RFC 6901); None where it is not, or null."""
+    steps = tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+    if len(steps) == 1:
+        (only,) = steps
+
+        def top(tree: Any) -> Any:
+            return tree.get(only) if type(tree) is dict else _resolve(tree, steps)
+
+        return top
+    return lambda tree: _resolve(tree, steps)
+
+
+def _resolve(tree: Any, steps: tuple[str, ...]) -> Any:
+    for step in steps:
+        if type(tree) is dict:
+            tree = tree.get(step)
+        elif isinstance(tree, list) and step.isdecimal() and step.isascii():
+            index = int(step[:9])
+            tree = tree[index] if index < len(tree) else None
+        else:
+            return None
+    return tree
+
+
+def is_true(value: Any) -> bool:
+    """Take whatever is not empty and does not say false for true, as a sign of error."""
+    try:
+        return bool(flag(value))
+    except FieldError:
+        return bool(value)
+
+
+def _first(paths: Paths) -> Getter:
+    getters = [make_getter(path) for path in paths if isinstance(path, str)]
+    if len(getters) == 1:
+        return getters[0]
+
+    def first(tree: Any) -> Any:
+        for get in getters:
+            value = get(tree)
+            if value is not None:
+                return value
+        return None
+
+    return first
+
+
+def _gauge(field: Gauge) -> Step:
+    name, labels, default = field.name, tuple(field.labels.items()), field.default
+    values = [_value(path, field.read) for path in field.paths]
+    only = values[0] if len(values) == 1 else None
+
+    def step(tree: Any, out: Gathering) -> None:
+        value: float | None = None
+        if only:
+            value = only(tree, out)
+        else:
+            for one in values:
+                value = one(tree, out)
+                if value is not None:
+                    break
+        if value is None:
+            value = default
+        if value is not None:
+            own = out.labels + labels if out.labels else labels
+            out.samples.append(_sample((name, own, value)))
+
+    return step
+
+
+Value = Callable[[Any, Gathering], float | None]
+
+
+def _value(path: Path, read: Reader) -> Value:
+    if path == POLL_TIME:
+        return lambda _, out: out.middle
+    if isinstance(path, Difference):
+        return _difference(path, read)
+    get = make_getter(path)
+
+    def value(tree: Any, out: Gathering) -> float | None:
+        raw = get(tree)
+        if raw is None:
+            return None
+        out.found = True
+        return read(raw)
+
+    return value
+
+
+def _difference(path: Difference, read: Reader) -> Value:
+    get_of, get_less = _value(path.of, read), _value(path.less, read)
+    # A clock may be ahead or behind; nothing else that is subtracted here may.
+    signed = POLL_TIME in (path.of, path.less)
+
+    def value(tree: Any, out: Gathering) -> float | None:
+        of, less = get_of(tree, out), get_less(tree, out)
+        if of is None or less is None:
+            return None
+        if of < less and not signed:
+            raise FieldError(f"{path.of} is less than {path.less}")
+        return of - less
+
+    return value
+
+
+def _match(field: Match) -> Step:
+    get, name, equals = _first(field.paths), field.name, field.equals.lower()
+
+    def step(tree: Any, out: Gathering) -> None:
+        raw = get(tree)
+        if raw is not None:
+            out.found = True
+            value = float(text(raw).lower() == equals)
+            out.samples.append(_sample((name, out.labels, value)))
+
+    return step
+
+
+def _states(field: States) -> Step:
+    get, name, states = _first(field.paths), field.name, field.states
+    labelled = {state: ((field.label, state),) for state in (*states, _UNKNOWN)}
+
+    def step(tree: Any, out: Gathering) -> None:
+        raw = get(tree)
+        if raw is None:
+            return
+        out.found = True
+        state = _numbered(raw, states) if field.numbered else text(raw).lower()
+        if state not in states:
+            state = _UNKNOWN
+        for known, labels in labelled.items():
+            value = 1.0 if known == state else 0.0
+            out.samples.append(_sample((name, out.labels + labels, value)))
+
+    return step
+
+
+def _numbered(raw: Any, states: tuple[str, ...]) -> str:
+    place = number(raw)
+    if place < 0 or not place.is_integer():
+        return _UNKNOWN
+    return states[min(int(place), len(states) - 1)]
+
+
+def _info(field: Info) -> Step:
+    steps = [
+        make_label(label, paths, field.reads.get(label, text), field.name)
+        for label, paths in field.labels.items()
+    ]
+    name, when = field.name, field.when
+
+    def step(tree: Any, out: Gathering) -> None:
+        if when and out.params.get(when[0]) != when[1]:
+            return
+        common = out.labels
+        for one in steps:
+            one(tree, out)
+        if len(out.labels) > len(common):
+            out.samples.append(_sample((name, out.labels, 1.0)))
+        out.labels = common
+
+    return step
+
+
+def _part(field: Part) -> Step:
+    get, get_error = make_getter(field.path), make_getter(field.error)
+    get_silent = make_getter(field.silent[0])
+    inner = [(one, make_step(one)) for one in field.fields]
+
+    def step(tree: Any, out: Gathering) -> None:
+        if out.params.get(field.when[0]) != field.when[1]:
+            return
+        raw = get(tree)
+        out.found = out.found or raw is not None
+        good = isinstance(raw, dict) and bool(raw) and not is_true(get_error(raw))
+        out.samples.append(_sample((field.name, out.labels, float(good))))
+        if good and not _says(get_silent(tree), field.silent[1]):
+            for one, read in inner:
+                attempt(one.name, read, raw, out)
+
+    return step
+
+
+def _says(raw: Any, value: float) -> bool:
+    try:
+        return raw is not None and number(raw) == value
+    except FieldError:
+        return False
+
+
+def _lines(field: Lines) -> Step:
+    get = make_getter(field.path)
+    inner = [(one, make_step(one)) for one in field.fields]
+
+    def step(tree: Any, out: Gathering) -> None:
+        raw = get(tree)
+        if raw is None or not isinstance(raw, str):
+            out.found = out.found or raw is not None
+            out.samples.append(_sample((field.name, out.labels, 0.0)))
+            out.faults.append(Fault(field.name, f"there is no text at {field.path}"))
+            return
+        out.found = True
+        groups = dict(_groups(raw, field))
+        shown = any(name in groups for name in field.shown_by)
+        out.samples.append(_sample((field.name, out.labels, float(shown))))
+        if shown:
+            for one, read in inner:
+                attempt(one.name, read, groups, out)
+        elif not field.absent_pattern.fullmatch(raw.strip()):
+            told = "the text is neither a status nor a known error"
+            out.faults.append(Fault(field.name, told))
+
+    return step
+
+
+def _groups(status: str, field: Lines) -> Iterator[tuple[str, str]]:
+    """Yield what the patterns find in the lines, the last line first so that the first one wins."""
+    for line in reversed(_LINE_END.split(status)):
+        for pattern in field.patterns:
+            match = pattern.fullmatch(line.strip())
+            if match:
+                yield from ((key, value) for key, value in match.groupdict().items() if value)
+
+
+def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:
+    """Take a step; whatever goes wrong costs its field alone."""
+    before = len(out.samples)
+    try:
+        step(tree, out)
+    except FieldError as error:
+        out.found = True
+        del out.samples[before:]
+        out.faults.append(Fault(name, str(error)))
