@@ -1,64 +1,110 @@
-"""A fast status server on loopback: every request gets ten fields, of which some always change.
+"""A fast status server on loopback: what everything that is measured polls.
 
-`python server.py PORT` listens on every loopback address, so that a crowd of targets can each
-have a connection of its own. `GET /count` tells how many status requests there were.
+`python -m bench.server PORT` listens on every loopback address, so that a crowd of targets can
+each have a connection of its own. Two paths are the benchmark's own:
+
+/bench/count           what was asked since the last /bench/watch, as JSON: `polls`, how many; `late`,
+                       how many came later after the one before at the same address than allowed;
+                       `longest`, the longest such pause in seconds; `addresses`, of how many
+/bench/watch?SECONDS   starts to count anew; a longer pause than SECONDS is late
 """
 
 import asyncio
+import json
 import socket
 import sys
+from typing import cast
+from urllib.parse import urlsplit
 
 import uvloop
 
-BODY = (
-    b'{"server":{"active":1,"allocated_uuid":"6f1f6f0e-2f0b-4f5e-9d3a-0a6b2a1c7d11",'
-    b'"admin_locked":0,"country_code":"GB","game_port":9000,"ip":"192.0.2.15","locationid":"12",'
-    b'"machineid":40231,"name":"eu-west #17","profileid":991,"query_port":"9010",'
-    b'"serverid":1200345,"query_info":{"players":%d,"max_players":64,"map":"de_harbour",'
-    b'"status":"InMatch","name":"eu-west #17"}}}'
-)
-UCS = (
-    b'{"max_memory":1037952,"server_errors_today":2,"client_errors_today":41,"request_today":%d,'
-    b'"system_time":"2024-03-18T09:12:44.108Z","used_memory":%d,"allocated_memory":786432,'
-    b'"started":"2024-03-11T22:00:03.517Z","free_memory":384314,'
-    b'"last_request":"2024-03-18T09:12:43.992Z","mode":"production","version":"8.5.300.21"}'
-)
+from bench.bodies import BY_PATH, clanforge
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+_BACKLOG = 16384
+
+
+class Count:
+    """What was asked so far."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._number = 0
+        self.watch(float("inf"))
+
+    def watch(self, allowed: float) -> None:
+        """Count anew."""
+        self._allowed = allowed
+        self._polls = self._late = 0
+        self._longest = 0.0
+        self._last: dict[str, float] = {}
+
+    def poll(self, address: str) -> int:
+        """Count a poll and return its number, which never repeats."""
+        now = self._loop.time()
+        pause = now - self._last.get(address, now)
+        self._last[address] = now
+        self._polls += 1
+        self._number += 1
+        self._longest = max(self._longest, pause)
+        if pause > self._allowed:
+            self._late += 1
+        return self._number
+
+    def told(self) -> bytes:
+        """Return the count as JSON."""
+        return json.dumps(
+            {
+                "polls": self._polls,
+                "late": self._late,
+                "longest": self._longest,
+                "addresses": len(self._last),
+            }
+        ).encode()
 
 
 class Status(asyncio.Protocol):
-    """Answers each request by its end; what it asks for hardly matters."""
+    """One connection: answers each request at once."""
 
-    asked = 0
+    def __init__(self, count: Count) -> None:
+        self._count = count
+        self._pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.pending = b""
+        """Keep what the answers need."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._address: str = transport.get_extra_info("sockname")[0]
 
     def data_received(self, data: bytes) -> None:
-        self.pending += data
-        while (end := self.pending.find(b"\r\n\r\n")) >= 0:
-            head, self.pending = self.pending[:end], self.pending[end + 4 :]
-            if head.startswith(b"GET /count "):
-                body = b"%d" % Status.asked
-            else:
-                Status.asked += 1
-                n = Status.asked
-                body = UCS % (n, 300000 + n % 1000) if b"/server/status" in head else BODY % (n % 64)
-            self.transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                % (len(body), body)
-            )
+        """Answer each whole request; none has a body."""
+        self._pending += data
+        while (end := self._pending.find(b"\r\n\r\n")) >= 0:
+            path = self._pending[4 : self._pending.index(b" ", 4)]
+            self._pending = self._pending[end + 4 :]
+            body = self._own(path) if path.startswith(b"/bench/") else self._answer(path)
+            self._transport.write(_HEAD % (len(body), body))
+
+    def _answer(self, path: bytes) -> bytes:
+        return BY_PATH.get(path, clanforge)(self._count.poll(self._address))
+
+    def _own(self, path: bytes) -> bytes:
+        parts = urlsplit(path.decode())
+        if parts.path == "/bench/watch":
+            self._count.watch(float(parts.query))
+        return self._count.told()
 
 
 async def main(port: int) -> None:
+    """Serve until the process is ended."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Every address of 127.0.0.0/8, and none that another machine could reach.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
-    listener.bind(("0.0.0.0", port))
-    listener.listen(16384)
-    server = await asyncio.get_running_loop().create_server(Status, sock=listener, backlog=16384)
-    print("ready", flush=True)
+    listener.bind(("0.0.0.0", port))  # noqa: S104 - bound to the loopback device above
+    listener.listen(_BACKLOG)
+    loop = asyncio.get_running_loop()
+    count = Count(loop)
+    server = await loop.create_server(lambda: Status(count), sock=listener, backlog=_BACKLOG)
     await server.serve_forever()
 
 

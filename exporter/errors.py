@@ -51,8 +51,8 @@ _MEANINGS = {
     Reason.HTTP_5XX: "Any other answer 5xx, or one below 200.",
     Reason.TOO_LARGE: "The answer is larger than 1 MiB once decompressed.",
     Reason.BAD_CONTENT_TYPE: "The answer is neither JSON nor XML, often a login page.",
-    Reason.BAD_JSON: "The answer is not valid JSON, holds NaN or a key twice, or nests too deep.",
-    Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or nests too deep.",
+    Reason.BAD_JSON: "The answer is not valid JSON, holds NaN or a key twice, or has too many levels or parts.",
+    Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or too many levels or parts.",
     Reason.BAD_SHAPE: "The answer is well-formed but none of the system's fields stand in it.",
     Reason.VENDOR_ERROR: "The vendor reported an error of its own in an answer 200.",
     Reason.CREDENTIALS: "A secret of the client could not be read or used.",
@@ -90,8 +90,15 @@ class FieldError(ExporterError):
     """One value that stands in the answer and cannot be read."""
 
 
+# A line that lists more is no help.
+_MOST_NAMES = 12
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Say what the word may have been meant to be, or what there is."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names) or 'none'}"
+    if close:
+        return f'did you mean "{close[0]}"?'
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"known: {', '.join(names[:_MOST_NAMES]) or 'none'}{more}"

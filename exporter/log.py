@@ -20,9 +20,23 @@ def set_up(level: str, form: str) -> None:
     """Send every log record of the program to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if form == "json" else _Logfmt())
+    handler.addFilter(_is_ours)
     logging.basicConfig(
         level=level.upper().replace("WARN", "WARNING"), handlers=[handler], force=True
     )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    # Whoever reaches the port can break a connection off or send what is not HTTP, as often as he
+    # likes; a traceback for each would fill the disk.
+    return (
+        record.name != "aiohttp.server" or record.levelno < logging.ERROR or not _is_peers(record)
+    )
+
+
+def _is_peers(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return isinstance(error, ConnectionError) or type(error).__module__ == "aiohttp.http_exceptions"
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -80,9 +80,10 @@ def kibibytes(value: Any) -> float:
 
 
 def kibibytes_or_unlimited(value: Any) -> float | None:
-    """Read a count of KiB as bytes; the kernel's "unlimited" (2^53 KiB and more) is no value."""
+    """Read a count of KiB as bytes; the kernel's "unlimited" is no value."""
     size = count(value)
-    return None if size >= 2**53 else size * 1024
+    # The limit is 2^63 or 2^64, less one, in KiB.
+    return None if size >= 2**53 - 1 else size * 1024
 
 
 def size_text(value: Any) -> float:
@@ -151,8 +152,8 @@ def flag(value: Any) -> float:
 
 
 def filled(value: Any) -> float:
-    """Read whether a text is there: 0 for "", else 1."""
-    return 1.0 if text(value) else 0.0
+    """Read whether a text is there: 0 for "", "0" and false, else 1."""
+    return 0.0 if text(value) in {"", "0", "false"} else 1.0
 
 
 def text(value: Any) -> str:

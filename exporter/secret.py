@@ -1,9 +1,30 @@
 """A text that never prints: it shows as `<secret>` wherever it is not asked for outright."""
 
 import os
+import stat
 from pathlib import Path
 
 from exporter.errors import PollError, Reason
+
+# A certificate chain is the longest thing that stands in such a file.
+_LARGEST_FILE = 64 * 1024
+
+
+def read_file(path: Path) -> bytes:
+    """Read a small file without ever waiting: a pipe or a device is refused.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no file, or too large.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        content = file.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise ValueError(f"more than {_LARGEST_FILE} bytes")
+    return content
 
 
 class Secret:
@@ -12,10 +33,14 @@ class Secret:
     A file is read again when it changes, so that credentials rotate without a restart.
     """
 
-    __slots__ = ("_file", "_seen", "_value")
+    __slots__ = ("_file", "_seen", "_value", "is_plain")
 
-    def __init__(self, value: str = "", *, file: Path | None = None) -> None:
+    def __init__(
+        self, value: str = "", *, file: Path | None = None, is_plain: bool = False
+    ) -> None:
+        """Make one; a plain one is no secret by itself, and need not be hidden in messages."""
         self._value = value
+        self.is_plain = is_plain
         self._file = file
         self._seen: tuple[int, int, int] | None = None
 
@@ -42,15 +67,17 @@ class Secret:
         if self._file is None:
             return self._value
         try:
-            stat = os.stat(self._file)  # noqa: PTH116 - once a poll: Path costs ten times that
-            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            now = os.stat(self._file)  # noqa: PTH116 - once a poll: Path costs ten times that
+            seen = (now.st_mtime_ns, now.st_size, now.st_ino)
             if seen != self._seen:
-                self._value = self._file.read_text(encoding="utf-8").rstrip("\r\n")
+                self._value = read_file(self._file).decode().rstrip("\r\n")
                 self._seen = seen
         except OSError as error:
             raise PollError(Reason.CREDENTIALS, f"{self._file}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise PollError(Reason.CREDENTIALS, f"{self._file}: not UTF-8 text") from None
+        except ValueError as error:
+            raise PollError(Reason.CREDENTIALS, f"{self._file}: {error}") from None
         if not self._value:
             raise PollError(Reason.CREDENTIALS, f"{self._file}: the file is empty")
         return self._value

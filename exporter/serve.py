@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.errors import ExporterError
 from exporter.poll.fetch import Connections
@@ -24,20 +25,23 @@ _log = logging.getLogger(__name__)
 _GRACE_SECONDS = 3.0
 
 
+# Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
+_SPARE_FILES = 200
+
+
+def _most_files() -> int:
+    """Raise the soft limit of open files to the hard one, and return it."""
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:  # pragma: no cover - see above
+        return 1024
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 2**20
+
+
 class ListenError(ExporterError):
     """An address that cannot be listened on."""
-
-
-def parse_address(address: str) -> tuple[str | None, int]:
-    """Split `:10125`, `127.0.0.1:10125` or `[::1]:10125` into host and port.
-
-    Raises:
-        ListenError: It is none of these.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or not port.isascii() or int(port) > 65535:  # noqa: PLR2004
-        raise ListenError(f"{address}: not an address such as :10125 or 127.0.0.1:10125")
-    return host.removeprefix("[").removesuffix("]") or None, int(port)
 
 
 @asynccontextmanager
@@ -47,16 +51,27 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     telemetry.reload_successful.set(1)
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
-    connections = Connections(clock)
-    schedule = asyncio.create_task(Schedule(targets, connections, telemetry, clock).run())
+    keep = len(targets) + _SPARE_FILES <= _most_files()
+    if not keep:
+        facts = {"targets": len(targets), "open_files": _most_files()}
+        _log.warning("too few open files to keep connections", extra={"facts": facts})
+    connections = Connections(clock, keep=keep)
+    schedule = Schedule(targets, connections, telemetry, clock, _most_files() - _SPARE_FILES)
+    polling = asyncio.create_task(schedule.run())
+    # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls
+    # nothing and says it is healthy is worse than none.
+    owner = asyncio.current_task()
+    polling.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
     # What was built so far lives as long as the process; the collector need not walk it again.
     gc.freeze()
     try:
         yield targets, telemetry
     finally:
-        schedule.cancel()
-        await asyncio.gather(schedule, return_exceptions=True)
+        polling.cancel()
+        await asyncio.wait([polling])
         await connections.close()
+        if not polling.cancelled():
+            await polling
 
 
 @asynccontextmanager

@@ -52,13 +52,15 @@ class Client:
     proxy_url: Secret | None = None
 
     def secrets(self) -> Iterator[Secret]:
-        """Yield every secret the client holds."""
+        """Yield every secret the client holds; what stands plainly in the file is none."""
         if self.basic_auth:
+            if not self.basic_auth.username.is_plain:
+                yield self.basic_auth.username
             yield self.basic_auth.password
         if self.authorization:
             yield self.authorization.credentials
         for _, values in self.http_headers:
-            yield from values
+            yield from (value for value in values if not value.is_plain)
         if self.proxy_url:
             yield self.proxy_url
         if self.tls.key:

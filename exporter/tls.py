@@ -2,6 +2,7 @@
 
 import ssl
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from exporter.settings import Tls
@@ -15,13 +16,34 @@ VERSIONS = {
 """The names Prometheus' `tls_config` has for the versions."""
 
 
+Seen = tuple[tuple[int, int, int] | None, ...]
+
+
+def files_of(tls: Tls) -> Seen:
+    """Return what tells whether the files of the settings have changed."""
+    return tuple(_seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+
+
+def _seen(path: Path) -> tuple[int, int, int] | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_mtime_ns, now.st_size, now.st_ino
+
+
 def make_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context of a client.
+    """Make the context of the settings, or return the one made of the same files before.
 
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.
     """
-    context = ssl.create_default_context()
+    return _make(tls, files_of(tls))
+
+
+# A context takes a fiftieth of a second and a megabyte: clients with equal settings share one.
+@lru_cache(maxsize=64)
+def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
         # Naming a CA means trusting it alone, as in Prometheus.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -30,14 +52,14 @@ def make_context(tls: Tls) -> ssl.SSLContext:
                 cafile=str(tls.ca_file) if tls.ca_file else None, cadata=tls.ca
             )
         except (OSError, TypeError) as error:
-            raise ValueError(
-                _unusable(f"ca_file {tls.ca_file}" if tls.ca_file else "ca", error)
-            ) from None
+            what = f"ca_file {tls.ca_file}" if tls.ca_file else "ca"
+            raise ValueError(_unusable(what, error)) from None
+    else:
+        context = ssl.create_default_context()
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if tls.min_version:
-        context.minimum_version = VERSIONS[tls.min_version]
+    context.minimum_version = VERSIONS[tls.min_version]
     if tls.max_version:
         context.maximum_version = VERSIONS[tls.max_version]
     if tls.cert_file or tls.cert:

@@ -77,7 +77,7 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
         ),
         (
             ["--system", "webitel", "--url", "http://h", "--interval", "5s"],
-            "--timeout: 5s (the one",
+            "--timeout: 5s (the default",
         ),
         (
             ["--system", "webitel", "--url", "http://h", "--username", "u"],
@@ -231,7 +231,14 @@ def test_a_port_in_use_is_one_line(config: Path) -> None:
 
 
 def test_the_log_can_be_json(config: Path) -> None:
-    arguments = ("--config.file", str(config), "--web.listen-address", "x", "--log.format", "json")
+    arguments = (
+        "--config.file",
+        str(config),
+        "--web.listen-address",
+        "192.0.2.1:1",
+        "--log.format",
+        "json",
+    )
     done = run("serve", *arguments)
     first = json.loads(done.stderr.splitlines()[0])
 

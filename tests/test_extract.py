@@ -86,6 +86,8 @@ def test_a_stopped_server_has_no_players(active: Any) -> None:
     [
         (1, "started"),
         (True, "started"),
+        ("true", "started"),
+        ("false", "stopped"),
         ("1", "started"),
         (2, "restarting"),
         (4, "restarting"),
@@ -104,7 +106,7 @@ def test_activity_is_read_in_every_type(active: Any, state: str) -> None:
 
 
 def test_exactly_one_state_is_1_whatever_the_vendor_says() -> None:
-    for mode in ("production", "MAINTENANCE", " Production ", "read-only", "", 7):
+    for mode in ("production", "MAINTENANCE", " Production ", "read-only", 7):
         found = values(read("genesys_ucs", {"mode": mode}))
 
         assert sum(found.values()) == 1
@@ -191,6 +193,42 @@ def test_a_reader_that_raises_costs_only_its_field(caplog: pytest.LogCaptureFixt
     assert values(reading) == {"x_good": 2}
     assert [fault.metric for fault in reading.faults] == ["x_bad"]
     assert "reader failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "tree", [{"max_memory": 1e306}, {"allocated_memory": 1.8e305, "free_memory": 1}]
+)
+def test_a_number_that_is_too_large_in_its_unit_is_a_fault(tree: dict[str, Any]) -> None:
+    reading = read("genesys_ucs", tree)
+
+    assert "the number is too large" in {fault.message for fault in reading.faults}
+    assert not any("used" in name or "max" in name for name in values(reading))
+
+
+def test_a_status_text_that_is_no_status_is_not_searched() -> None:
+    reading = read("webitel", {"freeSWITCH": "UP 1 second\n" * 100_000})
+
+    assert reading.samples == ()
+    assert [fault.message for fault in reading.faults] == [
+        "a status text of 1200000 characters is no status"
+    ]
+
+
+@pytest.mark.parametrize(
+    "state", [{"value": None}, {"resumeOnRestart": True}, {"value": ""}, {}, {"value": "  "}]
+)
+def test_a_state_that_is_not_said_has_no_series_and_is_no_fault(state: dict[str, Any]) -> None:
+    reading = read("mdworkbench", {"state": state, "launch": {"running": 1}})
+
+    assert not any("server_state" in name for name in values(reading))
+    assert reading.faults == ()
+
+
+@pytest.mark.parametrize("uuid", ["", None, False, 0, "0"])
+def test_a_server_without_an_allocation_is_not_allocated(uuid: Any) -> None:
+    found = values(read("clanforge", {"server": {**SERVER, "allocated_uuid": uuid}}))
+
+    assert found["clanforge_server_allocated 1"] == 0
 
 
 anything = st.recursive(

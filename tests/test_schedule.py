@@ -13,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import Clock
-from exporter.poll.schedule import next_due, phase
+from exporter.errors import PollError, Reason
+from exporter.poll.extract import Reading
+from exporter.poll.fetch import Connections
+from exporter.poll.schedule import Schedule, next_due, phase
+from exporter.poll.snapshot import Poll, Snapshot
 from exporter.serve import running
 from exporter.settings import Settings, Target
-from exporter.targets import Targets
+from exporter.targets import Targets, Tracked
+from exporter.telemetry import Telemetry
 
 names = st.text(min_size=1, max_size=20)
 intervals = st.floats(0.1, 3600)
@@ -161,6 +166,57 @@ async def test_nothing_is_left_running(crowd: Crowd) -> None:
         while len(asyncio.all_tasks()) > before:
             await asyncio.sleep(0.01)
 
-    polls = [tracked.tally.polls for tracked in targets]
-    await asyncio.sleep(0)
-    assert polls == [tracked.tally.polls for tracked in targets]
+    assert not crowd.at_once["t0"] + crowd.at_once["t2"]
+
+
+class Broken(Targets):
+    """A set of targets that cannot take in what a poll says."""
+
+    def record(self, tracked: Tracked, poll: Poll) -> Snapshot:
+        if isinstance(poll.outcome, Reading):
+            raise ZeroDivisionError
+        return super().record(tracked, poll)
+
+
+async def test_a_snapshot_that_fails_is_a_failed_poll(
+    crowd: Crowd, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, telemetry = Clock(), Telemetry()
+    targets = Broken(Settings(targets=targets_of(crowd, 1)), telemetry, clock)
+    connections = Connections(clock)
+    task = asyncio.create_task(Schedule(targets, connections, telemetry, clock, 100).run())
+    await until(targets, 1)
+    task.cancel()
+    await asyncio.wait([task])
+    await connections.close()
+    ((_, snapshot),) = targets.snapshots()
+
+    assert isinstance(snapshot.poll.outcome, PollError)
+    assert snapshot.poll.outcome.reason is Reason.INTERNAL
+    assert "snapshot failed" in caplog.text
+
+
+async def test_a_schedule_that_ends_ends_the_service(crowd: Crowd) -> None:
+    """An exporter that polls nothing must not go on and say that it is healthy."""
+
+    def stopped() -> float:
+        raise ZeroDivisionError
+
+    clock = Clock(monotonic=stopped)
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(60), running(Settings(targets=targets_of(crowd, 1)), clock):
+            await asyncio.Event().wait()
+
+
+async def test_with_few_places_every_target_has_its_turn(crowd: Crowd) -> None:
+    clock, telemetry = Clock(), Telemetry()
+    targets = Targets(Settings(targets=targets_of(crowd, 30)), telemetry, clock)
+    connections = Connections(clock, keep=False)
+    task = asyncio.create_task(Schedule(targets, connections, telemetry, clock, 2).run())
+    await until(targets, 2)
+    task.cancel()
+    await asyncio.wait([task])
+    await connections.close()
+
+    assert sum(crowd.at_once.values()) <= 2
+    assert min(crowd.asked[f"t{at}"] for at in range(30)) >= 2

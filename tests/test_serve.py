@@ -1,5 +1,6 @@
 """The HTTP surface, over real sockets."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -11,11 +12,12 @@ from conftest import NOW, Vendor, make_target, response
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.address import parse_address
 from exporter.clock import Clock
-from exporter.errors import PollError, Reason
+from exporter.errors import ConfigError, PollError, Reason
 from exporter.poll.extract import Fault, Reading
 from exporter.poll.snapshot import Poll
-from exporter.serve import ListenError, listening, parse_address, running
+from exporter.serve import ListenError, listening, running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
@@ -179,14 +181,15 @@ async def test_a_served_target_shows_and_disappears(vendor: Vendor) -> None:
         async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as one:
 
             async def shown(text: str) -> None:
-                while True:
-                    async with one.get(f"http://{address}/metrics") as answer:
-                        if text in await answer.text():
-                            return
+                async with asyncio.timeout(60):
+                    while True:
+                        async with one.get(f"http://{address}/metrics") as answer:
+                            if text in await answer.text():
+                                return
 
             await shown('genesys_ucs_mode{target="t",mode="production"} 1')
             vendor.answer = response(b"", status="503 Service Unavailable")
-            await shown('status_exporter_poll_failures_total{target="t",reason="http_503"} 1')
+            await shown('status_exporter_poll_failures_total{target="t",reason="http_503"} ')
             vendor.answer = response(b'{"mode": "maintenance"}')
             await shown('genesys_ucs_mode{target="t",mode="maintenance"} 1')
 
@@ -206,7 +209,7 @@ def test_an_address_is_read(address: str, expected: tuple[str | None, int]) -> N
 
 @pytest.mark.parametrize("address", ["10125", "localhost", ":", ":x", ":65536", ":-1", ":\u0661"])
 def test_what_is_no_address_is_told(address: str) -> None:
-    with pytest.raises(ListenError, match="not an address such as"):
+    with pytest.raises(ConfigError, match="not an address such as"):
         parse_address(address)
 
 

@@ -23,18 +23,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Exporters are started with flags alone; that is `serve`.
     if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help", "--version"}):
         given.insert(0, "serve")
-    parsed = _parser().parse_args(given, namespace=Arguments())
     try:
-        return _run(parsed)
+        return _run(_parser().parse_args(given, namespace=Arguments()))
     except ConfigError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 2
     except ExporterError as error:
         print(f"status-exporter: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # The reader of a pipe went away. Python would complain again when it closes the stream.
+    except OSError as error:
+        # The reader of a pipe went away, or the disk is full. Python would complain once more when
+        # it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"status-exporter: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -36,6 +36,15 @@ class Arguments(argparse.Namespace):
 
 
 _DEFAULT_FILE = Path("config.yaml")
+_ONE_TARGET = {
+    "--interval": "interval",
+    "--timeout": "timeout",
+    "--username": "username",
+    "--password-file": "password_file",
+    "--param": "params",
+    "--label": "labels",
+    "--header-file": "header_files",
+}
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +121,9 @@ def settings_of(arguments: Arguments) -> Settings:
     from exporter.systems import SYSTEMS  # noqa: PLC0415
 
     if arguments.system is None and arguments.url is None:
+        given = [flag for flag, dest in _ONE_TARGET.items() if getattr(arguments, dest, None)]
+        if given:
+            raise ConfigError((f"{given[0]} goes with --system and --url, not with a file",))
         return load_file(arguments.config_file or _DEFAULT_FILE, SYSTEMS)
     if arguments.config_file:
         raise ConfigError(("--config.file and --system exclude each other",))
@@ -159,5 +171,7 @@ def _pairs(given: list[str], flag: str) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise ConfigError((f"{flag}: {pair} is not NAME=VALUE",))
+        if name in pairs:
+            raise ConfigError((f"{flag}: {name} is given twice",))
         pairs[name] = value
     return pairs

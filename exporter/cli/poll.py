@@ -50,8 +50,10 @@ def _chosen(settings: Settings, name: str | None) -> Target:
 async def _poll(target: Target, shown: list[tuple[Target, Snapshot]]) -> None:
     clock = Clock()
     connections = Connections(clock)
-    outcome = await poll_once(target, build(target), connections, clock)
-    await connections.close()
+    try:
+        outcome = await poll_once(target, build(target), connections, clock)
+    finally:
+        await connections.close()
     targets = Targets(Settings(targets=(target,)), Telemetry(), clock)
     for tracked in targets:
         targets.record(tracked, outcome)

@@ -4,15 +4,13 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 
+from uvloop import new_event_loop
+
 from exporter import __version__, log
+from exporter.address import parse_address
 from exporter.cli.check import report
 from exporter.cli.options import Arguments, settings_of
 from exporter.errors import ConfigError
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # pragma: no cover - only where uvloop cannot be installed
-    from asyncio import new_event_loop  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +19,9 @@ def serve(arguments: Arguments) -> int:
     """Run the command."""
     settings = settings_of(arguments)
     path = telemetry_path(arguments)
+    addresses = arguments.addresses or [arguments.default_address]
+    for address in addresses:
+        parse_address(address)
     if arguments.config_check:
         report(settings)
         return 0
@@ -29,7 +30,6 @@ def serve(arguments: Arguments) -> int:
     _log.info("starting status-exporter", extra={"facts": facts})
     from exporter.serve import serve as run_service  # noqa: PLC0415 - a check needs no web server
 
-    addresses = arguments.addresses or [arguments.default_address]
     run(run_service(settings, addresses, path))
     return 0
 
@@ -37,7 +37,9 @@ def serve(arguments: Arguments) -> int:
 def telemetry_path(arguments: Arguments) -> str:
     """Return the checked path of the metrics."""
     path = arguments.telemetry_path
-    if not path.startswith("/") or path.startswith("/-/") or set(path) & set("{}?#% "):
+    parts = path.split("/")[1:]
+    bad = not path.startswith("/") or path.startswith("/-/") or set(path) & set("{}?#% ")
+    if bad or ".." in parts or "." in parts or "" in parts[:-1]:
         raise ConfigError((f"--web.telemetry-path: {path} is not a path such as /metrics",))
     return path
 

@@ -53,7 +53,7 @@ class BasicAuthModel(Model):
 
     def make(self) -> BasicAuth:
         """Return the checked data."""
-        username = self.username_file or Secret(self.username or "")
+        username = self.username_file or Secret(self.username or "", is_plain=True)
         return BasicAuth(username=username, password=self.password_file or self.password or _NONE)
 
 
@@ -95,7 +95,8 @@ class HeaderModel(Model):
 
     def make(self) -> tuple[Secret, ...]:
         """Return the checked values, in the order of values, secrets, files."""
-        return (*map(Secret, self.values), *self.secrets, *self.files)
+        plain = (Secret(value, is_plain=True) for value in self.values)
+        return (*plain, *self.secrets, *self.files)
 
 
 class TlsModel(Model):

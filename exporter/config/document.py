@@ -16,6 +16,8 @@ Location = tuple[str | int, ...]
 Told = tuple[tuple[int, int], str]
 """What sorts a message, and the message with its place."""
 
+_DEEPEST = 50
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -50,7 +52,9 @@ class Document:
         self.name = name
         loader = _Loader(text)
         try:
+            self._check_depth(text)
             self._root = loader.get_single_node()
+            self._walked: set[int] = set()
             self.faults = list(self._repeated_keys(self._root, (), frozenset()))
             self.data = loader.construct_document(self._root) if self._root else {}
         except yaml.MarkedYAMLError as error:
@@ -67,13 +71,25 @@ class Document:
         if not isinstance(self.data, dict):
             raise ConfigError((f"{name}:1:1: the file must be a mapping of keys to values",))
 
+    def _check_depth(self, text: str) -> None:
+        # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
+                _, fault = self._told(mark, (), f"more than {_DEEPEST} levels deep")
+                raise ConfigError((fault,))
+
     def told(self, location: Location, message: str) -> Told:
         """Return a message with its place, and what sorts it: the nearest part where it is."""
         return self._told(self._mark(location), location, message)
 
     def _told(self, mark: Any, location: Location, message: str) -> Told:
-        place = f"{self.name}:{mark.line + 1}:{mark.column + 1}: {written(location)}"
-        return (mark.line, mark.column), f"{place}: {message}"
+        place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
+        key = f": {written(location)}" if location else ""
+        return (mark.line, mark.column), f"{place}{key}: {message}"
 
     def _mark(self, location: Location) -> Any:
         node = self._root
@@ -96,6 +112,9 @@ class Document:
         if id(node) in above:
             _, fault = self._told(node.start_mark, location, "an alias that contains itself")
             raise ConfigError((fault,))
+        if id(node) in self._walked:
+            return  # An alias: what stands there was looked at where it stands.
+        self._walked.add(id(node))
         above |= {id(node)}
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, Any] = {}

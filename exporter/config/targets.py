@@ -116,11 +116,14 @@ class TargetModel(Model):
     @classmethod
     def _labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         system = info.data.get("system")
+        faults = []
         for name in value:
             if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
-                raise fault(f'"{name}" cannot be a label: letters, digits and _, not __ in front')
-            if name in _OWN_LABELS or (system and name in system.labels):
-                raise fault(f'the label "{name}" is used by the metrics themselves')
+                faults.append(f'"{name}" cannot be a label: letters, digits and _, not __ in front')
+            elif name in _OWN_LABELS or (system and name in system.labels):
+                faults.append(f'the label "{name}" is used by the metrics themselves')
+        if faults:
+            raise fault("; ".join(faults))
         return {name: text for name, text in value.items() if text}
 
     @field_validator("interval")
@@ -138,7 +141,7 @@ class TargetModel(Model):
         if value is None and own is None:
             return None  # Then `global` is right or wrong by itself.
         timeout = defaults.timeout if value is None else value
-        whose = " (the one of global)" if value is None else ""
+        whose = f" ({defaults.whose_timeout})" if value is None else ""
         _checked_timeout(timeout, defaults.interval if own is None else own, whose)
         return value
 
@@ -176,6 +179,8 @@ class FileModel(Model):
     @classmethod
     def _global(cls, value: GlobalModel, info: ValidationInfo) -> GlobalModel:
         context = context_of(info)
+        if "timeout" in value.model_fields_set:
+            context.whose_timeout = "the one of global"
         context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
         return value
 
@@ -184,6 +189,8 @@ class FileModel(Model):
     def _clients(cls, value: Any, info: ValidationInfo) -> Any:
         # By name: that a client is faulty is not the fault of the targets that use it.
         context_of(info).clients = frozenset(value if isinstance(value, dict) else ())
+        if isinstance(value, dict) and "" in value:
+            raise fault("a client needs a name")
         return value
 
     @field_validator("targets")
@@ -199,7 +206,9 @@ class FileModel(Model):
         nobody = Client(name="")
         return Settings(
             targets=tuple(
-                target.make(self.global_, clients[target.client] if target.client else nobody)
+                target.make(
+                    self.global_, nobody if target.client is None else clients[target.client]
+                )
                 for target in self.targets
             ),
             clients=tuple(clients.values()),
@@ -235,15 +244,19 @@ def _checked_max_age(max_age: float | None, interval: float | None) -> float | N
 
 def _checked_params(given: dict[str, str], system: System) -> dict[str, str]:
     known = {param.name: param for param in system.params}
-    for name in given:
-        if name not in known:
-            raise fault(f'{system.name} has no parameter "{name}"; {suggestion(name, known)}')
+    faults = [
+        f'{system.name} has no parameter "{name}"; {suggestion(name, known)}'
+        for name in given
+        if name not in known
+    ]
     for name, param in known.items():
         value = given.get(name, param.default)
         if value is None:
-            raise fault(f'{system.name} needs the parameter "{name}": {param.help}')
-        if param.choices and value not in param.choices:
-            raise fault(f'{name} is one of {", ".join(param.choices)}, not "{value}"')
-        if param.used_in == "path" and value in {"", ".", ".."}:
-            raise fault(f'{name} cannot be "{value}"')
+            faults.append(f'{system.name} needs the parameter "{name}": {param.help}')
+        elif param.choices and value not in param.choices:
+            faults.append(f'{name} is one of {", ".join(param.choices)}, not "{value}"')
+        elif param.used_in == "path" and value in {"", ".", ".."}:
+            faults.append(f'{name} cannot be "{value}"')
+    if faults:
+        raise fault("; ".join(faults))
     return given

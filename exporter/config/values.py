@@ -17,14 +17,15 @@ from pydantic import (
     ConfigDict,
     PlainValidator,
     ValidationInfo,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from exporter.secret import Secret
+from exporter.secret import Secret, read_file
 from exporter.spec import System
 
 _DURATION = re.compile(
-    r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
+    "".join(rf"(?:(\d{{1,9}}){unit})?" for unit in ("w", "d", "h", "m", "s", "ms")), re.ASCII
 )
 _DURATION_SECONDS = (604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
@@ -39,6 +40,7 @@ class Context:
     environment: Mapping[str, str]
     interval: float = 15.0
     timeout: float = 5.0
+    whose_timeout: str = "the default"
     clients: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -80,7 +82,11 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     ]
     if missing:
         raise fault(f"the environment variable {missing[0]} is not set")
-    return Secret(_VARIABLE.sub(lambda match: context_of(info).environment[match[1]], value))
+    value = _VARIABLE.sub(lambda match: context_of(info).environment[match[1]], value)
+    _check_encodable(value)
+    if not value:
+        raise fault("the secret is empty")
+    return Secret(value)
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:
@@ -88,10 +94,10 @@ def _path(value: Any, info: ValidationInfo) -> Path:
         raise fault("must be the path of a file")
     path = context_of(info).folder / value
     try:
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise fault(f"{path}: {error.strerror}") from None
+        read_file(path)
+    except (OSError, ValueError) as error:
+        raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return path
 
 
 def _secret_file(value: Any, info: ValidationInfo) -> Secret:
@@ -99,8 +105,18 @@ def _secret_file(value: Any, info: ValidationInfo) -> Secret:
 
 
 def _scalar_text(value: Any) -> Any:
+    if isinstance(value, str):
+        _check_encodable(value)
     # A server id is a number to YAML and a text to everything else.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_encodable(value: str) -> None:
+    # The command line and the environment hand on bytes that are no UTF-8 as lone surrogates.
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise fault("this is not valid UTF-8") from None
 
 
 def _proxy(value: Secret) -> Secret:
@@ -110,6 +126,7 @@ def _proxy(value: Secret) -> Secret:
 
 def check_url(url: str, what: str, *, userinfo: bool) -> None:
     """Refuse what is no plain http or https URL."""
+    _check_encodable(url)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -141,6 +158,14 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        # A key whose lines are all commented out is there, and null; it means what its absence does.
+        if isinstance(value, dict):
+            return {key: one for key, one in value.items() if one is not None}
+        return value
 
 
 def one_of(model: Model, *names: str, required: bool = True) -> None:

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 # What fits a line of a page or a log; a vendor's own message may be a megabyte.
 _LONGEST_DETAIL = 300
+_LONGEST_READ = 10 * _LONGEST_DETAIL
 
 
 async def poll(
@@ -57,4 +58,4 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
 
 def _told(message: str, target: Target) -> str:
     """Make a message that a vendor had a hand in fit to be shown: the secrets go before the cut."""
-    return printable(scrub(message, target.client))[:_LONGEST_DETAIL]
+    return printable(scrub(message[:_LONGEST_READ], target.client))[:_LONGEST_DETAIL]

@@ -12,6 +12,7 @@ from exporter.clock import Clock
 from exporter.poll.answer import Answer
 from exporter.poll.plain import Plain
 from exporter.poll.request import Headers, Request
+from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
 from exporter.settings import Client, Target
 
@@ -31,8 +32,12 @@ class Fetcher(Protocol):
 class Connections:
     """The connections of every client in use, made when first needed."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, keep: bool = True) -> None:
+        """Make none yet; `keep` says whether connections stay open between polls."""
         self._clock = clock
+        self._keep = keep
+        self._resolver = Resolver(clock)
+        self._closing: set[asyncio.Task[None]] = set()
         self._made: dict[tuple[str, bool], Fetcher] = {}
 
     def of(self, target: Target) -> Fetcher:
@@ -44,16 +49,28 @@ class Connections:
         client = target.client
         key = (client.name, is_plain(target))
         fetcher = self._made.get(key)
+        if isinstance(fetcher, Session) and fetcher.outdated:
+            # Polls under way on it come to their end, with the old certificate.
+            task = asyncio.create_task(fetcher.close_later(target.timeout))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            fetcher = None
         if fetcher is None:
             fetcher = self._made[key] = self._make(client, plain=key[1])
         return fetcher
 
     def _make(self, client: Client, *, plain: bool) -> Fetcher:
-        return Plain(self._clock) if plain else Session(client, self._clock)
+        if plain:
+            return Plain(self._clock, self._resolver, keep=self._keep)
+        return Session(client, self._clock, self._resolver, keep=self._keep)
 
     async def close(self) -> None:
         """Close all of them."""
-        await asyncio.gather(*(one.close() for one in self._made.values()))
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(
+            *self._closing, *(one.close() for one in self._made.values()), return_exceptions=True
+        )
 
 
 def is_plain(target: Target) -> bool:

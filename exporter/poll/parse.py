@@ -19,8 +19,12 @@ from exporter.spec import Endpoint
 MAX_DEPTH = 64
 """Levels of an answer: the vendors' have four."""
 
+MAX_PARTS = 10_000
+"""Objects, lists or XML tags of an answer: each costs time, and the vendors' have ten."""
+
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _BLANK = b" \t\r\n"
+_SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
 def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
@@ -36,11 +40,18 @@ def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
     if is_xml and "xml" not in endpoint.formats:
         raise PollError(Reason.BAD_CONTENT_TYPE, "the answer is XML, not JSON")
     if is_xml:
+        _check_parts(Reason.BAD_XML, body.count(b"<"))
         return _unwrapped_xml(_xml(body), endpoint.roots)
+    _check_parts(Reason.BAD_JSON, body.count(b"{") + body.count(b"["))
     tree = _json(body, _charset(rest))
     if not isinstance(tree, dict):
         raise PollError(Reason.BAD_SHAPE, f"the answer is {shown(tree)}, not an object")
     return _unwrapped_json(tree, endpoint.roots)
+
+
+def _check_parts(reason: Reason, parts: int) -> None:
+    if parts > MAX_PARTS:
+        raise PollError(reason, f"more than {MAX_PARTS} parts")
 
 
 def _is_xml(media_type: str, body: bytes) -> bool:
@@ -73,11 +84,7 @@ def _json(body: bytes, charset: str) -> Any:
         raise PollError(Reason.BAD_JSON, "the answer is empty")
     try:
         # A byte that is not in the character set costs its character, not the poll.
-        tree = json.loads(
-            body.decode(charset, "replace"),
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-        )
+        tree = _DECODER.decode(body.decode(charset, "replace"))
     except RecursionError:
         raise PollError(Reason.BAD_JSON, f"more than {MAX_DEPTH} levels deep") from None
     except json.JSONDecodeError as error:
@@ -108,6 +115,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise PollError(Reason.BAD_JSON, f"{name} is not JSON")
 
 
+# `json.loads` would make one anew for each answer.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+
+
 def _depth(tree: Any) -> int:
     depth, level = 0, [tree]
     while level := [one for one in level if isinstance(one, dict | list)]:
@@ -134,7 +145,12 @@ class _TreeBuilder:
         """Open an element."""
         if len(self._open) >= MAX_DEPTH:
             raise PollError(Reason.BAD_XML, f"more than {MAX_DEPTH} levels deep")
-        own = {_local(name): value for name, value in attributes.items()}
+        own = {
+            _local(name): value
+            for name, value in attributes.items()
+            # `xsi:type` and its like are about the text, not beside it.
+            if not name.startswith(_SCHEMA_INSTANCE)
+        }
         self._open.append((_local(tag), own, {}, []))
 
     def data(self, data: str) -> None:

@@ -6,7 +6,6 @@ decompressed, and no header longer than the parser's callers can bear.
 """
 
 import asyncio
-import socket
 import zlib
 from collections.abc import Callable
 from typing import cast
@@ -28,6 +27,7 @@ from exporter.poll.answer import (
     unknown_host,
 )
 from exporter.poll.request import Headers, Request
+from exporter.poll.resolve import AddrInfo, Resolver
 
 # All headers of an answer together; the vendors' are a hundredth of it.
 _MAX_HEAD = 64 * 1024
@@ -35,11 +35,9 @@ _MAX_HEADERS = 250
 # Parts of a gzip body, which may be many and empty.
 _MAX_MEMBERS = 100
 _SWITCHING = 101
-_DNS_SECONDS = 30.0
 _HAPPY_EYEBALLS_SECONDS = 0.25
 
 Origin = tuple[str, int]
-AddrInfos = list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]]
 
 
 class _StaleError(Exception):
@@ -49,11 +47,12 @@ class _StaleError(Exception):
 class Plain:
     """The kept connections of one client."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, resolver: Resolver, *, keep: bool) -> None:
         self._clock = clock
+        self._resolver = resolver
+        self._keep = keep
         self._idle: dict[Origin, list[_Line]] = {}
         self._open: set[_Line] = set()
-        self._names: dict[Origin, tuple[float, AddrInfos]] = {}
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
         """Send one GET and read the answer.
@@ -65,21 +64,22 @@ class Plain:
         message = request.head + b"".join(
             f"{name}: {value}\r\n".encode() for name, value in credentials
         )
-        sent = self._clock.wall()
         idle = self._idle.get(origin)
+        line = idle.pop() if idle else await self._connect(origin)
+        sent = self._clock.wall()
         try:
-            line = idle.pop() if idle else await self._connect(origin)
             await line.ask(message + b"\r\n")
         except _StaleError:
             # The server closed the connection while nobody used it: that is no failure of a poll.
             line = await self._connect(origin)
+            sent = self._clock.wall()
             try:
                 await line.ask(message + b"\r\n")
             except _StaleError:
                 raise PollError(Reason.CONNECT, BROKEN) from None
         received = self._clock.wall()
         content_type, body = line.take()
-        if line.reusable:
+        if line.reusable and self._keep:
             self._idle.setdefault(origin, []).append(line)
         else:
             line.close()
@@ -100,7 +100,7 @@ class Plain:
             if _is_literal(origin[0]):
                 _, made = await loop.create_connection(line, *origin)
             else:
-                infos = await self._resolve(origin)
+                infos = await self._infos(origin)
                 one = await start_connection(
                     infos, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS, interleave=1
                 )
@@ -110,18 +110,11 @@ class Plain:
         self._open.add(made)
         return made
 
-    async def _resolve(self, origin: Origin) -> AddrInfos:
-        now = self._clock.monotonic()
-        until, infos = self._names.get(origin, (0.0, []))
-        if now >= until:
-            loop = asyncio.get_running_loop()
-            try:
-                found = await loop.getaddrinfo(*origin, type=socket.SOCK_STREAM)
-            except (socket.gaierror, UnicodeError):
-                raise unknown_host(origin[0]) from None
-            infos = cast("AddrInfos", found)
-            self._names[origin] = (now + _DNS_SECONDS, infos)
-        return infos
+    async def _infos(self, origin: Origin) -> list[AddrInfo]:
+        try:
+            return await self._resolver.infos(*origin)
+        except (OSError, UnicodeError):
+            raise unknown_host(origin[0]) from None
 
     def _forget(self, origin: Origin, line: "_Line") -> None:
         self._open.discard(line)

@@ -4,6 +4,7 @@ Credentials are read at each poll, since their files may change, and go to the t
 alone: nothing here or in `fetch` follows a redirect.
 """
 
+import json
 import re
 from base64 import b64encode
 from contextlib import suppress
@@ -114,20 +115,25 @@ def scrub(text: str, client: Client) -> str:
     # The longest first: of a secret that begins another, the rest must not stay.
     for value in sorted(_known_secrets(client), key=len, reverse=True):
         text = text.replace(value, "<secret>")
-        # A value that was too long to show was cut, and may end in the middle of a secret.
-        for length in range(len(value) - 1, _LEAST_TELLING - 1, -1):
-            text = text.replace(f"{value[:length]}{CUT}", "<secret>")
+        if CUT in text:
+            # A value that was too long to show may end in the middle of a secret.
+            for length in range(len(value) - 1, _LEAST_TELLING - 1, -1):
+                text = text.replace(f"{value[:length]}{CUT}", "<secret>")
     return text
 
 
 def _known_secrets(client: Client) -> set[str]:
-    """Return the secrets in every form in which a vendor may have seen them."""
+    """Return the secrets in every form in which a vendor may send them back."""
     known: set[str] = set()
-    with suppress(PollError):
-        known.update(value.rpartition(" ")[2] for _, value in credentials(client))
     for secret in client.secrets():
         with suppress(PollError):
             known.add(secret.reveal())
+    if client.basic_auth:
+        with suppress(PollError):
+            known.add(credentials(client)[0][1].rpartition(" ")[2])
     if client.proxy_url:
         known.add(urlsplit(client.proxy_url.reveal()).password or "")
-    return {value for value in known if len(value) >= _LEAST_TELLING}
+    written = {json.dumps(value)[1:-1] for value in known} | {
+        quote(value, safe="") for value in known
+    }
+    return {value for value in known | written if len(value) >= _LEAST_TELLING}

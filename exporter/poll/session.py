@@ -4,6 +4,7 @@ Redirects are not followed, cookies not kept, proxies of the environment not use
 holds more of a failure than its kind: the library's own texts may hold URLs with credentials.
 """
 
+import asyncio
 import ssl
 
 import aiohttp
@@ -25,13 +26,13 @@ from exporter.poll.answer import (
     unknown_host,
 )
 from exporter.poll.request import Headers, Request
+from exporter.poll.resolve import Resolver
 from exporter.settings import Client
-from exporter.tls import make_context
+from exporter.tls import files_of, make_context
 
 # Above the usual poll intervals, so that a connection outlives the pause between two polls;
 # aiohttp's own 15 s is just the default interval and would reconnect for most polls.
 _KEEPALIVE_SECONDS = 100.0
-_DNS_CACHE_SECONDS = 30
 
 _PROXY_DENIES = 407
 
@@ -39,7 +40,7 @@ _PROXY_DENIES = 407
 class Session:
     """The one aiohttp session of a client: its connections, kept alive, and its TLS settings."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, resolver: Resolver, *, keep: bool) -> None:
         """Must be made in a running event loop.
 
         Raises:
@@ -50,6 +51,8 @@ class Session:
         except ValueError as error:
             raise PollError(Reason.CREDENTIALS, str(error)) from None
         self._clock = clock
+        self._tls = client.tls
+        self._files = files_of(client.tls)
         self._server_name = client.tls.server_name
         self._proxy = client.proxy_url
         self._session = aiohttp.ClientSession(
@@ -57,14 +60,28 @@ class Session:
                 ssl=context,
                 # The schedule limits what is under way; a second limit would only hide it.
                 limit=0,
-                keepalive_timeout=_KEEPALIVE_SECONDS,
-                ttl_dns_cache=_DNS_CACHE_SECONDS,
+                force_close=not keep,
+                keepalive_timeout=_KEEPALIVE_SECONDS if keep else None,
+                resolver=resolver,
+                use_dns_cache=False,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # The whole poll has a deadline; a second clock for each call would only cost.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             trust_env=False,
         )
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the TLS files have changed since the session was made."""
+        return bool(self._files) and files_of(self._tls) != self._files
+
+    async def close_later(self, seconds: float) -> None:
+        """Close once what is under way has had its time."""
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from exporter.errors import PollError
 from exporter.poll.extract import Labels, Reading, Sample
+from exporter.poll.request import scrub
 from exporter.settings import Target
 from exporter.spec import Family, Kind, System
 
@@ -99,12 +100,23 @@ class Renderer:
     collector leaves alone, so that ten thousand targets do not hold it up.
     """
 
-    __slots__ = ("_base", "_labels", "_lines", "_names", "_system", "_values")
+    __slots__ = (
+        "_base",
+        "_client",
+        "_labels",
+        "_lines",
+        "_names",
+        "_scrubbed",
+        "_system",
+        "_values",
+    )
 
     def __init__(self, target: Target) -> None:
         base = (("target", target.name), *target.labels.items())
         self._base = ",".join(f'{name}="{escaped(value)}"' for name, value in base)
         self._system = target.system
+        self._client = target.client
+        self._scrubbed: dict[Labels, str] = {}
         self._names: tuple[str, ...] = ()
         self._labels: tuple[Labels, ...] = ()
         self._values: tuple[float, ...] = ()
@@ -132,6 +144,9 @@ class Renderer:
         self, names: tuple[str, ...], labels: tuple[Labels, ...], values: tuple[float, ...]
     ) -> int:
         places = _places(self._system)
+        # A vendor may give back in a text what it was sent in a header.
+        found = {one: scrub(_suffix(one), self._client) for one in set(labels) if one}
+        self._scrubbed = {one: text for one, text in found.items() if text != _suffix(one)}
         lines: list[list[str]] = [[] for _ in places]
         series: set[tuple[str, Labels]] = set()
         for one in zip(names, labels, values, strict=True):
@@ -161,7 +176,8 @@ class Renderer:
         self._lines, self._values = tuple(lines), values
 
     def _line(self, name: str, labels: Labels, value: float) -> str:
-        return f"{name}{{{self._base}{_suffix(labels)}}} {value_text(value)}\n"
+        suffix = self._scrubbed.get(labels) or _suffix(labels)
+        return f"{name}{{{self._base}{suffix}}} {value_text(value)}\n"
 
     def _own(self, poll: Poll, tally: Tally) -> list[Sample]:
         up = isinstance(poll.outcome, Reading)

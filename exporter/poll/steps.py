@@ -30,6 +30,8 @@ Labels = tuple[tuple[str, str], ...]
 # FreeSWITCH over its HTTP module breaks lines with tags; over its event socket with line ends.
 _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 _UNKNOWN = "unknown"
+# FreeSWITCH's longest has 500 characters; each line of it is held against each pattern.
+_LONGEST_STATUS = 4096
 
 
 class Sample(NamedTuple):
@@ -141,13 +143,18 @@ def is_true(value: Any) -> bool:
 
 def _first(paths: Paths) -> Getter:
     getters = [make_getter(path) for path in paths if isinstance(path, str)]
-    if len(getters) == 1:
-        return getters[0]
+    get, *others = getters
+    if not others:
+        return get
 
     def first(tree: Any) -> Any:
-        for get in getters:
-            value = get(tree)
-            if value is not None:
+        value = get(tree)
+        if value is not None:
+            return value
+        for other in others:
+            value = other(tree)
+            # Where an alias is a part of another, an object there is not what it names.
+            if value is not None and not isinstance(value, dict | list):
                 return value
         return None
 
@@ -171,6 +178,8 @@ def _gauge(field: Gauge) -> Step:
         if value is None:
             value = default
         if value is not None:
+            if value - value != 0.0:  # Infinite, or not a number.
+                raise FieldError("the number is too large")
             own = out.labels + labels if out.labels else labels
             out.samples.append(_sample((name, own, value)))
 
@@ -236,6 +245,8 @@ def _states(field: States) -> Step:
             return
         out.found = True
         state = _numbered(raw, states) if field.numbered else text(raw).lower()
+        if not state:
+            return
         if state not in states:
             state = _UNKNOWN
         for known, labels in labelled.items():
@@ -245,8 +256,11 @@ def _states(field: States) -> Step:
     return step
 
 
+_WRITTEN_FLAGS = ("true", "false")
+
+
 def _numbered(raw: Any, states: tuple[str, ...]) -> str:
-    place = number(raw)
+    place = flag(raw) if raw in _WRITTEN_FLAGS else number(raw)
     if place < 0 or not place.is_integer():
         return _UNKNOWN
     return states[min(int(place), len(states) - 1)]
@@ -310,6 +324,8 @@ def _lines(field: Lines) -> Step:
             out.faults.append(Fault(field.name, f"there is no text at {field.path}"))
             return
         out.found = True
+        if len(raw) > _LONGEST_STATUS:
+            raise FieldError(f"a status text of {len(raw)} characters is no status")
         groups = dict(_groups(raw, field))
         shown = any(name in groups for name in field.shown_by)
         out.samples.append(_sample((field.name, out.labels, float(shown))))
@@ -325,9 +341,9 @@ def _lines(field: Lines) -> Step:
 
 def _groups(status: str, field: Lines) -> Iterator[tuple[str, str]]:
     """Yield what the patterns find in the lines, the last line first so that the first one wins."""
-    for line in reversed(_LINE_END.split(status)):
+    for line in reversed([line.strip() for line in _LINE_END.split(status)]):
         for pattern in field.patterns:
-            match = pattern.fullmatch(line.strip())
+            match = pattern.fullmatch(line)
             if match:
                 yield from ((key, value) for key, value in match.groupdict().items() if value)
 

@@ -98,8 +98,8 @@ SYSTEM = System(
                 Gauge(
                     "genesys_ucs_clock_skew_seconds",
                     (Difference("/system_time", POLL_TIME),),
-                    help="The server's clock (system_time) less the exporter's; exact to half the"
-                    " round trip.",
+                    help="The server's clock (system_time) less the exporter's; exact to half of"
+                    " what the poll took.",
                     read=iso_time,
                 ),
             ),

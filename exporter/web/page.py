@@ -13,11 +13,17 @@ _TEMPLATE = Environment(
 ).get_template("status.html")
 
 
+# More would hold the event loop while they are written; what is down comes first.
+_MOST_ROWS = 500
+
+
 def status_page(targets: Targets, telemetry_path: str) -> str:
     """Render the page: what is up, what is down and why."""
-    rows = [_row(tracked) for tracked in targets]
+    targets.snapshots()  # What has become too old is down from now on.
+    rows = sorted((_row(tracked) for tracked in targets), key=lambda row: row["state"])
     return _TEMPLATE.render(
-        rows=rows,
+        rows=rows[:_MOST_ROWS],
+        hidden=max(0, len(rows) - _MOST_ROWS),
         up=sum(row["state"] == "up" for row in rows),
         down=sum(row["state"] == "down" for row in rows),
         waiting=sum(row["state"] == "waiting" for row in rows),

@@ -1,5 +1,8 @@
 """The HTTP surface: which path gives what. Nothing here changes anything, or writes to a vendor."""
 
+import asyncio
+from contextlib import suppress
+
 from aiohttp import web
 from isal import isal_zlib
 
@@ -57,14 +60,17 @@ class Site:
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        for family in expose(self._targets.snapshots(), self._telemetry.registry, form):
-            for start in range(0, len(family), _PIECE):
-                piece = family[start : start + _PIECE]
-                packed = packer.compress(piece) if packer else piece
-                if packed:
-                    await response.write(packed)
-        if packer:
-            await response.write(packer.flush())
+        with suppress(ConnectionError):  # A scraper that went away is no fault of ours.
+            for family in expose(self._targets.snapshots(), self._telemetry.registry, form):
+                for start in range(0, len(family), _PIECE):
+                    piece = family[start : start + _PIECE]
+                    packed = packer.compress(piece) if packer else piece
+                    if packed:
+                        await response.write(packed)
+                    # Writing waits only for a slow reader; polls must have their turn as well.
+                    await asyncio.sleep(0)
+            if packer:
+                await response.write(packer.flush())
         return response
 
     async def status(self, _request: web.Request) -> web.Response:
