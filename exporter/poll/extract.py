@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from exporter.errors import PollError, Reason
+from exporter.errors import FieldError, PollError, Reason
 from exporter.poll.steps import (
     Fault,
     Gathering,
     Labels,
     Sample,
     Step,
-    attempt,
     is_true,
     make_getter,
     make_label,
@@ -52,7 +51,10 @@ def extract(
     out = Gathering(params, middle)
     for name, step in _plan(endpoint):
         try:
-            attempt(name, step, tree, out)
+            step(tree, out)
+        except FieldError as error:
+            out.found = True
+            out.faults.append(Fault(name, str(error)))
         except Exception:  # noqa: BLE001 - see below
             # A reader must raise nothing but FieldError; where one does, the rest is still good.
             _log.exception("reader failed", extra={"facts": {"metric": name}})

@@ -8,6 +8,7 @@ its name, and children of one name become a list.
 import codecs
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NoReturn
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -33,8 +34,7 @@ def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
     Raises:
         PollError: It is neither of the endpoint's formats, is malformed, or is no object.
     """
-    media_type, _, rest = answer.content_type.partition(";")
-    media_type = media_type.strip().lower()
+    media_type, charset = _content_type(answer.content_type)
     body = answer.body.removeprefix(codecs.BOM_UTF8)
     is_xml = _is_xml(media_type, body)
     if is_xml and "xml" not in endpoint.formats:
@@ -43,7 +43,7 @@ def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
         _check_parts(Reason.BAD_XML, body.count(b"<"))
         return _unwrapped_xml(_xml(body), endpoint.roots)
     _check_parts(Reason.BAD_JSON, body.count(b"{") + body.count(b"["))
-    tree = _json(body, _charset(rest))
+    tree = _json(body, charset)
     if not isinstance(tree, dict):
         raise PollError(Reason.BAD_SHAPE, f"the answer is {shown(tree)}, not an object")
     return _unwrapped_json(tree, endpoint.roots)
@@ -66,6 +66,13 @@ def _is_xml(media_type: str, body: bytes) -> bool:
         raise PollError(Reason.BAD_CONTENT_TYPE, f"the answer is {shown(media_type)}")
     # The type is missing or says little: the first byte decides.
     return start.startswith(b"<")
+
+
+@lru_cache(maxsize=256)
+def _content_type(value: str) -> tuple[str, str]:
+    """Return the media type and the character set."""
+    media_type, _, parameters = value.partition(";")
+    return media_type.strip().lower(), _charset(parameters)
 
 
 def _charset(parameters: str) -> str:

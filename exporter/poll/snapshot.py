@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from exporter.errors import PollError
-from exporter.poll.extract import Labels, Reading, Sample
+from exporter.poll.extract import Labels, Reading
 from exporter.poll.request import scrub
 from exporter.settings import Target
 from exporter.spec import Family, Kind, System
@@ -179,21 +179,21 @@ class Renderer:
         suffix = self._scrubbed.get(labels) or _suffix(labels)
         return f"{name}{{{self._base}{suffix}}} {value_text(value)}\n"
 
-    def _own(self, poll: Poll, tally: Tally) -> list[Sample]:
+    def _own(self, poll: Poll, tally: Tally) -> list[tuple[str, Labels, float]]:
         up = isinstance(poll.outcome, Reading)
-        own = [
-            Sample("status_exporter_target_up", _system_label(self._system), 1.0 if up else 0.0),
-            Sample("status_exporter_poll_duration_seconds", (), round(poll.duration, 6)),
-            Sample("status_exporter_polls_total", (), tally.polls),
+        own: list[tuple[str, Labels, float]] = [
+            ("status_exporter_target_up", _system_label(self._system), 1.0 if up else 0.0),
+            ("status_exporter_poll_duration_seconds", (), round(poll.duration, 6)),
+            ("status_exporter_polls_total", (), tally.polls),
         ]
         for reason, count in tally.failures.items():
             labels = (("reason", str(reason)),)
-            own.append(Sample("status_exporter_poll_failures_total", labels, count))
+            own.append(("status_exporter_poll_failures_total", labels, count))
         if tally.last_success is not None:
             name = "status_exporter_last_success_timestamp_seconds"
-            own.append(Sample(name, (), round(tally.last_success, 3)))
+            own.append((name, (), round(tally.last_success, 3)))
         if isinstance(poll.outcome, Reading):
-            own.append(Sample("status_exporter_field_faults", (), len(poll.outcome.faults)))
+            own.append(("status_exporter_field_faults", (), len(poll.outcome.faults)))
         return own
 
 

@@ -349,11 +349,12 @@ def _groups(status: str, field: Lines) -> Iterator[tuple[str, str]]:
 
 
 def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:
-    """Take a step; whatever goes wrong costs its field alone."""
-    before = len(out.samples)
+    """Take a step; whatever goes wrong costs its field alone.
+
+    No step adds a sample before it has read all of its own.
+    """
     try:
         step(tree, out)
     except FieldError as error:
         out.found = True
-        del out.samples[before:]
         out.faults.append(Fault(name, str(error)))
