@@ -78,12 +78,16 @@ class SpecError(ExporterError):
 
 
 class PollError(ExporterError):
-    """One poll that failed: the reason for the label, and a detail for people."""
+    """One poll that failed: the reason for the label, and a detail for people.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    `retry_after` is how many seconds the vendor asked to be left alone.
+    """
+
+    def __init__(self, reason: Reason, detail: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class FieldError(ExporterError):

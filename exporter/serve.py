@@ -15,6 +15,7 @@ from exporter.errors import ExporterError
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
 from exporter.settings import Settings
+from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.routes import make_app
@@ -96,12 +97,16 @@ async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIter
         await runner.cleanup()
 
 
-async def serve(settings: Settings, addresses: Sequence[str], telemetry_path: str) -> None:
+async def serve(
+    settings: Settings, addresses: Sequence[str], telemetry_path: str, shard: Shard
+) -> None:
     """Poll and serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with running(settings, Clock()) as (targets, telemetry):
+        telemetry.shard.set(shard.number)
+        telemetry.shards.set(shard.total)
         app = make_app(targets, telemetry, telemetry_path)
         async with listening(app, addresses) as bound:
             for address in bound:

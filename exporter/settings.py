@@ -41,6 +41,14 @@ class Tls:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """How fast a client may send requests: so many a second, so many at once at the most."""
+
+    requests_per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Client:
     """How to connect: shared by every target that names it."""
 
@@ -50,6 +58,7 @@ class Client:
     http_headers: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
     tls: Tls = field(default_factory=Tls)
     proxy_url: Secret | None = None
+    rate_limit: RateLimit | None = None
 
     def secrets(self) -> Iterator[Secret]:
         """Yield every secret the client holds; what stands plainly in the file is none."""

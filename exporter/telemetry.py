@@ -37,10 +37,26 @@ class Telemetry:
             ["system"],
             registry=self.registry,
         )
+        self.shard = Gauge(
+            "status_exporter_shard",
+            "Which of the exporters that share the targets this is, counted from 0.",
+            registry=self.registry,
+        )
+        self.shards = Gauge(
+            "status_exporter_shards",
+            "How many exporters share the targets.",
+            registry=self.registry,
+        )
+        self.shards.set(1)
         self.loop_lag = Histogram(
             "status_exporter_loop_lag_seconds",
             "How much later than planned the event loop came round to the schedule's tick.",
             buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
+        self.late_polls = Counter(
+            "status_exporter_late_polls_total",
+            "Polls that left more than one tick of the schedule after they were due.",
             registry=self.registry,
         )
         self.unreadable_fields = Counter(

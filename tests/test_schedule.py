@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,10 +17,10 @@ from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
-from exporter.poll.schedule import Schedule, next_due, phase
+from exporter.poll.schedule import Schedule, Turn, next_due, next_turn, phase, tick_seconds
 from exporter.poll.snapshot import Poll, Snapshot
 from exporter.serve import running
-from exporter.settings import Settings, Target
+from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 
@@ -220,3 +221,79 @@ async def test_with_few_places_every_target_has_its_turn(crowd: Crowd) -> None:
 
     assert sum(crowd.at_once.values()) <= 2
     assert min(crowd.asked[f"t{at}"] for at in range(30)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("intervals", "expected"),
+    [
+        ([], 0.5),
+        ([15.0], 0.5),
+        ([1.0], 0.1),
+        ([3.0], 0.3),
+        ([10.0] * 1000, 0.5),
+        ([1.5] * 1000, 0.1),
+        ([15.0] * 3000, 0.25),
+        ([15.0] * 100_000, 0.1),
+    ],
+)
+def test_a_tick_is_long_enough_for_polls_to_leave_together(
+    intervals: list[float], expected: float
+) -> None:
+    assert tick_seconds(intervals) == pytest.approx(expected)
+
+
+class Stepped(Schedule):
+    """A schedule whose departures are written down and not made."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.left: list[tuple[float, str]] = []
+
+    def _depart(self, turn: Turn, number: int, due: float) -> None:
+        del number, due
+        self.left.append((self._clock.monotonic(), turn.tracked.target.name))
+
+
+async def test_a_rate_limit_spaces_polls_out_beyond_its_burst() -> None:
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    limited = Client(name="c", rate_limit=RateLimit(requests_per_second=2, burst=3))
+    base = make_target(client=limited)
+    targets = Targets(
+        Settings(targets=tuple(replace(base, name=f"t{at}") for at in range(9))), telemetry, clock
+    )
+    schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
+    schedule.set_up()
+    for tick in range(100):
+        now[0] = tick * 0.1
+        schedule.leave_due(now[0])
+
+    moments = [moment for moment, _ in schedule.left]
+    assert len({name for _, name in schedule.left}) == 9
+    for start in moments:
+        assert sum(start <= moment < start + 1 for moment in moments) <= 3 + 2
+    assert moments[-1] - moments[0] >= (9 - 3) / 2 - 0.1
+
+
+@pytest.mark.parametrize(
+    ("failures", "retry_after", "least", "most"),
+    [
+        (0, 0.0, 0.5, 1.5),
+        (1, 0.0, 0.5, 1.5),
+        (2, 0.0, 1.5, 2.5),
+        (3, 0.0, 3.5, 4.5),
+        (4, 0.0, 4.5, 5.5),
+        (400, 0.0, 4.5, 5.5),
+        (1, 7.0, 7.0, 8.0),
+        (1, 1e12, 600.0, 601.0),
+    ],
+)
+def test_what_fails_is_asked_less_often(
+    failures: int, retry_after: float, least: float, most: float
+) -> None:
+    """In intervals of a second: up to every fifth, and not before the vendor said."""
+    again = next_turn(
+        "t", 1.0, start=0.0, due=100.0, now=100.0, failures=failures, pause=retry_after
+    )
+
+    assert least <= again - 100.0 <= most + 1.0

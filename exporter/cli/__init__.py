@@ -78,6 +78,20 @@ def _parser() -> argparse.ArgumentParser:
         help="only check the configuration: exit 2 with every fault of it",
     )
     _add_web(serve, ":10125")
+    serve.add_argument(
+        "--shard",
+        metavar="N",
+        default="0",
+        help="which of several exporters this is, from 0, or `pod`: the number at the end of the"
+        " name of a StatefulSet's pod (default: 0)",
+    )
+    serve.add_argument(
+        "--total-shards",
+        metavar="M",
+        type=int,
+        default=1,
+        help="how many exporters share the targets (default: 1)",
+    )
     for one in (serve, poll := command("poll", "Poll one target once and print its metrics.")):
         add_config(one)
         add_target(one)

@@ -18,6 +18,8 @@ class Arguments(argparse.Namespace):
     default_address: str
     telemetry_path: str
     simulator_address: str
+    shard: str
+    total_shards: int
     log_level: str
     log_format: str
     system: str | None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
 
 from uvloop import new_event_loop
@@ -11,6 +12,7 @@ from exporter.address import parse_address
 from exporter.cli.check import report
 from exporter.cli.options import Arguments, settings_of
 from exporter.errors import ConfigError
+from exporter.shard import parse_shard
 
 _log = logging.getLogger(__name__)
 
@@ -22,15 +24,17 @@ def serve(arguments: Arguments) -> int:
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
+    shard = parse_shard(arguments.shard, arguments.total_shards, os.environ)
     if arguments.config_check:
         report(settings)
         return 0
     log.set_up(arguments.log_level, arguments.log_format)
+    settings = shard.part_of(settings)
     facts = {"version": __version__, "targets": len(settings.targets)}
     _log.info("starting status-exporter", extra={"facts": facts})
     from exporter.serve import serve as run_service  # noqa: PLC0415 - a check needs no web server
 
-    run(run_service(settings, addresses, path))
+    run(run_service(settings, addresses, path, shard))
     return 0
 
 

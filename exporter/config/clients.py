@@ -4,9 +4,9 @@ Every rule hangs on the part it is about, so that one fault does not hide anothe
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from exporter.config.values import (
     FilePath,
@@ -18,7 +18,7 @@ from exporter.config.values import (
     one_of,
 )
 from exporter.secret import Secret
-from exporter.settings import Authorization, BasicAuth, Client, Tls
+from exporter.settings import Authorization, BasicAuth, Client, RateLimit, Tls
 from exporter.tls import VERSIONS, make_context
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -33,6 +33,14 @@ _OWN_HEADERS = {
 }
 
 _NONE = Secret()
+
+# One request in a quarter of an hour, and more than one process can send.
+SLOWEST_RATE = 0.001
+FASTEST_RATE = 100_000
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class BasicAuthModel(Model):
@@ -139,6 +147,31 @@ class TlsModel(Model):
         return Tls(**{name: getattr(self, name) for name in TlsModel.model_fields})
 
 
+class RateLimitModel(Model):
+    """`rate_limit` of a client."""
+
+    requests_per_second: Annotated[float, BeforeValidator(_number)]
+    burst: int = 1
+
+    @field_validator("requests_per_second")
+    @classmethod
+    def _rate(cls, value: float) -> float:
+        if not SLOWEST_RATE <= value <= FASTEST_RATE:
+            raise fault(f"a rate is between {SLOWEST_RATE} and {FASTEST_RATE} requests a second")
+        return value
+
+    @field_validator("burst")
+    @classmethod
+    def _burst(cls, value: int) -> int:
+        if value < 1:
+            raise fault("a burst is 1 request or more")
+        return value
+
+    def make(self) -> RateLimit:
+        """Return the checked data."""
+        return RateLimit(requests_per_second=self.requests_per_second, burst=self.burst)
+
+
 class ClientModel(Model):
     """One of `clients`."""
 
@@ -147,6 +180,7 @@ class ClientModel(Model):
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
     tls_config: TlsModel = Field(default_factory=TlsModel)
     proxy_url: ProxyUrl | None = None
+    rate_limit: RateLimitModel | None = None
 
     @field_validator("http_headers")
     @classmethod
@@ -172,4 +206,5 @@ class ClientModel(Model):
             http_headers=tuple((key, value.make()) for key, value in self.http_headers.items()),
             tls=self.tls_config.make(),
             proxy_url=self.proxy_url,
+            rate_limit=self.rate_limit.make() if self.rate_limit else None,
         )

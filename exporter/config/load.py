@@ -21,6 +21,8 @@ _MESSAGES = {
     "string_type": "must be a text; quote it",
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping of keys to values",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
     "list_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",

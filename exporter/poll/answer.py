@@ -1,8 +1,10 @@
 """What comes back of a request, and the words for what does not: the same for every client."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from exporter.errors import PollError, Reason
 
@@ -22,6 +24,10 @@ _STATUS_REASONS = {
 }
 
 
+# The statuses with which a Retry-After means what it says.
+_PAUSES = frozenset({429, 503})
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back with status 2xx; `middle` is half-way from sending to receiving, Unix time."""
@@ -31,7 +37,7 @@ class Answer:
     middle: float
 
 
-def check_status(status: int) -> None:
+def check_status(status: int, retry_after: str = "") -> None:
     """Raise the reason that a status stands for, if it stands for one."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
         return
@@ -40,7 +46,18 @@ def check_status(status: int) -> None:
         classes: Mapping[int, Reason] = {3: Reason.REDIRECT, 4: Reason.HTTP_4XX}
         reason = classes.get(status // 100, Reason.HTTP_5XX)
     follow = ", which is not followed: correct the url" if reason is Reason.REDIRECT else ""
-    raise PollError(reason, f"HTTP {status}{follow}")
+    pause = _pause(retry_after) if status in _PAUSES else 0.0
+    raise PollError(reason, f"HTTP {status}{follow}", pause)
+
+
+def _pause(retry_after: str) -> float:
+    """Read the Retry-After header, seconds or a date (RFC 9110 section 10.2.3), as seconds."""
+    if retry_after.isdecimal() and retry_after.isascii():
+        return float(retry_after[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def too_large() -> PollError:

@@ -58,7 +58,7 @@ async def poll(
             raise
         outcome = PollError(Reason.TIMEOUT, f"no whole answer within {target.timeout:g}s")
     except PollError as error:
-        outcome = PollError(error.reason, _told(error.detail, target))
+        outcome = PollError(error.reason, _told(error.detail, target), error.retry_after)
     except Exception:  # noqa: BLE001 - the one place where a mistake of ours stops at one target
         trace = scrub(traceback.format_exc(), target.client)
         facts = {"target": target.name, "traceback": trace}

@@ -143,6 +143,7 @@ class _Line(asyncio.Protocol):
         "_headers",
         "_make_waiter",
         "_parser",
+        "_retry_after",
         "_transport",
         "_type",
         "_waiter",
@@ -164,7 +165,7 @@ class _Line(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._body = b""
-        self._type = self._encoding = b""
+        self._type = self._encoding = self._retry_after = b""
         self._head = self._headers = 0
         self._head_done = self._framed = self._done = False
 
@@ -256,6 +257,8 @@ class _Line(asyncio.Protocol):
             self._type = value
         elif lower == b"content-encoding":
             self._encoding = value.strip().lower()
+        elif lower == b"retry-after":
+            self._retry_after = value
         elif lower == b"transfer-encoding":
             self._framed = True
         elif lower == b"content-length":
@@ -273,7 +276,7 @@ class _Line(asyncio.Protocol):
             return
         self._head_done = True
         try:
-            check_status(status)
+            check_status(status, self._retry_after.decode("latin-1"))
         except PollError as error:
             self._fail(error)
 

@@ -1,12 +1,15 @@
 """Decides when each target is due and polls it then: in ticks, spread out, never twice at once.
 
 Due polls leave together at the next tick, since waking up costs more than a poll does. A
-target's phase follows from its name alone, so that a restart does not bunch targets up.
+target's phase follows from its name alone, so that a restart does not bunch targets up. What
+fails is asked less often, up to every fifth interval, and not before the vendor said.
 """
 
 import asyncio
 import heapq
 import logging
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from zlib import crc32
 
 from exporter.clock import Clock
@@ -14,20 +17,58 @@ from exporter.errors import PollError, Reason
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
 from exporter.poll.snapshot import Poll
+from exporter.settings import RateLimit
 from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
-TICK = 0.1
-"""Seconds between two looks at what is due."""
+# Between two looks at what is due: long enough that some fifty polls leave together, as they then
+# cost the least, and short enough that nobody notices.
+_SHORTEST_TICK = 0.1
+_LONGEST_TICK = 0.5
+_POLLS_A_TICK = 50
+_TICKS_AN_INTERVAL = 10
 
 # Polls under way at once, as far as the limit of open files allows: what hangs holds a place for
 # its whole timeout, and with fewer places a thousand dead targets would hold up the others.
 _MOST_AT_ONCE = 8000
+# Of one host: the many targets of one API are one server to it.
+_MOST_A_HOST = 256
 # The first polls come at this rate at the least, so that a few targets are known at once and ten
 # thousand do not start in one burst.
 _FIRST_SECONDS_EACH = 0.01
+# After so many failures in a row, how many intervals later the next poll is; then the last.
+_BACK_OFF = (1, 1, 2, 4, 5)
+# A vendor may ask for a pause; one that asks for a year is not believed.
+_LONGEST_PAUSE = 600.0
+
+
+@dataclass(slots=True)
+class Turn:
+    """One target's place in the schedule."""
+
+    tracked: Tracked
+    host: tuple[str, int]
+    failures: int = 0
+    is_reserved: bool = False
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The requests a client may send: a token bucket that hands out moments, not tokens."""
+
+    limit: RateLimit
+    free_at: float = field(default=0.0)
+
+    def reserve(self, now: float, requests: int) -> float:
+        """Take the next free moment for so many requests and return it."""
+        spacing = 1.0 / self.limit.requests_per_second
+        earliest = now - (self.limit.burst - 1) * spacing
+        self.free_at = max(self.free_at, earliest)
+        moment = max(now, self.free_at)
+        self.free_at += spacing * requests
+        return moment
 
 
 class Schedule:
@@ -45,49 +86,108 @@ class Schedule:
         self._connections = connections
         self._telemetry = telemetry
         self._clock = clock
-        self._due: list[tuple[float, int, Tracked]] = []
+        self._start = 0.0
+        self._tick_seconds = tick_seconds([tracked.target.interval for tracked in targets])
+        self._due: list[tuple[float, int, Turn]] = []
         self._most = max(1, min(_MOST_AT_ONCE, most_files))
         self._polling: set[asyncio.Task[None]] = set()
+        self._busy: Counter[tuple[str, int]] = Counter()
+        self._queues: dict[tuple[str, int], deque[tuple[float, int, Turn]]] = {}
+        self._buckets: dict[str, _Bucket] = {}
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is cancelled too."""
-        start = self._clock.monotonic()
-        for number, tracked in enumerate(self._targets):
-            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(self._targets))
-            first = start + phase(tracked.target.name, spread)
-            heapq.heappush(self._due, (first, number, tracked))
+        self.set_up()
         try:
-            await self._tick(start)
+            await self._tick()
         finally:
             for task in self._polling:
                 task.cancel()
             await asyncio.gather(*self._polling, return_exceptions=True)
 
-    async def _tick(self, start: float) -> None:
-        planned = aging = start
+    def set_up(self) -> None:
+        """Give every target its first turn."""
+        self._start = self._clock.monotonic()
+        for number, tracked in enumerate(self._targets):
+            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(self._targets))
+            first = self._start + phase(tracked.target.name, spread)
+            request = tracked.requests[0]
+            turn = Turn(tracked, (request.host, request.port))
+            heapq.heappush(self._due, (first, number, turn))
+            limit = tracked.target.client.rate_limit
+            if limit and tracked.target.client.name not in self._buckets:
+                self._buckets[tracked.target.client.name] = _Bucket(limit)
+
+    async def _tick(self) -> None:
+        planned = aging = self._start
         while True:
             now = self._clock.monotonic()
             if now >= aging:
                 self._targets.snapshots()  # Ages what is too old, whether somebody asks or not.
                 aging = now + 1.0
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
-            while self._due and self._due[0][0] <= now and len(self._polling) < self._most:
-                due, number, tracked = heapq.heappop(self._due)
-                task = asyncio.create_task(self._poll(tracked, number, due, start))
-                self._polling.add(task)
-                task.add_done_callback(self._polling.discard)
-            planned = max(planned + TICK, self._clock.monotonic())
+            self.leave_due(now)
+            planned = max(planned + self._tick_seconds, self._clock.monotonic())
             await asyncio.sleep(planned - self._clock.monotonic())
 
-    async def _poll(self, tracked: Tracked, number: int, due: float, start: float) -> None:
+    def leave_due(self, now: float) -> None:
+        """Start the polls that are due, as far as there are places."""
+        while self._due and self._due[0][0] <= now and len(self._polling) < self._most:
+            self._leave(heapq.heappop(self._due), now)
+
+    def _leave(self, entry: tuple[float, int, Turn], now: float) -> None:
+        """Start the poll, or put it off where its client or host has no place for it."""
+        due, number, turn = entry
+        bucket = self._buckets.get(turn.tracked.target.client.name)
+        if bucket and not turn.is_reserved:
+            moment = bucket.reserve(now, len(turn.tracked.requests))
+            turn.is_reserved = True
+            if moment > now:
+                heapq.heappush(self._due, (moment, number, turn))
+                return
+        if self._busy[turn.host] >= _MOST_A_HOST:
+            self._queues.setdefault(turn.host, deque()).append(entry)
+            return
+        # It was due since the last tick at the earliest; a whole tick more is late.
+        if now - due > 2 * self._tick_seconds:
+            self._telemetry.late_polls.inc()
+        self._busy[turn.host] += 1
+        turn.is_reserved = False
+        self._depart(turn, number, due)
+
+    def _depart(self, turn: Turn, number: int, due: float) -> None:
+        task = asyncio.create_task(self._poll(turn, number, due))
+        self._polling.add(task)
+        task.add_done_callback(self._polling.discard)
+
+    async def _poll(self, turn: Turn, number: int, due: float) -> None:
+        tracked = turn.tracked
+        pause = 0.0
         try:
             outcome = await poll(tracked.target, tracked.requests, self._connections, self._clock)
             self._record(tracked, outcome)
+            if isinstance(outcome.outcome, PollError):
+                turn.failures += 1
+                pause = outcome.outcome.retry_after
+            else:
+                turn.failures = 0
         finally:
             # Only now is it due again: however long this took, polls of it never overlap.
-            after = max(self._clock.monotonic(), due + tracked.target.interval / 2)
-            again = next_due(tracked.target.name, tracked.target.interval, start, after)
-            heapq.heappush(self._due, (again, number, tracked))
+            now = self._clock.monotonic()
+            again = next_turn(
+                tracked.target.name,
+                tracked.target.interval,
+                start=self._start,
+                due=due,
+                now=now,
+                failures=turn.failures,
+                pause=pause,
+            )
+            heapq.heappush(self._due, (again, number, turn))
+            self._busy[turn.host] -= 1
+            queue = self._queues.get(turn.host)
+            if queue:
+                self._leave(queue.popleft(), now)
 
     def _record(self, tracked: Tracked, outcome: Poll) -> None:
         try:
@@ -100,6 +200,14 @@ class Schedule:
             )
 
 
+def tick_seconds(intervals: list[float]) -> float:
+    """Return how long the ticks are with targets of these intervals."""
+    rate = sum(1.0 / interval for interval in intervals)
+    wanted = _POLLS_A_TICK / rate if rate else _LONGEST_TICK
+    longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
+    return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))
+
+
 def phase(name: str, interval: float) -> float:
     """Return the seconds into each interval at which the target of this name is polled."""
     return crc32(name.encode()) / 2**32 * interval
@@ -110,3 +218,19 @@ def next_due(name: str, interval: float, start: float, after: float) -> float:
     first = start + phase(name, interval)
     rounds = max(0, int((after - first) // interval) + 1)
     return first + rounds * interval
+
+
+def next_turn(
+    name: str,
+    interval: float,
+    *,
+    start: float,
+    due: float,
+    now: float,
+    failures: int,
+    pause: float,
+) -> float:
+    """Return when the target is polled again, after so many failures in a row."""
+    rounds = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
+    after = max(now + min(pause, _LONGEST_PAUSE), due + (rounds - 0.5) * interval)
+    return next_due(name, interval, start, after)

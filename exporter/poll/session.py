@@ -104,7 +104,7 @@ class Session:
             ) as response:
                 if self._proxy and response.status == _PROXY_DENIES:
                     raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
-                check_status(response.status)
+                check_status(response.status, response.headers.get(hdrs.RETRY_AFTER, ""))
                 body = await _read(response)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
         except UnicodeError:
