@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from exporter.errors import FieldError
@@ -131,10 +132,17 @@ def iso_time(value: Any) -> float:
 
     A time without a zone is refused: a guess would be wrong by hours.
     """
-    if not isinstance(value, str) or not _ISO_TIME.fullmatch(value.strip()):
+    moment = value.strip() if isinstance(value, str) else ""
+    if not _ISO_TIME.fullmatch(moment):
         raise FieldError(f"{shown(value)} is not a time such as 2024-03-18T09:12:44.108Z")
+    return _moment(moment)
+
+
+# A server's start is the same at each poll, and one answer may be read for two metrics.
+@lru_cache(maxsize=4096)
+def _moment(value: str) -> float:
     try:
-        return datetime.fromisoformat(value.strip()).timestamp()
+        return datetime.fromisoformat(value).timestamp()
     except (ValueError, OverflowError) as error:
         raise FieldError(f"{shown(value)} is not a time: {error}") from None
 

@@ -126,10 +126,8 @@ class Renderer:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
         outcome = poll.outcome
         read = outcome.samples if isinstance(outcome, Reading) else ()
-        samples = (*read, *self._own(poll, tally))
-        names = tuple([sample[0] for sample in samples])
-        labels = tuple([sample[1] for sample in samples])
-        values = tuple([sample[2] for sample in samples])
+        # There is never none: a target's own samples are always among them.
+        names, labels, values = zip(*read, *self._own(poll, tally), strict=True)
         duplicates = 0
         if names == self._names and labels == self._labels:
             self._rewrite(values)
