@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check fix golden docs clean
+.PHONY: help demo test check fix golden docs bench bench-quick clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
 
 demo: $(VENV)/demo ## start a simulator of the four systems and the exporter polling it
 	@$(BIN)/status-exporter demo
@@ -31,6 +31,12 @@ golden: $(VENV)/dev ## write the expected files of the tests anew; review them a
 
 docs: $(VENV)/dev ## write the metrics reference in README anew
 	@$(BIN)/pytest -q --renew tests/test_docs.py
+
+bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
+	@$(BIN)/python -m bench
+
+bench-quick: $(VENV)/dev ## the same with less of everything, in two minutes; writes nothing
+	@$(BIN)/python -m bench --quick
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist

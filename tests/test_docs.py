@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import Metric
 
 from exporter import __version__
-from exporter.cli import _parser
+from exporter.cli.parser import make_parser
 from exporter.cli.systems import markdown, target_markdown
 from exporter.config import load_text
 from exporter.errors import Reason
@@ -78,8 +78,8 @@ def test_every_yaml_in_readme_is_yaml() -> None:
 
 
 def flags() -> Iterator[str]:
-    parsers = [_parser()]
-    for action in _parser()._actions:
+    parsers = [make_parser()]
+    for action in make_parser()._actions:
         if isinstance(action, argparse._SubParsersAction):
             parsers += action.choices.values()
     for parser in parsers:

@@ -1,0 +1,106 @@
+"""Arguments go in; the command they name is run. A command imports what it needs when it runs."""
+
+import argparse
+from pathlib import Path
+
+from exporter import __version__
+from exporter.cli.options import Arguments, add_config, add_log, add_target
+
+
+def run_command(given: list[str]) -> int:
+    """Run the command and return its exit code."""
+    arguments = make_parser().parse_args(given, namespace=Arguments())
+    match arguments.command:
+        case "check":
+            from exporter.cli.check import check as command  # noqa: PLC0415 - only what is needed
+        case "poll":
+            from exporter.cli.poll import poll as command  # noqa: PLC0415
+        case "systems":
+            from exporter.cli.systems import systems as command  # noqa: PLC0415
+        case "demo":
+            from exporter.cli.demo import demo as command  # noqa: PLC0415
+        case _:
+            from exporter.cli.serve import serve as command  # noqa: PLC0415
+    return command(arguments)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="status-exporter",
+        description="Polls vendor status endpoints and serves what they say to Prometheus.",
+        epilog="Without a command, the flags are those of serve.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"status-exporter {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
+    serve = command("serve", "Poll the targets and serve their metrics.")
+    serve.add_argument(
+        "--config.check",
+        dest="config_check",
+        action="store_true",
+        help="only check the configuration: exit 2 with every fault of it",
+    )
+    _add_web(serve, ":10125")
+    serve.add_argument(
+        "--shard",
+        metavar="N",
+        default="0",
+        help="which of several exporters this is, from 0, or `pod`: the number at the end of the"
+        " name of a StatefulSet's pod (default: 0)",
+    )
+    serve.add_argument(
+        "--total-shards",
+        metavar="M",
+        type=int,
+        default=1,
+        help="how many exporters share the targets (default: 1)",
+    )
+    for one in (serve, poll := command("poll", "Poll one target once and print its metrics.")):
+        add_config(one)
+        add_target(one)
+        add_log(one, "info" if one is serve else "error")
+    poll.add_argument("name", metavar="NAME", nargs="?", help="the target, as the file names it")
+    check = command("check", "Tell every fault of a configuration file, with line and column.")
+    check.add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, help="the file (or --config.file)"
+    )
+    add_config(check)
+    systems = command("systems", "List the systems: their fields, readings and metrics.")
+    systems.add_argument("name", metavar="SYSTEM", nargs="?", help="only this one")
+    systems.add_argument(
+        "--format", choices=("table", "markdown"), default="table", help="(default: table)"
+    )
+    demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
+    demo.add_argument(
+        "--simulator.listen-address",
+        dest="simulator_address",
+        metavar="ADDRESS",
+        default="127.0.0.1:10126",
+        help="where the simulator listens (default: 127.0.0.1:10126)",
+    )
+    _add_web(demo, "127.0.0.1:10125")
+    add_log(demo, "info")
+    return parser
+
+
+def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="addresses",
+        metavar="ADDRESS",
+        action="append",
+        help=f"where to listen; may be given more than once (default: {address})",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        metavar="PATH",
+        default="/metrics",
+        help="where the metrics are (default: /metrics)",
+    )
+    parser.set_defaults(default_address=address)
