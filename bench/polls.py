@@ -135,7 +135,7 @@ def _against_probers(figures: Figures) -> list[Line]:
                 row="2",
                 what="a poll with its share of a scrape an interval, 667/s",
                 ours=spread(ours).told("us"),
-                peer=f"{name} {theirs.told('us')}",
+                peer=f"{name.removeprefix('prometheus-')} {theirs.told('us')}",
                 ratio=ratio.told("x"),
                 goal=f"<= {_GOAL_PROBER}x of the cheaper" if name == cheapest else "",
                 met=ratio.middle <= _GOAL_PROBER if name == cheapest else None,

@@ -82,15 +82,17 @@ def _late(bench: Workbench, exporter: Exporter) -> Line:
     after = exporter.value(_LATE)
     late = None if before is None or after is None else after - before
     percent = spent / took * 100
+    met: bool | None = percent < _GOAL_CPU_PERCENT and not (
+        late or count.late or _missing(count, took)
+    )
+    if met and late is None:
+        met = None  # The server may miss a poll that was late, but not by much.
     return Line(
         row="6",
         what=f"10,000 targets every 15 s for {seconds:.0f} s, scraped every 15 s",
         ours=_told_late(count, late, took, percent),
         goal=f"none late, CPU < {_GOAL_CPU_PERCENT:g} %",
-        met=not late
-        and not count.late
-        and _missing(count, took) <= 0
-        and percent < _GOAL_CPU_PERCENT,
+        met=met,
     )
 
 

@@ -5,6 +5,8 @@ the vendor's series. Log lines tell of changes, not of each poll.
 """
 
 import logging
+import math
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,8 +25,9 @@ _log = logging.getLogger(__name__)
 class Tracked:
     """One target with what is known of it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, number: int) -> None:
         self.target = target
+        self.number = number
         self.requests = build(target)
         self.snapshot: Snapshot | None = None
         self.tally = Tally()
@@ -38,12 +41,16 @@ class Targets:
     def __init__(self, settings: Settings, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry
         self._clock = clock
-        self._tracked = {target.name: Tracked(target) for target in settings.targets}
+        self._targets = settings.targets
+        self._tracked = [Tracked(target, at) for at, target in enumerate(settings.targets)]
+        # Beside each other, so that a scrape need not walk ten thousand objects to find them.
+        self._snapshots: list[Snapshot | None] = [None] * len(self._targets)
+        self._expires = array("d", [math.inf]) * len(self._targets)
         for system, count in Counter(t.system.name for t in settings.targets).items():
             telemetry.targets.labels(system).set(count)
 
     def __iter__(self) -> Iterator[Tracked]:
-        return iter(self._tracked.values())
+        return iter(self._tracked)
 
     def __len__(self) -> int:
         return len(self._tracked)
@@ -65,18 +72,21 @@ class Targets:
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:
         """Return what there is to show, at one moment; what is too old is failed first."""
+        self.age()
+        pairs = zip(self._targets, self._snapshots, strict=True)
+        return [(target, snapshot) for target, snapshot in pairs if snapshot is not None]
+
+    def age(self) -> None:
+        """Fail what is older than its target allows."""
         now = self._clock.monotonic()
-        shown = []
-        for tracked in self:
+        if min(self._expires, default=math.inf) >= now:
+            return
+        for tracked in [one for one in self if self._expires[one.number] < now]:
             snapshot = tracked.snapshot
-            if snapshot is None:
-                continue
-            age = now - snapshot.poll.taken
-            if snapshot.up and age > tracked.target.max_age:
+            if snapshot is not None:
+                age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
-                snapshot = self._show(tracked, replace(snapshot.poll, outcome=stale), tracked.tally)
-            shown.append((tracked.target, snapshot))
-        return shown
+                self._show(tracked, replace(snapshot.poll, outcome=stale), tracked.tally)
 
     def _show(self, tracked: Tracked, poll: Poll, tally: Tally) -> Snapshot:
         if isinstance(poll.outcome, PollError):
@@ -89,6 +99,10 @@ class Targets:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
         tracked.tally, tracked.snapshot = tally, snapshot
+        self._snapshots[tracked.number] = snapshot
+        # When it becomes too old, by the monotonic clock; never where it is down.
+        expires = poll.taken + tracked.target.max_age if snapshot.up else math.inf
+        self._expires[tracked.number] = expires
         return snapshot
 
     def _note_change(self, tracked: Tracked, poll: Poll) -> None:

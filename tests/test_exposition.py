@@ -19,7 +19,7 @@ from exporter.settings import Target
 from exporter.spec import family_of
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
-from exporter.web.exposition import expose, expose_targets
+from exporter.web.exposition import expose_own, expose_targets
 from exporter.web.negotiate import Format
 
 REQUESTS_HELP = "Requests (request_today); restarts from 0 at UCS restart and each day."
@@ -34,7 +34,8 @@ def shown(
 
 
 def page(form: Format, *entries: tuple[Target, Snapshot]) -> str:
-    return b"".join(expose(entries, Telemetry().registry, form)).decode()
+    own = expose_own(Telemetry().registry, form)
+    return b"".join([*expose_targets(entries, form), own]).decode()
 
 
 def target(name: str, system: str = "genesys_ucs", **labels: str) -> Target:

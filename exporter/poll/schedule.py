@@ -30,6 +30,10 @@ _LONGEST_TICK = 0.5
 _POLLS_A_TICK = 50
 _TICKS_AN_INTERVAL = 10
 
+# Polls that leave in one turn of the event loop: their answers come together, too, and scrapes must
+# not wait for all of them.
+_MOST_A_TURN = 8
+
 # Polls under way at once, as far as the limit of open files allows: what hangs holds a place for
 # its whole timeout, and with fewer places a thousand dead targets would hold up the others.
 _MOST_AT_ONCE = 8000
@@ -123,17 +127,21 @@ class Schedule:
         while True:
             now = self._clock.monotonic()
             if now >= aging:
-                self._targets.snapshots()  # Ages what is too old, whether somebody asks or not.
+                self._targets.age()  # Whether somebody asks or not.
                 aging = now + 1.0
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
-            self.leave_due(now)
+            while self.leave_due(now):  # noqa: ASYNC110 - others have their turn, too
+                await asyncio.sleep(0)
             planned = max(planned + self._tick_seconds, self._clock.monotonic())
             await asyncio.sleep(planned - self._clock.monotonic())
 
-    def leave_due(self, now: float) -> None:
-        """Start the polls that are due, as far as there are places."""
-        while self._due and self._due[0][0] <= now and len(self._polling) < self._most:
+    def leave_due(self, now: float) -> bool:
+        """Start some of the polls that are due, and say whether there are more to start now."""
+        for _ in range(_MOST_A_TURN):
+            if not self._due or self._due[0][0] > now or len(self._polling) >= self._most:
+                return False
             self._leave(heapq.heappop(self._due), now)
+        return True
 
     def _leave(self, entry: tuple[float, int, Turn], now: float) -> None:
         """Start the poll, or put it off where its client or host has no place for it."""

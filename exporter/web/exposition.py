@@ -17,39 +17,51 @@ from exporter.spec import Family, System, family_of
 from exporter.web.negotiate import Format
 
 Shown = Sequence[tuple[Target, Snapshot]]
+Lines = tuple[bytes, ...]
+
+# Some hundred kilobytes: large enough that a piece costs little, small enough that none holds the
+# event loop.
+_TARGETS_A_PIECE = 500
 
 
-def expose(shown: Shown, registry: CollectorRegistry, form: Format) -> Iterator[bytes]:
-    """Yield the whole page in pieces; every piece ends with a line."""
-    yield from expose_targets(shown, form)
+def expose_own(registry: CollectorRegistry, form: Format) -> bytes:
+    """Return what is about the exporter, and the end of the page."""
     if form is Format.OPENMETRICS:
         page: bytes = openmetrics_of(registry)  # type: ignore[no-untyped-call]
-        yield page
-    else:
-        yield text_of(registry)
+        return page
+    return text_of(registry)
 
 
 def expose_targets(shown: Shown, form: Format) -> Iterator[bytes]:
     """Yield what is about targets, without the end mark that OpenMetrics wants."""
-    by_system: dict[str, tuple[System, list[tuple[bytes, ...]]]] = {}
-    for target, snapshot in shown:
-        entry = by_system.setdefault(target.system.name, (target.system, []))
+    by_system: dict[str, tuple[System, list[Lines]]] = {}
+    for number, (target, snapshot) in enumerate(shown):
+        entry = by_system.get(target.system.name)
+        if entry is None:
+            entry = by_system[target.system.name] = (target.system, [])
         entry[1].append(snapshot.lines)
+        if number % _TARGETS_A_PIECE == 0:
+            yield b""  # Nothing yet, but whoever takes the pieces can let others have their turn.
     systems = [by_system[name] for name in sorted(by_system)]
     for system, lines in systems:
         for at, family in enumerate(system.families):
-            yield from _family(family, [one[at] for one in lines], form)
+            yield from _family(family, [(at, lines)], form)
     for number, family in enumerate(TARGET_FAMILIES):
         # They stand behind the system's own families in each snapshot.
-        parts = [one[len(system.families) + number] for system, lines in systems for one in lines]
-        yield from _family(family, parts, form)
+        places = [(len(system.families) + number, lines) for system, lines in systems]
+        yield from _family(family, places, form)
 
 
-def _family(family: Family, parts: Sequence[bytes], form: Format) -> Iterator[bytes]:
-    lines = b"".join(parts)
-    if lines:
-        yield _header(family, form)
-        yield lines
+def _family(
+    family: Family, places: Sequence[tuple[int, list[Lines]]], form: Format
+) -> Iterator[bytes]:
+    header = _header(family, form)
+    for at, lines in places:
+        for start in range(0, len(lines), _TARGETS_A_PIECE):
+            piece = b"".join([one[at] for one in lines[start : start + _TARGETS_A_PIECE]])
+            if piece:
+                yield header + piece
+                header = b""
 
 
 def _header(family: Family, form: Format) -> bytes:

@@ -2,22 +2,20 @@
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 
 from aiohttp import web
 from isal import isal_zlib
 
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.exposition import expose
+from exporter.web.exposition import expose_own, expose_targets
 from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.page import status_page
 
 # Level 1 of this library is as small as zlib's 6 and ten times as fast.
 _GZIP_LEVEL = 1
 _GZIP_WINDOW = 16 + 15
-
-# Large enough that a piece costs little, small enough that none holds the event loop.
-_PIECE = 128 * 1024
 
 _SAFE_HEADERS = {
     "Content-Security-Policy": (
@@ -60,15 +58,15 @@ class Site:
         await response.prepare(request)
         if request.method == "HEAD":
             return response
+        # It counts the process' open files, which takes a while where there are ten thousand.
+        own = await asyncio.to_thread(expose_own, self._telemetry.registry, form)
         with suppress(ConnectionError):  # A scraper that went away is no fault of ours.
-            for family in expose(self._targets.snapshots(), self._telemetry.registry, form):
-                for start in range(0, len(family), _PIECE):
-                    piece = family[start : start + _PIECE]
-                    packed = packer.compress(piece) if packer else piece
-                    if packed:
-                        await response.write(packed)
-                    # Writing waits only for a slow reader; polls must have their turn as well.
-                    await asyncio.sleep(0)
+            for piece in chain(expose_targets(self._targets.snapshots(), form), [own]):
+                packed = packer.compress(piece) if packer else piece
+                if packed:
+                    await response.write(packed)
+                # Writing waits only for a slow reader; polls must have their turn as well.
+                await asyncio.sleep(0)
             if packer:
                 await response.write(packer.flush())
         return response
