@@ -51,6 +51,10 @@ class Faulty:
 ANSWERS = {
     "healthy": (HEALTHY, OK),
     "chunked": (chunked(BODY), OK),
+    "chunks of a byte": (
+        CHUNKED + b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n",
+        OK,
+    ),
     "gzip": (response(gzip.compress(BODY), more=GZIP), OK),
     "gzip in two members": (
         response(gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]), more=GZIP),

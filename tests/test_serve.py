@@ -21,6 +21,7 @@ from exporter.serve import ListenError, listening, running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.page import status_page
 from exporter.web.routes import make_app
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -145,6 +146,19 @@ async def test_the_page_tells_what_is_up_and_down_and_why(site: Site) -> None:
     assert "genesys_ucs_mode: a list is not a text" in text
     assert "http_503: HTTP &lt;b&gt;503&lt;/b&gt;" in text
     assert "<script>" not in text
+
+
+def test_the_page_shows_what_is_down_first_and_not_more_than_it_can() -> None:
+    settings = Settings(targets=tuple(replace(make_target(), name=f"t{at}") for at in range(700)))
+    targets = Targets(settings, Telemetry(), Clock(wall=lambda: NOW, monotonic=lambda: 0.0))
+    for at, tracked in enumerate(targets):
+        bad = PollError(Reason.TIMEOUT, "x") if at >= 690 else Reading((), ())
+        targets.record(tracked, Poll(bad, 0.1, NOW, 0.0))
+    text = status_page(targets, "/metrics")
+
+    assert "690 up, 10 down, 0 not polled yet." in text
+    assert "200 more targets are not shown." in text
+    assert all(f">t{at}<" in text for at in range(690, 700))
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])

@@ -9,6 +9,7 @@ of the last look-up serve until the next one is done.
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,7 @@ class Resolver(AbstractResolver):
                     outcome = list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
                 except (OSError, UnicodeError) as error:
                     outcome = error
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # The loop was closed meanwhile: nobody waits any more.
                 loop.call_soon_threadsafe(found, outcome)
 
         threading.Thread(target=look, daemon=True, name=f"resolve {host}").start()

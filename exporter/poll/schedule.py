@@ -105,6 +105,7 @@ class Schedule:
         try:
             await self._tick()
         finally:
+            self._queues.clear()  # What ends must not start what waits for its place.
             for task in self._polling:
                 task.cancel()
             await asyncio.gather(*self._polling, return_exceptions=True)

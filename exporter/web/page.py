@@ -1,5 +1,6 @@
 """Snapshots go in; the status page for people comes out."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,23 +14,31 @@ _TEMPLATE = Environment(
 ).get_template("status.html")
 
 
-# More would hold the event loop while they are written; what is down comes first.
+# What is down comes first.
 _MOST_ROWS = 500
 
 
 def status_page(targets: Targets, telemetry_path: str) -> str:
     """Render the page: what is up, what is down and why."""
-    targets.snapshots()  # What has become too old is down from now on.
-    rows = sorted((_row(tracked) for tracked in targets), key=lambda row: row["state"])
+    targets.age()  # What has become too old is down from now on.
+    states = Counter(map(_state, targets))
+    # Only what is shown is written out: it holds the event loop as long as it takes.
+    rows = [_row(tracked) for tracked in sorted(targets, key=_state)[:_MOST_ROWS]]
     return _TEMPLATE.render(
-        rows=rows[:_MOST_ROWS],
-        hidden=max(0, len(rows) - _MOST_ROWS),
-        up=sum(row["state"] == "up" for row in rows),
-        down=sum(row["state"] == "down" for row in rows),
-        waiting=sum(row["state"] == "waiting" for row in rows),
+        rows=rows,
+        hidden=len(targets) - len(rows),
+        up=states["up"],
+        down=states["down"],
+        waiting=states["waiting"],
         telemetry_path=telemetry_path,
         version=__version__,
     )
+
+
+def _state(tracked: Tracked) -> str:
+    if tracked.snapshot is None:
+        return "waiting"
+    return "up" if tracked.snapshot.up else "down"
 
 
 def _row(tracked: Tracked) -> dict[str, str]:
@@ -37,7 +46,7 @@ def _row(tracked: Tracked) -> dict[str, str]:
     row = {
         "name": target.name,
         "system": target.system.title,
-        "state": "waiting",
+        "state": _state(tracked),
         "ended": "",
         "took": "",
         "why": "not polled yet",
@@ -45,7 +54,6 @@ def _row(tracked: Tracked) -> dict[str, str]:
     if snapshot is None:
         return row
     outcome = snapshot.poll.outcome
-    row["state"] = "up" if snapshot.up else "down"
     row["ended"] = f"{datetime.fromtimestamp(snapshot.poll.ended, UTC):%Y-%m-%d %H:%M:%S}"
     row["took"] = f"{snapshot.poll.duration * 1000:.0f} ms"
     if isinstance(outcome, PollError):
