@@ -7,6 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp import AiohttpClient
 
 from exporter.clock import Clock
 from exporter.poll.cycle import poll as poll_once
@@ -14,6 +17,7 @@ from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll
 from exporter.settings import Client, Target
+from exporter.simulator.app import World, make_app
 from exporter.systems import SYSTEMS
 
 NOW = 1710753164.25
@@ -148,3 +152,32 @@ async def poll(vendor: Vendor, request: pytest.FixtureRequest) -> AsyncIterator[
 
     yield one
     await connections.close()
+
+
+class HandClock:
+    """A clock for the simulator that stands still until it is moved."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+SimulatorClient = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> HandClock:
+    """Stand at the moment the test's module names as MORNING."""
+    return HandClock(request.module.MORNING)
+
+
+@pytest.fixture
+def world(clock: HandClock) -> World:
+    return World(clock=clock, seed=1)
+
+
+@pytest.fixture
+async def client(aiohttp_client: AiohttpClient, world: World) -> SimulatorClient:
+    return await aiohttp_client(make_app(world))

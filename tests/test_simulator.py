@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from conftest import HandClock
 from pytest_aiohttp import AiohttpClient
 
 from exporter.simulator.access import Account
@@ -31,14 +32,6 @@ PATHS = {
     "mdworkbench": "/server/state",
     "clanforge": "/cfp/v1/server/{serverid}/status?query_info=true",
 }
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class CountingRandom(Random):
@@ -64,7 +57,7 @@ def figures(world: World) -> list[dict[str, Any]]:
 
 
 def test_same_seed_makes_the_same_world_and_another_seed_another() -> None:
-    clock = Clock()
+    clock = HandClock(MORNING)
     assert figures(World(clock=clock, seed=7)) == figures(World(clock=clock, seed=7))
     for one, other in zip(
         figures(World(clock=clock, seed=7))[:3],
@@ -75,7 +68,7 @@ def test_same_seed_makes_the_same_world_and_another_seed_another() -> None:
 
 
 def test_asking_often_changes_nothing() -> None:
-    patient, eager = Clock(), Clock()
+    patient, eager = HandClock(MORNING), HandClock(MORNING)
     asked_once, asked_often = World(clock=patient), World(clock=eager)
     for _ in range(300):
         eager.now += 0.7
@@ -85,7 +78,7 @@ def test_asking_often_changes_nothing() -> None:
 
 
 def test_every_server_moves_within_minutes() -> None:
-    clock = Clock()
+    clock = HandClock(MORNING)
     world = World(clock=clock)
     before = figures(world)
     clock.now += 300
@@ -95,7 +88,7 @@ def test_every_server_moves_within_minutes() -> None:
 
 
 def test_a_clock_that_goes_back_is_harmless() -> None:
-    clock = Clock()
+    clock = HandClock(MORNING)
     world = World(clock=clock)
     before = world.ucs.status()["request_today"]
     clock.now -= 100
@@ -104,10 +97,10 @@ def test_a_clock_that_goes_back_is_harmless() -> None:
 
 @pytest.mark.parametrize("make", [GenesysUcs, Webitel, MDWorkbench, Clanforge])
 def test_a_year_without_a_request_costs_no_more_than_an_hour(
-    make: Callable[[Clock, Random], GenesysUcs | Webitel | MDWorkbench | Clanforge],
+    make: Callable[[HandClock, Random], GenesysUcs | Webitel | MDWorkbench | Clanforge],
 ) -> None:
     def draws_after(gap: float) -> int:
-        clock, random = Clock(), CountingRandom(1)
+        clock, random = HandClock(MORNING), CountingRandom(1)
         server = make(clock, random)
         before = random.draws
         clock.now += gap
@@ -121,7 +114,7 @@ def test_a_year_without_a_request_costs_no_more_than_an_hour(
 
 
 async def test_index_names_the_addresses_and_credentials(aiohttp_client: AiohttpClient) -> None:
-    client = await aiohttp_client(make_app(World(clock=Clock())))
+    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
     answer = await client.get("/")
     text = await answer.text()
     assert answer.content_type == "text/plain"
@@ -154,12 +147,12 @@ async def test_index_names_the_addresses_and_credentials(aiohttp_client: Aiohttp
 async def test_what_the_pages_do_not_name_is_not_there(
     aiohttp_client: AiohttpClient, method: str, path: str, status: int
 ) -> None:
-    client = await aiohttp_client(make_app(World(clock=Clock())))
+    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
     assert (await client.request(method, path)).status == status
 
 
 async def test_demo_configuration_polls_everything(aiohttp_client: AiohttpClient) -> None:
-    client = await aiohttp_client(make_app(World(clock=Clock())))
+    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
     config = yaml.safe_load(config_text(str(client.make_url("/"))))
     assert len(config["targets"]) == 4 + len(FLEET)
     assert {target["system"] for target in config["targets"]} == set(PATHS)

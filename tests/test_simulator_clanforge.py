@@ -2,15 +2,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from conftest import HandClock
+from conftest import SimulatorClient as Client
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import World
 from exporter.simulator.clanforge import KEYS
 from exporter.simulator.game_server import Phase
-
-Client = TestClient[web.Request, web.Application]
 
 AUTHORIZED = {"Authorization": KEYS.authorization}
 MORNING = 1710753164.25
@@ -30,29 +27,6 @@ TYPES = {
     "query_port": str,
     "serverid": int,
 }
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def world(clock: Clock) -> World:
-    return World(clock=clock, seed=1)
-
-
-@pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> Client:
-    return await aiohttp_client(make_app(world))
 
 
 async def status(client: Client, serverid: str = ONE, query: str = "") -> dict[str, Any]:
@@ -99,7 +73,7 @@ async def test_query_is_made_only_when_asked_for(world: World, client: Client) -
     ],
 )
 async def test_a_server_can_be_held_in_a_phase(
-    clock: Clock, world: World, client: Client, phase: Phase, expected: set[tuple[int, int]]
+    clock: HandClock, world: World, client: Client, phase: Phase, expected: set[tuple[int, int]]
 ) -> None:
     server = world.clanforge.servers[ONE]
     server.hold(phase)
@@ -188,7 +162,7 @@ async def test_requests_can_be_throttled(world: World, client: Client) -> None:
     assert (await status(client))["serverid"] == 1200345
 
 
-def test_servers_live(clock: Clock, world: World) -> None:
+def test_servers_live(clock: HandClock, world: World) -> None:
     fleet = world.clanforge
     phases: list[tuple[Phase, float]] = []
     matches: set[str] = set()
@@ -214,7 +188,7 @@ def test_servers_live(clock: Clock, world: World) -> None:
             assert 20 <= end - start <= 41
 
 
-def test_every_phase_is_seen_in_the_fleet_within_a_day(clock: Clock, world: World) -> None:
+def test_every_phase_is_seen_in_the_fleet_within_a_day(clock: HandClock, world: World) -> None:
     seen = set()
     for _ in range(24 * 60):
         clock.now += 60

@@ -7,16 +7,14 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from conftest import HandClock
+from conftest import SimulatorClient as Client
 
 from exporter.simulator.app import World, make_app
 from exporter.simulator.webitel import (
     LOGIN,
     FreeSwitchState,
 )
-
-Client = TestClient[web.Request, web.Application]
 
 NEW, OLD = "/api/v2/status", "/old/api/v2/status"
 MORNING = 1710753164.25
@@ -35,29 +33,6 @@ FREESWITCH = re.compile(
     r"Current Stack Size/Max 240K/\d+K\n"
 )
 COUNTS = ("created", "active", "peak", "peak_5min", "rate", "rate_peak", "rate_peak_5min", "limit")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def world(clock: Clock) -> World:
-    return World(clock=clock, seed=1)
-
-
-@pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> Client:
-    return await aiohttp_client(make_app(world))
 
 
 async def status(client: Client, path: str = NEW) -> dict[str, Any]:
@@ -101,7 +76,7 @@ async def test_freeswitch_may_be_left_out(world: World, client: Client) -> None:
 
 
 async def test_a_switch_that_is_not_ready_takes_no_sessions(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     before = counts(await status(client))
     world.webitel.freeswitch = "not ready"
@@ -114,7 +89,9 @@ async def test_a_switch_that_is_not_ready_takes_no_sessions(
     assert counts(await status(client))["active"] == 0
 
 
-async def test_units_are_singular_only_for_one(clock: Clock, world: World, client: Client) -> None:
+async def test_units_are_singular_only_for_one(
+    clock: HandClock, world: World, client: Client
+) -> None:
     world.webitel.switch.started = clock.now - (366 * 24 * HOUR + HOUR + 61.001001)
     assert (await status(client))["freeSWITCH"].startswith(
         "UP 1 year, 1 day, 1 hour, 1 minute, 1 second, 1 millisecond, 1 microsecond\n"
@@ -126,7 +103,7 @@ async def test_units_are_singular_only_for_one(clock: Clock, world: World, clien
 
 
 async def test_restarted_freeswitch_counts_from_nothing(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     before = await status(client)
     world.webitel.restart_freeswitch()
@@ -140,7 +117,7 @@ async def test_restarted_freeswitch_counts_from_nothing(
 
 @pytest.mark.parametrize("path", [OLD, NEW])
 async def test_sessions_come_and_go_below_their_peaks(
-    clock: Clock, world: World, client: Client, path: str
+    clock: HandClock, world: World, client: Client, path: str
 ) -> None:
     server = world.webitel_old if path == OLD else world.webitel
     seen = [counts(await status(client, path))]
@@ -165,7 +142,7 @@ async def test_sessions_come_and_go_below_their_peaks(
 
 
 async def test_sessions_follow_the_day_and_never_pass_the_limit(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     clock.now = 1710806400 + 2 * HOUR
     night = counts(await status(client))["active"]

@@ -1,42 +1,16 @@
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from conftest import HandClock
+from conftest import SimulatorClient as Client
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import World
 from exporter.simulator.mdworkbench import ADMIN, VIEWER, State
-
-Client = TestClient[web.Request, web.Application]
 
 PATH = "/mdworkbench/server/state"
 AUTHORIZED = {"Authorization": ADMIN.authorization}
 MORNING = 1710756000.0
 HOUR = 3600.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def world(clock: Clock) -> World:
-    return World(clock=clock, seed=1)
-
-
-@pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> Client:
-    return await aiohttp_client(make_app(world))
 
 
 async def status(client: Client) -> dict[str, Any]:
@@ -167,7 +141,7 @@ async def test_a_bad_state_is_refused(client: Client, query: str) -> None:
     assert (await status(client))["state"] == {"value": "active", "resumeOnRestart": True}
 
 
-async def test_an_active_queue_runs_two_at_a_time(clock: Clock, client: Client) -> None:
+async def test_an_active_queue_runs_two_at_a_time(clock: HandClock, client: Client) -> None:
     seen = []
     for _ in range(300):
         clock.now += 10
@@ -178,7 +152,7 @@ async def test_an_active_queue_runs_two_at_a_time(clock: Clock, client: Client) 
 
 
 async def test_a_suspended_queue_grows_and_later_drains(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     world.mdworkbench.waiting = 5
     clock.now += 1
@@ -197,7 +171,7 @@ async def test_a_suspended_queue_grows_and_later_drains(
 
 
 async def test_in_maintenance_nothing_comes_and_nothing_starts(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     world.mdworkbench.waiting = 9
     clock.now += 1
@@ -210,7 +184,7 @@ async def test_in_maintenance_nothing_comes_and_nothing_starts(
 
 
 async def test_a_launch_runs_for_twenty_to_ninety_seconds(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     world.mdworkbench.stick_queue()
     clock.now += 90
@@ -229,7 +203,7 @@ async def test_a_launch_runs_for_twenty_to_ninety_seconds(
     assert (await launches(client))[0] == 0
 
 
-async def test_a_queue_can_be_stuck(clock: Clock, world: World, client: Client) -> None:
+async def test_a_queue_can_be_stuck(clock: HandClock, world: World, client: Client) -> None:
     world.mdworkbench.stick_queue()
     clock.now += HOUR
     body = await status(client)

@@ -5,14 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from conftest import HandClock
+from conftest import SimulatorClient as Client
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import World
 from exporter.simulator.genesys_ucs import ADMIN, GUEST, MONITOR, GenesysUcs
-
-Client = TestClient[web.Request, web.Application]
 
 MIDNIGHT = 1710720000.0
 HOUR = 3600.0
@@ -33,29 +30,6 @@ KEYS = {
     "mode",
     "version",
 }
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def world(clock: Clock) -> World:
-    return World(clock=clock, seed=1)
-
-
-@pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> Client:
-    return await aiohttp_client(make_app(world))
 
 
 async def status(client: Client) -> dict[str, Any]:
@@ -88,7 +62,7 @@ async def test_status_has_what_the_page_shows(client: Client) -> None:
         assert type(body[key]) is int
 
 
-async def test_heap_saws_grows_and_adds_up(clock: Clock, world: World, client: Client) -> None:
+async def test_heap_saws_grows_and_adds_up(clock: HandClock, world: World, client: Client) -> None:
     seen = [await status(client)]
     for _ in range(60):
         clock.now += 10
@@ -106,7 +80,7 @@ async def test_heap_saws_grows_and_adds_up(clock: Clock, world: World, client: C
     assert seen[-1]["allocated_memory"] > seen[0]["allocated_memory"]
 
 
-async def test_requests_rise_and_start_over_at_midnight(clock: Clock, client: Client) -> None:
+async def test_requests_rise_and_start_over_at_midnight(clock: HandClock, client: Client) -> None:
     before = await status(client)
     clock.now = MIDNIGHT + 24 * HOUR - 0.5
     evening = await status(client)
@@ -122,20 +96,20 @@ async def test_requests_rise_and_start_over_at_midnight(clock: Clock, client: Cl
 
 
 async def test_a_poll_after_midnight_counts_nothing_of_the_day_before(
-    clock: Clock, client: Client
+    clock: HandClock, client: Client
 ) -> None:
     clock.now = MIDNIGHT + 24 * HOUR + 1200
     assert 0 < (await status(client))["request_today"] < 1000
 
 
-async def test_errors_are_a_small_share_of_the_requests(clock: Clock, client: Client) -> None:
+async def test_errors_are_a_small_share_of_the_requests(clock: HandClock, client: Client) -> None:
     clock.now = MIDNIGHT + 23 * HOUR
     body = await status(client)
     assert 0.01 < body["client_errors_today"] / body["request_today"] < 0.03
     assert 0 < body["server_errors_today"] / body["request_today"] < 0.003
 
 
-async def requests_in_an_hour(clock: Clock, client: Client) -> int:
+async def requests_in_an_hour(clock: HandClock, client: Client) -> int:
     before = (await status(client))["request_today"]
     clock.now += HOUR
     after = (await status(client))["request_today"]
@@ -144,7 +118,7 @@ async def requests_in_an_hour(clock: Clock, client: Client) -> int:
     return after - before
 
 
-async def test_there_is_more_to_do_by_day_than_by_night(clock: Clock, client: Client) -> None:
+async def test_there_is_more_to_do_by_day_than_by_night(clock: HandClock, client: Client) -> None:
     clock.now = MIDNIGHT + 24 * HOUR + 2 * HOUR
     night = await requests_in_an_hour(clock, client)
     clock.now = MIDNIGHT + 24 * HOUR + 14 * HOUR
@@ -152,7 +126,7 @@ async def test_there_is_more_to_do_by_day_than_by_night(clock: Clock, client: Cl
 
 
 async def test_requests_rise_slowly_in_maintenance(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     busy = await requests_in_an_hour(clock, client)
     world.ucs.mode = "maintenance"
@@ -161,7 +135,7 @@ async def test_requests_rise_slowly_in_maintenance(
 
 
 async def test_the_day_turns_by_the_server_s_own_clock(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     clock.now = MIDNIGHT + 24 * HOUR - 600
     late = await status(client)
@@ -172,7 +146,7 @@ async def test_the_day_turns_by_the_server_s_own_clock(
     assert body["request_today"] == 0 < late["request_today"]
 
 
-async def test_restart_forgets_the_day(clock: Clock, world: World, client: Client) -> None:
+async def test_restart_forgets_the_day(clock: HandClock, world: World, client: Client) -> None:
     clock.now += 2 * 24 * HOUR
     before = await status(client)
     world.ucs.restart()
@@ -216,7 +190,7 @@ async def test_access(
         assert await read.json() == {"message": "Operation not allowed for this role"}
 
 
-async def test_switch_denies_everything_until_it_is_over(clock: Clock, client: Client) -> None:
+async def test_switch_denies_everything_until_it_is_over(clock: HandClock, client: Client) -> None:
     headers = {"Authorization": ADMIN.authorization}
     answer = await client.post("/cv/server/mode", headers=headers, data='{"mode": "MainTenance"}')
     assert answer.status == 200
@@ -269,7 +243,7 @@ async def test_a_bad_mode_is_refused(client: Client, body: str) -> None:
     assert (await status(client))["mode"] == "production"
 
 
-async def test_a_switch_can_be_stuck(clock: Clock, world: World, client: Client) -> None:
+async def test_a_switch_can_be_stuck(clock: HandClock, world: World, client: Client) -> None:
     world.ucs.stuck_switching = True
     clock.now += HOUR
     headers = {"Authorization": MONITOR.authorization}
@@ -286,7 +260,7 @@ async def test_a_restart_ends_the_switch(world: World, client: Client) -> None:
     assert (await status(client))["mode"] == "maintenance"
 
 
-def test_a_switch_lasts_a_minute_but_not_in_a_demo(clock: Clock) -> None:
+def test_a_switch_lasts_a_minute_but_not_in_a_demo(clock: HandClock) -> None:
     assert GenesysUcs(clock, Random(1)).switch_seconds == 60
     assert World(clock=clock).ucs.switch_seconds == 10
     assert World(clock=clock, switch_seconds=25).ucs.switch_seconds == 25

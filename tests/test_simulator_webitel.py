@@ -5,11 +5,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from conftest import HandClock
+from conftest import SimulatorClient as Client
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import World
 from exporter.simulator.webitel import (
     DOMAIN_LOGIN,
     EXPIRED_LOGIN,
@@ -18,34 +17,9 @@ from exporter.simulator.webitel import (
 )
 from exporter.simulator.webitel_body import pretty_size, pretty_time
 
-Client = TestClient[web.Request, web.Application]
-
 NEW, OLD = "/api/v2/status", "/old/api/v2/status"
 MORNING = 1710753164.25
 HOUR = 3600.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def world(clock: Clock) -> World:
-    return World(clock=clock, seed=1)
-
-
-@pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> Client:
-    return await aiohttp_client(make_app(world))
 
 
 async def status(client: Client, path: str = NEW) -> dict[str, Any]:
@@ -172,7 +146,7 @@ async def test_a_login_can_expire(world: World, client: Client) -> None:
     assert (await client.get(NEW, headers=LOGIN)).status == 200
 
 
-async def test_a_crash_makes_a_new_worker(clock: Clock, world: World, client: Client) -> None:
+async def test_a_crash_makes_a_new_worker(clock: HandClock, world: World, client: Client) -> None:
     before = await status(client)
     assert before["maxUserSessions"] >= before["userSessions"] > 0
     world.webitel.crash_worker()
@@ -189,7 +163,7 @@ async def test_a_crash_makes_a_new_worker(clock: Clock, world: World, client: Cl
 
 
 async def test_only_the_cluster_master_makes_the_count_a_text(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     world.webitel.crash_worker()
     world.webitel.forked = False
@@ -198,7 +172,7 @@ async def test_only_the_cluster_master_makes_the_count_a_text(
 
 
 async def test_users_come_and_go_below_their_peak(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     seen = [await status(client)]
     for _ in range(200):
@@ -229,7 +203,7 @@ async def test_console_may_be_away(
 
 
 async def test_console_queues_grow_until_it_is_back(
-    clock: Clock, world: World, client: Client
+    clock: HandClock, world: World, client: Client
 ) -> None:
     world.webitel.console = "Offline"
     clock.now += 600
