@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import logging
+import resource
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -24,21 +25,18 @@ _log = logging.getLogger(__name__)
 
 # What a scrape that is under way at the end may still take.
 _GRACE_SECONDS = 3.0
-
-
 # Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
 _SPARE_FILES = 200
+_ENOUGH_FILES = 2**20
 
 
 def _most_files() -> int:
-    """Raise the soft limit of open files to the hard one, and return it."""
-    try:
-        import resource  # noqa: PLC0415 - there is none on Windows
-    except ImportError:  # pragma: no cover - see above
-        return 1024
+    """Raise the soft limit of open files to the hard one, as far as can be, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 2**20
+    wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
+    with suppress(ValueError, OSError):  # Not every system allows what it names.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _rest_collector() -> None:
@@ -64,12 +62,13 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     telemetry.reload_successful.set(1)
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
-    keep = len(targets) + _SPARE_FILES <= _most_files()
+    files = _most_files()
+    keep = len(targets) + _SPARE_FILES <= files
     if not keep:
-        facts = {"targets": len(targets), "open_files": _most_files()}
+        facts = {"targets": len(targets), "open_files": files}
         _log.warning("too few open files to keep connections", extra={"facts": facts})
     connections = Connections(clock, keep=keep)
-    schedule = Schedule(targets, connections, telemetry, clock, _most_files() - _SPARE_FILES)
+    schedule = Schedule(targets, connections, telemetry, clock, files - _SPARE_FILES)
     polling = asyncio.create_task(schedule.run())
     # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls
     # nothing and says it is healthy is worse than none.

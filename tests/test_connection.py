@@ -8,6 +8,7 @@ import pytest
 from conftest import Polls, Vendor, make_target, open_vendor, response
 from servers import BODY, HEALTHY, OK, result, serving, unused_port
 
+from exporter.errors import PollError
 from exporter.secret import Secret
 from exporter.settings import Client
 
@@ -140,3 +141,34 @@ async def test_a_proxy_that_is_down_is_no_connection(scheme: str, poll: Polls) -
     actual = result(await poll(make_target(url=url, client=client)))
 
     assert actual == "connect: no connection to the proxy"
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("value", "between"),
+    [
+        ("7", (7, 7)),
+        ("0", (0, 0)),
+        ("99999999999999999999", (999_999_999, 999_999_999)),
+        ("soon", (0, 0)),
+        ("-5", (0, 0)),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", (0, 0)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", (1e9, 1e12)),
+    ],
+)
+async def test_the_pause_a_vendor_asks_for_is_read(
+    status: str, value: str, between: tuple[float, float], vendor: Vendor, poll: Polls
+) -> None:
+    vendor.answer = response(b"", status=status, more=f"Retry-After: {value}\r\n")
+    outcome = (await poll(make_target())).outcome
+
+    assert isinstance(outcome, PollError)
+    assert between[0] <= outcome.retry_after <= between[1]
+
+
+async def test_a_pause_beside_another_status_means_nothing(vendor: Vendor, poll: Polls) -> None:
+    vendor.answer = response(b"", status="404 Not Found", more="Retry-After: 7\r\n")
+    outcome = (await poll(make_target())).outcome
+
+    assert isinstance(outcome, PollError)
+    assert outcome.retry_after == 0

@@ -1,9 +1,11 @@
 """One poll, stage by stage: schedule -> fetch -> parse -> extract -> snapshot.
 
-schedule    decides when a target is due, and runs the stages below for it
+schedule    decides when a target is due, and has `cycle` run the stages below for it
 request     a target and its endpoint become what is sent: URL, headers with credentials
-fetch       sends it; bytes come back, or one reason for failure
+fetch       sends it by `plain` (HTTP) or `session` (TLS, proxies); an `answer` comes back, or one
+            reason for failure. `resolve` looks up the host's name
 parse       bytes -> one plain tree, JSON and XML alike
-extract     tree + declared fields -> readings; a bad field costs only itself
-snapshot    readings -> the lines that a scrape serves, immutable
+extract     tree + declared fields -> a reading, by `steps` made once of each field; a bad field
+            costs only itself
+snapshot    a reading -> the lines that a scrape serves, immutable
 """

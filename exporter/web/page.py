@@ -45,7 +45,7 @@ def _row(tracked: Tracked) -> dict[str, str]:
     target, snapshot = tracked.target, tracked.snapshot
     row = {
         "name": target.name,
-        "system": target.system.title,
+        "system": target.system.name,
         "state": _state(tracked),
         "ended": "",
         "took": "",
