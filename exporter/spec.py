@@ -169,7 +169,7 @@ class Part:
         yield from _within(self.fields, self.path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lines:
     """A gauge that is 1 where a text holds what it should, and the fields found in its lines.
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import PollError, Reason
 from exporter.poll.extract import Reading, extract
-from exporter.poll.steps import make_getter
+from exporter.poll.pointer import make_getter
 from exporter.spec import Endpoint, Gauge
 from exporter.systems import SYSTEMS
 

@@ -5,7 +5,7 @@ request     a target and its endpoint become what is sent: URL, headers with cre
 fetch       sends it by `plain` (HTTP) or `session` (TLS, proxies); an `answer` comes back, or one
             reason for failure. `resolve` looks up the host's name
 parse       bytes -> one plain tree, JSON and XML alike
-extract     tree + declared fields -> a reading, by `steps` made once of each field; a bad field
-            costs only itself
+extract     tree + declared fields -> a reading, by `steps` made once of each field and its
+            `pointer`; a bad field costs only itself
 snapshot    a reading -> the lines that a scrape serves, immutable
 """

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from exporter.errors import FieldError, PollError, Reason
+from exporter.poll.pointer import make_getter
 from exporter.poll.steps import (
     Fault,
     Gathering,
@@ -18,7 +19,6 @@ from exporter.poll.steps import (
     Sample,
     Step,
     is_true,
-    make_getter,
     make_label,
     make_step,
 )

@@ -5,11 +5,12 @@ thousand targets the reading of fields is most of the work.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from exporter.errors import FieldError
+from exporter.poll.pointer import Getter, make_getter
 from exporter.readers import Reader, TextReader, flag, number, text
 from exporter.spec import (
     POLL_TIME,
@@ -68,7 +69,6 @@ class Gathering:
 
 
 Step = Callable[[Any, Gathering], None]
-Getter = Callable[[Any], Any]
 
 
 def make_step(field: Field) -> Step:
@@ -106,31 +106,6 @@ def make_label(label: str, paths: Paths, read: TextReader, metric: str) -> Step:
             out.labels = (*out.labels, (label, value))
 
     return step
-
-
-def make_getter(pointer: str) -> Getter:
-    """Return what finds the value at the JSON Pointer (RFC 6901); None where it is not, or null."""
-    steps = tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-    if len(steps) == 1:
-        (only,) = steps
-
-        def top(tree: Any) -> Any:
-            return tree.get(only) if type(tree) is dict else _resolve(tree, steps)
-
-        return top
-    return lambda tree: _resolve(tree, steps)
-
-
-def _resolve(tree: Any, steps: tuple[str, ...]) -> Any:
-    for step in steps:
-        if type(tree) is dict:
-            tree = tree.get(step)
-        elif isinstance(tree, list) and step.isdecimal() and step.isascii():
-            index = int(step[:9])
-            tree = tree[index] if index < len(tree) else None
-        else:
-            return None
-    return tree
 
 
 def is_true(value: Any) -> bool:
@@ -326,7 +301,7 @@ def _lines(field: Lines) -> Step:
         out.found = True
         if len(raw) > _LONGEST_STATUS:
             raise FieldError(f"a status text of {len(raw)} characters is no status")
-        groups = dict(_groups(raw, field))
+        groups = _groups(raw, field)
         shown = any(name in groups for name in field.shown_by)
         out.samples.append(_sample((field.name, out.labels, float(shown))))
         if shown:
@@ -339,13 +314,17 @@ def _lines(field: Lines) -> Step:
     return step
 
 
-def _groups(status: str, field: Lines) -> Iterator[tuple[str, str]]:
-    """Yield what the patterns find in the lines, the last line first so that the first one wins."""
+# A FreeSWITCH that is away says the same at each poll.
+@lru_cache(maxsize=256)
+def _groups(status: str, field: Lines) -> dict[str, str]:
+    """Return what the patterns find in the lines; of one name, the first line wins."""
+    found: dict[str, str] = {}
     for line in reversed([line.strip() for line in _LINE_END.split(status)]):
         for pattern in field.patterns:
             match = pattern.fullmatch(line)
             if match:
-                yield from ((key, value) for key, value in match.groupdict().items() if value)
+                found |= {key: value for key, value in match.groupdict().items() if value}
+    return found
 
 
 def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:
