@@ -21,6 +21,7 @@ CUT = "..."
 Reader = Callable[[Any], float | None]
 TextReader = Callable[[Any], str]
 
+_NUMBERS = (int, float)
 # Longer than any number a vendor sends; keeps a hostile megabyte of digits out of `float`.
 _LONGEST_NUMBER = 64
 # A message is one line, of which the value is a part.
@@ -56,7 +57,7 @@ def number(value: Any) -> float:
         text = value.strip()
         if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
             raise FieldError(f"{shown(value)} is not a number")
-    elif not isinstance(value, int | float):
+    elif not isinstance(value, _NUMBERS):
         raise FieldError(f"{shown(value)} is not a number")
     try:
         result = float(value)

@@ -55,6 +55,8 @@ def _check_parts(reason: Reason, parts: int) -> None:
 
 
 def _is_xml(media_type: str, body: bytes) -> bool:
+    if media_type == "application/json" and body[:1] == b"{":
+        return False  # What nearly every answer is.
     start = body.lstrip(_BLANK)[:14].lower()
     if media_type in _HTML or start.startswith((b"<!doctype html", b"<html")):
         raise PollError(Reason.BAD_CONTENT_TYPE, "the answer is an HTML page")

@@ -72,7 +72,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a target shows: its lines by family, in the order of `families_of` its system.
+    """What a target shows: its lines, of each family of its system and then of TARGET_FAMILIES.
 
     The samples of `poll` are gone: they stand in the lines.
     """
@@ -88,15 +88,10 @@ class Snapshot:
         return isinstance(self.poll.outcome, Reading)
 
 
-def families_of(system: System) -> tuple[Family, ...]:
-    """Return every family that targets of the system may have, in the order of their lines."""
-    return system.families + TARGET_FAMILIES
-
-
 class Renderer:
     """Makes the snapshots of one target; what did not change since the last one is kept as it is.
 
-    Of the last rendering it keeps plain tuples of texts and numbers, which Python's garbage
+    Of the last reading it keeps plain tuples of texts and numbers, which Python's garbage
     collector leaves alone, so that ten thousand targets do not hold it up.
     """
 
@@ -125,18 +120,24 @@ class Renderer:
     def render(self, poll: Poll, tally: Tally) -> Snapshot:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
         outcome = poll.outcome
-        read = outcome.samples if isinstance(outcome, Reading) else ()
-        # There is never none: a target's own samples are always among them.
-        names, labels, values = zip(*read, *self._own(poll, tally), strict=True)
-        duplicates = 0
+        lines, duplicates = _no_lines(self._system), 0
+        if isinstance(outcome, Reading):
+            duplicates = self._read(outcome)
+            lines = self._lines
+            outcome = Reading((), outcome.faults)
+        lines += self._own(poll, tally)
+        kept = Poll(outcome, poll.duration, poll.ended, poll.taken)
+        return Snapshot(kept, tally, lines, duplicates)
+
+    def _read(self, reading: Reading) -> int:
+        if not reading.samples:
+            self._names, self._lines = (), _no_lines(self._system)
+            return 0
+        names, labels, values = zip(*reading.samples, strict=True)
         if names == self._names and labels == self._labels:
             self._rewrite(values)
-        else:
-            duplicates = self._write(names, labels, values)
-        kept = Reading((), outcome.faults) if isinstance(outcome, Reading) else outcome
-        return Snapshot(
-            Poll(kept, poll.duration, poll.ended, poll.taken), tally, self._lines, duplicates
-        )
+            return 0
+        return self._write(names, labels, values)
 
     def _write(
         self, names: tuple[str, ...], labels: tuple[Labels, ...], values: tuple[float, ...]
@@ -177,33 +178,38 @@ class Renderer:
         suffix = self._scrubbed.get(labels) or _suffix(labels)
         return f"{name}{{{self._base}{suffix}}} {value_text(value)}\n"
 
-    def _own(self, poll: Poll, tally: Tally) -> list[tuple[str, Labels, float]]:
+    def _own(self, poll: Poll, tally: Tally) -> tuple[bytes, ...]:
+        """Render what the exporter says of the target, in the order of TARGET_FAMILIES."""
+        base, own = self._base, "status_exporter"
         up = isinstance(poll.outcome, Reading)
-        own: list[tuple[str, Labels, float]] = [
-            ("status_exporter_target_up", _system_label(self._system), 1.0 if up else 0.0),
-            ("status_exporter_poll_duration_seconds", (), round(poll.duration, 6)),
-            ("status_exporter_polls_total", (), tally.polls),
-        ]
+        failures = success = faults = ""
         for reason, count in tally.failures.items():
-            labels = (("reason", str(reason)),)
-            own.append(("status_exporter_poll_failures_total", labels, count))
+            failures += f'{own}_poll_failures_total{{{base},reason="{reason}"}} {count}\n'
         if tally.last_success is not None:
-            name = "status_exporter_last_success_timestamp_seconds"
-            own.append((name, (), round(tally.last_success, 3)))
+            moment = value_text(round(tally.last_success, 3))
+            success = f"{own}_last_success_timestamp_seconds{{{base}}} {moment}\n"
         if isinstance(poll.outcome, Reading):
-            own.append(("status_exporter_field_faults", (), len(poll.outcome.faults)))
-        return own
+            faults = f"{own}_field_faults{{{base}}} {len(poll.outcome.faults)}\n"
+        seconds = value_text(round(poll.duration, 6))
+        return (
+            f'{own}_target_up{{{base},system="{self._system.name}"}} {up:d}\n'.encode(),
+            f"{own}_poll_duration_seconds{{{base}}} {seconds}\n".encode(),
+            f"{own}_polls_total{{{base}}} {tally.polls}\n".encode(),
+            failures.encode(),
+            success.encode(),
+            faults.encode(),
+        )
 
 
 @lru_cache
 def _places(system: System) -> dict[str, int]:
-    """Return where the lines of each family stand in a snapshot."""
-    return {one.name: at for at, one in enumerate(families_of(system))}
+    """Return where the lines of each of the system's families stand in a snapshot."""
+    return {one.name: at for at, one in enumerate(system.families)}
 
 
 @lru_cache
-def _system_label(system: System) -> Labels:
-    return (("system", system.name),)
+def _no_lines(system: System) -> tuple[bytes, ...]:
+    return (b"",) * len(system.families)
 
 
 @lru_cache
