@@ -49,14 +49,15 @@ class Connections:
         client = target.client
         key = (client.name, is_plain(target))
         fetcher = self._made.get(key)
-        if isinstance(fetcher, Session) and fetcher.outdated:
-            # Polls under way on it come to their end, with the old certificate.
-            task = asyncio.create_task(fetcher.close_later(target.timeout))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-            fetcher = None
         if fetcher is None:
             fetcher = self._made[key] = self._make(client, plain=key[1])
+        elif isinstance(fetcher, Session) and fetcher.outdated:
+            old, fetcher = fetcher, self._make(client, plain=key[1])
+            self._made[key] = fetcher
+            # Polls under way come to their end, with the old certificate.
+            task = asyncio.create_task(old.close_later(target.timeout))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
         return fetcher
 
     def _make(self, client: Client, *, plain: bool) -> Fetcher:
