@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from exporter.poll.schedule import Schedule, Turn, next_due, next_turn, phase, t
 from exporter.poll.snapshot import Poll, Snapshot
 from exporter.serve import running
 from exporter.settings import Client, RateLimit, Settings, Target
+from exporter.shard import Shard
 from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 
@@ -297,3 +298,20 @@ def test_what_fails_is_asked_less_often(
     )
 
     assert least <= again - 100.0 <= most + 1.0
+
+
+async def test_shards_that_run_side_by_side_poll_every_target_once(crowd: Crowd) -> None:
+    settings = Settings(targets=targets_of(crowd, 30))
+    async with AsyncExitStack() as stack:
+        shards = []
+        for number in range(3):
+            part = Shard(number, 3).part_of(settings)
+            targets, _ = await stack.enter_async_context(running(part, Clock()))
+            shards.append(targets)
+        for targets in shards:
+            await until(targets, 1)
+        polled = [tracked.target.name for targets in shards for tracked in targets]
+
+    assert sorted(polled) == sorted(target.name for target in settings.targets)
+    assert set(crowd.asked) == set(polled)
+    assert crowd.overlaps == 0
