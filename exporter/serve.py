@@ -63,9 +63,11 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
     files = _most_files()
-    keep = len(targets) + _SPARE_FILES <= files
+    # Targets of one host take turns on its connections.
+    hosts = len({(request.host, request.port) for one in targets for request in one.requests})
+    keep = hosts + _SPARE_FILES <= files
     if not keep:
-        facts = {"targets": len(targets), "open_files": files}
+        facts = {"hosts": hosts, "open_files": files}
         _log.warning("too few open files to keep connections", extra={"facts": facts})
     connections = Connections(clock, keep=keep)
     schedule = Schedule(targets, connections, telemetry, clock, files - _SPARE_FILES)
