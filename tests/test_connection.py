@@ -172,3 +172,16 @@ async def test_a_pause_beside_another_status_means_nothing(vendor: Vendor, poll:
 
     assert isinstance(outcome, PollError)
     assert outcome.retry_after == 0
+
+
+async def test_a_host_may_be_a_name(vendor: Vendor, poll: Polls) -> None:
+    vendor.answer = HEALTHY
+    url = vendor.url.replace("127.0.0.1", "localhost")
+    first, second = (
+        result(await poll(make_target(url=url))),
+        result(await poll(make_target(url=url))),
+    )
+
+    assert (first, second) == (OK, OK)
+    assert vendor.connections == 1
+    assert "\r\nHost: localhost:" in vendor.requests[0]

@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Polls, Vendor, make_target, response
+from conftest import FIXED, Polls, Vendor, make_target, response
 
 from exporter.errors import PollError, Reason
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections, Fetcher
+from exporter.poll.request import build
 from exporter.poll.snapshot import Renderer, Tally
 from exporter.secret import Secret
-from exporter.settings import Authorization, BasicAuth, Client
+from exporter.settings import Authorization, BasicAuth, Client, Target
 
 CANARY = 'canary/"x y'
 
@@ -87,3 +90,24 @@ async def test_a_user_name_from_a_file_is_a_secret_too(
 
     assert isinstance(outcome, PollError)
     assert outcome.detail == "the vendor reports an error: user <secret> is locked"
+
+
+class Crashing(Connections):
+    """Stands for a mistake of ours, in whose message a secret stands."""
+
+    def of(self, target: Target) -> Fetcher:
+        raise RuntimeError(f"no way to {target.name} with canary-bearer")
+
+
+async def test_a_mistake_of_ours_costs_one_poll_and_no_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    target = make_target(client=client())
+    outcome = (await poll_once(target, build(target), Crashing(FIXED), FIXED)).outcome
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.INTERNAL
+    (record,) = caplog.records
+    told = str(record.__dict__["facts"]["traceback"])
+    assert "RuntimeError: no way to t with <secret>" in told
+    assert "canary" not in told + str(outcome)
