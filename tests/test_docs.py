@@ -11,9 +11,10 @@ from prometheus_client import Metric
 
 from exporter import __version__
 from exporter.cli.parser import make_parser
-from exporter.cli.systems import markdown, target_markdown
+from exporter.cli.systems import markdown, markdown_table
 from exporter.config import load_text
 from exporter.errors import Reason
+from exporter.poll.snapshot import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 
@@ -31,7 +32,7 @@ def own_families() -> Iterator[Metric]:
 def reference() -> str:
     """Write the metrics reference from the declarations."""
     lines = [line for system in SYSTEMS.values() for line in markdown(system)]
-    lines += ["### Of every target\n", *target_markdown(), ""]
+    lines += ["### Of every target\n", *markdown_table(TARGET_FAMILIES), ""]
     lines += ["`reason` is one of:\n", "| reason | meaning |\n| --- | --- |"]
     lines += [f"| `{reason}` | {reason.meaning} |" for reason in Reason]
     lines += ["", "### Of the exporter\n", "| metric | type | what it says |\n| --- | --- | --- |"]

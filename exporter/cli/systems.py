@@ -1,15 +1,14 @@
 """`systems`: lists what each system is asked for and which metrics come of it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
 
 from exporter.cli.options import Arguments
 from exporter.errors import ConfigError, suggestion
-from exporter.poll.snapshot import TARGET_FAMILIES
-from exporter.spec import System
+from exporter.spec import Family, System
 from exporter.systems import SYSTEMS
 
 # Wide enough for the longest metric name beside its field, where there is no terminal to fit.
@@ -60,16 +59,13 @@ def _table(system: System) -> Table:
 def markdown(system: System) -> Iterator[str]:
     """Yield the lines of the system's part of the metrics reference."""
     yield f"### {system.title} (`{system.name}`)\n"
-    yield "| metric | type | labels | what it says |\n| --- | --- | --- | --- |"
-    for family in system.families:
-        labels = ", ".join(f"`{label}`" for label in family.labels)
-        yield f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"
+    yield from markdown_table(system.families)
     yield ""
 
 
-def target_markdown() -> Iterator[str]:
-    """Yield the lines of the reference that are about every target."""
+def markdown_table(families: Iterable[Family]) -> Iterator[str]:
+    """Yield the lines of a table of the families."""
     yield "| metric | type | labels | what it says |\n| --- | --- | --- | --- |"
-    for family in TARGET_FAMILIES:
+    for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels)
         yield f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"
