@@ -250,8 +250,8 @@ class Stepped(Schedule):
         super().__init__(*arguments)
         self.left: list[tuple[float, str]] = []
 
-    def _depart(self, turn: Turn, number: int, due: float) -> None:
-        del number, due
+    def _depart(self, turn: Turn, due: float) -> None:
+        del due
         self.left.append((self._clock.monotonic(), turn.tracked.target.name))
 
 

@@ -113,12 +113,12 @@ class Schedule:
     def set_up(self) -> None:
         """Give every target its first turn."""
         self._start = self._clock.monotonic()
-        for number, tracked in enumerate(self._targets):
+        for tracked in self._targets:
             spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(self._targets))
             first = self._start + phase(tracked.target.name, spread)
             request = tracked.requests[0]
             turn = Turn(tracked, (request.host, request.port))
-            heapq.heappush(self._due, (first, number, turn))
+            heapq.heappush(self._due, (first, tracked.number, turn))
             limit = tracked.target.client.rate_limit
             if limit and tracked.target.client.name not in self._buckets:
                 self._buckets[tracked.target.client.name] = _Bucket(limit)
@@ -162,14 +162,14 @@ class Schedule:
             self._telemetry.late_polls.inc()
         self._busy[turn.host] += 1
         turn.is_reserved = False
-        self._depart(turn, number, due)
+        self._depart(turn, due)
 
-    def _depart(self, turn: Turn, number: int, due: float) -> None:
-        task = asyncio.create_task(self._poll(turn, number, due))
+    def _depart(self, turn: Turn, due: float) -> None:
+        task = asyncio.create_task(self._poll(turn, due))
         self._polling.add(task)
         task.add_done_callback(self._polling.discard)
 
-    async def _poll(self, turn: Turn, number: int, due: float) -> None:
+    async def _poll(self, turn: Turn, due: float) -> None:
         tracked = turn.tracked
         pause = 0.0
         try:
@@ -192,7 +192,7 @@ class Schedule:
                 failures=turn.failures,
                 pause=pause,
             )
-            heapq.heappush(self._due, (again, number, turn))
+            heapq.heappush(self._due, (again, tracked.number, turn))
             self._busy[turn.host] -= 1
             queue = self._queues.get(turn.host)
             if queue:
