@@ -5,16 +5,18 @@ import gc
 import logging
 import resource
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from exporter.address import parse_address
 from exporter.clock import Clock
-from exporter.errors import ExporterError
+from exporter.errors import ConfigError, ExporterError
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
+from exporter.reload import Load, Reloader
 from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
@@ -49,6 +51,17 @@ def _rest_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line alone says of the service."""
+
+    addresses: Sequence[str]
+    telemetry_path: str
+    shard: Shard
+    auto_reload_interval: float | None = None
+    """Seconds between two looks at the configuration file, or None: it is not looked at."""
 
 
 class ListenError(ExporterError):
@@ -109,22 +122,52 @@ async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIter
         await runner.cleanup()
 
 
-async def serve(
-    settings: Settings, addresses: Sequence[str], telemetry_path: str, shard: Shard
-) -> None:
-    """Poll and serve until SIGTERM or SIGINT."""
+async def serve(options: Options, settings: Settings, load: Load) -> None:
+    """Poll and serve until SIGTERM or SIGINT; SIGHUP takes over what `load` returns then."""
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(settings, Clock()) as (targets, telemetry):
-        telemetry.shard.set(shard.number)
-        telemetry.shards.set(shard.total)
-        app = make_app(targets, telemetry, telemetry_path)
-        async with listening(app, addresses) as bound:
-            for address in bound:
+        loop.add_signal_handler(number, stop.set)
+    clock = Clock()
+    async with running(settings, clock) as (targets, telemetry):
+        telemetry.shard.set(options.shard.number)
+        telemetry.shards.set(options.shard.total)
+        reloader = Reloader(load, targets, telemetry, clock)
+        app = make_app(targets, telemetry, options.telemetry_path, reloader.reload)
+        async with _reloading(reloader, settings, options), listening(app, options.addresses) as on:
+            for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
             await stop.wait()
             _log.info("stopping")
+
+
+@asynccontextmanager
+async def _reloading(
+    reloader: Reloader, settings: Settings, options: Options
+) -> AsyncIterator[None]:
+    """Reload on SIGHUP, and when the file changes where that is wanted."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def start(work: Coroutine[None, None, None]) -> None:
+        tasks.add(task := asyncio.create_task(work))
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, lambda: start(_on_hangup(reloader)))
+    if options.auto_reload_interval:
+        start(reloader.watch(settings.files, options.auto_reload_interval))
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _on_hangup(reloader: Reloader) -> None:
+    with suppress(ConfigError):  # It was logged and counted.
+        await reloader.reload("SIGHUP")
 
 
 def _written(name: tuple[str, int] | tuple[str, int, int, int] | str) -> str:

@@ -97,3 +97,5 @@ class Settings:
 
     targets: tuple[Target, ...]
     clients: tuple[Client, ...] = ()
+    files: tuple[Path, ...] = ()
+    """What it was read from."""

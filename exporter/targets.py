@@ -1,15 +1,16 @@
 """The live set of targets, each with its last snapshot: the one place where state is kept.
 
 A snapshot is replaced in one assignment, and never changed. A failed poll's snapshot has none of
-the vendor's series. Log lines tell of changes, not of each poll.
+the vendor's series. The set itself is replaced as a whole, too: targets that stay the same keep
+all that is known of them. Log lines tell of changes, not of each poll.
 """
 
 import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -22,17 +23,34 @@ from exporter.telemetry import Telemetry
 _log = logging.getLogger(__name__)
 
 
+# The number of a target that is not, or no longer, one of the set.
+_NOWHERE = -1
+
+
 class Tracked:
     """One target with what is known of it."""
 
-    def __init__(self, target: Target, number: int) -> None:
+    def __init__(self, target: Target, tally: Tally) -> None:
         self.target = target
-        self.number = number
+        self.number = _NOWHERE
         self.requests = build(target)
         self.snapshot: Snapshot | None = None
-        self.tally = Tally()
+        self.tally = tally
         self.renderer = Renderer(target)
         self.faulty: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What became of the set: a target that was altered both went and came."""
+
+    come: tuple[Tracked, ...] = ()
+    gone: tuple[Tracked, ...] = ()
+
+    def __str__(self) -> str:
+        came = {tracked.target.name for tracked in self.come}
+        went = {tracked.target.name for tracked in self.gone}
+        return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"
 
 
 class Targets:
@@ -41,13 +59,16 @@ class Targets:
     def __init__(self, settings: Settings, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry
         self._clock = clock
-        self._targets = settings.targets
-        self._tracked = [Tracked(target, at) for at, target in enumerate(settings.targets)]
+        self._targets: Sequence[Target] = ()
+        self._tracked: list[Tracked] = []
         # Beside each other, so that a scrape need not walk ten thousand objects to find them.
-        self._snapshots: list[Snapshot | None] = [None] * len(self._targets)
-        self._expires = array("d", [math.inf]) * len(self._targets)
-        for system, count in Counter(t.system.name for t in settings.targets).items():
-            telemetry.targets.labels(system).set(count)
+        self._snapshots: list[Snapshot | None] = []
+        self._expires = array("d")
+        self._waiting = 0
+        self._was_ready = False
+        self.followers: list[Callable[[Change], None]] = []
+        """Told of every change, in this order."""
+        self.replace(settings.targets)
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._tracked)
@@ -58,17 +79,62 @@ class Targets:
     @property
     def waiting(self) -> int:
         """How many targets have not had their first poll."""
-        return sum(tracked.snapshot is None for tracked in self)
+        return self._waiting
 
-    def record(self, tracked: Tracked, poll: Poll) -> Snapshot:
+    @property
+    def is_ready(self) -> bool:
+        """Whether every target had its first poll, once: one that is added later changes nothing.
+
+        Were it otherwise, each reload would take the exporter out of its load balancer.
+        """
+        self._was_ready = self._was_ready or not self._waiting
+        return self._was_ready
+
+    def replace(self, targets: Sequence[Target]) -> Change:
+        """Make these the targets; those that are the same stay as they are, snapshot and all."""
+        old = {tracked.target.name: tracked for tracked in self}
+        tracked = [self._taken_over(old.get(target.name), target) for target in targets]
+        kept = set(tracked)
+        gone = tuple(one for one in self if one not in kept)
+        change = Change(come=tuple(one for one in tracked if one.number == _NOWHERE), gone=gone)
+        expires = [
+            math.inf if one.number == _NOWHERE else self._expires[one.number] for one in tracked
+        ]
+        for one in gone:
+            one.number = _NOWHERE
+        for number, one in enumerate(tracked):
+            one.number = number
+        self._tracked, self._targets = tracked, tuple(one.target for one in tracked)
+        self._snapshots = [one.snapshot for one in tracked]
+        self._expires = array("d", expires)
+        self._waiting = self._snapshots.count(None)
+        self._telemetry.targets.clear()
+        for system, count in Counter(target.system.name for target in targets).items():
+            self._telemetry.targets.labels(system).set(count)
+        for follow in self.followers:
+            follow(change)
+        return change
+
+    @staticmethod
+    def _taken_over(old: Tracked | None, target: Target) -> Tracked:
+        if old is None:
+            return Tracked(target, Tally())
+        if old.target is target or old.target == target:
+            return old
+        # What is counted goes on being counted, so that a new interval does not look like a restart.
+        return Tracked(target, old.tally if old.target.system is target.system else Tally())
+
+    def record(self, tracked: Tracked, poll: Poll) -> None:
         """Take in the outcome of a poll: count it, tell of changes, replace the snapshot."""
+        if tracked.number == _NOWHERE:
+            return  # It went while it was polled.
         before = tracked.tally
         tally = Tally(before.polls + 1, before.failures, before.last_success)
         if isinstance(poll.outcome, Reading):
             tally = Tally(before.polls + 1, before.failures, poll.ended)
             if poll.outcome.faults or tracked.faulty:
                 self._note_faults(tracked, poll.outcome)
-        return self._show(tracked, poll, tally)
+        self._show(tracked, poll, tally)
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:
         """Return what there is to show, at one moment; what is too old is failed first."""
@@ -88,7 +154,7 @@ class Targets:
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
                 self._show(tracked, replace(snapshot.poll, outcome=stale), tracked.tally)
 
-    def _show(self, tracked: Tracked, poll: Poll, tally: Tally) -> Snapshot:
+    def _show(self, tracked: Tracked, poll: Poll, tally: Tally) -> None:
         if isinstance(poll.outcome, PollError):
             reason = poll.outcome.reason
             failures = {**tally.failures, reason: tally.failures.get(reason, 0) + 1}
@@ -98,12 +164,12 @@ class Targets:
         if snapshot.duplicates:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
+        self._waiting -= tracked.snapshot is None
         tracked.tally, tracked.snapshot = tally, snapshot
         self._snapshots[tracked.number] = snapshot
         # When it becomes too old, by the monotonic clock; never where it is down.
         expires = poll.taken + tracked.target.max_age if snapshot.up else math.inf
         self._expires[tracked.number] = expires
-        return snapshot
 
     def _note_change(self, tracked: Tracked, poll: Poll) -> None:
         before = tracked.snapshot.poll.outcome if tracked.snapshot else None

@@ -76,6 +76,16 @@ class Telemetry:
             "Whether the last attempt to load the configuration worked.",
             registry=self.registry,
         )
+        self.reloads = Counter(
+            "status_exporter_config_reloads_total",
+            "Attempts to reload the configuration.",
+            registry=self.registry,
+        )
+        self.reload_failures = Counter(
+            "status_exporter_config_reload_failures_total",
+            "Attempts to reload the configuration that left the old one in place.",
+            registry=self.registry,
+        )
         self.reload_time = Gauge(
             "status_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration was last loaded, in Unix seconds.",

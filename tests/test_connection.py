@@ -5,10 +5,13 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from conftest import Polls, Vendor, make_target, open_vendor, response
+from conftest import FIXED, Polls, Vendor, make_target, open_vendor, response
 from servers import BODY, HEALTHY, OK, result, serving, unused_port
 
 from exporter.errors import PollError
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections
+from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Client
 
@@ -48,6 +51,60 @@ async def test_polls_are_gets_on_one_connection_for_all_targets_of_a_client(
 
     assert vendor.connections == 1
     assert {one.partition("\r\n")[0] for one in vendor.requests} == {"GET /server/status HTTP/1.1"}
+
+
+class Guests(Vendor):
+    """A vendor that knows how many of its connections are open."""
+
+    open = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            await super().handle(reader, writer)
+        finally:
+            self.open -= 1
+
+    async def left(self) -> None:
+        async with asyncio.timeout(60):
+            while self.open:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.poll.plain._KEEPALIVE_SECONDS", 0.0)
+    monkeypatch.setattr("exporter.poll.plain._SWEEP_SECONDS", 0.01)
+    guests, connections = Guests(), Connections(FIXED)
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        target = make_target(url=url)
+        first = result(await poll_once(target, build(target), connections, FIXED))
+        await guests.left()
+        second = result(await poll_once(target, build(target), connections, FIXED))
+        await connections.close()
+
+    assert (first, second, guests.connections) == (OK, OK, 2)
+
+
+async def test_connections_of_a_client_that_went_or_changed_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exporter.poll.fetch._LAST_POLLS_SECONDS", 0.0)
+    guests, connections = Guests(), Connections(FIXED)
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        target = make_target(url=url, client=Client(name="c"))
+        changed = replace(target, client=Client(name="c", http_headers=(("X-A", ()),)))
+        for one in (target, replace(target, client=Client(name="c")), changed):
+            assert result(await poll_once(one, build(one), connections, FIXED)) == OK
+        at_work = guests.connections
+        connections.prune({"c"})
+        assert result(await poll_once(changed, build(changed), connections, FIXED)) == OK
+        connections.prune({"other"})
+        await guests.left()
+        await connections.close()
+
+    assert at_work == guests.connections == 2
 
 
 async def test_clients_do_not_share_connections(vendor: Vendor, poll: Polls) -> None:

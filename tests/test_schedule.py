@@ -18,7 +18,7 @@ from exporter.errors import PollError, Reason
 from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule, Turn, next_due, next_turn, phase, tick_seconds
-from exporter.poll.snapshot import Poll, Snapshot
+from exporter.poll.snapshot import Poll
 from exporter.serve import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.shard import Shard
@@ -174,10 +174,10 @@ async def test_nothing_is_left_running(crowd: Crowd) -> None:
 class Broken(Targets):
     """A set of targets that cannot take in what a poll says."""
 
-    def record(self, tracked: Tracked, poll: Poll) -> Snapshot:
+    def record(self, tracked: Tracked, poll: Poll) -> None:
         if isinstance(poll.outcome, Reading):
             raise ZeroDivisionError
-        return super().record(tracked, poll)
+        super().record(tracked, poll)
 
 
 async def test_a_snapshot_that_fails_is_a_failed_poll(
@@ -200,9 +200,13 @@ async def test_a_snapshot_that_fails_is_a_failed_poll(
 
 async def test_a_schedule_that_ends_ends_the_service(crowd: Crowd) -> None:
     """An exporter that polls nothing must not go on and say that it is healthy."""
+    moments = iter([0.0] * 4)
 
     def stopped() -> float:
-        raise ZeroDivisionError
+        try:
+            return next(moments)
+        except StopIteration:
+            raise ZeroDivisionError from None
 
     clock = Clock(monotonic=stopped)
     with pytest.raises(ZeroDivisionError):
@@ -264,7 +268,6 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst() -> None:
         Settings(targets=tuple(replace(base, name=f"t{at}") for at in range(9))), telemetry, clock
     )
     schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
-    schedule.set_up()
     for tick in range(100):
         now[0] = tick * 0.1
         schedule.leave_due(now[0])

@@ -14,6 +14,8 @@ class Arguments(argparse.Namespace):
     command: str
     config_file: Path | None
     config_check: bool
+    auto_reload: bool
+    auto_reload_interval: str
     addresses: list[str] | None
     default_address: str
     telemetry_path: str

@@ -45,6 +45,20 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only check the configuration: exit 2 with every fault of it",
     )
+    serve.add_argument(
+        "--config.enable-auto-reload",
+        dest="auto_reload",
+        action="store_true",
+        help="reload the configuration when its file has changed; SIGHUP and POST /-/reload work"
+        " without it",
+    )
+    serve.add_argument(
+        "--config.auto-reload-interval",
+        dest="auto_reload_interval",
+        metavar="DURATION",
+        default="30s",
+        help="how often to look whether it has (default: 30s)",
+    )
     _add_web(serve, ":10125")
     serve.add_argument(
         "--shard",

@@ -19,23 +19,40 @@ _log = logging.getLogger(__name__)
 
 def serve(arguments: Arguments) -> int:
     """Run the command."""
-    settings = settings_of(arguments)
+    whole = settings_of(arguments)
     path = telemetry_path(arguments)
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
     shard = parse_shard(arguments.shard, arguments.total_shards, os.environ)
+    interval = _auto_reload_interval(arguments)
     if arguments.config_check:
-        report(settings)
+        report(whole)
         return 0
     log.set_up(arguments.log_level, arguments.log_format)
-    settings = shard.part_of(settings)
+    settings = shard.part_of(whole)
     facts = {"version": __version__, "targets": len(settings.targets)}
     _log.info("starting status-exporter", extra={"facts": facts})
-    from exporter.serve import serve as run_service  # noqa: PLC0415 - a check needs no web server
+    # A check needs no web server.
+    from exporter.serve import Options  # noqa: PLC0415
+    from exporter.serve import serve as run_service  # noqa: PLC0415
 
-    run(run_service(settings, addresses, path, shard))
+    options = Options(
+        addresses=addresses, telemetry_path=path, shard=shard, auto_reload_interval=interval
+    )
+    run(run_service(options, settings, lambda: shard.part_of(settings_of(arguments))))
     return 0
+
+
+def _auto_reload_interval(arguments: Arguments) -> float | None:
+    if not arguments.auto_reload:
+        return None
+    from exporter.config import parse_duration  # noqa: PLC0415
+
+    try:
+        return parse_duration(arguments.auto_reload_interval)
+    except ValueError as error:
+        raise ConfigError((f"--config.auto-reload-interval: {error}",)) from None
 
 
 def telemetry_path(arguments: Arguments) -> str:

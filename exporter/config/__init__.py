@@ -6,5 +6,6 @@ load        both put together, for a file and for the command line's flags
 """
 
 from exporter.config.load import load_file, load_flags, load_text
+from exporter.config.values import parse_duration
 
-__all__ = ["load_file", "load_flags", "load_text"]
+__all__ = ["load_file", "load_flags", "load_text", "parse_duration"]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
@@ -41,7 +42,7 @@ def load_file(path: Path, systems: Mapping[str, System]) -> Settings:
         raise ConfigError((f"{path}: {error.strerror}",)) from None
     except UnicodeDecodeError as error:
         raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
-    return load_text(text, str(path), path.parent, systems)
+    return replace(load_text(text, str(path), path.parent, systems), files=(path,))
 
 
 def load_text(text: str, name: str, folder: Path, systems: Mapping[str, System]) -> Settings:

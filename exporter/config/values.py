@@ -67,6 +67,21 @@ def _duration(value: Any) -> float:
     )
 
 
+def parse_duration(text: str) -> float:
+    """Read a duration such as 1m30s, longer than nothing, as seconds.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        seconds = _duration(text)
+    except PydanticCustomError as error:
+        raise ValueError(error.message()) from None
+    if not seconds:
+        raise ValueError("must be longer than 0s")
+    return seconds
+
+
 def duration_text(seconds: float) -> str:
     """Write seconds as a duration of the configuration file."""
     if seconds != int(seconds):

@@ -6,6 +6,7 @@ gets follows from its configuration alone.
 """
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -20,6 +21,11 @@ from exporter.settings import Client, Target
 class Fetcher(Protocol):
     """What both clients do."""
 
+    @property
+    def outdated(self) -> bool:
+        """Whether what it was made of has changed since."""
+        ...
+
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
         """Send one GET and read the answer, or raise PollError."""
         ...
@@ -27,6 +33,10 @@ class Fetcher(Protocol):
     async def close(self) -> None:
         """Close every connection."""
         ...
+
+
+# For polls under way when a client is replaced: longer than any of them may sensibly take.
+_LAST_POLLS_SECONDS = 300.0
 
 
 class Connections:
@@ -38,7 +48,7 @@ class Connections:
         self._keep = keep
         self._resolver = Resolver(clock)
         self._closing: set[asyncio.Task[None]] = set()
-        self._made: dict[tuple[str, bool], Fetcher] = {}
+        self._made: dict[tuple[str, bool], tuple[Client, Fetcher]] = {}
 
     def of(self, target: Target) -> Fetcher:
         """Return what fetches for the target.
@@ -48,17 +58,25 @@ class Connections:
         """
         client = target.client
         key = (client.name, is_plain(target))
-        fetcher = self._made.get(key)
-        if fetcher is None:
-            fetcher = self._made[key] = self._make(client, plain=key[1])
-        elif isinstance(fetcher, Session) and fetcher.outdated:
-            old, fetcher = fetcher, self._make(client, plain=key[1])
-            self._made[key] = fetcher
-            # Polls under way come to their end, with the old certificate.
-            task = asyncio.create_task(old.close_later(target.timeout))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-        return fetcher
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = (client, self._make(client, plain=key[1]))
+        elif not (made[0] is client or made[0] == client) or made[1].outdated:
+            old, made = made[1], (client, self._make(client, plain=key[1]))
+            self._made[key] = made
+            self._retire(old)
+        return made[1]
+
+    def prune(self, used: AbstractSet[str]) -> None:
+        """Close the connections of clients that are not among those used."""
+        for key in [key for key in self._made if key[0] not in used]:
+            self._retire(self._made.pop(key)[1])
+
+    def _retire(self, fetcher: Fetcher) -> None:
+        # Polls under way come to their end, with the old certificate.
+        task = asyncio.create_task(_close_later(fetcher))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _make(self, client: Client, *, plain: bool) -> Fetcher:
         if plain:
@@ -70,8 +88,17 @@ class Connections:
         for task in self._closing:
             task.cancel()
         await asyncio.gather(
-            *self._closing, *(one.close() for one in self._made.values()), return_exceptions=True
+            *self._closing,
+            *(fetcher.close() for _, fetcher in self._made.values()),
+            return_exceptions=True,
         )
+
+
+async def _close_later(fetcher: Fetcher) -> None:
+    try:
+        await asyncio.sleep(_LAST_POLLS_SECONDS)
+    finally:
+        await fetcher.close()
 
 
 def is_plain(target: Target) -> bool:

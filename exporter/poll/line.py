@@ -41,6 +41,7 @@ class Line(asyncio.Protocol):
         "_transport",
         "_type",
         "_waiter",
+        "idle_since",
         "reusable",
     )
 
@@ -55,6 +56,8 @@ class Line(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._parser: HttpResponseParser | None = None
         self.reusable = False
+        self.idle_since = 0.0
+        """When it was last put by, by the loop's clock: its owner's note."""
         self._reset()
 
     def _reset(self) -> None:

@@ -18,6 +18,11 @@ from exporter.poll.resolve import AddrInfo, Resolver
 
 _HAPPY_EYEBALLS_SECONDS = 0.25
 
+# Above the usual poll intervals, so that a connection outlives the pause between two polls. What
+# nobody uses for longer belongs to a target that went, or to one that is asked seldom.
+_KEEPALIVE_SECONDS = 100.0
+_SWEEP_SECONDS = 20.0
+
 Origin = tuple[str, int]
 
 
@@ -30,6 +35,12 @@ class Plain:
         self._keep = keep
         self._idle: dict[Origin, list[Line]] = {}
         self._open: set[Line] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """Never: it is made of nothing that could change."""
+        return False
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
         """Send one GET and read the answer.
@@ -59,15 +70,34 @@ class Plain:
             content_type, body = line.take()
         finally:
             if line.reusable and self._keep:
-                self._idle.setdefault(origin, []).append(line)
+                self._put_by(origin, line)
             else:
                 line.close()
         return Answer(content_type, body, (sent + received) / 2)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._sweeper:
+            self._sweeper.cancel()
         for line in tuple(self._open):
             line.close()
+
+    def _put_by(self, origin: Origin, line: "Line") -> None:
+        loop = asyncio.get_running_loop()
+        line.idle_since = loop.time()
+        self._idle.setdefault(origin, []).append(line)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what was not used for long."""
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - _KEEPALIVE_SECONDS
+        for line in [one for lines in self._idle.values() for one in lines]:
+            if line.idle_since < oldest:
+                line.close()
+        more = bool(self._open)
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if more else None
 
     async def _connect(self, origin: Origin) -> "Line":
         loop = asyncio.get_running_loop()

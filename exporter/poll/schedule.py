@@ -10,6 +10,8 @@ import heapq
 import logging
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from zlib import crc32
 
 from exporter.clock import Clock
@@ -18,7 +20,7 @@ from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
 from exporter.poll.snapshot import Poll
 from exporter.settings import RateLimit
-from exporter.targets import Targets, Tracked
+from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ class Turn:
     host: tuple[str, int]
     failures: int = 0
     is_reserved: bool = False
+    is_gone: bool = False
+    task: "asyncio.Task[None] | None" = None
 
 
 @dataclass(slots=True)
@@ -90,18 +94,21 @@ class Schedule:
         self._connections = connections
         self._telemetry = telemetry
         self._clock = clock
-        self._start = 0.0
-        self._tick_seconds = tick_seconds([tracked.target.interval for tracked in targets])
+        self._start = clock.monotonic()
+        self._tick_seconds = _LONGEST_TICK
         self._due: list[tuple[float, int, Turn]] = []
+        self._order = count()  # Of two that are due at one moment, the first that was added.
+        self._turns: dict[Tracked, Turn] = {}
         self._most = max(1, min(_MOST_AT_ONCE, most_files))
         self._polling: set[asyncio.Task[None]] = set()
         self._busy: Counter[tuple[str, int]] = Counter()
         self._queues: dict[tuple[str, int], deque[tuple[float, int, Turn]]] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._follow(Change(come=tuple(targets)))
+        targets.followers.append(self._follow)
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is cancelled too."""
-        self.set_up()
         try:
             await self._tick()
         finally:
@@ -110,18 +117,29 @@ class Schedule:
                 task.cancel()
             await asyncio.gather(*self._polling, return_exceptions=True)
 
-    def set_up(self) -> None:
-        """Give every target its first turn."""
-        self._start = self._clock.monotonic()
-        for tracked in self._targets:
-            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(self._targets))
-            first = self._start + phase(tracked.target.name, spread)
+    def _follow(self, change: Change) -> None:
+        """Give new targets their first turn and end those of the old; others keep their rhythm."""
+        for tracked in change.gone:
+            turn = self._turns.pop(tracked)
+            turn.is_gone = True  # It is dropped where it stands, when it comes up.
+            if turn.task:
+                turn.task.cancel()
+        now = self._clock.monotonic()
+        for tracked in change.come:
+            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(change.come))
             request = tracked.requests[0]
-            turn = Turn(tracked, (request.host, request.port))
-            heapq.heappush(self._due, (first, tracked.number, turn))
-            limit = tracked.target.client.rate_limit
-            if limit and tracked.target.client.name not in self._buckets:
-                self._buckets[tracked.target.client.name] = _Bucket(limit)
+            turn = self._turns[tracked] = Turn(tracked, (request.host, request.port))
+            first = now + phase(tracked.target.name, spread)
+            heapq.heappush(self._due, (first, next(self._order), turn))
+            client = tracked.target.client
+            bucket = self._buckets.get(client.name)
+            if client.rate_limit is None:
+                self._buckets.pop(client.name, None)
+            elif bucket is None or bucket.limit != client.rate_limit:
+                self._buckets[client.name] = _Bucket(client.rate_limit)
+        self._tick_seconds = tick_seconds([one.target.interval for one in self._targets])
+        if change.gone:
+            self._connections.prune({one.target.client.name for one in self._targets})
 
     async def _tick(self) -> None:
         planned = aging = self._start
@@ -141,18 +159,20 @@ class Schedule:
         for _ in range(_MOST_A_TURN):
             if not self._due or self._due[0][0] > now or len(self._polling) >= self._most:
                 return False
-            self._leave(heapq.heappop(self._due), now)
+            entry = heapq.heappop(self._due)
+            if not entry[2].is_gone:
+                self._leave(entry, now)
         return True
 
     def _leave(self, entry: tuple[float, int, Turn], now: float) -> None:
         """Start the poll, or put it off where its client or host has no place for it."""
-        due, number, turn = entry
+        due, order, turn = entry
         bucket = self._buckets.get(turn.tracked.target.client.name)
         if bucket and not turn.is_reserved:
             moment = bucket.reserve(now, len(turn.tracked.requests))
             turn.is_reserved = True
             if moment > now:
-                heapq.heappush(self._due, (moment, number, turn))
+                heapq.heappush(self._due, (moment, order, turn))
                 return
         if self._busy[turn.host] >= _MOST_A_HOST:
             self._queues.setdefault(turn.host, deque()).append(entry)
@@ -165,9 +185,26 @@ class Schedule:
         self._depart(turn, due)
 
     def _depart(self, turn: Turn, due: float) -> None:
-        task = asyncio.create_task(self._poll(turn, due))
+        task = turn.task = asyncio.create_task(self._poll(turn, due))
         self._polling.add(task)
-        task.add_done_callback(self._polling.discard)
+        # Not by the task itself: one that is cancelled before it began never runs.
+        task.add_done_callback(partial(self._arrive, turn))
+
+    def _arrive(self, turn: Turn, task: "asyncio.Task[None]") -> None:
+        """Give the place of a poll that is over to the next one that waits for the host."""
+        turn.task = None
+        self._polling.discard(task)
+        self._busy[turn.host] -= 1
+        if not self._busy[turn.host]:
+            del self._busy[turn.host]
+        queue = self._queues.get(turn.host, deque())
+        while queue:
+            entry = queue.popleft()
+            if not entry[2].is_gone:
+                self._leave(entry, self._clock.monotonic())
+                break
+        if not queue:
+            self._queues.pop(turn.host, None)
 
     async def _poll(self, turn: Turn, due: float) -> None:
         tracked = turn.tracked
@@ -182,21 +219,16 @@ class Schedule:
                 turn.failures = 0
         finally:
             # Only now is it due again: however long this took, polls of it never overlap.
-            now = self._clock.monotonic()
             again = next_turn(
                 tracked.target.name,
                 tracked.target.interval,
                 start=self._start,
                 due=due,
-                now=now,
+                now=self._clock.monotonic(),
                 failures=turn.failures,
                 pause=pause,
             )
-            heapq.heappush(self._due, (again, tracked.number, turn))
-            self._busy[turn.host] -= 1
-            queue = self._queues.get(turn.host)
-            if queue:
-                self._leave(queue.popleft(), now)
+            heapq.heappush(self._due, (again, next(self._order), turn))
 
     def _record(self, tracked: Tracked, outcome: Poll) -> None:
         try:

@@ -4,7 +4,6 @@ Redirects are not followed, cookies not kept, proxies of the environment not use
 holds more of a failure than its kind: the library's own texts may hold URLs with credentials.
 """
 
-import asyncio
 import ssl
 
 import aiohttp
@@ -75,13 +74,6 @@ class Session:
     def outdated(self) -> bool:
         """Whether the TLS files have changed since the session was made."""
         return bool(self._files) and files_of(self._tls) != self._files
-
-    async def close_later(self, seconds: float) -> None:
-        """Close once what is under way has had its time."""
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            await self.close()
 
     async def close(self) -> None:
         """Close every connection."""

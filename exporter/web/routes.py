@@ -1,12 +1,14 @@
-"""The HTTP surface: which path gives what. Nothing here changes anything, or writes to a vendor."""
+"""The HTTP surface: which path gives what. Nothing here writes to a vendor."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import chain
 
 from aiohttp import web
 from isal import isal_zlib
 
+from exporter.errors import ConfigError
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_own, expose_targets
@@ -27,13 +29,23 @@ _SAFE_HEADERS = {
 }
 
 
+Reload = Callable[[str], Awaitable[str]]
+
+
 class Site:
     """The handlers, with what they show."""
 
-    def __init__(self, targets: Targets, telemetry: Telemetry, telemetry_path: str) -> None:
+    def __init__(
+        self,
+        targets: Targets,
+        telemetry: Telemetry,
+        telemetry_path: str,
+        reload: Reload | None = None,
+    ) -> None:
         self._targets = targets
         self._telemetry = telemetry
         self._path = telemetry_path
+        self._reload = reload
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
@@ -42,6 +54,8 @@ class Site:
             web.get("/-/healthy", self.healthy),
             web.get("/-/ready", self.ready),
         ]
+        if self._reload:
+            found += [web.post("/-/reload", self.reload), web.get("/-/reload", self.no_reload)]
         return found if self._path == "/" else [web.get("/", self.status), *found]
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
@@ -83,13 +97,29 @@ class Site:
 
     async def ready(self, _request: web.Request) -> web.Response:
         """Say whether every target had its first poll, worked or not."""
-        waiting = self._targets.waiting
-        if waiting:
+        if not self._targets.is_ready:
+            waiting = self._targets.waiting
             return web.Response(
                 status=503,
                 text=f"Not ready: {waiting} of {len(self._targets)} targets not polled yet.\n",
             )
         return web.Response(text="Ready.\n")
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Load the configuration anew; every fault of it stands in the answer."""
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            return web.Response(status=403, text="Another site's page cannot ask for this.\n")
+        assert self._reload is not None  # noqa: S101 - there is no route without it
+        try:
+            changed = await self._reload("request")
+        except ConfigError as error:
+            return web.Response(status=500, text=f"Not reloaded:\n{error}\n")
+        return web.Response(text=f"Reloaded, {changed}.\n")
+
+    async def no_reload(self, _request: web.Request) -> web.Response:
+        """Tell a person with a browser what to send instead."""
+        text = "This endpoint requires a POST request.\n"
+        return web.Response(status=405, headers={"Allow": "POST"}, text=text)
 
 
 async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> None:
@@ -98,9 +128,11 @@ async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> No
     response.headers.update(_SAFE_HEADERS)
 
 
-def make_app(targets: Targets, telemetry: Telemetry, telemetry_path: str) -> web.Application:
-    """Make the application."""
+def make_app(
+    targets: Targets, telemetry: Telemetry, telemetry_path: str, reload: Reload | None = None
+) -> web.Application:
+    """Make the application; without a way to reload, there is no path for it."""
     app = web.Application()
     app.on_response_prepare.append(_on_prepare)
-    app.add_routes(Site(targets, telemetry, telemetry_path).routes())
+    app.add_routes(Site(targets, telemetry, telemetry_path, reload).routes())
     return app

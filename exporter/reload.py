@@ -1,0 +1,115 @@
+"""A wish to reload goes in; the configuration is loaded anew, checked whole, and taken over at once.
+
+A candidate with a fault changes nothing: what was loaded last goes on. Wishes that come while one
+is being fulfilled are fulfilled together by the next, which sees all that was written before them.
+"""
+
+import asyncio
+import gc
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.errors import ConfigError
+from exporter.settings import Settings
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+
+# A log is no place for a file's thousand faults; `check` and the answer to the request have all.
+_MOST_LOGGED = 20
+
+Load = Callable[[], Settings]
+
+
+class Reloader:
+    """Takes over what `load` returns, on demand."""
+
+    def __init__(self, load: Load, targets: Targets, telemetry: Telemetry, clock: Clock) -> None:
+        self._load = load
+        self._targets = targets
+        self._telemetry = telemetry
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[str] | None = None
+        self.files: tuple[Path, ...] = ()
+        """What the configuration was last read from."""
+
+    async def reload(self, trigger: str) -> str:
+        """Load the configuration anew, and say what has changed.
+
+        Raises:
+            ConfigError: Every fault of it; the old one goes on.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._reload(trigger))
+        # Whoever asked may go away; others wait for the same.
+        return await asyncio.shield(self._next)
+
+    async def _reload(self, trigger: str) -> str:
+        async with self._turn:
+            self._next = None
+            self._telemetry.reloads.inc()
+            try:
+                settings = await self._loaded()
+            except ConfigError as error:
+                self._fail(trigger, error.faults)
+                raise
+            except Exception:  # noqa: BLE001 - a mistake of ours must leave the old one serving
+                _log.exception("reload crashed", extra={"facts": {"trigger": trigger}})
+                faults = ("a fault of the exporter, see its log",)
+                self._fail(trigger, faults)
+                raise ConfigError(faults) from None
+            change = self._targets.replace(settings.targets)
+            self.files = settings.files
+            self._telemetry.reload_successful.set(1)
+            self._telemetry.reload_time.set(self._clock.wall())
+            facts = {"trigger": trigger, "targets": len(self._targets), "change": str(change)}
+            _log.info("configuration reloaded", extra={"facts": facts})
+            return f"{len(self._targets)} targets: {change}"
+
+    async def _loaded(self) -> Settings:
+        # Ten thousand targets take seconds, in which the old ones must be polled. A search for
+        # cyclic garbage would walk the whole tree of the file and hold everything up.
+        gc.disable()
+        try:
+            return await asyncio.to_thread(self._load)
+        finally:
+            gc.enable()
+
+    def _fail(self, trigger: str, faults: tuple[str, ...]) -> None:
+        self._telemetry.reload_failures.inc()
+        self._telemetry.reload_successful.set(0)
+        for fault in faults[:_MOST_LOGGED]:
+            _log.error("reload failed", extra={"facts": {"trigger": trigger, "fault": fault}})
+
+    async def watch(self, files: tuple[Path, ...], interval: float) -> None:
+        """Reload whenever the content of the files has changed, for as long as it is left running."""
+        self.files = files
+        seen = await asyncio.to_thread(_digest, files)
+        while True:
+            await asyncio.sleep(interval)
+            now = await asyncio.to_thread(_digest, self.files)
+            if now == seen:
+                continue
+            try:
+                await self.reload("file change")
+            except ConfigError:
+                seen = now  # It was told; the same faults are not told again.
+            else:
+                seen = await asyncio.to_thread(_digest, self.files)
+
+
+def _digest(files: tuple[Path, ...]) -> bytes:
+    """Return what tells one content of the files from another; one that is missing counts, too."""
+    digest = hashlib.blake2b()
+    for path in files:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            content = str(error.errno).encode()
+        digest.update(hashlib.blake2b(content).digest())
+    return digest.digest()
