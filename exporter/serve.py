@@ -3,28 +3,26 @@
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from aiohttp import web
-
-from exporter.address import parse_address
 from exporter.clock import Clock
-from exporter.errors import ExporterError
+from exporter.notify import supervisor_of
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
 from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.inbound import DEFAULT_LIMITS, Limits
+from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 _log = logging.getLogger(__name__)
 
-# What a scrape that is under way at the end may still take.
-_GRACE_SECONDS = 3.0
 # Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
 _SPARE_FILES = 200
 _ENOUGH_FILES = 2**20
@@ -49,10 +47,6 @@ def _rest_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-class ListenError(ExporterError):
-    """An address that cannot be listened on."""
 
 
 @asynccontextmanager
@@ -87,48 +81,42 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
             await polling
 
 
-@asynccontextmanager
-async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIterator[list[str]]:
-    """Serve the application for as long as the context is open; yields the addresses as they are.
-
-    Raises:
-        ListenError: An address is wrong or in use.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
-    await runner.setup()
-    try:
-        for address in addresses:
-            host, port = parse_address(address)
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except (OSError, UnicodeError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                raise ListenError(f"cannot listen on {address}: {why}") from None
-        yield [_written(name) for name in runner.addresses]
-    finally:
-        await runner.cleanup()
-
-
 async def serve(
-    settings: Settings, addresses: Sequence[str], telemetry_path: str, shard: Shard
+    settings: Settings,
+    addresses: Sequence[str],
+    telemetry_path: str,
+    shard: Shard,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> None:
-    """Poll and serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    """Poll and serve until SIGTERM or SIGINT; the second of them ends the process at once."""
+    stop = until_signal()
+    supervisor = supervisor_of(os.environ, os.getpid())
     async with running(settings, Clock()) as (targets, telemetry):
         telemetry.shard.set(shard.number)
         telemetry.shards.set(shard.total)
-        app = make_app(targets, telemetry, telemetry_path)
+        app = make_app(targets, telemetry, telemetry_path, limits)
         async with listening(app, addresses) as bound:
             for address in bound:
                 _log.info("listening", extra={"facts": {"address": address}})
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, Clock()))
+            supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
+            watching.cancel()
+            supervisor.stopping()
             _log.info("stopping")
 
 
-def _written(name: tuple[str, int] | tuple[str, int, int, int] | str) -> str:
-    if isinstance(name, str):
-        return name
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def until_signal() -> asyncio.Event:
+    """Return what SIGTERM or SIGINT sets; each is then left to the system, which ends us at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    return stop

@@ -24,6 +24,8 @@ def serve(arguments: Arguments) -> int:
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
+    if arguments.max_requests < 0:
+        raise ConfigError((f"--web.max-requests: {arguments.max_requests} is below 0",))
     shard = parse_shard(arguments.shard, arguments.total_shards, os.environ)
     if arguments.config_check:
         report(settings)
@@ -33,8 +35,11 @@ def serve(arguments: Arguments) -> int:
     facts = {"version": __version__, "targets": len(settings.targets)}
     _log.info("starting status-exporter", extra={"facts": facts})
     from exporter.serve import serve as run_service  # noqa: PLC0415 - a check needs no web server
+    from exporter.web.inbound import Limits  # noqa: PLC0415
+    from exporter.web.listen import PASSED  # noqa: PLC0415
 
-    run(run_service(settings, addresses, path, shard))
+    places = [PASSED] if arguments.systemd_socket else addresses
+    run(run_service(settings, places, path, shard, Limits(scrapes=arguments.max_requests)))
     return 0
 
 
