@@ -53,7 +53,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as far as a request may reach."""
-        if not data or not self.caller or self.inbound.received(self.caller, len(data)):
+        if not data or not self.caller or self.inbound.received(self.caller, data):
             super().data_received(data)
 
     def pause_writing(self) -> None:

@@ -72,8 +72,8 @@ class Caller:
     until: float
     phase: Phase = Phase.ASKING
     taken: int = 0
-    # Something of a further request came while one was answered.
-    has_more: bool = False
+    # The last that came: what does not end with a blank line is the beginning of a head.
+    tail: bytes = b""
     stalled_since: float | None = None
 
 
@@ -89,7 +89,9 @@ class Inbound:
         self._empty = asyncio.Event()
         self._rejected = {reason: telemetry.rejected.labels(str(reason)) for reason in Rejection}
 
-    def __len__(self) -> int:
+    @property
+    def held(self) -> int:
+        """Return how many connections there are."""
         return len(self._callers)
 
     def enter(self, transport: asyncio.Transport, peer: str) -> Caller:
@@ -111,15 +113,14 @@ class Inbound:
         if self.is_closing and not self._callers:
             self._empty.set()
 
-    def received(self, caller: Caller, size: int) -> bool:
-        """Take note that so many bytes came, and say whether they may be read."""
-        caller.taken += size
+    def received(self, caller: Caller, data: bytes) -> bool:
+        """Take note of what came, and say whether it may be read."""
+        caller.taken += len(data)
+        caller.tail = (caller.tail + data[-4:])[-4:]
         if caller.taken > self.limits.request_bytes:
             self._turn_away(caller, Rejection.LARGE_REQUEST)
             return False
-        if caller.phase is Phase.SERVED:
-            caller.has_more = True
-        elif caller.phase is not Phase.ASKING:
+        if caller.phase in {Phase.FLUSHING, Phase.IDLE}:
             self._ask(caller)
         return True
 
@@ -136,8 +137,7 @@ class Inbound:
         self._scraping.discard(caller)
         caller.since, caller.taken = self._clock.monotonic(), 0
         caller.phase = Phase.FLUSHING
-        if caller.has_more:
-            caller.has_more = False
+        if not caller.tail.endswith((b"\r\n\r\n", b"\n\n")):
             self._ask(caller)
 
     def admit(self, caller: Caller) -> bool:

@@ -1,0 +1,362 @@
+"""Where the exporter listens, and how it says that it cannot."""
+
+import asyncio
+import errno
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvloop
+from aiohttp import web
+from program import ONE_TARGET, run, started
+from servers import unused_port
+
+from exporter.address import parse_address
+from exporter.clock import Clock
+from exporter.errors import ConfigError
+from exporter.settings import Settings
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+from exporter.web import sockets
+from exporter.web.listen import PASSED, ListenError, listening
+from exporter.web.routes import make_app
+from exporter.web.sockets import bound, passed, written
+
+HEALTHY = b"GET /-/healthy HTTP/1.0\r\n\r\n"
+
+# Takes the sockets up as numbers 3 and following, and names this process as theirs.
+HAND_OVER = """
+import os, sys
+numbers = [int(one) for one in sys.argv[1].split(",") if one]
+for at, number in enumerate(numbers):
+    os.dup2(number, 3 + at)
+os.environ |= {"LISTEN_FDS": str(len(numbers)), "LISTEN_PID": str(os.getpid())}
+os.execv(sys.executable, [sys.executable, "-m", "exporter", *sys.argv[2:]])
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(ONE_TARGET, encoding="utf-8")
+    return path
+
+
+def site() -> web.Application:
+    return make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/metrics")
+
+
+async def ask(family: int, address: object) -> bytes:
+    """Ask whether the site is healthy and return the whole answer."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(30):
+        return await _ask(loop, family, address)
+
+
+async def _ask(loop: asyncio.AbstractEventLoop, family: int, address: object) -> bytes:
+    with socket.socket(family, socket.SOCK_STREAM) as one:
+        one.setblocking(False)
+        await loop.sock_connect(one, address)  # type: ignore[arg-type]
+        await loop.sock_sendall(one, HEALTHY)
+        parts = [b""]
+        while part := await loop.sock_recv(one, 65536):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def test_a_bare_port_is_that_of_both_protocols() -> None:
+    async with listening(site(), [":0"]) as addresses:
+        ports = {int(one.rpartition(":")[2]) for one in addresses}
+
+        assert len(ports) == 1
+        assert addresses[0] == f"0.0.0.0:{max(ports)}"
+        assert b"Healthy." in await ask(socket.AF_INET, ("127.0.0.1", max(ports)))
+        if has_ipv6():
+            assert addresses[1:] == [f"[::]:{max(ports)}"]
+            assert b"Healthy." in await ask(socket.AF_INET6, ("::1", max(ports)))
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+async def test_a_bare_port_does_without_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    real = sockets._bind
+
+    def bind(family: int, host: str, port: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(number, os.strerror(number))
+        return real(family, host, port)
+
+    monkeypatch.setattr(sockets, "_bind", bind)
+    async with listening(site(), [":0"]) as (address,):
+        assert address.startswith("0.0.0.0:")
+
+
+def test_a_port_in_use_on_either_protocol_is_in_use() -> None:
+    with bound(":0") as taken:
+        port = taken[0].getsockname()[1]
+        for one in taken[:-1]:
+            one.close()
+        with pytest.raises(
+            ListenError, match=rf"^cannot listen on :{port}: Address already in use$"
+        ):
+            bound(f":{port}").__enter__()
+
+
+def test_a_bare_port_in_use_ends_the_program_with_one_line(config: Path) -> None:
+    with socket.socket() as one:
+        one.bind(("0.0.0.0", 0))  # noqa: S104 - that is what the bare port is
+        one.listen()
+        address = f":{one.getsockname()[1]}"
+        done = run("serve", "--config.file", str(config), "--web.listen-address", address)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        f"status-exporter: cannot listen on {address}: Address already in use"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("192.0.2.1:1", "Cannot assign requested address"),
+        ("nosuch.invalid:1", "(Name or service|Temporary failure|No address)"),
+        ("a..b:1", "."),
+        ("unix:/nosuch/one.sock", "No such file or directory"),
+        ("unix:/" + "x" * 200, "AF_UNIX path too long"),
+    ],
+)
+def test_what_cannot_be_listened_on_is_one_line(address: str, why: str) -> None:
+    with pytest.raises(ListenError) as error:
+        bound(address).__enter__()
+
+    assert re.match(f"cannot listen on {re.escape(address)}: {why}", str(error.value))
+    assert "\n" not in str(error.value)
+
+
+def test_a_port_that_needs_privilege_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(*_: object) -> socket.socket:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(sockets, "_bind", bind)
+    with pytest.raises(ListenError, match=r"^cannot listen on :80: Permission denied$"):
+        bound(":80").__enter__()
+
+
+def test_a_path_is_an_address() -> None:
+    assert parse_address("unix:/run/one.sock") == Path("/run/one.sock")
+
+
+@pytest.mark.parametrize("address", ["unix:", "unix:one.sock", "unix:/run/", "unix:/a\0b"])
+def test_what_is_no_path_is_told(address: str) -> None:
+    with pytest.raises(ConfigError, match="not a socket such as unix:/run/"):
+        parse_address(address)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_unix_socket_is_served_and_removed(tmp_path: Path, loop: object) -> None:
+    path = tmp_path / "one.sock"
+
+    async def served() -> None:
+        async with listening(site(), [f"unix:{path}"]) as addresses:
+            assert addresses == [f"unix:{path}"]
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            assert b"Healthy." in await ask(socket.AF_UNIX, str(path))
+
+    with asyncio.Runner(loop_factory=loop) as runner:  # type: ignore[arg-type]
+        runner.run(served())
+    assert not path.exists()
+
+
+async def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "one.sock"
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(path))
+        gone.listen()
+    assert path.exists()
+
+    async with listening(site(), [f"unix:{path}"]):
+        assert b"Healthy." in await ask(socket.AF_UNIX, str(path))
+
+
+async def test_a_live_socket_is_in_use_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "one.sock"
+    async with listening(site(), [f"unix:{path}"]):
+        with pytest.raises(ListenError, match=f"cannot listen on unix:{path}: .*in use"):
+            async with listening(site(), [f"unix:{path}"]):
+                pass
+        assert b"Healthy." in await ask(socket.AF_UNIX, str(path))
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_what_is_no_socket_is_left_alone(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "one.sock"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "file":
+        path.write_text("precious", encoding="utf-8")
+    else:
+        path.symlink_to(tmp_path / "nothing")
+    with pytest.raises(ListenError, match="a file of this name that is no socket"):
+        bound(f"unix:{path}").__enter__()
+
+    assert os.path.lexists(path)
+
+
+def test_a_socket_that_was_replaced_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "one.sock"
+    with bound(f"unix:{path}"):
+        os.link(path, tmp_path / "held")  # Its number is not given away again.
+        path.unlink()
+        path.write_text("another's", encoding="utf-8")
+
+    assert path.exists()
+
+
+def listeners(tmp_path: Path) -> Iterator[socket.socket]:
+    tcp = socket.socket()
+    tcp.bind(("127.0.0.1", 0))
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(str(tmp_path / "passed.sock"))
+    for one in (tcp, unix):
+        one.listen()
+        os.set_inheritable(one.fileno(), True)
+        yield one
+
+
+def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) -> None:
+    tcp, unix = listeners(tmp_path)
+    numbers = f"{tcp.fileno()},{unix.fileno()}"
+    ignored = f"127.0.0.1:{unused_port()}"
+    arguments = ("--config.file", str(config), "--web.systemd-socket")
+    process = subprocess.Popen(
+        [sys.executable, "-c", HAND_OVER, numbers, *arguments, "--web.listen-address", ignored],
+        pass_fds=(tcp.fileno(), unix.fileno()),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        # The queue of a passed socket is there before the process is.
+        answers = [asyncio.run(ask(one.family, one.getsockname())) for one in (tcp, unix)]
+        own = Path(f"/proc/{process.pid}/fdinfo")
+        modes = {number: (own / str(number)).read_text() for number in (3, 4)}
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        tcp.close()
+        unix.close()
+
+    assert [b"Healthy." in answer for answer in answers] == [True, True]
+    # O_CLOEXEC, in octal.
+    assert all(
+        int(re.findall(r"flags:\s+(\d+)", mode)[0], 8) & os.O_CLOEXEC for mode in modes.values()
+    )
+    assert process.returncode == 0
+    assert ignored not in log
+    assert (tmp_path / "passed.sock").exists()
+
+
+def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
+    done = run("serve", "--config.file", str(config), "--web.systemd-socket")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == [
+        "status-exporter: cannot listen: --web.systemd-socket is given, and no socket was passed"
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"LISTEN_FDS": "1"},
+        {"LISTEN_FDS": "1", "LISTEN_PID": "1"},
+        {"LISTEN_FDS": "0", "LISTEN_PID": str(os.getpid())},
+        {"LISTEN_FDS": "-1", "LISTEN_PID": str(os.getpid())},
+        {"LISTEN_FDS": "9" * 5000, "LISTEN_PID": str(os.getpid())},
+        {"LISTEN_FDS": "x", "LISTEN_PID": "x"},
+    ],
+)
+def test_sockets_of_another_process_are_not_taken(environ: dict[str, str]) -> None:
+    with pytest.raises(ListenError, match="no socket was passed"):
+        passed(environ | {"LISTEN_FDNAMES": "a"})
+
+
+def test_the_variables_of_systemd_are_cleared() -> None:
+    environ = {"LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "a", "HOME": "/"}
+    with pytest.raises(ListenError):
+        passed(environ)
+
+    assert environ == {"HOME": "/"}
+
+
+def test_a_passed_socket_that_does_not_listen_is_one_line(config: Path, tmp_path: Path) -> None:
+    with socket.socket() as one, (tmp_path / "file").open("w") as file:
+        done = [
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    HAND_OVER,
+                    str(number),
+                    "--web.systemd-socket",
+                    "--config.file",
+                    str(config),
+                ],
+                pass_fds=(number,),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for number in (one.fileno(), file.fileno())
+        ]
+
+    assert [each.returncode for each in done] == [1, 1]
+    assert [each.stderr.splitlines()[1:] for each in done] == [
+        ["status-exporter: cannot listen on passed socket 3: not a listening TCP or Unix socket"],
+        ["status-exporter: cannot listen on passed socket 3: Socket operation on non-socket"],
+    ]
+
+
+async def test_passed_sockets_are_told_as_addresses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tcp, unix = listeners(tmp_path)
+    monkeypatch.setattr("exporter.web.listen.passed", lambda _environ: [tcp, unix])
+    names = [written(tcp), written(unix)]
+    async with listening(site(), [PASSED]) as addresses:
+        assert addresses == names
+
+
+def test_a_negative_number_of_requests_is_told(config: Path) -> None:
+    done = run("serve", "--config.file", str(config), "--web.max-requests", "-1")
+
+    assert (done.returncode, done.stderr) == (2, "--web.max-requests: -1 is below 0\n")
+
+
+def test_a_unix_socket_is_gone_after_the_program(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.sock"
+    addresses = ("--web.listen-address", f"unix:{path}", "--web.listen-address", "127.0.0.1:0")
+    with started("--config.file", str(config), *addresses) as (process, _):
+        assert stat.S_ISSOCK(path.stat().st_mode)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=30) == 0
+    assert not path.exists()
