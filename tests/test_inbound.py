@@ -28,7 +28,7 @@ from exporter.web.routes import make_app
 
 MARK = "zqxj"
 PIECE = b"x" * 100_000 + b"\n"
-PIECES = 100
+PIECES = 50
 SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
 HEALTHY = b"GET /-/healthy HTTP/1.1\r\nHost: h\r\n\r\n"
 LAST = b"GET /-/healthy HTTP/1.0\r\n\r\n"
@@ -525,7 +525,7 @@ def busy_config(tmp_path: Path) -> Path:
     """Configure a page that is larger than what lies between two processes."""
     lines = (
         f"- {{name: t{number}, system: genesys_ucs, url: 'http://127.0.0.1:1',"
-        f" labels: {{x: '{'x' * 10_000}'}}}}"
+        f" labels: {{x: '{'x' * 5000}'}}}}"
         for number in range(100)
     )
     path = tmp_path / "config.yaml"
@@ -551,14 +551,16 @@ def test_a_signal_ends_the_program_whoever_does_not_read(busy_config: Path) -> N
     flags = ("--config.file", str(busy_config), "--web.listen-address", "127.0.0.1:0")
     with started(*flags) as (process, address):
         wait_until_ready(address)
-        held = stalled(address, 6)
-        idle = [socket.create_connection(address.split(":")) for _ in range(1000)]  # type: ignore[arg-type]
-        held[0].recv(1)
+        host, _, port = address.rpartition(":")
+        held = [socket.create_connection((host, int(port))) for _ in range(1000)]
+        held += stalled(address, 20)
+        for one in held[1000:]:
+            one.recv(1)
         page = fetch(f"http://{address}/metrics")
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(timeout=30) == 0
-        for one in held + idle:
+        for one in held:
             one.close()
     assert page.count("status_exporter_target_up{") == 100
 

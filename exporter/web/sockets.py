@@ -19,6 +19,9 @@ _PASSED = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 _NOT_HERE = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 # A new socket has mode 0777 less these: its owner and group connect, others do not.
 _UMASK = 0o117
+# What the system keeps of an answer for each reader. Left to itself it is 4 MiB, which counts as
+# memory of the container, and a scrape is no faster for it.
+_SEND_BUFFER = 262_144
 
 
 class ListenError(ExporterError):
@@ -120,6 +123,7 @@ def _bind(family: int, host: str, port: int) -> socket.socket:
     one = socket.socket(family, socket.SOCK_STREAM)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         if family == socket.AF_INET6:
             # IPv4 has a socket of its own, so that peers have the addresses they are known by.
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
