@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 import threading
@@ -428,6 +429,19 @@ async def test_a_mistake_of_ours_is_logged_and_not_shown(
     assert answer.split()[1] == b"500"
     assert is_safe(answer)
     assert MARK in caplog.text
+
+
+def test_the_limits_are_those_the_document_tells() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    limits = Limits()
+
+    assert set(re.findall(r"`(\w+)` \|$", text, re.MULTILINE)) == set(Rejection)
+    assert f"| connections at once | {limits.connections} |" in text
+    assert f"| scrapes at once | {limits.scrapes}, " in text
+    assert f"| time for the head of a request | {limits.head:.0f} s |" in text
+    assert f"| {limits.answer:.0f} s, or the scraper's timeout and {limits.margin:.0f} s" in text
+    assert f"| {limits.request_bytes // 1024} KiB |" in text
+    assert f"| idle between two requests | {limits.idle:.0f} s |" in text
 
 
 @pytest.mark.parametrize(

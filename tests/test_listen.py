@@ -6,13 +6,15 @@ import os
 import re
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 import uvloop
 from aiohttp import web
 from program import ONE_TARGET, run, started
@@ -155,6 +157,28 @@ def test_a_port_that_needs_privilege_is_one_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sockets, "_bind", bind)
     with pytest.raises(ListenError, match=r"^cannot listen on :80: Permission denied$"):
         bound(":80").__enter__()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_context_makes_it_https(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    authority = trustme.CA()
+    ours, theirs = (
+        ssl.SSLContext(kind) for kind in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
+    )
+    authority.issue_cert("127.0.0.1").configure_cert(ours)
+    authority.configure_trust(theirs)
+
+    async def served() -> bytes:
+        async with asyncio.timeout(30), listening(site(), ["127.0.0.1:0"], tls=ours) as (address,):
+            host, _, port = address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=theirs)
+            writer.write(HEALTHY)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert b"Healthy." in runner.run(served())
 
 
 def test_a_path_is_an_address() -> None:
