@@ -8,40 +8,20 @@ import signal
 import socket
 import ssl
 import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
 import uvloop
-from aiohttp import web
+from port import LAST, ask, site
 from program import ONE_TARGET, run, started
-from servers import unused_port
 
 from exporter.address import parse_address
-from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.settings import Settings
-from exporter.targets import Targets
-from exporter.telemetry import Telemetry
 from exporter.web import sockets
-from exporter.web.listen import PASSED, ListenError, listening
-from exporter.web.routes import make_app
-from exporter.web.sockets import bound, passed, written
-
-HEALTHY = b"GET /-/healthy HTTP/1.0\r\n\r\n"
-
-# Takes the sockets up as numbers 3 and following, and names this process as theirs.
-HAND_OVER = """
-import os, sys
-numbers = [int(one) for one in sys.argv[1].split(",") if one]
-for at, number in enumerate(numbers):
-    os.dup2(number, 3 + at)
-os.environ |= {"LISTEN_FDS": str(len(numbers)), "LISTEN_PID": str(os.getpid())}
-os.execv(sys.executable, [sys.executable, "-m", "exporter", *sys.argv[2:]])
-"""
+from exporter.web.listen import ListenError, listening
+from exporter.web.sockets import bound
 
 
 @pytest.fixture
@@ -49,28 +29,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(ONE_TARGET, encoding="utf-8")
     return path
-
-
-def site() -> web.Application:
-    return make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/metrics")
-
-
-async def ask(family: int, address: object) -> bytes:
-    """Ask whether the site is healthy and return the whole answer."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(30):
-        return await _ask(loop, family, address)
-
-
-async def _ask(loop: asyncio.AbstractEventLoop, family: int, address: object) -> bytes:
-    with socket.socket(family, socket.SOCK_STREAM) as one:
-        one.setblocking(False)
-        await loop.sock_connect(one, address)  # type: ignore[arg-type]
-        await loop.sock_sendall(one, HEALTHY)
-        parts = [b""]
-        while part := await loop.sock_recv(one, 65536):
-            parts.append(part)
-        return b"".join(parts)
 
 
 def has_ipv6() -> bool:
@@ -172,7 +130,7 @@ def test_a_context_makes_it_https(loop: Callable[[], asyncio.AbstractEventLoop])
         async with asyncio.timeout(30), listening(site(), ["127.0.0.1:0"], tls=ours) as (address,):
             host, _, port = address.rpartition(":")
             reader, writer = await asyncio.open_connection(host, int(port), ssl=theirs)
-            writer.write(HEALTHY)
+            writer.write(LAST)
             answer = await reader.read()
             writer.close()
             return answer
@@ -249,124 +207,6 @@ def test_a_socket_that_was_replaced_meanwhile_is_kept(tmp_path: Path) -> None:
         path.write_text("another's", encoding="utf-8")
 
     assert path.exists()
-
-
-def listeners(tmp_path: Path) -> Iterator[socket.socket]:
-    tcp = socket.socket()
-    tcp.bind(("127.0.0.1", 0))
-    unix = socket.socket(socket.AF_UNIX)
-    unix.bind(str(tmp_path / "passed.sock"))
-    for one in (tcp, unix):
-        one.listen()
-        os.set_inheritable(one.fileno(), True)
-        yield one
-
-
-def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) -> None:
-    tcp, unix = listeners(tmp_path)
-    numbers = f"{tcp.fileno()},{unix.fileno()}"
-    ignored = f"127.0.0.1:{unused_port()}"
-    arguments = ("--config.file", str(config), "--web.systemd-socket")
-    process = subprocess.Popen(
-        [sys.executable, "-c", HAND_OVER, numbers, *arguments, "--web.listen-address", ignored],
-        pass_fds=(tcp.fileno(), unix.fileno()),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        # The queue of a passed socket is there before the process is.
-        answers = [asyncio.run(ask(one.family, one.getsockname())) for one in (tcp, unix)]
-        own = Path(f"/proc/{process.pid}/fdinfo")
-        modes = {number: (own / str(number)).read_text() for number in (3, 4)}
-        process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.wait()
-        tcp.close()
-        unix.close()
-
-    assert [b"Healthy." in answer for answer in answers] == [True, True]
-    # O_CLOEXEC, in octal.
-    assert all(
-        int(re.findall(r"flags:\s+(\d+)", mode)[0], 8) & os.O_CLOEXEC for mode in modes.values()
-    )
-    assert process.returncode == 0
-    assert ignored not in log
-    assert (tmp_path / "passed.sock").exists()
-
-
-def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
-    done = run("serve", "--config.file", str(config), "--web.systemd-socket")
-
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == [
-        "status-exporter: cannot listen: --web.systemd-socket is given, and no socket was passed"
-    ]
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {},
-        {"LISTEN_FDS": "1"},
-        {"LISTEN_FDS": "1", "LISTEN_PID": "1"},
-        {"LISTEN_FDS": "0", "LISTEN_PID": str(os.getpid())},
-        {"LISTEN_FDS": "-1", "LISTEN_PID": str(os.getpid())},
-        {"LISTEN_FDS": "9" * 5000, "LISTEN_PID": str(os.getpid())},
-        {"LISTEN_FDS": "x", "LISTEN_PID": "x"},
-    ],
-)
-def test_sockets_of_another_process_are_not_taken(environ: dict[str, str]) -> None:
-    with pytest.raises(ListenError, match="no socket was passed"):
-        passed(environ | {"LISTEN_FDNAMES": "a"})
-
-
-def test_the_variables_of_systemd_are_cleared() -> None:
-    environ = {"LISTEN_FDS": "1", "LISTEN_PID": "1", "LISTEN_FDNAMES": "a", "HOME": "/"}
-    with pytest.raises(ListenError):
-        passed(environ)
-
-    assert environ == {"HOME": "/"}
-
-
-def test_a_passed_socket_that_does_not_listen_is_one_line(config: Path, tmp_path: Path) -> None:
-    with socket.socket() as one, (tmp_path / "file").open("w") as file:
-        done = [
-            subprocess.run(
-                [
-                    sys.executable,
-                    "-c",
-                    HAND_OVER,
-                    str(number),
-                    "--web.systemd-socket",
-                    "--config.file",
-                    str(config),
-                ],
-                pass_fds=(number,),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-            for number in (one.fileno(), file.fileno())
-        ]
-
-    assert [each.returncode for each in done] == [1, 1]
-    assert [each.stderr.splitlines()[1:] for each in done] == [
-        ["status-exporter: cannot listen on passed socket 3: not a listening TCP or Unix socket"],
-        ["status-exporter: cannot listen on passed socket 3: Socket operation on non-socket"],
-    ]
-
-
-async def test_passed_sockets_are_told_as_addresses(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    tcp, unix = listeners(tmp_path)
-    monkeypatch.setattr("exporter.web.listen.passed", lambda _environ: [tcp, unix])
-    names = [written(tcp), written(unix)]
-    async with listening(site(), [PASSED]) as addresses:
-        assert addresses == names
 
 
 def test_a_negative_number_of_requests_is_told(config: Path) -> None:
