@@ -26,8 +26,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.config import load_file
-from exporter.serve import listening, running
+from exporter.serve import running
 from exporter.systems import SYSTEMS
+from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 _TICK = 0.002

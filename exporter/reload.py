@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.notify import NOBODY, Supervisor
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
@@ -28,11 +29,19 @@ Load = Callable[[], Settings]
 class Reloader:
     """Takes over what `load` returns, on demand."""
 
-    def __init__(self, load: Load, targets: Targets, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(
+        self,
+        load: Load,
+        targets: Targets,
+        telemetry: Telemetry,
+        clock: Clock,
+        supervisor: Supervisor = NOBODY,
+    ) -> None:
         self._load = load
         self._targets = targets
         self._telemetry = telemetry
         self._clock = clock
+        self._supervisor = supervisor
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[str] | None = None
         self.files: tuple[Path, ...] = ()
@@ -53,6 +62,7 @@ class Reloader:
         async with self._turn:
             self._next = None
             self._telemetry.reloads.inc()
+            self._supervisor.reloading()
             try:
                 settings = await self._loaded()
             except ConfigError as error:
@@ -63,6 +73,8 @@ class Reloader:
                 faults = ("a fault of the exporter, see its log",)
                 self._fail(trigger, faults)
                 raise ConfigError(faults) from None
+            finally:
+                self._supervisor.ready(f"polling {len(self._targets)} targets")
             change = self._targets.replace(settings.targets)
             self.files = settings.files
             self._telemetry.reload_successful.set(1)

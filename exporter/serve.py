@@ -3,17 +3,16 @@
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from aiohttp import web
-
-from exporter.address import parse_address
 from exporter.clock import Clock
-from exporter.errors import ConfigError, ExporterError
+from exporter.errors import ConfigError
+from exporter.notify import supervisor_of
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
 from exporter.reload import Load, Reloader
@@ -21,12 +20,12 @@ from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.inbound import Limits
+from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 _log = logging.getLogger(__name__)
 
-# What a scrape that is under way at the end may still take.
-_GRACE_SECONDS = 3.0
 # Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
 _SPARE_FILES = 200
 _ENOUGH_FILES = 2**20
@@ -59,13 +58,10 @@ class Options:
 
     addresses: Sequence[str]
     telemetry_path: str
+    limits: Limits
     shard: Shard
     auto_reload_interval: float | None = None
     """Seconds between two looks at the configuration file, or None: it is not looked at."""
-
-
-class ListenError(ExporterError):
-    """An address that cannot be listened on."""
 
 
 @asynccontextmanager
@@ -100,44 +96,30 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
             await polling
 
 
-@asynccontextmanager
-async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIterator[list[str]]:
-    """Serve the application for as long as the context is open; yields the addresses as they are.
-
-    Raises:
-        ListenError: An address is wrong or in use.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
-    await runner.setup()
-    try:
-        for address in addresses:
-            host, port = parse_address(address)
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except (OSError, UnicodeError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                raise ListenError(f"cannot listen on {address}: {why}") from None
-        yield [_written(name) for name in runner.addresses]
-    finally:
-        await runner.cleanup()
-
-
 async def serve(options: Options, settings: Settings, load: Load) -> None:
     """Poll and serve until SIGTERM or SIGINT; SIGHUP takes over what `load` returns then."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = until_signal()
+    supervisor = supervisor_of(os.environ, os.getpid())
     clock = Clock()
     async with running(settings, clock) as (targets, telemetry):
         telemetry.shard.set(options.shard.number)
         telemetry.shards.set(options.shard.total)
-        reloader = Reloader(load, targets, telemetry, clock)
-        app = make_app(targets, telemetry, options.telemetry_path, reloader.reload)
+        reloader = Reloader(load, targets, telemetry, clock, supervisor)
+        app = make_app(
+            targets,
+            telemetry,
+            options.telemetry_path,
+            limits=options.limits,
+            reload=reloader.reload,
+        )
         async with _reloading(reloader, settings, options), listening(app, options.addresses) as on:
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock))
+            supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
+            watching.cancel()
+            supervisor.stopping()
             _log.info("stopping")
 
 
@@ -170,8 +152,17 @@ async def _on_hangup(reloader: Reloader) -> None:
         await reloader.reload("SIGHUP")
 
 
-def _written(name: tuple[str, int] | tuple[str, int, int, int] | str) -> str:
-    if isinstance(name, str):
-        return name
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def until_signal() -> asyncio.Event:
+    """Return what SIGTERM or SIGINT sets; each is then left to the system, which ends us at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    return stop

@@ -71,6 +71,12 @@ class Telemetry:
             ["system"],
             registry=self.registry,
         )
+        self.rejected = Counter(
+            "status_exporter_http_rejected_total",
+            "Requests and connections to the exporter's own port that were turned away.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "status_exporter_config_last_reload_successful",
             "Whether the last attempt to load the configuration worked.",
@@ -102,3 +108,8 @@ class Telemetry:
                 "python": platform.python_version(),
             }
         )
+
+    def ticks(self) -> float:
+        """Return how many ticks of the schedule there have been."""
+        (lag,) = self.loop_lag.collect()
+        return next(one.value for one in lag.samples if one.name.endswith("_count"))

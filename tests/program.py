@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+ONE_TARGET = "targets:\n- {name: a, system: genesys_ucs, url: 'http://127.0.0.1:1'}\n"
+"""A configuration of one target that is always down."""
+
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the program as a process of its own."""

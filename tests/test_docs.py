@@ -113,7 +113,9 @@ def test_what_readme_links_to_is_there() -> None:
 METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config.example.yaml"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "config.example.yaml", "docs/operating.md"]
+)
 def test_documents_name_only_metrics_that_exist(name: str) -> None:
     known = set(METRIC.findall(reference()))
     text = (ROOT / name).read_text(encoding="utf-8")

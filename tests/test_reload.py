@@ -18,11 +18,12 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
 from exporter.reload import Reloader
-from exporter.serve import listening, running
+from exporter.serve import running
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS
 from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
+from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 
@@ -241,7 +242,9 @@ async def test_readiness_once_reached_stays(vendor: Vendor) -> None:
 
 async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
-        app = make_app(service.targets, service.telemetry, "/metrics", service.reloader.reload)
+        app = make_app(
+            service.targets, service.telemetry, "/metrics", reload=service.reloader.reload
+        )
         async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as one:
             url = f"http://{address}/-/reload"
             answers = []

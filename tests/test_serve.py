@@ -17,10 +17,11 @@ from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, Reason
 from exporter.poll.extract import Fault, Reading
 from exporter.poll.snapshot import Poll
-from exporter.serve import ListenError, listening, running
+from exporter.serve import running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.listen import ListenError, listening
 from exporter.web.page import status_page
 from exporter.web.routes import make_app
 

@@ -1,7 +1,5 @@
 """`demo`: starts a simulator of the four systems and an exporter that polls it."""
 
-import asyncio
-import signal
 from pathlib import Path
 
 from exporter import log
@@ -9,10 +7,11 @@ from exporter.cli.options import Arguments
 from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
-from exporter.serve import listening, running
+from exporter.serve import running, until_signal
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
 from exporter.systems import SYSTEMS
+from exporter.web.listen import listening
 from exporter.web.routes import make_app as make_site
 
 
@@ -24,9 +23,7 @@ def demo(arguments: Arguments) -> int:
 
 
 async def _demo(arguments: Arguments, path: str) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = until_signal()
     async with listening(make_app(World()), [arguments.simulator_address]) as simulators:
         text = config_text(f"http://{simulators[0]}")
         settings = load_text(text, "demo", Path(), SYSTEMS)

@@ -19,6 +19,8 @@ class Arguments(argparse.Namespace):
     addresses: list[str] | None
     default_address: str
     telemetry_path: str
+    systemd_socket: bool
+    max_requests: int
     simulator_address: str
     shard: str
     total_shards: int

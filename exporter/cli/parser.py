@@ -61,6 +61,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_web(serve, ":10125")
     serve.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="listen on the sockets that systemd passes, and on no address",
+    )
+    serve.add_argument(
+        "--web.max-requests",
+        dest="max_requests",
+        metavar="N",
+        type=int,
+        default=40,
+        help="how many scrapes are answered at once; 0 is no limit (default: 40)",
+    )
+    serve.add_argument(
         "--shard",
         metavar="N",
         default="0",
@@ -108,7 +122,7 @@ def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
         dest="addresses",
         metavar="ADDRESS",
         action="append",
-        help=f"where to listen; may be given more than once (default: {address})",
+        help=f"where to listen, as :10125 or unix:/path; may be given more than once (default: {address})",
     )
     parser.add_argument(
         "--web.telemetry-path",

@@ -24,6 +24,8 @@ def serve(arguments: Arguments) -> int:
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
+    if arguments.max_requests < 0:
+        raise ConfigError((f"--web.max-requests: {arguments.max_requests} is below 0",))
     shard = parse_shard(arguments.shard, arguments.total_shards, os.environ)
     interval = _auto_reload_interval(arguments)
     if arguments.config_check:
@@ -36,9 +38,15 @@ def serve(arguments: Arguments) -> int:
     # A check needs no web server.
     from exporter.serve import Options  # noqa: PLC0415
     from exporter.serve import serve as run_service  # noqa: PLC0415
+    from exporter.web.inbound import Limits  # noqa: PLC0415
+    from exporter.web.listen import PASSED  # noqa: PLC0415
 
     options = Options(
-        addresses=addresses, telemetry_path=path, shard=shard, auto_reload_interval=interval
+        addresses=[PASSED] if arguments.systemd_socket else addresses,
+        telemetry_path=path,
+        limits=Limits(scrapes=arguments.max_requests),
+        shard=shard,
+        auto_reload_interval=interval,
     )
     run(run_service(options, settings, lambda: shard.part_of(settings_of(arguments))))
     return 0

@@ -8,25 +8,20 @@ from itertools import chain
 from aiohttp import web
 from isal import isal_zlib
 
+from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.connection import attend, limited
 from exporter.web.exposition import expose_own, expose_targets
+from exporter.web.headers import SAFE_HEADERS
+from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
 from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.page import status_page
 
 # Level 1 of this library is as small as zlib's 6 and ten times as fast.
 _GZIP_LEVEL = 1
 _GZIP_WINDOW = 16 + 15
-
-_SAFE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
-        " form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 Reload = Callable[[str], Awaitable[str]]
@@ -40,17 +35,19 @@ class Site:
         targets: Targets,
         telemetry: Telemetry,
         telemetry_path: str,
-        reload: Reload | None = None,
+        inbound: Inbound,
+        reload: Reload | None,
     ) -> None:
         self._targets = targets
         self._telemetry = telemetry
         self._path = telemetry_path
+        self._inbound = inbound
         self._reload = reload
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
         found = [
-            web.get(self._path, self.metrics),
+            web.get(self._path, limited(self._inbound, self.metrics)),
             web.get("/-/healthy", self.healthy),
             web.get("/-/ready", self.ready),
         ]
@@ -123,16 +120,21 @@ class Site:
 
 
 async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> None:
-    # The library would name itself and its version.
-    response.headers["Server"] = "status-exporter"
-    response.headers.update(_SAFE_HEADERS)
+    response.headers.update(SAFE_HEADERS)
 
 
 def make_app(
-    targets: Targets, telemetry: Telemetry, telemetry_path: str, reload: Reload | None = None
+    targets: Targets,
+    telemetry: Telemetry,
+    telemetry_path: str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    reload: Reload | None = None,
 ) -> web.Application:
     """Make the application; without a way to reload, there is no path for it."""
-    app = web.Application()
+    app = web.Application(client_max_size=limits.request_bytes)
+    inbound = Inbound(telemetry, limits, Clock())
+    attend(app, inbound)
     app.on_response_prepare.append(_on_prepare)
-    app.add_routes(Site(targets, telemetry, telemetry_path, reload).routes())
+    app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
     return app

@@ -1,0 +1,73 @@
+"""An application and addresses go in; a site that answers there comes out, and ends in time."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from exporter.web.connection import GUARD, factory
+from exporter.web.sockets import ListenError, bound, passed, written
+
+__all__ = ["PASSED", "ListenError", "listening"]
+
+PASSED = "systemd"
+"""Stands for the sockets that systemd passed, in place of an address."""
+
+# What a scrape that is under way at the end may still take.
+_GRACE_SECONDS = 3.0
+# Once their connections are gone, handlers end by themselves.
+_END_SECONDS = 1.0
+# Of TLS: a peer that does not finish its handshake, or its farewell.
+_HANDSHAKE_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application,
+    addresses: Sequence[str],
+    *,
+    tls: ssl.SSLContext | None = None,
+    grace: float = _GRACE_SECONDS,
+) -> AsyncIterator[list[str]]:
+    """Serve the application for as long as the context is open; yields the addresses as they are.
+
+    Raises:
+        ListenError: An address is wrong or in use.
+    """
+    async with AsyncExitStack() as stack:
+        sockets = list[socket.socket]()
+        for address in addresses:
+            if address == PASSED:
+                sockets += passed(os.environ)
+            else:
+                sockets += stack.enter_context(bound(address))
+        inbound = app.get(GUARD)
+        end = _END_SECONDS if inbound else grace
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=end)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        assert runner.server is not None  # noqa: S101 - `setup` made it
+        make = runner.server if inbound is None else factory(runner.server, inbound)
+        if inbound:
+            stack.push_async_callback(inbound.drain, grace)
+            sweeping = asyncio.create_task(inbound.sweep())
+            stack.callback(sweeping.cancel)
+        names = [written(one) for one in sockets]
+        for one in sockets:
+            stack.callback((await _serve(make, one, tls)).close)
+        yield names
+
+
+async def _serve(
+    make: Callable[[], asyncio.Protocol], one: socket.socket, tls: ssl.SSLContext | None
+) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    patience = _HANDSHAKE_SECONDS if tls else None
+    open_server = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
+    return await open_server(
+        make, sock=one, ssl=tls, ssl_handshake_timeout=patience, ssl_shutdown_timeout=patience
+    )
