@@ -5,6 +5,7 @@ import gc
 import logging
 import resource
 import signal
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -19,7 +20,9 @@ from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.guard import Guard
 from exporter.web.routes import make_app
+from exporter.web_settings import ReadWeb
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +91,9 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
 
 
 @asynccontextmanager
-async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIterator[list[str]]:
+async def listening(
+    app: web.Application, addresses: Sequence[str], context: ssl.SSLContext | None = None
+) -> AsyncIterator[list[str]]:
     """Serve the application for as long as the context is open; yields the addresses as they are.
 
     Raises:
@@ -100,7 +105,7 @@ async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIter
         for address in addresses:
             host, port = parse_address(address)
             try:
-                await web.TCPSite(runner, host, port).start()
+                await web.TCPSite(runner, host, port, ssl_context=context).start()
             except (OSError, UnicodeError) as error:
                 why = getattr(error, "strerror", None) or str(error)
                 raise ListenError(f"cannot listen on {address}: {why}") from None
@@ -110,17 +115,23 @@ async def listening(app: web.Application, addresses: Sequence[str]) -> AsyncIter
 
 
 async def serve(
-    settings: Settings, addresses: Sequence[str], telemetry_path: str, shard: Shard
+    settings: Settings,
+    addresses: Sequence[str],
+    telemetry_path: str,
+    shard: Shard,
+    read_web: ReadWeb | None = None,
 ) -> None:
     """Poll and serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(settings, Clock()) as (targets, telemetry):
+    clock = Clock()
+    async with running(settings, clock) as (targets, telemetry):
         telemetry.shard.set(shard.number)
         telemetry.shards.set(shard.total)
-        app = make_app(targets, telemetry, telemetry_path)
-        async with listening(app, addresses) as bound:
+        guard = Guard(read_web, telemetry, clock) if read_web else None
+        app = make_app(targets, telemetry, telemetry_path, guard)
+        async with listening(app, addresses, guard.ssl_context if guard else None) as bound:
             for address in bound:
                 _log.info("listening", extra={"facts": {"address": address}})
             await stop.wait()

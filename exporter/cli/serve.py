@@ -10,7 +10,7 @@ from uvloop import new_event_loop
 from exporter import __version__, log
 from exporter.address import parse_address
 from exporter.cli.check import report
-from exporter.cli.options import Arguments, settings_of
+from exporter.cli.options import Arguments, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.shard import parse_shard
 
@@ -21,6 +21,7 @@ def serve(arguments: Arguments) -> int:
     """Run the command."""
     settings = settings_of(arguments)
     path = telemetry_path(arguments)
+    read_web = web_of(arguments)
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
@@ -34,7 +35,7 @@ def serve(arguments: Arguments) -> int:
     _log.info("starting status-exporter", extra={"facts": facts})
     from exporter.serve import serve as run_service  # noqa: PLC0415 - a check needs no web server
 
-    run(run_service(settings, addresses, path, shard))
+    run(run_service(settings, addresses, path, shard, read_web))
     return 0
 
 

@@ -3,8 +3,10 @@
 document    text -> plain data, with the line and column of each part; strict where YAML is not
 schema      the shape of the file and the meaning of each key; pydantic lives here alone
 load        both put together, for a file and for the command line's flags
+web         the same for the file that protects the port of the exporter itself
 """
 
 from exporter.config.load import load_file, load_flags, load_text
+from exporter.config.web import WebFile
 
-__all__ = ["load_file", "load_flags", "load_text"]
+__all__ = ["WebFile", "load_file", "load_flags", "load_text"]

@@ -164,7 +164,8 @@ class Model(BaseModel):
     def _without_nulls(cls, value: Any) -> Any:
         # A key whose lines are all commented out is there, and null; it means what its absence does.
         if isinstance(value, dict):
-            return {key: one for key, one in value.items() if one is not None}
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            return {key: one for key, one in value.items() if one is not None or key not in known}
         return value
 
 

@@ -10,6 +10,7 @@ from isal import isal_zlib
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_own, expose_targets
+from exporter.web.guard import Guard
 from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.page import status_page
 
@@ -98,9 +99,13 @@ async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> No
     response.headers.update(_SAFE_HEADERS)
 
 
-def make_app(targets: Targets, telemetry: Telemetry, telemetry_path: str) -> web.Application:
-    """Make the application."""
-    app = web.Application()
+def make_app(
+    targets: Targets, telemetry: Telemetry, telemetry_path: str, guard: Guard | None = None
+) -> web.Application:
+    """Make the application; the guard stands before all of it."""
+    app = web.Application(middlewares=[guard.middleware] if guard else [])
     app.on_response_prepare.append(_on_prepare)
+    if guard:
+        app.on_response_prepare.append(guard.on_prepare)
     app.add_routes(Site(targets, telemetry, telemetry_path).routes())
     return app
