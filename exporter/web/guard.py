@@ -22,7 +22,10 @@ _log = logging.getLogger(__name__)
 
 # Whoever watches over the process has no password, and must not be kept out by others' requests.
 _FREE = frozenset({"/-/healthy", "/-/ready"})
-_HEADERS = "web configuration's headers"
+
+
+class _Bare(web.Response):
+    """An answer without the configured headers."""
 
 
 class Guard:
@@ -50,23 +53,25 @@ class Guard:
         """Let the request through to the handler, or answer it."""
         settings = self._settings()
         if settings is None:
-            return _refusal(500, "Internal Server Error")
+            return _Bare(status=500, text="Internal Server Error\n")
         is_free = request.path in _FREE
         if self._limiter and not is_free and not self._limiter.allows(self._clock.monotonic()):
-            return _refusal(429, "Too Many Requests")
-        request[_HEADERS] = settings.headers
+            return _Bare(status=429, text="Too Many Requests\n")
         if settings.users and not is_free:
             header = request.headers.get("Authorization", "")
             match await self._users.look_up(header, settings.users):
                 case Verdict.WRONG:
-                    return _refusal(401, "Unauthorized", {"WWW-Authenticate": "Basic"})
+                    wanted = {"WWW-Authenticate": "Basic"}
+                    return web.Response(status=401, text="Unauthorized\n", headers=wanted)
                 case Verdict.BUSY:
-                    return _refusal(503, "Service Unavailable", {"Retry-After": "1"})
+                    later = {"Retry-After": "1"}
+                    return web.Response(status=503, text="Service Unavailable\n", headers=later)
         return await handler(request)
 
-    async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def on_prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
         """Set the configured headers, above those of the application itself."""
-        response.headers.update(request.get(_HEADERS, ()))
+        if not isinstance(response, _Bare):
+            response.headers.update(self._last.headers)
 
     def _settings(self) -> WebSettings | None:
         try:
@@ -109,7 +114,3 @@ class Guard:
         is_late = is_late or (after.tls is not None and self.ssl_context is None)
         facts = {"acts_after_restart": "TLS on or off, rate_limit"} if is_late else {}
         _log.info("web configuration read again", extra={"facts": facts})
-
-
-def _refusal(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=f"{text}\n", headers=headers)
