@@ -1,86 +1,20 @@
-"""The port protected by a web configuration file, over real sockets and both event loops."""
+"""What the web configuration file lets through and what it stops, over real sockets."""
 
-import asyncio
 import logging
-import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvloop
-from aiohttp import web
-from asking import AUTHORITY, STRANGERS, Answer, ask, basic, trusting, write_certificates
+from asking import write_certificates
+from guarded import HEADERS, RIGHT, TLS, USERS, guarded, write, written
 
-from exporter.clock import Clock
-from exporter.config import WebFile
-from exporter.serve import listening
-from exporter.server_tls import _names_of
-from exporter.settings import Settings
-from exporter.targets import Targets
-from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
-from exporter.web.routes import make_app
+from exporter.web import users
 from exporter.web_settings import WebSettings
-
-# Of "fakepassword".
-HASH = "$2y$04$lM2HnJirWCCr/dupYr026OvcbeE9cl/PqMnjxQTPESQ9l46hq8qwO"
-RIGHT = basic("alice", "fakepassword")
-USERS = f"basic_auth_users: {{alice: {HASH}}}\n"
-HEADERS = "http_server_config: {headers: {Content-Security-Policy: ours, X-XSS-Protection: 0}}\n"
-TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
-
-
-class Site:
-    """A running site behind a guard, with a client to ask it."""
-
-    def __init__(self, address: str, telemetry: Telemetry) -> None:
-        self.address = address
-        self._telemetry = telemetry
-
-    async def ask(self, path: str = "/metrics", **how: Any) -> Answer:
-        return await asyncio.to_thread(ask, self.address, path, **how)
-
-    @property
-    def refused(self) -> float:
-        found = self._telemetry.registry.get_sample_value("status_exporter_web_config_errors_total")
-        assert found is not None
-        return found
-
-
-async def broken(_request: web.Request) -> web.Response:
-    raise RuntimeError("a mistake of ours")
-
-
-@asynccontextmanager
-async def guarded(read: Callable[[], WebSettings]) -> AsyncIterator[Site]:
-    telemetry, clock = Telemetry(), Clock()
-    guard = Guard(read, telemetry, clock)
-    targets = Targets(Settings(targets=()), telemetry, clock)
-    app = make_app(targets, telemetry, "/metrics", guard)
-    app.router.add_get("/broken", broken)
-    async with listening(app, ["127.0.0.1:0"], guard.ssl_context) as (address,):
-        yield Site(address, telemetry)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     write_certificates(tmp_path)
     return tmp_path / "web.yaml"
-
-
-def write(file: Path, text: str | None) -> None:
-    if text is None:
-        file.unlink()
-    else:
-        file.write_text(text, encoding="utf-8")
-
-
-def written(file: Path, text: str) -> Callable[[], WebSettings]:
-    write(file, text)
-    return WebFile(file).read
 
 
 PATHS = [
@@ -208,152 +142,12 @@ async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
     assert changes == [{}, {"acts_after_restart": "TLS on or off, rate_limit"}]
 
 
-LOOPS = pytest.mark.parametrize(
-    "loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
-)
-Loop = Callable[[], asyncio.AbstractEventLoop]
-
-
-def run(loop: Loop, main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(main)
-
-
-@LOOPS
-def test_certificates_are_followed_and_a_broken_one_opens_nothing(
-    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
+async def test_who_finds_too_many_waiting_is_told_to_come_back(
+    file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO)
-    read = written(file, TLS)
-    key = file.parent / "key.pem"
+    monkeypatch.setattr(users, "_MOST_WAITING", 0)
+    async with guarded(written(file, USERS)) as site:
+        answer = await site.ask(auth=RIGHT)
 
-    async def main() -> None:
-        found = []
-        async with guarded(read) as site:
-
-            async def step() -> None:
-                contexts = [trusting(authority=one) for one in (AUTHORITY, STRANGERS)]
-                found.extend([(await site.ask(context=one)).status for one in contexts])
-
-            await step()
-            write_certificates(file.parent, STRANGERS.issue_cert("127.0.0.1"))
-            await step()
-            good = key.read_bytes()
-            key.write_text("not PEM", encoding="utf-8")
-            await step()
-            found.append((await site.ask()).status)
-            refused = site.refused
-            key.write_bytes(good)
-            await step()
-
-        assert found == [200, 0, 0, 200, 0, 0, 0, 0, 200]
-        assert refused == 3
-
-    run(loop, main())
-
-    told = [one.getMessage() for one in caplog.records if one.levelno >= logging.INFO]
-    assert told == ["TLS handshakes fail", "web configuration is usable again"]
-
-
-@LOOPS
-def test_a_tls_port_serves_nothing_without_tls(
-    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> None:
-        async with guarded(written(file, TLS)) as site:
-            plain = [(await site.ask()).status]
-            for text in ("", "tls_server_config: {}", "nonsense"):
-                write(file, text)
-                plain.append((await site.ask()).status)
-                plain.append((await site.ask(context=trusting())).status)
-            write(file, TLS)
-
-            assert plain == [0] * 7
-            assert (await site.ask(context=trusting())).status == 200
-
-    run(loop, main())
-
-    assert [one.name for one in caplog.records] == ["exporter.web.guard"] * len(caplog.records)
-
-
-@LOOPS
-def test_a_client_that_is_not_allowed_reaches_no_handler(
-    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    more = "client_ca_file: ca.pem, client_auth_type: RequireAndVerifyClientCert"
-    verify = TLS.replace("}", f", {more}, client_allowed_sans: [a.example]}}")
-    known, other, stranger = (
-        authority.issue_cert(name)
-        for authority, name in (
-            (AUTHORITY, "a.example"),
-            (AUTHORITY, "b.example"),
-            (STRANGERS, "a.example"),
-        )
-    )
-
-    async def main() -> None:
-        reached = []
-        async with guarded(written(file, verify)) as site:
-            for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-                for shown in (known, other, stranger, None):
-                    context = trusting(shown, newest=newest)
-                    reached.append((await site.ask(context=context)).status)
-
-        assert reached == [200, 0, 0, 0] * 2
-
-    run(loop, main())
-
-    assert caplog.records == []
-
-
-@LOOPS
-def test_a_client_that_leaves_in_the_handshake_is_no_news(
-    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> None:
-        async with guarded(written(file, TLS)) as site:
-            host, _, port = site.address.rpartition(":")
-            for sent in (b"", b"\x16\x03\x01", b"GET / HTTP/1.0\r\n\r\n", bytes(2000)):
-                with socket.create_connection((host, int(port))) as one:
-                    one.sendall(sent)
-            assert (await site.ask(context=trusting())).status == 200
-
-    run(loop, main())
-
-    assert caplog.records == []
-
-
-async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
-    def indented(name: str) -> str:
-        lines = (file.parent / name).read_text(encoding="utf-8").splitlines()
-        return "\n".join(f"    {line}" for line in lines)
-
-    text = f"tls_server_config:\n  cert: |\n{indented('cert.pem')}\n  key: |\n{indented('key.pem')}"
-    read = written(file, text)
-    WebFile(file).check()
-    async with guarded(read) as site:
-        answer = await site.ask(context=trusting())
-
-    assert answer.status == 200
-    assert "PRIVATE" not in repr(read())
-
-
-def test_names_of_a_certificate_are_written_as_in_go() -> None:
-    names = (
-        ("DNS", "a.example"),
-        ("URI", "spiffe://example/scraper"),
-        ("email", "ops@example.com"),
-        ("IP Address", "0:0:0:0:0:0:0:1\n"),
-        ("IP Address", "10.0.0.1"),
-        ("IP Address", "<invalid>"),
-        ("DirName", ((("commonName", "x"),),)),
-    )
-
-    assert _names_of({"subjectAltName": names}) == {
-        "a.example",
-        "spiffe://example/scraper",
-        "ops@example.com",
-        "::1",
-        "10.0.0.1",
-    }
-    assert _names_of({}) == set()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.body == b"Service Unavailable\n"

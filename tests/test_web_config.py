@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from asking import ask, basic
+from asking import ask, basic, write_certificates
 from program import run, started
 from test_config import keys
 
@@ -217,3 +217,11 @@ def test_the_demo_is_protected_too(file: Path) -> None:
     with started("demo", *addresses, "--web.config.file", str(file)) as (_, address):
         assert ask(address).status == 401
         assert ask(address, auth=basic("alice", "fakepassword")).status == 200
+
+
+def test_the_document_shows_a_file_that_is_sound(file: Path) -> None:
+    text = (HERE.parent / "docs" / "web-config.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    write_certificates(file.parent)
+
+    assert [load(file, one).tls is not None for one in shown] == [True]

@@ -3,10 +3,10 @@
 document    text -> plain data, with the line and column of each part; strict where YAML is not
 schema      the shape of the file and the meaning of each key; pydantic lives here alone
 load        both put together, for a file and for the command line's flags
-web         the same for the file that protects the port of the exporter itself
+web         the shape of the file that protects the exporter's own port; web_file reads it
 """
 
 from exporter.config.load import load_file, load_flags, load_text
-from exporter.config.web import WebFile
+from exporter.config.web_file import WebFile
 
 __all__ = ["WebFile", "load_file", "load_flags", "load_text"]

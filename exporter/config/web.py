@@ -1,52 +1,31 @@
-"""A web configuration file, in exporter-toolkit's format, becomes WebSettings, or every fault of it.
+"""The shape of a web configuration file, in exporter-toolkit's format; becomes WebSettings.
 
 Unlike the configuration itself it has no variables: a hash is full of dollar signs.
 """
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Any
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from exporter.config.document import Document
-from exporter.config.load import validated
 from exporter.config.values import Model, Text, fault, one_of
-from exporter.errors import ConfigError, suggestion
-from exporter.secret import Secret, read_file
-from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES, make_server_context
+from exporter.config.web_values import (
+    Cipher,
+    ClientAuth,
+    Curve,
+    Hash,
+    Interval,
+    Key,
+    Pem,
+    Version,
+    web_context_of,
+)
+from exporter.server_tls import make_server_context
 from exporter.tls import VERSIONS
 from exporter.web_settings import RequestLimit, ServerTls, WebSettings
 
-# Certificates may stand in the file itself; the authorities of a whole system are a quarter of it.
-_LARGEST_FILE = 1024 * 1024
-# A salt of 16 bytes leaves four bits of its last character unused, which are zero.
-_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
-_LOWEST_COST, _HIGHEST_COST = 4, 17
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_DURATION = re.compile(r"([-+])?((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)", re.ASCII)
-_DURATION_PART = re.compile(r"([\d.]+)([a-zµμ]+)")
-_UNITS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
-# Go counts nanoseconds in 63 bits.
-_LONGEST_DURATION = 2**63 / 1e9
 _VERIFYING = ("RequireAnyClientCert", "RequireClientCert", "RequireAndVerifyClientCert")
 # An empty text in one of these is as good as none, as templates write it.
 _MAY_BE_EMPTY = frozenset(
@@ -54,89 +33,22 @@ _MAY_BE_EMPTY = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Context:
-    folder: Path
-    certificates: bool
-
-
-def _context_of(info: ValidationInfo) -> _Context:
-    return cast("_Context", info.context)
-
-
-def _path(value: Any, info: ValidationInfo) -> Path:
-    if not isinstance(value, str):
-        raise fault("must be the path of a file")
-    context = _context_of(info)
-    path = context.folder / value
-    if context.certificates:
-        try:
-            read_file(path, _LARGEST_FILE)
-        except (OSError, ValueError) as error:
-            raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    return path
-
-
-def _key(value: Any) -> Secret:
-    if not isinstance(value, str):
-        raise fault("must be a text; quote it")
-    return Secret(value)
-
-
-def _hash(value: Any) -> Secret:
-    match = _HASH.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        raise fault("not a bcrypt hash such as `htpasswd -nBC 10 NAME` writes behind the colon")
-    if not _LOWEST_COST <= int(match[1]) <= _HIGHEST_COST:
-        raise fault(f"the cost of a bcrypt hash is between {_LOWEST_COST} and {_HIGHEST_COST} here")
-    return Secret(match[0])
-
-
-def _go_duration(value: Any) -> float:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = f"{value}ns"
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        shown = f'"{value}"' if isinstance(value, str) else value
-        raise fault(f"{shown} is not a duration such as 1s, 1m30s or 500ms")
-    parts = _DURATION_PART.findall(match[2])
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if seconds > _LONGEST_DURATION:
-        raise fault(f"{value} is longer than a duration can be: 292 years")
-    return -seconds if match[1] == "-" else seconds
-
-
-def _one_of(known: Any, what: str) -> PlainValidator:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise fault(f"unknown {what}; {suggestion(str(value), known)}")
-        return value
-
-    return PlainValidator(check)
-
-
-Pem = Annotated[Path, PlainValidator(_path)]
-Version = Annotated[str, _one_of(VERSIONS, "TLS version")]
-
-
 class TlsServerModel(Model):
     """`tls_server_config`."""
 
     cert: str | None = None
     cert_file: Pem | None = None
-    key: Annotated[Secret, PlainValidator(_key)] | None = None
+    key: Key | None = None
     key_file: Pem | None = None
     client_ca: str | None = None
     client_ca_file: Pem | None = None
-    client_auth_type: Annotated[str, _one_of(CLIENT_AUTH, "client_auth_type")] | None = None
+    client_auth_type: ClientAuth | None = None
     client_allowed_sans: list[Text] | None = None
     min_version: Version = "TLS12"
     max_version: Version = "TLS13"
-    cipher_suites: list[Annotated[str, _one_of(CIPHERS, "cipher suite")]] = Field(
-        default_factory=list
-    )
+    cipher_suites: list[Cipher] = Field(default_factory=list)
     prefer_server_cipher_suites: bool = True
-    curve_preferences: list[Annotated[str, _one_of(CURVES, "curve")]] = Field(default_factory=list)
+    curve_preferences: list[Curve] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -158,7 +70,7 @@ class TlsServerModel(Model):
         self._check_clients()
         if VERSIONS[self.max_version] < VERSIONS[self.min_version]:
             raise fault("max_version is below min_version")
-        if _context_of(info).certificates:
+        if web_context_of(info).certificates:
             try:
                 make_server_context(tls)
             except ValueError as error:
@@ -244,7 +156,7 @@ class HttpServerModel(Model):
 class RateLimitModel(Model):
     """`rate_limit`."""
 
-    interval: Annotated[float, BeforeValidator(_go_duration)] = 0.0
+    interval: Interval = 0.0
     burst: int = 0
 
     def make(self) -> RequestLimit | None:
@@ -257,9 +169,7 @@ class WebFileModel(Model):
 
     tls_server_config: TlsServerModel = Field(default_factory=TlsServerModel)
     http_server_config: HttpServerModel = Field(default_factory=HttpServerModel)
-    basic_auth_users: dict[Text, Annotated[Secret, PlainValidator(_hash)]] = Field(
-        default_factory=dict
-    )
+    basic_auth_users: dict[Text, Hash] = Field(default_factory=dict)
     rate_limit: RateLimitModel = Field(default_factory=RateLimitModel)
 
     def make(self) -> WebSettings:
@@ -270,60 +180,3 @@ class WebFileModel(Model):
             users=MappingProxyType(self.basic_auth_users),
             rate_limit=self.rate_limit.make(),
         )
-
-
-class WebFile:
-    """A web configuration file that is looked at again and again."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._content: bytes | None = None
-        self._outcome: WebSettings | ConfigError = WebSettings()
-
-    def check(self) -> None:
-        """Check all there is to check, certificates and keys too.
-
-        Raises:
-            ConfigError: Every fault of it, each with its line and column.
-        """
-        _load(_read(self._path), self._path, certificates=True)
-
-    def read(self) -> WebSettings:
-        """Return what the file says now, the same object for as long as that stays.
-
-        Certificates are not looked at: whoever uses them does that.
-
-        Raises:
-            ConfigError: The file cannot be read, or every fault of it.
-        """
-        # A thousand bytes are read as fast as a changed file is told by its time, and for certain.
-        content = _read(self._path)
-        if self._content and not content.strip():
-            # An editor that empties the file before it writes must not open the door meanwhile.
-            raise ConfigError((f"{self._path}: the file has become empty",))
-        if content != self._content:
-            try:
-                self._outcome = _load(content, self._path, certificates=False)
-            except ConfigError as error:
-                self._outcome = error
-            self._content = content
-        if isinstance(self._outcome, ConfigError):
-            raise ConfigError(self._outcome.faults)
-        return self._outcome
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path, _LARGEST_FILE)
-    except (OSError, ValueError) as error:
-        raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
-
-
-def _load(content: bytes, path: Path, *, certificates: bool) -> WebSettings:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
-    document = Document(text, str(path))
-    context = _Context(folder=path.parent, certificates=certificates)
-    return validated(WebFileModel, document.data, document, context).make()

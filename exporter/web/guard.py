@@ -54,7 +54,8 @@ class Guard:
         settings = self._settings()
         if settings is None:
             return _Bare(status=500, text="Internal Server Error\n")
-        is_free = request.path in _FREE
+        resource = request.match_info.route.resource
+        is_free = resource is not None and resource.canonical in _FREE
         if self._limiter and not is_free and not self._limiter.allows(self._clock.monotonic()):
             return _Bare(status=429, text="Too Many Requests\n")
         if settings.users and not is_free:
