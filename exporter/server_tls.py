@@ -1,13 +1,20 @@
 """ServerTls settings go in; an SSL context for the exporter's own port comes out."""
 
+import hashlib
 import ssl
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
+from exporter.secret import read_file
 from exporter.settings import Tls
-from exporter.tls import VERSIONS, Seen, load_certificate, seen, unusable
+from exporter.tls import VERSIONS, load_certificate, unusable
 from exporter.web_settings import ServerTls
+
+# The authorities of a whole system are a quarter of it.
+LARGEST_FILE = 1024 * 1024
+"""What a file of certificates may have of bytes, and the web configuration that can hold them."""
 
 CIPHERS = {
     "TLS_AES_128_GCM_SHA256": None,
@@ -47,10 +54,18 @@ CLIENT_AUTH = {
 """The names of what is asked of clients, and Python's."""
 
 
-def files_of(tls: ServerTls) -> Seen:
-    """Return what tells whether the files of the settings have changed."""
+def digests_of(tls: ServerTls) -> tuple[bytes, ...]:
+    """Return a digest of each file of the settings, an empty one of what cannot be read."""
     paths = (tls.cert_file, tls.key_file, tls.client_ca_file)
-    return tuple(seen(path) for path in paths if path)
+    return tuple(_digest(path) for path in paths if path)
+
+
+def _digest(path: Path) -> bytes:
+    # Times and sizes could be the same for two certificates that are written one after the other.
+    try:
+        return hashlib.sha256(read_file(path, LARGEST_FILE)).digest()
+    except (OSError, ValueError):
+        return b""
 
 
 def make_server_context(tls: ServerTls) -> ssl.SSLContext:
@@ -62,9 +77,6 @@ def make_server_context(tls: ServerTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _limit_versions(context, tls)
     _limit_ciphers(context, tls)
-    # Whoever is let in is looked at anew each time, and the tickets would outlive a certificate.
-    context.options |= ssl.OP_NO_TICKET
-    context.num_tickets = 0
     if len(tls.curves) == 1:
         context.set_ecdh_curve(CURVES[tls.curves[0]])
     load_certificate(
@@ -95,7 +107,10 @@ def _limit_ciphers(context: ssl.SSLContext, tls: ServerTls) -> None:
     older = [name for name in names if name]
     if older:
         level = ["@SECLEVEL=0"] if tls.min_version in {"TLS10", "TLS11"} else []
-        context.set_ciphers(":".join(older + level))
+        try:
+            context.set_ciphers(":".join(older + level))
+        except ssl.SSLError as error:
+            raise ValueError(unusable("cipher_suites", error)) from None
     elif tls.max_version == "TLS13":
         context.minimum_version = ssl.TLSVersion.TLSv1_3
     else:

@@ -21,11 +21,10 @@ Seen = tuple[tuple[int, int, int] | None, ...]
 
 def files_of(tls: Tls) -> Seen:
     """Return what tells whether the files of the settings have changed."""
-    return tuple(seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+    return tuple(_seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
 
-def seen(path: Path) -> tuple[int, int, int] | None:
-    """Return what tells whether the file has changed; None where there is none."""
+def _seen(path: Path) -> tuple[int, int, int] | None:
     try:
         now = path.stat()
     except OSError:

@@ -138,6 +138,41 @@ def test_a_client_that_leaves_in_the_handshake_is_no_news(
     assert caplog.records == []
 
 
+@LOOPS
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_outlives_the_settings_it_was_made_under(
+    loop: Loop, newest: ssl.TLSVersion, file: Path
+) -> None:
+    text = TLS.replace("}", ", client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven}")
+    context = trusting(AUTHORITY.issue_cert("a.example"), newest=newest)
+
+    def connect(address: str, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        host, _, port = address.rpartition(":")
+        try:
+            with (
+                socket.create_connection((host, int(port))) as plain,
+                context.wrap_socket(plain, server_hostname=host, session=session) as one,
+            ):
+                one.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+                return one.session if one.recv(65536).startswith(b"HTTP/1.1 200 ") else None
+        except OSError:
+            return None
+
+    async def main() -> None:
+        async with guarded(written(file, text)) as site:
+            session = await asyncio.to_thread(connect, site.address, None)
+            STRANGERS.cert_pem.write_to_path(file.parent / "ca.pem")
+            taken_up = await asyncio.to_thread(connect, site.address, session)
+            AUTHORITY.cert_pem.write_to_path(file.parent / "ca.pem")
+            again = await asyncio.to_thread(connect, site.address, None)
+
+        assert session is not None
+        assert taken_up is None
+        assert again is not None
+
+    run(loop, main())
+
+
 async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
     def indented(name: str) -> str:
         lines = (file.parent / name).read_text(encoding="utf-8").splitlines()

@@ -116,6 +116,14 @@ async def test_a_new_password_replaces_the_old_one() -> None:
     assert found == [right, wrong, wrong, right, right, wrong]
 
 
+async def test_of_a_password_72_bytes_count() -> None:
+    users = Users()
+    long = {"alice": hashed("x" * 72)}
+    found = [await users.look_up(basic("alice", "x" * size), long) for size in (71, 72, 73, 500)]
+
+    assert found == [Verdict.WRONG, *[Verdict.RIGHT] * 3]
+
+
 async def test_a_flood_of_guesses_waits_in_a_short_queue_and_delays_no_scraper(
     work: Counting,
 ) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from exporter.config.document import Document
 from exporter.config.load import validated
 from exporter.config.web import WebFileModel
-from exporter.config.web_values import LARGEST_FILE, WebContext
+from exporter.config.web_values import WebContext
 from exporter.errors import ConfigError
 from exporter.secret import read_file
+from exporter.server_tls import LARGEST_FILE
 from exporter.web_settings import WebSettings
 
 

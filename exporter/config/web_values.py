@@ -10,12 +10,8 @@ from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 from exporter.config.values import fault
 from exporter.errors import suggestion
 from exporter.secret import Secret, read_file
-from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES
+from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES, LARGEST_FILE
 from exporter.tls import VERSIONS
-
-# Certificates may stand in the file itself; the authorities of a whole system are a quarter of it.
-LARGEST_FILE = 1024 * 1024
-"""What a web configuration file, or a file it names, may have of bytes."""
 
 # A salt of 16 bytes leaves four bits of its last character unused, which are zero.
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)

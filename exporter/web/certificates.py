@@ -4,8 +4,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Self
 
-from exporter.server_tls import files_of, make_server_context
-from exporter.tls import Seen
+from exporter.server_tls import digests_of, make_server_context
 from exporter.web_settings import ServerTls
 
 
@@ -13,7 +12,8 @@ class Certificates(ssl.SSLContext):
     """A server's context that has each new connection made by one of the newest settings.
 
     Itself it has no certificate. Where the settings or their files cannot be used it makes the
-    connection all the same, whose handshake then fails: there is no way past it.
+    connection all the same, whose handshake then fails: there is no way past it. Sessions belong
+    to the context they were made in: none is taken up again once the settings have changed.
     """
 
     def __new__(cls, *_: object) -> Self:
@@ -27,7 +27,7 @@ class Certificates(ssl.SSLContext):
         self._read = current
         self._tell = tell
         self._made: ssl.SSLContext | None = None
-        self._made_of: tuple[ServerTls, Seen] | None = None
+        self._made_of: tuple[ServerTls, tuple[bytes, ...]] | None = None
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
         """Make the connection; event loops call this for each one that is accepted."""
@@ -40,7 +40,7 @@ class Certificates(ssl.SSLContext):
         tls = self._read()
         if tls is None:
             return None
-        made_of = (tls, files_of(tls))
+        made_of = (tls, digests_of(tls))
         if self._made is None or made_of != self._made_of:
             try:
                 self._made = make_server_context(tls)
