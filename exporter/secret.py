@@ -10,7 +10,7 @@ from exporter.errors import PollError, Reason
 _LARGEST_FILE = 64 * 1024
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, largest: int = _LARGEST_FILE) -> bytes:
     """Read a small file without ever waiting: a pipe or a device is refused.
 
     Raises:
@@ -21,9 +21,9 @@ def read_file(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("not a regular file")
-        content = file.read(_LARGEST_FILE + 1)
-    if len(content) > _LARGEST_FILE:
-        raise ValueError(f"more than {_LARGEST_FILE} bytes")
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"more than {largest} bytes")
     return content
 
 

@@ -20,9 +20,11 @@ from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.guard import Guard
 from exporter.web.inbound import Limits
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
+from exporter.web_settings import ReadWeb
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ class Options:
     telemetry_path: str
     limits: Limits
     shard: Shard
+    read_web: ReadWeb | None = None
+    """What reads the web configuration, if there is one."""
     auto_reload_interval: float | None = None
     """Seconds between two looks at the configuration file, or None: it is not looked at."""
 
@@ -105,14 +109,20 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         telemetry.shard.set(options.shard.number)
         telemetry.shards.set(options.shard.total)
         reloader = Reloader(load, targets, telemetry, clock, supervisor)
+        guard = Guard(options.read_web, telemetry, clock) if options.read_web else None
         app = make_app(
             targets,
             telemetry,
             options.telemetry_path,
             limits=options.limits,
+            guard=guard,
             reload=reloader.reload,
         )
-        async with _reloading(reloader, settings, options), listening(app, options.addresses) as on:
+        tls = guard.ssl_context if guard else None
+        async with (
+            _reloading(reloader, settings, options),
+            listening(app, options.addresses, tls=tls) as on,
+        ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
             watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock))

@@ -77,6 +77,11 @@ class Telemetry:
             ["reason"],
             registry=self.registry,
         )
+        self.web_config_errors = Counter(
+            "status_exporter_web_config_errors_total",
+            "Requests and TLS handshakes refused because the web configuration cannot be used.",
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "status_exporter_config_last_reload_successful",
             "Whether the last attempt to load the configuration worked.",

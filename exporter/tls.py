@@ -53,7 +53,7 @@ def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
             )
         except (OSError, TypeError) as error:
             what = f"ca_file {tls.ca_file}" if tls.ca_file else "ca"
-            raise ValueError(_unusable(what, error)) from None
+            raise ValueError(unusable(what, error)) from None
     else:
         context = ssl.create_default_context()
     if tls.insecure_skip_verify:
@@ -63,11 +63,16 @@ def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
     if tls.max_version:
         context.maximum_version = VERSIONS[tls.max_version]
     if tls.cert_file or tls.cert:
-        _load_certificate(context, tls)
+        load_certificate(context, tls)
     return context
 
 
-def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
+def load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
+    """Give the context the certificate that is shown, with its key.
+
+    Raises:
+        ValueError: One of them is missing or unusable; the message says which.
+    """
     # The ssl module takes files only. The folder can be entered by this user alone, and is gone
     # before anything is sent.
     with tempfile.TemporaryDirectory(prefix="status-exporter-") as folder:
@@ -85,9 +90,10 @@ def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
         except OSError as error:
             cert_part = f"cert_file {tls.cert_file}" if tls.cert_file else "cert"
             key_part = f"key_file {tls.key_file}" if tls.key_file else "key"
-            raise ValueError(_unusable(f"{cert_part} with {key_part}", error)) from None
+            raise ValueError(unusable(f"{cert_part} with {key_part}", error)) from None
 
 
-def _unusable(what: str, error: Exception) -> str:
+def unusable(what: str, error: Exception) -> str:
+    """Say what cannot be used, and why."""
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "not PEM"
     return f"{what} cannot be used: {reason}"

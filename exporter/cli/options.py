@@ -6,6 +6,7 @@ from typing import Any
 
 from exporter.log import FORMATS, LEVELS
 from exporter.settings import Settings
+from exporter.web_settings import ReadWeb
 
 
 class Arguments(argparse.Namespace):
@@ -21,6 +22,7 @@ class Arguments(argparse.Namespace):
     telemetry_path: str
     systemd_socket: bool
     max_requests: int
+    web_config_file: Path | None
     simulator_address: str
     shard: str
     total_shards: int
@@ -135,6 +137,21 @@ def settings_of(arguments: Arguments) -> Settings:
         raise ConfigError(("--config.file and --system exclude each other",))
     data, flags = _document(arguments)
     return load_flags(data, flags, SYSTEMS)
+
+
+def web_of(arguments: Arguments) -> ReadWeb | None:
+    """Return what reads the web configuration file, if there is one, having checked it all.
+
+    Raises:
+        ConfigError: Every fault of it.
+    """
+    if arguments.web_config_file is None:
+        return None
+    from exporter.config import WebFile  # noqa: PLC0415 - pydantic is not for --help
+
+    file = WebFile(arguments.web_config_file)
+    file.check()
+    return file.read
 
 
 def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | int, ...], str]]:

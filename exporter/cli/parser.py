@@ -131,4 +131,12 @@ def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
         default="/metrics",
         help="where the metrics are (default: /metrics)",
     )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config_file",
+        metavar="FILE",
+        type=Path,
+        help="TLS, passwords, headers and a rate limit for where it listens, in the form of"
+        " exporter-toolkit",
+    )
     parser.set_defaults(default_address=address)

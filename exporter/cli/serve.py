@@ -10,7 +10,7 @@ from uvloop import new_event_loop
 from exporter import __version__, log
 from exporter.address import parse_address
 from exporter.cli.check import report
-from exporter.cli.options import Arguments, settings_of
+from exporter.cli.options import Arguments, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.shard import parse_shard
 
@@ -21,6 +21,7 @@ def serve(arguments: Arguments) -> int:
     """Run the command."""
     whole = settings_of(arguments)
     path = telemetry_path(arguments)
+    read_web = web_of(arguments)
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
@@ -46,6 +47,7 @@ def serve(arguments: Arguments) -> int:
         telemetry_path=path,
         limits=Limits(scrapes=arguments.max_requests),
         shard=shard,
+        read_web=read_web,
         auto_reload_interval=interval,
     )
     run(run_service(options, settings, lambda: shard.part_of(settings_of(arguments))))

@@ -1,11 +1,11 @@
 """A configuration file, or the flags that stand for one, becomes Settings, or every fault at once."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +28,8 @@ _MESSAGES = {
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
 }
+
+_Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 def load_file(path: Path, systems: Mapping[str, System]) -> Settings:
@@ -81,15 +83,31 @@ def _load(
     systems: Mapping[str, System],
 ) -> Settings:
     context = Context(folder=folder, systems=systems, environment=os.environ)
-    faults = [*source.faults, *(source.told(*one) for one in _repeated_names(data))]
+    more = (source.told(*one) for one in _repeated_names(data))
+    return validated(FileModel, data, source, context, more).make()
+
+
+def validated(
+    shape: type[_Shape],
+    data: dict[str, Any],
+    source: Document | _Flags,
+    context: object,
+    more: Iterable[Told] = (),
+) -> _Shape:
+    """Return the data in the shape of a file; `more` are faults that were found before.
+
+    Raises:
+        ConfigError: Every fault of it, in the order of the file.
+    """
+    faults = [*source.faults, *more]
     try:
-        model = FileModel.model_validate(data, context=context)
+        model = shape.model_validate(data, context=context)
     except ValidationError as error:
         errors = error.errors(include_input=False, include_url=False)
-        faults += [source.told(*_worded(one)) for one in errors]
+        faults += [source.told(*_worded(one, shape)) for one in errors]
     else:
         if not faults:
-            return model.make()
+            return model
     raise ConfigError(tuple(text for _, text in sorted(faults)))
 
 
@@ -104,18 +122,18 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
 
 
-def _worded(error: Any) -> tuple[Location, str]:
+def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
     location: Location = tuple(part for part in error["loc"] if part != "[key]")
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = _known_keys(location[:-1])
+        known = _known_keys(location[:-1], shape)
         return location, f"unknown key; {suggestion(str(location[-1]), known)}"
     return location, _MESSAGES.get(kind, error["msg"])
 
 
-def _known_keys(location: Location) -> frozenset[str]:
+def _known_keys(location: Location, shape: type[BaseModel]) -> frozenset[str]:
     """Return the keys that the mapping at this location may have."""
-    kind: Any = FileModel
+    kind: Any = shape
     for part in location:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = {one.alias or name: one for name, one in kind.model_fields.items()}

@@ -28,6 +28,8 @@ _DURATION = re.compile(
     "".join(rf"(?:(\d{{1,9}}){unit})?" for unit in ("w", "d", "h", "m", "s", "ms")), re.ASCII
 )
 _DURATION_SECONDS = (604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
+# A system's whole bundle of certificate authorities has 220 KB.
+_LARGEST_BUNDLE = 4 * 1024 * 1024
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 
 
@@ -109,7 +111,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
         raise fault("must be the path of a file")
     path = context_of(info).folder / value
     try:
-        read_file(path)
+        read_file(path, _LARGEST_BUNDLE)
     except (OSError, ValueError) as error:
         raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return path
@@ -179,7 +181,8 @@ class Model(BaseModel):
     def _without_nulls(cls, value: Any) -> Any:
         # A key whose lines are all commented out is there, and null; it means what its absence does.
         if isinstance(value, dict):
-            return {key: one for key, one in value.items() if one is not None}
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            return {key: one for key, one in value.items() if one is not None or key not in known}
         return value
 
 

@@ -14,6 +14,7 @@ from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.connection import attend, limited
 from exporter.web.exposition import expose_own, expose_targets
+from exporter.web.guard import Guard
 from exporter.web.headers import SAFE_HEADERS
 from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
 from exporter.web.negotiate import accepts_gzip, choose_format
@@ -129,12 +130,17 @@ def make_app(
     telemetry_path: str,
     *,
     limits: Limits = DEFAULT_LIMITS,
+    guard: Guard | None = None,
     reload: Reload | None = None,
 ) -> web.Application:
-    """Make the application; without a way to reload, there is no path for it."""
-    app = web.Application(client_max_size=limits.request_bytes)
+    """Make the application, with the guard before all of it; without `reload`, no path for it."""
+    app = web.Application(
+        client_max_size=limits.request_bytes, middlewares=[guard.middleware] if guard else []
+    )
     inbound = Inbound(telemetry, limits, Clock())
     attend(app, inbound)
     app.on_response_prepare.append(_on_prepare)
+    if guard:
+        app.on_response_prepare.append(guard.on_prepare)
     app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
     return app

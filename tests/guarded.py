@@ -1,0 +1,71 @@
+"""A site behind a guard, on loopback, and what its web configuration file may say."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from asking import Answer, ask, basic
+
+from exporter.clock import Clock
+from exporter.config import WebFile
+from exporter.settings import Settings
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+from exporter.web.guard import Guard
+from exporter.web.listen import listening
+from exporter.web.routes import make_app
+from exporter.web_settings import WebSettings
+
+# Of "fakepassword".
+HASH = "$2y$04$lM2HnJirWCCr/dupYr026OvcbeE9cl/PqMnjxQTPESQ9l46hq8qwO"
+RIGHT = basic("alice", "fakepassword")
+USERS = f"basic_auth_users: {{alice: {HASH}}}\n"
+HEADERS = "http_server_config: {headers: {Content-Security-Policy: ours, X-XSS-Protection: 0}}\n"
+TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
+
+
+class Site:
+    """A running site behind a guard, with a client to ask it."""
+
+    def __init__(self, address: str, telemetry: Telemetry) -> None:
+        self.address = address
+        self._telemetry = telemetry
+
+    async def ask(self, path: str = "/metrics", **how: Any) -> Answer:
+        return await asyncio.to_thread(ask, self.address, path, **how)
+
+    @property
+    def refused(self) -> float:
+        found = self._telemetry.registry.get_sample_value("status_exporter_web_config_errors_total")
+        assert found is not None
+        return found
+
+
+async def broken(_request: web.Request) -> web.Response:
+    raise RuntimeError("a mistake of ours")
+
+
+@asynccontextmanager
+async def guarded(read: Callable[[], WebSettings]) -> AsyncIterator[Site]:
+    telemetry, clock = Telemetry(), Clock()
+    guard = Guard(read, telemetry, clock)
+    targets = Targets(Settings(targets=()), telemetry, clock)
+    app = make_app(targets, telemetry, "/metrics", guard=guard)
+    app.router.add_get("/broken", broken)
+    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (address,):
+        yield Site(address, telemetry)
+
+
+def write(file: Path, text: str | None) -> None:
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text, encoding="utf-8")
+
+
+def written(file: Path, text: str) -> Callable[[], WebSettings]:
+    write(file, text)
+    return WebFile(file).read
