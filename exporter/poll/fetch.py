@@ -1,6 +1,6 @@
 """A request goes out and an answer of at most 1 MiB comes back, or one reason why not.
 
-GET is the only method. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
+A poll is a GET, and only a login a POST. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
 fleet of ten thousand servers is made of, and `session` for everything else. Which one a target
 gets follows from its configuration alone.
 """
@@ -9,12 +9,16 @@ import asyncio
 from typing import Protocol
 
 from exporter.clock import Clock
+from exporter.errors import PollError
 from exporter.poll.answer import Answer
+from exporter.poll.login import Login, OnLogin
+from exporter.poll.oauth2 import OAuth2Method
 from exporter.poll.plain import Plain
-from exporter.poll.request import Headers, Request
+from exporter.poll.request import Headers, Request, place_of
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
-from exporter.settings import Client, Target
+from exporter.poll.webitel_login import WebitelMethod
+from exporter.settings import Client, OAuth2, Target
 
 
 class Fetcher(Protocol):
@@ -29,13 +33,22 @@ class Fetcher(Protocol):
         ...
 
 
-class Connections:
-    """The connections of every client in use, made when first needed."""
+def _ignore(_client: str, _error: PollError | None) -> None:
+    """Count no login."""
 
-    def __init__(self, clock: Clock, *, keep: bool = True) -> None:
-        """Make none yet; `keep` says whether connections stay open between polls."""
+
+class Connections:
+    """The connections and logins of every client in use, made when first needed."""
+
+    def __init__(self, clock: Clock, *, keep: bool = True, on_login: OnLogin = _ignore) -> None:
+        """Make none yet; `keep` says whether connections stay open between polls.
+
+        Each login, with the name of its client and why it failed if it did, is told to `on_login`.
+        """
         self._clock = clock
         self._keep = keep
+        self._on_login = on_login
+        self._logins: dict[tuple[Client, str], Login] = {}
         self._resolver = Resolver(clock)
         self._closing: set[asyncio.Task[None]] = set()
         self._made: dict[tuple[str, bool], Fetcher] = {}
@@ -65,8 +78,31 @@ class Connections:
             return Plain(self._clock, self._resolver, keep=self._keep)
         return Session(client, self._clock, self._resolver, keep=self._keep)
 
+    def login(self, target: Target) -> Login | None:
+        """Return the login that the target's polls need, if they need one."""
+        settings = target.client.login
+        if settings is None:
+            return None
+        # A token of OAuth is for a client's targets; a Webitel's own serves nobody else.
+        place = "" if isinstance(settings, OAuth2) else place_of(target.url)
+        key = (target.client, place)
+        login = self._logins.get(key)
+        if login is None:
+            method = (
+                OAuth2Method(target.client, settings)
+                if isinstance(settings, OAuth2)
+                else WebitelMethod(target.client, settings, place, self._clock)
+            )
+            login = Login(method, self._session, self._clock, self._on_login)
+            self._logins[key] = login
+        return login
+
+    def _session(self, client: Client) -> Session:
+        return Session(client, self._clock, self._resolver, keep=False)
+
     async def close(self) -> None:
         """Close all of them."""
+        await asyncio.gather(*(one.close() for one in self._logins.values()))
         for task in self._closing:
             task.cancel()
         await asyncio.gather(
