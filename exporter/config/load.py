@@ -26,6 +26,7 @@ _MESSAGES = {
     "list_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
 }
 
 

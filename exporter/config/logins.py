@@ -1,6 +1,7 @@
 """The shapes of `oauth2` and `webitel_login` of a client; become what settings.Client.login holds."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,7 +39,9 @@ class OAuth2Model(Model):
     @field_validator("token_url")
     @classmethod
     def _url(cls, value: str) -> str:
-        check_url(value, "token_url", userinfo=False)
+        check_url(value, "token_url", userinfo=True)
+        if "@" in urlsplit(value).netloc:
+            raise fault("the id and secret stand in client_id and client_secret, not in the URL")
         return value
 
     @field_validator("endpoint_params")
