@@ -15,8 +15,8 @@ from exporter.simulator.webitel import (
     LOGIN,
     Webitel,
 )
-from exporter.simulator.webitel_login import USER
 from exporter.simulator.webitel_body import pretty_size, pretty_time
+from exporter.simulator.webitel_login import USER
 
 NEW, OLD = "/api/v2/status", "/old/api/v2/status"
 MORNING = 1710753164.25

@@ -18,6 +18,7 @@ from exporter.poll.answer import StatusError
 from exporter.poll.request import Headers, scrub
 from exporter.poll.session import Session
 from exporter.readers import printable
+from exporter.secret import Secret
 from exporter.settings import Client
 
 _log = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class Method(Protocol):
     client: Client
     """How to connect for it, and whose secrets no message may hold."""
 
-    def seen(self) -> object:
-        """Return what tells whether the secrets have changed; it is compared, and never shown."""
+    def seen(self) -> int | str:
+        """Return what tells whether the secrets have changed, without holding them."""
         ...
 
     async def ask(self, session: Session) -> Granted:
@@ -87,19 +88,19 @@ class Login:
         self._on_login = on_login
         self._held: _Held | None = None
         self._error: PollError | None = None
-        self._seen: object = None
+        self._seen: int | str | None = None
         self._failures = 0
         self._asked_at = self._next_at = -math.inf
         # Who was refused with what is held: that others are not says nothing of whether the next
         # login would help.
         self._refused: set[str] = set()
-        self._obtained: deque[str] = deque(maxlen=_REMEMBERED)
+        self._obtained: deque[Secret] = deque(maxlen=_REMEMBERED)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def obtained(self) -> tuple[str, ...]:
         """What must not be shown of the last logins."""
-        return tuple(self._obtained)
+        return tuple(one.reveal() for one in self._obtained)
 
     @property
     def is_asking(self) -> bool:
@@ -204,8 +205,7 @@ class Login:
         self._error = None
         if not self._refused:
             self._failures, self._next_at = 0, -math.inf
-        self._obtained.extend(value for _, value in granted.headers)
-        self._obtained.extend(value.rpartition(" ")[2] for _, value in granted.headers)
+        self._obtained.extend(Secret(value.rpartition(" ")[2]) for _, value in granted.headers)
         until = math.inf
         if granted.seconds > 0:
             margin = min(granted.seconds * _MARGIN, _LONGEST_MARGIN)
@@ -215,7 +215,7 @@ class Login:
 
     def _note_failure(self, error: PollError) -> None:
         client = self._method.client
-        detail = printable(scrub(error.detail, client, self._obtained))
+        detail = printable(scrub(error.detail, client, self.obtained))
         self._error = PollError(error.reason, detail, error.retry_after)
         self._on_login(client.name, self._error)
         asked_for = min(error.retry_after, LONGEST_PAUSE)
@@ -234,11 +234,14 @@ class Login:
 
     def _failure(self) -> PollError:
         error = self._error or PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
-        return PollError(error.reason, f"login: {error.detail}; {self._next()}")
+        pause = self._left() if error.retry_after else 0.0
+        return PollError(error.reason, f"login: {error.detail}; {self._next()}", pause)
+
+    def _left(self) -> float:
+        return max(0.0, self._next_at - self._clock.monotonic())
 
     def _next(self) -> str:
-        left = max(0.0, self._next_at - self._clock.monotonic())
-        return f"the next login is tried in {math.ceil(left)}s"
+        return f"the next login is tried in {math.ceil(self._left())}s"
 
 
 def _pause(failures: int) -> float:

@@ -38,10 +38,10 @@ class OAuth2Method:
         # Servers understand one of two ways, and few say which: what worked is kept.
         self._ways = [self._by_header, self._by_body]
 
-    def seen(self) -> object:
+    def seen(self) -> int | str:
         """Return what tells whether the secret has changed."""
         try:
-            return self._login.client_secret.reveal()
+            return hash(self._login.client_secret.reveal())
         except PollError as error:
             return error.detail
 

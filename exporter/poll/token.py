@@ -32,7 +32,7 @@ def token(tree: dict[str, Any], name: str, *, required: bool = True) -> str:
         PollError: There is none, or it cannot stand in a header.
     """
     value = tree.get(name)
-    if not required and value in {None, ""}:
+    if not required and (value is None or value == ""):
         return ""
     if not isinstance(value, str) or not value:
         raise PollError(Reason.BAD_SHAPE, f"the answer has no {name}")

@@ -36,10 +36,10 @@ class WebitelMethod:
         self._url = f"{url}/login"
         self._clock = clock
 
-    def seen(self) -> object:
+    def seen(self) -> int | str:
         """Return what tells whether the user or password has changed."""
         try:
-            return self._login.username.reveal(), self._login.password.reveal()
+            return hash((self._login.username.reveal(), self._login.password.reveal()))
         except PollError as error:
             return error.detail
 
