@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from logins import Hand, Poller, Site, open_site
 from pytest_aiohttp import AiohttpClient
 
 from exporter.clock import Clock
@@ -152,6 +153,25 @@ async def poll(vendor: Vendor, request: pytest.FixtureRequest) -> AsyncIterator[
 
     yield one
     await connections.close()
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand(NOW)
+
+
+@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
+async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Poller]:
+    """Poll by either client, on a clock that is moved by hand."""
+    one = Poller(request.param, hand)
+    yield one
+    await one.connections.close()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as one:
+        yield one
 
 
 class HandClock:

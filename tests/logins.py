@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
-from conftest import NOW
 
 from exporter.clock import Clock
 from exporter.errors import PollError
@@ -21,12 +20,13 @@ from exporter.settings import Target
 class Hand:
     """A clock that stands still until it is moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: float) -> None:
         self.passed = 0.0
+        self._start = start
 
     @property
     def clock(self) -> Clock:
-        return Clock(wall=lambda: NOW + self.passed, monotonic=lambda: 1000.0 + self.passed)
+        return Clock(wall=lambda: self._start + self.passed, monotonic=lambda: 1000.0 + self.passed)
 
 
 class Poller:

@@ -4,7 +4,6 @@ import asyncio
 import json as jsonlib
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, quote_plus
@@ -13,11 +12,10 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from conftest import NOW, Sessions, make_target, open_vendor, response
-from logins import Hand, Poller, Seen, Site, json, open_site
+from conftest import NOW, make_target, open_vendor, response
+from logins import Hand, Poller, Seen, Site, json
 from servers import OK, result, unused_port
 
-from exporter.poll.fetch import Connections
 from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Client, OAuth2, Target, Tls
@@ -27,24 +25,6 @@ from exporter.simulator.gateway import ACCOUNT
 CANARY = "canary-8271"
 # What must be encoded twice over: for a form, and in it for a header.
 ODD_ID, ODD_SECRET = "id:1 é", f"{CANARY}/+ &%ü"
-
-
-@pytest.fixture
-def hand() -> Hand:
-    return Hand()
-
-
-@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
-async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Poller]:
-    one = Poller(request.param, hand)
-    yield one
-    await one.connections.close()
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    async with open_site() as one:
-        yield one
 
 
 class Issuer:
