@@ -1,6 +1,7 @@
 """How a Webitel is logged in to, and which of its answers mean that a login is over."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -10,6 +11,9 @@ from engines import CANARY, Engine, login, target_of
 from logins import Poller, Seen, Site, json, open_site
 from servers import OK, result, serving
 
+from exporter.clock import Clock
+from exporter.serve import running
+from exporter.settings import Settings
 from exporter.simulator.app import World, make_app
 from exporter.simulator.webitel_login import USER
 
@@ -221,3 +225,16 @@ async def test_a_token_goes_to_its_own_server_alone(site: Site, poller: Poller) 
         assert {seen.headers["x-access-token"] for seen in other_site.asked("/api/v2/status")} == {
             "other"
         }
+
+
+async def test_logins_of_the_service_are_counted(engine: Engine) -> None:
+    engine.password = "another"
+    target = replace(target_of(engine), interval=60.0)
+    async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry):
+        value = telemetry.registry.get_sample_value
+        async with asyncio.timeout(60):
+            while targets.waiting:
+                await asyncio.sleep(0.01)
+
+    assert value("status_exporter_logins_total", {"client": "c"}) == 1
+    assert value("status_exporter_login_failures_total", {"client": "c"}) == 1

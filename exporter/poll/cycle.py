@@ -12,7 +12,15 @@ from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.login import Login
 from exporter.poll.parse import parse
 from exporter.poll.redirect import Following
-from exporter.poll.request import Headers, Request, credentials, scrub, with_query
+from exporter.poll.request import (
+    Headers,
+    Request,
+    credentials,
+    known_secrets,
+    scrub,
+    take_out,
+    with_query,
+)
 from exporter.poll.snapshot import Poll
 from exporter.readers import printable
 from exporter.settings import Target
@@ -106,14 +114,12 @@ async def _through(
         return _take(target, requests, fetcher, (*secrets, *held), login.obtained)
 
     reading = await login.through(target.name, target.timeout, attempt)
-    obtained = login.obtained
+    known = known_secrets(target.client, login.obtained)
     samples = (
-        sample._replace(
-            labels=tuple((key, scrub(text, target.client, obtained)) for key, text in sample.labels)
-        )
-        if sample.labels
-        else sample
-        for sample in reading.samples
+        one._replace(labels=tuple((key, take_out(text, known)) for key, text in one.labels))
+        if one.labels
+        else one
+        for one in reading.samples
     )
     return Reading(tuple(samples), reading.faults)
 

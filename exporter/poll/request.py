@@ -31,6 +31,8 @@ USER_AGENT = f"status-exporter/{__version__}"
 
 # Fewer characters of a secret give nothing away, and may stand in any word.
 _LEAST_TELLING = 4
+# Values are cut at fewer characters. A token has thousands, and to try each would hold up the loop.
+_LONGEST_BEGINNING = 64
 
 Headers = tuple[tuple[str, str], ...]
 Origin = tuple[str, str, int]
@@ -172,17 +174,21 @@ def credentials(client: Client) -> Headers:
 
 def scrub(text: str, client: Client, obtained: Iterable[str] = ()) -> str:
     """Take the client's secrets out of a text that a vendor had a hand in, and what it obtained."""
-    # The longest first: of a secret that begins another, the rest must not stay.
-    for value in sorted(_known_secrets(client, obtained), key=len, reverse=True):
+    return take_out(text, known_secrets(client, obtained))
+
+
+def take_out(text: str, known: Iterable[str]) -> str:
+    """Take what is known out of a text, in this order."""
+    for value in known:
         text = text.replace(value, "<secret>")
         if CUT in text:
             # A value that was too long to show may end in the middle of a secret.
-            for length in range(len(value) - 1, _LEAST_TELLING - 1, -1):
+            for length in range(min(len(value) - 1, _LONGEST_BEGINNING), _LEAST_TELLING - 1, -1):
                 text = text.replace(f"{value[:length]}{CUT}", "<secret>")
     return text
 
 
-def _known_secrets(client: Client, obtained: Iterable[str]) -> set[str]:
+def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
     """Return the secrets in every form in which a vendor may send them back."""
     known = set(obtained)
     for secret in client.secrets():
@@ -197,7 +203,9 @@ def _known_secrets(client: Client, obtained: Iterable[str]) -> set[str]:
         known |= _of_proxy(client.login.proxy_url)
     known |= _of_proxy(client.proxy_url)
     forms = {form for value in known for form in _forms(value)}
-    return {value for value in forms if len(value) >= _LEAST_TELLING}
+    # The longest first: of a secret that begins another, the rest must not stay.
+    telling = (value for value in forms if len(value) >= _LEAST_TELLING)
+    return sorted(telling, key=len, reverse=True)
 
 
 def _of_proxy(url: Secret | None) -> set[str]:
