@@ -147,6 +147,7 @@ def test_every_client_of_the_page_about_authentication_loads(
 
     for block in blocks:
         (client,) = yaml.safe_load(block)["clients"]
-        target = f'{{name: t, system: genesys_ucs, url: "http://h", client: {client}}}'
+        system = "webitel" if client == "webitel" else "genesys_ucs"
+        target = f'{{name: t, system: {system}, url: "http://h", client: {client}}}'
         load_text(f"{block}targets: [{target}]\n", "authentication.md", tmp_path, SYSTEMS)
     assert len(blocks) > 5

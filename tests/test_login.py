@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from conftest import NOW, make_target
-from engines import DAY, Engine, login, target_of
+from engines import CANARY, DAY, Engine, login, target_of
 from logins import Hand, Poller, Seen, Site
 from servers import OK, result, unused_port
 
-from exporter.errors import PollError
+from exporter.errors import PollError, Reason
+from exporter.poll.answer import StatusError
 from exporter.poll.cycle import poll as poll_once
 from exporter.poll.fetch import Connections
-from exporter.poll.request import build
+from exporter.poll.request import Headers, build
 from exporter.secret import Secret
 
 
@@ -60,6 +61,28 @@ async def test_polls_refused_at_once_log_in_once(engine: Engine, poller: Poller)
     polls = await poller.together(target_of(engine), 50)
 
     assert [result(one) for one in polls] == [OK] * 50
+    assert engine.logins == 2
+
+
+async def test_a_late_refusal_of_an_old_token_needs_no_login(
+    engine: Engine, poller: Poller, hand: Hand
+) -> None:
+    target = target_of(engine)
+    login = poller.connections.login(target)
+    tried: list[str] = []
+
+    async def attempt(headers: Headers) -> str:
+        tried.append(dict(headers)["X-Access-Token"])
+        if len(tried) == 1:
+            engine.taken.clear()
+            assert result(await poller.poll(target)) == OK
+            hand.passed += 60.0
+            raise StatusError(Reason.HTTP_401, "HTTP 401", 0.0, 401, "")
+        return "done"
+
+    assert login
+    assert await login.through("slow", 5.0, attempt) == "done"
+    assert tried == [f"{CANARY}-token-1", f"{CANARY}-token-2"]
     assert engine.logins == 2
 
 

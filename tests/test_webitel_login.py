@@ -89,6 +89,10 @@ BODIES = {
         + b"Token Expired",
         False,
     ),
+    "without an end": (
+        b"HTTP/1.1 400 Bad\r\nContent-Length: 1000000\r\n\r\nToken Expired" + b" " * 8192,
+        True,
+    ),
     "none": (b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", False),
 }
 

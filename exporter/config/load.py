@@ -81,7 +81,8 @@ def _load(
     systems: Mapping[str, System],
 ) -> Settings:
     context = Context(folder=folder, systems=systems, environment=os.environ)
-    faults = [*source.faults, *(source.told(*one) for one in _repeated_names(data))]
+    told = (*_repeated_names(data), *_misplaced_logins(data))
+    faults = [*source.faults, *(source.told(*one) for one in told)]
     try:
         model = FileModel.model_validate(data, context=context)
     except ValidationError as error:
@@ -102,6 +103,25 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
             first = seen.setdefault(str(name), index)
             if first != index:
                 yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
+
+
+def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Find the targets of other systems, which a Webitel's password would be sent to."""
+    clients, targets = data.get("clients"), data.get("targets")
+    with_login = {
+        name
+        for name, client in (clients.items() if isinstance(clients, dict) else ())
+        if isinstance(client, dict) and client.get("webitel_login") is not None
+    }
+    for index, target in enumerate(targets if isinstance(targets, list) else ()):
+        if not isinstance(target, dict) or target.get("system") == "webitel":
+            continue
+        client = target.get("client")
+        if isinstance(client, str) and client in with_login:
+            yield (
+                ("targets", index, "client"),
+                f"{client} has a webitel_login, which is for the system webitel alone",
+            )
 
 
 def _worded(error: Any) -> tuple[Location, str]:
