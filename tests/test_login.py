@@ -18,6 +18,7 @@ from exporter.poll.cycle import poll as poll_once
 from exporter.poll.fetch import Connections
 from exporter.poll.request import Headers, build
 from exporter.secret import Secret
+from exporter.settings import Target
 
 
 @pytest.fixture
@@ -268,6 +269,13 @@ async def test_a_changed_password_leaves_a_good_token_alone(
     assert engine.logins == 1
 
 
+async def settled(poller: Poller, target: Target) -> None:
+    login = poller.connections.login(target)
+    assert login
+    while login._task:
+        await asyncio.sleep(0.001)
+
+
 async def test_a_token_is_replaced_before_it_expires(
     engine: Engine, poller: Poller, hand: Hand
 ) -> None:
@@ -276,8 +284,26 @@ async def test_a_token_is_replaced_before_it_expires(
     for passed, expected in ((0.0, 1), (DAY - 301, 1), (DAY - 299, 2), (DAY, 2)):
         hand.passed = passed
         assert result(await poller.poll(target)) == OK
+        await settled(poller, target)
         assert engine.logins == expected
         engine.expires = 2 * DAY
+
+
+async def test_no_poll_waits_for_a_token_while_one_still_serves(
+    engine: Engine, site: Site, poller: Poller, hand: Hand
+) -> None:
+    target = target_of(engine)
+    engine.expires = 1 * DAY
+    assert result(await poller.poll(target)) == OK
+    site.go_on.clear()
+    hand.passed = DAY - 1.0
+
+    assert [result(await poller.poll(target)) for _ in range(3)] == [OK] * 3
+    while len(site.asked("/login")) < 2:
+        await asyncio.sleep(0)
+    site.go_on.set()
+    await settled(poller, target)
+    assert engine.logins == 2
 
 
 async def test_a_token_that_cannot_be_replaced_is_used_until_it_is_refused(
@@ -329,3 +355,23 @@ async def test_connections_count_nothing_unless_told(engine: Engine, hand: Hand)
     await connections.close()
 
     assert result(poll) == OK
+
+
+@pytest.mark.parametrize("passed", [DAY - 1.0, DAY + 1.0], ids=["serves", "over"])
+async def test_a_poll_over_its_time_knows_whether_it_was_the_login_that_it_waited_for(
+    passed: float, engine: Engine, site: Site, poller: Poller, hand: Hand
+) -> None:
+    engine.expires = 1 * DAY
+    target = target_of(engine)
+    assert result(await poller.poll(target)) == OK
+    site.go_on.clear()
+    hand.passed = passed
+    login = poller.connections.login(target)
+    assert login
+    task = asyncio.create_task(login.through("slow", 5.0, lambda _: asyncio.Event().wait()))
+    while len(site.asked("/login")) < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert [login.held_up("slow"), login.held_up("slow")] == [passed > DAY, False]

@@ -163,6 +163,9 @@ async def test_a_token_is_replaced_before_its_life_ends(
     for moment in (0.0, passed):
         hand.passed = moment
         assert result(await poller.poll(target_of(issuer))) == OK
+    login = poller.connections.login(target_of(issuer))
+    while login and login._task:
+        await asyncio.sleep(0.001)
 
     assert issuer.tokens == tokens
 

@@ -68,7 +68,7 @@ async def poll(
         if not deadline.is_cause():
             raise
         login = connections.login(target)
-        where = "login: " if login and login.is_asking else ""
+        where = "login: " if login and login.held_up(target.name) else ""
         outcome = PollError(Reason.TIMEOUT, f"{where}no whole answer within {target.timeout:g}s")
     except PollError as error:
         told = _told(error.detail, target, _obtained(target, connections))

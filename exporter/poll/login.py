@@ -69,7 +69,9 @@ OnLogin = Callable[[str, PollError | None], None]
 @dataclass(frozen=True)
 class _Held:
     headers: Headers = field(repr=False)
-    until: float
+    due: float
+    """When it is to be replaced, a while before its end."""
+    end: float
 
 
 class Login:
@@ -94,6 +96,7 @@ class Login:
         # Who was refused with what is held: that others are not says nothing of whether the next
         # login would help.
         self._refused: set[str] = set()
+        self._held_up: set[str] = set()
         self._obtained: deque[Secret] = deque(maxlen=_REMEMBERED)
         self._task: asyncio.Task[None] | None = None
 
@@ -102,10 +105,11 @@ class Login:
         """What must not be shown of the last logins."""
         return tuple(one.reveal() for one in self._obtained)
 
-    @property
-    def is_asking(self) -> bool:
-        """Whether an answer to a login is waited for."""
-        return self._task is not None
+    def held_up(self, name: str) -> bool:
+        """Say, once, whether it was the login that a poll was waiting for as its time was over."""
+        is_one = name in self._held_up
+        self._held_up.discard(name)
+        return is_one
 
     async def through(
         self, name: str, seconds: float, attempt: Callable[[Headers], Awaitable[_T]]
@@ -117,14 +121,14 @@ class Login:
         Raises:
             PollError: There is no login, or the attempt failed.
         """
-        held = await self._current(seconds)
+        held = await self._current(name, seconds)
         try:
             result = await attempt(held.headers)
         except StatusError as error:
             if not self._method.is_refusal(error):
                 raise
             self._refused.add(name)
-            held = await self._another(held, error, seconds)
+            held = await self._another(name, held, error, seconds)
             try:
                 result = await attempt(held.headers)
             except StatusError as again:
@@ -141,17 +145,25 @@ class Login:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _current(self, seconds: float) -> _Held:
-        if self._is_over() and (self._task is not None or self._may_ask()):
-            await self._ask(seconds)
+    async def _current(self, name: str, seconds: float) -> _Held:
+        now, held = self._clock.monotonic(), self._held
+        if held is not None and now < held.due:
+            return held
+        if self._task is not None or self._may_ask():
+            asking = self._ask(seconds)
+            # While a token still serves, no poll need wait for the next.
+            if held is None or now >= held.end:
+                await self._wait(name, asking)
         if self._held is None:
             raise self._failure()
         return self._held  # Past its end, too: only the vendor knows whether it still serves.
 
-    async def _another(self, refused: _Held, error: StatusError, seconds: float) -> _Held:
+    async def _another(
+        self, name: str, refused: _Held, error: StatusError, seconds: float
+    ) -> _Held:
         """Return what was not refused yet, as far as a login is allowed."""
         if self._held is refused and (self._task is not None or self._may_ask()):
-            await self._ask(seconds)
+            await self._wait(name, self._ask(seconds))
         if self._held is None or self._held is refused:
             if self._error is not None:
                 raise self._failure()
@@ -163,13 +175,21 @@ class Login:
             return True
         return self._method.seen() != self._seen
 
-    async def _ask(self, seconds: float) -> None:
+    def _ask(self, seconds: float) -> "asyncio.Task[None]":
+        """Return the login that is under way, begun now if there is none."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(seconds))
             # Those who wait hear of a mistake of ours; that nobody may wait any more is none.
             self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # A poll that is over its time must not take the login from those who wait for it, too.
-        await asyncio.shield(self._task)
+        return self._task
+
+    async def _wait(self, name: str, asking: "asyncio.Task[None]") -> None:
+        try:
+            # A poll that is over its time must not take the login from the others that wait.
+            await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            self._held_up.add(name)
+            raise
 
     async def _run(self, seconds: float) -> None:
         seen = self._method.seen()
@@ -206,12 +226,11 @@ class Login:
         if not self._refused:
             self._failures, self._next_at = 0, -math.inf
         self._obtained.extend(Secret(value.rpartition(" ")[2]) for _, value in granted.headers)
-        until = math.inf
-        if granted.seconds > 0:
-            margin = min(granted.seconds * _MARGIN, _LONGEST_MARGIN)
-            until = self._asked_at + max(granted.seconds - margin, FIRST_PAUSE)
         # What is over as it begins tells of a wrong clock, and would mean a login a poll.
-        self._held = _Held(granted.headers, until)
+        life = granted.seconds if granted.seconds > 0 else math.inf
+        life = max(life, FIRST_PAUSE)
+        due = max(life - min(life * _MARGIN, _LONGEST_MARGIN), FIRST_PAUSE)
+        self._held = _Held(granted.headers, self._asked_at + due, self._asked_at + life)
 
     def _note_failure(self, error: PollError) -> None:
         client = self._method.client
@@ -225,12 +244,10 @@ class Login:
 
     def _note_good(self, name: str) -> None:
         self._refused.discard(name)
-        if self._failures and not self._refused and not self._is_over():
+        is_due = self._held is None or self._clock.monotonic() >= self._held.due
+        if self._failures and not self._refused and not is_due:
             self._failures, self._error = 0, None
             self._next_at = min(self._next_at, self._asked_at + FIRST_PAUSE)
-
-    def _is_over(self) -> bool:
-        return self._held is None or self._clock.monotonic() >= self._held.until
 
     def _failure(self) -> PollError:
         error = self._error or PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
