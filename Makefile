@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check fix golden docs bench bench-quick clean
+.PHONY: help demo test check audit fix golden docs bench bench-quick clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -21,6 +21,10 @@ check: $(VENV)/dev ## check style, types and imports; changes nothing
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/yamllint --strict .
+	@$(MAKE) --no-print-directory audit
+
+audit: $(VENV)/dev ## ask whether a dependency has a known vulnerability; needs the network
+	@.ci/audit $(BIN)/pip-audit
 
 fix: $(VENV)/dev ## mend what can be mended of style
 	@$(BIN)/ruff check --fix .

@@ -41,7 +41,7 @@ _MEANINGS = {
     Reason.CONNECT: "No connection, an unknown host name, or a connection that broke off.",
     Reason.TLS: "The TLS handshake failed: an expired, foreign or untrusted certificate.",
     Reason.BAD_HTTP: "What came back is not HTTP, or is damaged in its framing or compression.",
-    Reason.REDIRECT: "An answer 3xx. Redirects are not followed: correct the URL.",
+    Reason.REDIRECT: "An answer 3xx that is not followed: correct the URL, or see `follow_redirects`.",
     Reason.HTTP_401: "The credentials are missing or were rejected.",
     Reason.HTTP_403: "The credentials are known but may not read the status.",
     Reason.HTTP_404: "There is no such endpoint, or no such server, at this URL.",

@@ -82,7 +82,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     if not keep:
         facts = {"hosts": hosts, "open_files": files}
         _log.warning("too few open files to keep connections", extra={"facts": facts})
-    connections = Connections(clock, keep=keep)
+    connections = Connections(clock, keep=keep, on_login=telemetry.count_login)
     schedule = Schedule(targets, connections, telemetry, clock, files - _SPARE_FILES)
     polling = asyncio.create_task(schedule.run())
     # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls

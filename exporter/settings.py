@@ -41,6 +41,41 @@ class Tls:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OAuth2:
+    """RFC 6749 client credentials: what a bearer token is asked for with, and where."""
+
+    client_id: str
+    client_secret: Secret
+    token_url: str
+    scopes: tuple[str, ...] = ()
+    endpoint_params: tuple[tuple[str, Secret], ...] = ()
+    tls: Tls = field(default_factory=Tls)
+    proxy_url: Secret | None = None
+
+    def secrets(self) -> Iterator[Secret]:
+        """Yield what must never be shown."""
+        yield self.client_secret
+        if self.proxy_url:
+            yield self.proxy_url
+        if self.tls.key:
+            yield self.tls.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebitelLogin:
+    """A user of a Webitel server, who logs in for a token."""
+
+    username: Secret
+    password: Secret
+
+    def secrets(self) -> Iterator[Secret]:
+        """Yield what must never be shown."""
+        if not self.username.is_plain:
+            yield self.username
+        yield self.password
+
+
+@dataclass(frozen=True, kw_only=True)
 class RateLimit:
     """How fast a client may send requests: so many a second, so many at once at the most."""
 
@@ -55,7 +90,11 @@ class Client:
     name: str
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
+    login: OAuth2 | WebitelLogin | None = None
+    """What gives the credentials only when it is asked."""
     http_headers: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
+    query_params: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
+    follow_redirects: bool = False
     tls: Tls = field(default_factory=Tls)
     proxy_url: Secret | None = None
     rate_limit: RateLimit | None = None
@@ -68,12 +107,14 @@ class Client:
             yield self.basic_auth.password
         if self.authorization:
             yield self.authorization.credentials
-        for _, values in self.http_headers:
+        for _, values in (*self.http_headers, *self.query_params):
             yield from (value for value in values if not value.is_plain)
         if self.proxy_url:
             yield self.proxy_url
         if self.tls.key:
             yield self.tls.key
+        if self.login:
+            yield from self.login.secrets()
 
 
 @dataclass(frozen=True, kw_only=True)

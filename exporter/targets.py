@@ -25,12 +25,13 @@ _log = logging.getLogger(__name__)
 
 # The number of a target that is not, or no longer, one of the set.
 _NOWHERE = -1
+_NO_POLLS = Tally()
 
 
 class Tracked:
     """One target with what is known of it."""
 
-    def __init__(self, target: Target, tally: Tally) -> None:
+    def __init__(self, target: Target, tally: Tally = _NO_POLLS) -> None:
         self.target = target
         self.number = _NOWHERE
         self.requests = build(target)
@@ -118,11 +119,11 @@ class Targets:
     @staticmethod
     def _taken_over(old: Tracked | None, target: Target) -> Tracked:
         if old is None:
-            return Tracked(target, Tally())
+            return Tracked(target)
         if old.target is target or old.target == target:
             return old
         # What is counted goes on being counted, so that a new interval does not look like a restart.
-        return Tracked(target, old.tally if old.target.system is target.system else Tally())
+        return Tracked(target, old.tally if old.target.system is target.system else _NO_POLLS)
 
     def record(self, tracked: Tracked, poll: Poll) -> None:
         """Take in the outcome of a poll: count it, tell of changes, replace the snapshot."""

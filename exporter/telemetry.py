@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from exporter import __version__
+from exporter.errors import PollError
 
 # A poll late by one tick (0.1 s) is noticed; a hold of 10 ms is what the design allows.
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -82,6 +83,18 @@ class Telemetry:
             "Requests and TLS handshakes refused because the web configuration cannot be used.",
             registry=self.registry,
         )
+        self.logins = Counter(
+            "status_exporter_logins_total",
+            "Logins and token requests that were tried, by client.",
+            ["client"],
+            registry=self.registry,
+        )
+        self.login_failures = Counter(
+            "status_exporter_login_failures_total",
+            "Logins and token requests that failed, by client.",
+            ["client"],
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "status_exporter_config_last_reload_successful",
             "Whether the last attempt to load the configuration worked.",
@@ -118,3 +131,9 @@ class Telemetry:
         """Return how many ticks of the schedule there have been."""
         (lag,) = self.loop_lag.collect()
         return next(one.value for one in lag.samples if one.name.endswith("_count"))
+
+    def count_login(self, client: str, error: PollError | None) -> None:
+        """Count a login, which failed if there is an error."""
+        self.logins.labels(client).inc()
+        if error is not None:
+            self.login_failures.labels(client).inc()

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from logins import Hand, Poller, Site, open_site
 from pytest_aiohttp import AiohttpClient
 
 from exporter.clock import Clock
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections, Fetcher
+from exporter.poll.fetch import Connections, Kept
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll
 from exporter.settings import Client, Target
@@ -135,7 +136,7 @@ Polls = Callable[[Target], Awaitable[Poll]]
 class Sessions(Connections):
     """Sends everything through the client that can do everything."""
 
-    def _make(self, client: Client, *, plain: bool) -> Fetcher:
+    def _make(self, client: Client, *, plain: bool) -> Kept:
         del plain
         return super()._make(client, plain=False)
 
@@ -152,6 +153,25 @@ async def poll(vendor: Vendor, request: pytest.FixtureRequest) -> AsyncIterator[
 
     yield one
     await connections.close()
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand(NOW)
+
+
+@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
+async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Poller]:
+    """Poll by either client, on a clock that is moved by hand."""
+    one = Poller(request.param, hand)
+    yield one
+    await one.connections.close()
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with open_site() as one:
+        yield one
 
 
 class HandClock:

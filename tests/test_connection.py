@@ -98,9 +98,9 @@ async def test_connections_of_a_client_that_went_or_changed_are_closed(
         for one in (target, replace(target, client=Client(name="c")), changed):
             assert result(await poll_once(one, build(one), connections, FIXED)) == OK
         at_work = guests.connections
-        connections.prune({"c"})
+        connections.prune({changed.client})
         assert result(await poll_once(changed, build(changed), connections, FIXED)) == OK
-        connections.prune({"other"})
+        connections.prune({Client(name="other")})
         await guests.left()
         await connections.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
 from prometheus_client import Metric
 
@@ -110,6 +111,8 @@ def test_what_readme_links_to_is_there() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+# Keys of the configuration that begin as metrics do.
+KEYS = {"webitel_login"}
 METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
 
 
@@ -120,10 +123,33 @@ def test_documents_name_only_metrics_that_exist(name: str) -> None:
     known = set(METRIC.findall(reference()))
     text = (ROOT / name).read_text(encoding="utf-8")
 
-    assert set(METRIC.findall(text)) - known == set()
+    assert set(METRIC.findall(text)) - known - KEYS == set()
 
 
 def test_the_changelog_is_about_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     assert re.findall(r"^## (\S+)", text, re.MULTILINE)[0] == __version__
+
+
+def test_every_client_of_the_page_about_authentication_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "authentication.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setenv("API_KEY", "s")
+    authority = trustme.CA()
+    issued = authority.issue_cert("monitor@example.com")
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "token", "key", "client", "webitel"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "secrets" / "client.key")
+
+    for block in blocks:
+        (client,) = yaml.safe_load(block)["clients"]
+        system = "webitel" if client == "webitel" else "genesys_ucs"
+        target = f'{{name: t, system: {system}, url: "http://h", client: {client}}}'
+        load_text(f"{block}targets: [{target}]\n", "authentication.md", tmp_path, SYSTEMS)
+    assert len(blocks) > 5

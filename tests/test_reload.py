@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from conftest import Vendor, open_vendor
 from program import fetch, started
 from servers import HEALTHY
@@ -17,9 +18,13 @@ from servers import HEALTHY
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
+from exporter.notify import Supervisor
 from exporter.reload import Reloader
 from exporter.serve import running
 from exporter.settings import Settings
+from exporter.simulator.app import World
+from exporter.simulator.app import make_app as make_world
+from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
 from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
@@ -310,3 +315,59 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
     assert 'target="two"' in kept
     assert 'target="one"' not in automatic
     assert "status_exporter_config_reload_failures_total 1.0" in automatic
+
+
+async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendor) -> None:
+    world = World()
+    runner = web.AppRunner(make_world(world))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    login = f"{{username: {USER.username}, password: {USER.password}}}"
+    clients = f"clients: {{w: {{webitel_login: {login}}}}}\n"
+    pbx = f'name: pbx, system: webitel, url: "{url}", client: w'
+    vendor.answer = HEALTHY
+    async with serving(config(pbx, clients=clients)) as service:
+        await service.polled("pbx", 2)
+        service.text = config(pbx, ucs("a", vendor), clients=clients)
+        await service.reloader.reload("test")
+        await service.polled("pbx", service.tracked("pbx").tally.polls + 2)
+        kept = service.telemetry.registry.get_sample_value(
+            "status_exporter_logins_total", {"client": "w"}
+        )
+        service.text = config(ucs("a", vendor))
+        await service.reloader.reload("test")
+        service.text = config(pbx, clients=clients)
+        await service.reloader.reload("test")
+        await service.polled("pbx", 1)
+        again = service.telemetry.registry.get_sample_value(
+            "status_exporter_logins_total", {"client": "w"}
+        )
+    await runner.cleanup()
+
+    assert (kept, again) == (1.0, 2.0)
+
+
+class Heard(Supervisor):
+    """A supervisor that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "told", [])
+
+    def _send(self, *lines: str) -> None:
+        told: list[str] = getattr(self, "told", [])
+        told.append(lines[0])
+
+
+async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
+    async with serving(config(ucs("a", vendor))) as service:
+        heard = Heard()
+        reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        await reloader.reload("test")
+        service.text = "targets: 7"
+        with pytest.raises(ConfigError):
+            await reloader.reload("test")
+
+    assert getattr(heard, "told", None) == ["RELOADING=1", "READY=1"] * 2

@@ -1,7 +1,7 @@
 """What a poll sends: its URL, its headers, its credentials, and that these are never told."""
 
 import os
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -301,3 +301,23 @@ async def test_a_secret_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: 
     outcome = (await poll(make_target("clanforge", client=CLIENTS["bearer"]))).outcome
 
     assert CANARY[:8] not in str(outcome)
+
+
+async def test_a_long_token_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
+    token = CANARY * 1000
+    vendor.answer = response(f'{{"mode": "production", "used_memory": "{token}"}}'.encode())
+    outcome = (await poll(make_target(client=bearer(Secret(token))))).outcome
+
+    assert "<secret>" in str(outcome)
+    assert CANARY not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [f"{CANARY}%40", f"{CANARY}@", b64encode(f"user:{CANARY}@".encode()).decode()],
+    ids=["as written", "as meant", "as sent"],
+)
+def test_the_password_of_a_proxy_is_taken_out_in_every_form(form: str) -> None:
+    client = Client(name="", proxy_url=Secret(f"http://user:{CANARY}%40@proxy"))
+
+    assert scrub(f"no {form}!", client) == "no <secret>!"

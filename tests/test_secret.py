@@ -8,7 +8,7 @@ from conftest import FIXED, Polls, Vendor, make_target, response
 
 from exporter.errors import PollError, Reason
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections, Fetcher
+from exporter.poll.fetch import Connections, Kept
 from exporter.poll.request import build
 from exporter.poll.snapshot import Renderer, Tally
 from exporter.secret import Secret
@@ -95,7 +95,7 @@ async def test_a_user_name_from_a_file_is_a_secret_too(
 class Crashing(Connections):
     """Stands for a mistake of ours, in whose message a secret stands."""
 
-    def of(self, target: Target) -> Fetcher:
+    def of(self, target: Target) -> Kept:
         raise RuntimeError(f"no way to {target.name} with canary-bearer")
 
 

@@ -122,6 +122,9 @@ async def test_index_names_the_addresses_and_credentials(aiohttp_client: Aiohttp
         "/cv/server/status",
         "/api/v2/status",
         "/old/api/v2/status",
+        "/login",
+        "/oauth2/token",
+        "/gw/cv/server/status",
         "/mdworkbench/server/state",
         "/cfp/v1/server/{serverid}/status",
         "monitor / monitor-demo",
@@ -164,6 +167,11 @@ async def test_demo_configuration_polls_everything(aiohttp_client: AiohttpClient
         if "basic_auth" in settings:
             account = Account(**settings["basic_auth"])
             headers["Authorization"] = account.authorization
+        if "webitel_login" in settings:
+            login = target["url"] + "/login"
+            async with aiohttp.request("POST", login, json=settings["webitel_login"]) as answer:
+                given = await answer.json()
+            headers |= {"X-Access-Token": given["token"], "X-Key": given["key"]}
         path = PATHS[target["system"]].format(**target.get("params", {}))
         async with aiohttp.request("GET", target["url"] + path, headers=headers) as answer:
             assert answer.status == 200, target["name"]

@@ -16,6 +16,7 @@ from exporter.simulator.webitel import (
     Webitel,
 )
 from exporter.simulator.webitel_body import pretty_size, pretty_time
+from exporter.simulator.webitel_login import USER
 
 NEW, OLD = "/api/v2/status", "/old/api/v2/status"
 MORNING = 1710753164.25
@@ -144,6 +145,43 @@ async def test_a_login_can_expire(world: World, client: Client) -> None:
     world.webitel_old.login_expired = True
     assert (await client.get(OLD, headers=LOGIN)).status == 400
     assert (await client.get(NEW, headers=LOGIN)).status == 200
+
+
+@pytest.mark.parametrize(("prefix", "expired"), [("", 401), ("/old", 400)])
+async def test_a_login_gives_what_opens_the_status_until_it_expires(
+    prefix: str, expired: int, world: World, client: Client
+) -> None:
+    server = world.webitel_old if prefix else world.webitel
+    answer = await client.post(
+        f"{prefix}/login", json={"username": USER.username, "password": USER.password}
+    )
+    given = await answer.json()
+    headers = {"X-Access-Token": given["token"], "X-Key": given["key"]}
+
+    assert answer.status == 200
+    assert given["username"] == USER.username
+    assert given["expires"] == round((MORNING + 100 * 24 * HOUR) * 1000)
+    assert (await client.get(f"{prefix}/api/v2/status", headers=headers)).status == 200
+    server.logins.expire()
+    refused = await client.get(f"{prefix}/api/v2/status", headers=headers)
+    assert (refused.status, (await refused.json())["info"]) == (expired, "Token Expired")
+    assert server.logins.count == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"username": "monitor@example.com", "password": "other"}', 401),
+        (b'{"username": "monitor@example.com"}', 401),
+        (b"[]", 401),
+        (b"{", 400),
+    ],
+)
+async def test_a_login_is_refused(body: bytes, status: int, client: Client) -> None:
+    answer = await client.post("/login", data=body)
+
+    assert answer.status == status
+    assert (await answer.json())["status"] == "error"
 
 
 async def test_a_crash_makes_a_new_worker(clock: HandClock, world: World, client: Client) -> None:

@@ -8,22 +8,23 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from exporter.config.logins import OAuth2Model, WebitelLoginModel
+from exporter.config.tls import TlsModel
 from exporter.config.values import (
-    FilePath,
     Model,
     ProxyUrl,
     SecretFile,
     SecretText,
+    check_encodable,
     fault,
     one_of,
 )
 from exporter.secret import Secret
-from exporter.settings import Authorization, BasicAuth, Client, RateLimit, Tls
-from exporter.tls import VERSIONS, make_context
+from exporter.settings import Authorization, BasicAuth, Client, RateLimit
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OWN_HEADERS = {
-    "authorization": "use authorization or basic_auth",
+    "authorization": "use authorization, basic_auth or oauth2",
     "proxy-authorization": "put the user into proxy_url",
     "host": "it follows from the target's url",
     "connection": "connections are kept open",
@@ -31,6 +32,9 @@ _OWN_HEADERS = {
     "transfer-encoding": "a poll has no body",
     "accept-encoding": "the exporter decides on compression",
 }
+
+# What `webitel_login` sends.
+_WEBITEL_HEADERS = frozenset({"x-access-token", "x-key"})
 
 _NONE = Secret()
 
@@ -85,20 +89,17 @@ class AuthorizationModel(Model):
         return Authorization(type=self.type, credentials=credentials)
 
 
-class HeaderModel(Model):
-    """One of `http_headers`, in Prometheus' words: every value is kept secret all the same."""
+class ValuesModel(Model):
+    """One of `query_params`: every value is kept secret all the same."""
 
     values: list[str] = Field(default_factory=list)
     secrets: list[SecretText] = Field(default_factory=list)
     files: list[SecretFile] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _whole(self) -> "HeaderModel":
+    def _whole(self) -> "ValuesModel":
         if not (self.values or self.secrets or self.files):
             raise fault("needs a value in values, secrets or files")
-        fixed = [*self.values, *(secret.reveal() for secret in self.secrets)]
-        if any(re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) for value in fixed):
-            raise fault("a header's value cannot hold control characters or line ends")
         return self
 
     def make(self) -> tuple[Secret, ...]:
@@ -107,44 +108,15 @@ class HeaderModel(Model):
         return (*plain, *self.secrets, *self.files)
 
 
-class TlsModel(Model):
-    """`tls_config` of a client, in Prometheus' words."""
-
-    ca_file: FilePath | None = None
-    ca: str | None = None
-    cert_file: FilePath | None = None
-    cert: str | None = None
-    key_file: FilePath | None = None
-    key: SecretText | None = None
-    server_name: str | None = None
-    insecure_skip_verify: bool = False
-    min_version: str = "TLS12"
-    max_version: str | None = None
-
-    @field_validator("min_version", "max_version")
-    @classmethod
-    def _version(cls, value: str | None) -> str | None:
-        if value is not None and value not in VERSIONS:
-            raise fault(f"unknown TLS version; known: {', '.join(VERSIONS)}")
-        return value
+class HeaderModel(ValuesModel):
+    """One of `http_headers`, in Prometheus' words, of the same shape."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "TlsModel":
-        if self.max_version and VERSIONS[self.max_version] < VERSIONS[self.min_version]:
-            raise fault("max_version is below min_version")
-        for kind in ("ca", "cert", "key"):
-            one_of(self, kind, f"{kind}_file", required=False)
-        if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):
-            raise fault("a client certificate needs both its cert and its key")
-        try:
-            make_context(self.make())
-        except ValueError as error:
-            raise fault(str(error)) from None
+    def _sendable(self) -> "HeaderModel":
+        fixed = [*self.values, *(secret.reveal() for secret in self.secrets)]
+        if any(re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) for value in fixed):
+            raise fault("a header's value cannot hold control characters or line ends")
         return self
-
-    def make(self) -> Tls:
-        """Return the checked data."""
-        return Tls(**{name: getattr(self, name) for name in TlsModel.model_fields})
 
 
 class RateLimitModel(Model):
@@ -177,7 +149,11 @@ class ClientModel(Model):
 
     basic_auth: BasicAuthModel | None = None
     authorization: AuthorizationModel | None = None
+    oauth2: OAuth2Model | None = None
+    webitel_login: WebitelLoginModel | None = None
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
+    query_params: dict[str, ValuesModel] = Field(default_factory=dict)
+    follow_redirects: bool = False
     tls_config: TlsModel = Field(default_factory=TlsModel)
     proxy_url: ProxyUrl | None = None
     rate_limit: RateLimitModel | None = None
@@ -192,18 +168,36 @@ class ClientModel(Model):
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
         return value
 
+    @field_validator("query_params")
+    @classmethod
+    def _params(cls, value: dict[str, ValuesModel]) -> dict[str, ValuesModel]:
+        if "" in value:
+            raise fault("a parameter needs a name")
+        for name, one in value.items():
+            for text in (name, *one.values):
+                check_encodable(text)
+        return value
+
     @model_validator(mode="after")
     def _whole(self) -> "ClientModel":
-        one_of(self, "basic_auth", "authorization", required=False)
+        kinds = ("basic_auth", "authorization", "oauth2", "webitel_login")
+        one_of(self, *kinds, required=False)
+        twice = [name for name in self.http_headers if name.lower() in _WEBITEL_HEADERS]
+        if self.webitel_login and twice:
+            raise fault(f"webitel_login sends {twice[0]} itself: leave it out of http_headers")
         return self
 
     def make(self, name: str) -> Client:
         """Return the checked data."""
+        login = self.oauth2 or self.webitel_login
         return Client(
             name=name,
             basic_auth=self.basic_auth.make() if self.basic_auth else None,
             authorization=self.authorization.make() if self.authorization else None,
+            login=login.make() if login else None,
             http_headers=tuple((key, value.make()) for key, value in self.http_headers.items()),
+            query_params=tuple((key, value.make()) for key, value in self.query_params.items()),
+            follow_redirects=self.follow_redirects,
             tls=self.tls_config.make(),
             proxy_url=self.proxy_url,
             rate_limit=self.rate_limit.make() if self.rate_limit else None,

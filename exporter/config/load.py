@@ -27,6 +27,7 @@ _MESSAGES = {
     "list_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
 }
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -83,7 +84,7 @@ def _load(
     systems: Mapping[str, System],
 ) -> Settings:
     context = Context(folder=folder, systems=systems, environment=os.environ)
-    more = (source.told(*one) for one in _repeated_names(data))
+    more = (source.told(*one) for one in (*_repeated_names(data), *_misplaced_logins(data)))
     return validated(FileModel, data, source, context, more).make()
 
 
@@ -120,6 +121,25 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
             first = seen.setdefault(str(name), index)
             if first != index:
                 yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
+
+
+def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Find the targets of other systems, which a Webitel's password would be sent to."""
+    clients, targets = data.get("clients"), data.get("targets")
+    with_login = {
+        name
+        for name, client in (clients.items() if isinstance(clients, dict) else ())
+        if isinstance(client, dict) and client.get("webitel_login") is not None
+    }
+    for index, target in enumerate(targets if isinstance(targets, list) else ()):
+        if not isinstance(target, dict) or target.get("system") == "webitel":
+            continue
+        client = target.get("client")
+        if isinstance(client, str) and client in with_login:
+            yield (
+                ("targets", index, "client"),
+                f"{client} has a webitel_login, which is for the system webitel alone",
+            )
 
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:

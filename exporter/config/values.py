@@ -100,7 +100,7 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     if missing:
         raise fault(f"the environment variable {missing[0]} is not set")
     value = _VARIABLE.sub(lambda match: context_of(info).environment[match[1]], value)
-    _check_encodable(value)
+    check_encodable(value)
     if not value:
         raise fault("the secret is empty")
     return Secret(value)
@@ -123,12 +123,13 @@ def _secret_file(value: Any, info: ValidationInfo) -> Secret:
 
 def _scalar_text(value: Any) -> Any:
     if isinstance(value, str):
-        _check_encodable(value)
+        check_encodable(value)
     # A server id is a number to YAML and a text to everything else.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _check_encodable(value: str) -> None:
+def check_encodable(value: str) -> None:
+    """Refuse what cannot be sent as UTF-8."""
     # The command line and the environment hand on bytes that are no UTF-8 as lone surrogates.
     try:
         value.encode()
@@ -143,7 +144,7 @@ def _proxy(value: Secret) -> Secret:
 
 def check_url(url: str, what: str, *, userinfo: bool) -> None:
     """Refuse what is no plain http or https URL."""
-    _check_encodable(url)
+    check_encodable(url)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

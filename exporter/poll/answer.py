@@ -11,6 +11,12 @@ from exporter.errors import PollError, Reason
 MAX_BODY = 1024 * 1024
 """Bytes of an answer, decompressed: the vendors' are a thousandth of it."""
 
+MAX_REFUSAL = 4 * 1024
+"""Bytes that are read of a refusal, where it is read at all."""
+
+TELLING_STATUS = 400
+"""The one status whose body says more than itself: an old Webitel's tokens expire with it."""
+
 NOT_HTTP = "not a valid HTTP answer"
 CUT_SHORT = "the body is cut short or badly compressed"
 BROKEN = "the connection broke before there was an answer"
@@ -37,7 +43,20 @@ class Answer:
     middle: float
 
 
-def check_status(status: int, retry_after: str = "") -> None:
+class StatusError(PollError):
+    """An answer that is no 2xx, with what of it tells how to go on; none of that is ever shown."""
+
+    def __init__(
+        self, reason: Reason, detail: str, retry_after: float, status: int, location: str
+    ) -> None:
+        super().__init__(reason, detail, retry_after)
+        self.status = status
+        self.location = location
+        self.body = b""
+        """Its first bytes, of a status that does not tell enough, to a request that wants them."""
+
+
+def check_status(status: int, retry_after: str = "", location: str = "") -> None:
     """Raise the reason that a status stands for, if it stands for one."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
         return
@@ -47,7 +66,7 @@ def check_status(status: int, retry_after: str = "") -> None:
         reason = classes.get(status // 100, Reason.HTTP_5XX)
     follow = ", which is not followed: correct the url" if reason is Reason.REDIRECT else ""
     pause = _pause(retry_after) if status in _PAUSES else 0.0
-    raise PollError(reason, f"HTTP {status}{follow}", pause)
+    raise StatusError(reason, f"HTTP {status}{follow}", pause, status, location)
 
 
 def _pause(retry_after: str) -> float:
@@ -60,9 +79,9 @@ def _pause(retry_after: str) -> float:
         return 0.0
 
 
-def too_large() -> PollError:
+def too_large(most: int = MAX_BODY) -> PollError:
     """Name the reason of a body that goes on and on."""
-    return PollError(Reason.TOO_LARGE, f"more than {MAX_BODY} bytes")
+    return PollError(Reason.TOO_LARGE, f"more than {most} bytes")
 
 
 def unknown_host(host: str) -> PollError:

@@ -3,13 +3,24 @@
 import asyncio
 import logging
 import traceback
+from collections.abc import Awaitable, Iterable
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.poll.extract import Fault, Reading, Sample, extract
-from exporter.poll.fetch import Connections
+from exporter.poll.fetch import Connections, Fetcher
+from exporter.poll.login import Login
 from exporter.poll.parse import parse
-from exporter.poll.request import Request, credentials, scrub
+from exporter.poll.redirect import Following
+from exporter.poll.request import (
+    Headers,
+    Request,
+    credentials,
+    known_secrets,
+    scrub,
+    take_out,
+    with_query,
+)
 from exporter.poll.snapshot import Poll
 from exporter.readers import printable
 from exporter.settings import Target
@@ -56,11 +67,14 @@ async def poll(
     except asyncio.CancelledError:
         if not deadline.is_cause():
             raise
-        outcome = PollError(Reason.TIMEOUT, f"no whole answer within {target.timeout:g}s")
+        login = connections.login(target)
+        where = "login: " if login and login.held_up(target.name) else ""
+        outcome = PollError(Reason.TIMEOUT, f"{where}no whole answer within {target.timeout:g}s")
     except PollError as error:
-        outcome = PollError(error.reason, _told(error.detail, target), error.retry_after)
+        told = _told(error.detail, target, _obtained(target, connections))
+        outcome = PollError(error.reason, told, error.retry_after)
     except Exception:  # noqa: BLE001 - the one place where a mistake of ours stops at one target
-        trace = scrub(traceback.format_exc(), target.client)
+        trace = scrub(traceback.format_exc(), target.client, _obtained(target, connections))
         facts = {"target": target.name, "traceback": trace}
         _log.error("poll crashed", extra={"facts": facts})
         outcome = PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
@@ -70,9 +84,53 @@ async def poll(
     return Poll(outcome, ended - began, clock.wall(), ended)
 
 
-async def _read(target: Target, requests: tuple[Request, ...], connections: Connections) -> Reading:
-    fetcher = connections.of(target)
-    secrets = credentials(target.client)
+def _read(
+    target: Target, requests: tuple[Request, ...], connections: Connections
+) -> Awaitable[Reading]:
+    client = target.client
+    fetcher: Fetcher = connections.of(target)
+    # What most clients do not have costs them nothing.
+    if client.follow_redirects:
+        fetcher = Following(fetcher)
+    if client.query_params:
+        requests = with_query(requests, client)
+    secrets = credentials(client)
+    login = connections.login(target) if client.login else None
+    if login:
+        return _through(login, target, requests, fetcher, secrets)
+    return _take(target, requests, fetcher, secrets)
+
+
+async def _through(
+    login: Login,
+    target: Target,
+    requests: tuple[Request, ...],
+    fetcher: Fetcher,
+    secrets: Headers,
+) -> Reading:
+    """Read with what the login gives, too; no label may give that back."""
+
+    def attempt(held: Headers) -> Awaitable[Reading]:
+        return _take(target, requests, fetcher, (*secrets, *held), login.obtained)
+
+    reading = await login.through(target.name, target.timeout, attempt)
+    known = known_secrets(target.client, login.obtained)
+    samples = (
+        one._replace(labels=tuple((key, take_out(text, known)) for key, text in one.labels))
+        if one.labels
+        else one
+        for one in reading.samples
+    )
+    return Reading(tuple(samples), reading.faults)
+
+
+async def _take(
+    target: Target,
+    requests: tuple[Request, ...],
+    fetcher: Fetcher,
+    secrets: Headers,
+    obtained: tuple[str, ...] = (),
+) -> Reading:
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
     for request in requests:
@@ -81,9 +139,16 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples
         faults += reading.faults
-    return Reading(samples, tuple(Fault(one.metric, _told(one.message, target)) for one in faults))
+    told = tuple(Fault(one.metric, _told(one.message, target, obtained)) for one in faults)
+    return Reading(samples, told)
 
 
-def _told(message: str, target: Target) -> str:
+def _told(message: str, target: Target, obtained: Iterable[str] = ()) -> str:
     """Make a message that a vendor had a hand in fit to be shown: the secrets go before the cut."""
-    return printable(scrub(message[:_LONGEST_READ], target.client))[:_LONGEST_DETAIL]
+    cut = message[:_LONGEST_READ]
+    return printable(scrub(cut, target.client, obtained))[:_LONGEST_DETAIL]
+
+
+def _obtained(target: Target, connections: Connections) -> tuple[str, ...]:
+    login = connections.login(target)
+    return login.obtained if login else ()

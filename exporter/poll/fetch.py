@@ -1,30 +1,30 @@
 """A request goes out and an answer of at most 1 MiB comes back, or one reason why not.
 
-GET is the only method. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
+A poll is a GET, and only a login a POST. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
 fleet of ten thousand servers is made of, and `session` for everything else. Which one a target
 gets follows from its configuration alone.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from exporter.clock import Clock
+from exporter.errors import PollError
 from exporter.poll.answer import Answer
+from exporter.poll.login import Login, OnLogin
+from exporter.poll.oauth2 import OAuth2Method
 from exporter.poll.plain import Plain
-from exporter.poll.request import Headers, Request
+from exporter.poll.request import Headers, Request, place_of
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
-from exporter.settings import Client, Target
+from exporter.poll.webitel_login import WebitelMethod
+from exporter.settings import Client, OAuth2, Target
 
 
 class Fetcher(Protocol):
     """What both clients do."""
-
-    @property
-    def outdated(self) -> bool:
-        """Whether what it was made of has changed since."""
-        ...
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
         """Send one GET and read the answer, or raise PollError."""
@@ -35,22 +35,40 @@ class Fetcher(Protocol):
         ...
 
 
+class Kept(Fetcher, Protocol):
+    """A client that is kept from poll to poll."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what it was made of has changed since."""
+        ...
+
+
 # For polls under way when a client is replaced: longer than any of them may sensibly take.
 _LAST_POLLS_SECONDS = 300.0
 
 
-class Connections:
-    """The connections of every client in use, made when first needed."""
+def _ignore(_client: str, _error: PollError | None) -> None:
+    """Count no login."""
 
-    def __init__(self, clock: Clock, *, keep: bool = True) -> None:
-        """Make none yet; `keep` says whether connections stay open between polls."""
+
+class Connections:
+    """The connections and logins of every client in use, made when first needed."""
+
+    def __init__(self, clock: Clock, *, keep: bool = True, on_login: OnLogin = _ignore) -> None:
+        """Make none yet; `keep` says whether connections stay open between polls.
+
+        Each login, with the name of its client and why it failed if it did, is told to `on_login`.
+        """
         self._clock = clock
         self._keep = keep
+        self._on_login = on_login
+        self._logins: dict[tuple[Client, str], Login] = {}
         self._resolver = Resolver(clock)
         self._closing: set[asyncio.Task[None]] = set()
-        self._made: dict[tuple[str, bool], tuple[Client, Fetcher]] = {}
+        self._made: dict[tuple[str, bool], tuple[Client, Kept]] = {}
 
-    def of(self, target: Target) -> Fetcher:
+    def of(self, target: Target) -> Kept:
         """Return what fetches for the target.
 
         Raises:
@@ -67,24 +85,53 @@ class Connections:
             self._retire(old)
         return made[1]
 
-    def prune(self, used: AbstractSet[str]) -> None:
-        """Close the connections of clients that are not among those used."""
-        for key in [key for key in self._made if key[0] not in used]:
+    def prune(self, used: AbstractSet[Client]) -> None:
+        """Close the connections and forget the logins of clients that are not among those used."""
+        names = {client.name for client in used}
+        for key in [key for key in self._made if key[0] not in names]:
             self._retire(self._made.pop(key)[1])
+        for place in [place for place in self._logins if place[0] not in used]:
+            self._end(self._logins.pop(place).close())
 
     def _retire(self, fetcher: Fetcher) -> None:
         # Polls under way come to their end, with the old certificate.
-        task = asyncio.create_task(_close_later(fetcher))
+        self._end(_close_later(fetcher))
+
+    def _end(self, closing: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(closing)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _make(self, client: Client, *, plain: bool) -> Fetcher:
+    def _make(self, client: Client, *, plain: bool) -> Kept:
         if plain:
             return Plain(self._clock, self._resolver, keep=self._keep)
         return Session(client, self._clock, self._resolver, keep=self._keep)
 
+    def login(self, target: Target) -> Login | None:
+        """Return the login that the target's polls need, if they need one."""
+        settings = target.client.login
+        if settings is None:
+            return None
+        # A token of OAuth is for a client's targets; a Webitel's own serves nobody else.
+        place = "" if isinstance(settings, OAuth2) else place_of(target.url)
+        key = (target.client, place)
+        login = self._logins.get(key)
+        if login is None:
+            method = (
+                OAuth2Method(target.client, settings)
+                if isinstance(settings, OAuth2)
+                else WebitelMethod(target.client, settings, place, self._clock)
+            )
+            login = Login(method, self._session, self._clock, self._on_login)
+            self._logins[key] = login
+        return login
+
+    def _session(self, client: Client) -> Session:
+        return Session(client, self._clock, self._resolver, keep=False)
+
     async def close(self) -> None:
         """Close all of them."""
+        await asyncio.gather(*(one.close() for one in self._logins.values()))
         for task in self._closing:
             task.cancel()
         await asyncio.gather(

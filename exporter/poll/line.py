@@ -2,12 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import BROKEN, CUT_SHORT, MAX_BODY, NOT_HTTP, check_status, too_large
+from exporter.poll.answer import (
+    BROKEN,
+    CUT_SHORT,
+    MAX_BODY,
+    MAX_REFUSAL,
+    NOT_HTTP,
+    TELLING_STATUS,
+    StatusError,
+    check_status,
+    too_large,
+)
 from exporter.poll.inflate import inflate
 
 # All headers of an answer together; the vendors' are a hundredth of it.
@@ -34,13 +45,17 @@ class Line(asyncio.Protocol):
         "_head",
         "_head_done",
         "_headers",
+        "_location",
         "_make_waiter",
+        "_most",
         "_parser",
         "_received",
+        "_refused",
         "_retry_after",
         "_transport",
         "_type",
         "_waiter",
+        "_wants_refusal",
         "idle_since",
         "reusable",
     )
@@ -58,18 +73,23 @@ class Line(asyncio.Protocol):
         self.reusable = False
         self.idle_since = 0.0
         """When it was last put by, by the loop's clock: its owner's note."""
+        self._wants_refusal = False
         self._reset()
 
     def _reset(self) -> None:
         # A bytearray grows in place: joining bytes would take time by the square of the chunks.
         self._body = bytearray()
         self._received = 0
-        self._type = self._encoding = self._retry_after = b""
+        self._type = self._encoding = self._retry_after = self._location = b""
+        self._refused: StatusError | None = None
+        self._most = MAX_BODY
         self._head = self._headers = 0
         self._head_done = self._framed = self._done = False
 
-    async def ask(self, message: bytes) -> None:
+    async def ask(self, message: bytes, wants_refusal: bool = False) -> None:
         """Send a request and wait for the whole answer to it.
+
+        A refusal is not read unless wanted, and then only where its status tells too little.
 
         Raises:
             PollError: There is none.
@@ -79,6 +99,7 @@ class Line(asyncio.Protocol):
             raise StaleError
         self._reset()
         self.reusable = False
+        self._wants_refusal = wants_refusal
         self._parser = HttpResponseParser(self)
         self._waiter = self._make_waiter()
         self._transport.write(message)
@@ -168,6 +189,8 @@ class Line(asyncio.Protocol):
             self._framed = True
             if value.isdigit() and int(value[:20]) > MAX_BODY:
                 self._fail(too_large())
+        elif lower == b"location":
+            self._location = self._location or value
 
     def on_headers_complete(self) -> None:
         """Refuse a status that is a failure, before any of its body."""
@@ -179,16 +202,23 @@ class Line(asyncio.Protocol):
             return
         self._head_done = True
         try:
-            check_status(status, self._retry_after.decode("latin-1"))
-        except PollError as error:
-            self._fail(error)
+            check_status(
+                status,
+                self._retry_after.decode("latin-1"),
+                self._location.decode(errors="surrogateescape"),
+            )
+        except StatusError as error:
+            if self._wants_refusal and status == TELLING_STATUS:
+                self._refused, self._most = error, MAX_REFUSAL
+            else:
+                self._fail(error)
 
     def on_body(self, data: bytes) -> None:
         """Gather the body up to the limit."""
         if self._done:
             return
         self._body += data
-        if len(self._body) > MAX_BODY:
+        if len(self._body) > self._most:
             self._fail(too_large())
 
     def on_message_complete(self) -> None:
@@ -199,9 +229,16 @@ class Line(asyncio.Protocol):
             self._finish()
 
     def _finish(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._refused is not None:
+            self._fail(self._refused)
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._refused is not None:
+            error = self._refused  # However its body ends: the status stands.
+            with suppress(PollError):
+                self._refused.body = inflate(bytes(self._body[:MAX_REFUSAL]), self._encoding)
+        self._waiter.set_exception(error)

@@ -56,13 +56,13 @@ class Plain:
         line = idle.pop() if idle else await self._connect(origin)
         sent = self._clock.wall()
         try:
-            await line.ask(message + b"\r\n")
+            await line.ask(message + b"\r\n", request.wants_refusal)
         except StaleError:
             # The server closed the connection while nobody used it: that is no failure of a poll.
             line = await self._connect(origin)
             sent = self._clock.wall()
             try:
-                await line.ask(message + b"\r\n")
+                await line.ask(message + b"\r\n", request.wants_refusal)
             except StaleError:
                 raise PollError(Reason.CONNECT, BROKEN) from None
         received = self._clock.wall()

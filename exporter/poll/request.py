@@ -1,30 +1,41 @@
 """A target and an endpoint become what is sent: URL and headers, built once; credentials each time.
 
-Credentials are read at each poll, since their files may change, and go to the target's own URL
-alone: nothing here or in `fetch` follows a redirect.
+Credentials are read at each poll, since their files may change, and go to the target's own origin
+alone: `redirect` follows within it, and nothing else follows at all.
 """
 
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from exporter import __version__
 from exporter.errors import PollError, Reason
 from exporter.readers import CUT
-from exporter.settings import Client, Target
+from exporter.secret import Secret
+from exporter.settings import Client, OAuth2, Target, WebitelLogin
 from exporter.spec import Endpoint
 
 _FORMATS = {"json": "application/json", "xml": "application/xml"}
 # A line end in a header's value would let a file smuggle in another header.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
+_PORTS = {"http": 80, "https": 443}
+_IN_PATH = "/%:@!$&'()*+,;=~"
+
+USER_AGENT = f"status-exporter/{__version__}"
+
 # Fewer characters of a secret give nothing away, and may stand in any word.
 _LEAST_TELLING = 4
+# Values are cut at fewer characters. A token has thousands, and to try each would hold up the loop.
+_LONGEST_BEGINNING = 64
 
 Headers = tuple[tuple[str, str], ...]
+Origin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +43,25 @@ class Request:
     """What is fixed of a poll's GET for one endpoint."""
 
     url: str
+    """Without what is secret in it."""
     host: str
     port: int
     headers: Headers
-    head: bytes
+    head: bytes = field(repr=False)
     """The request as HTTP/1.1 writes it, up to where the credentials go."""
     endpoint: Endpoint
+    query: str = field(default="", repr=False)
+    """What follows the URL and may be secret, with its ? or &."""
+    wants_refusal: bool = False
+    """Whether the body of a refusal is read where its status tells too little."""
+
+    def at(self, url: str, query: str) -> "Request":
+        """Return the same request for another place of its origin."""
+        parts = urlsplit(url)
+        where = parts.path + (f"?{parts.query}" if parts.query else "") + query
+        _, _, rest = self.head.partition(b" HTTP/1.1\r\n")
+        head = b"GET " + where.encode() + b" HTTP/1.1\r\n" + rest
+        return replace(self, url=url, query=query, head=head)
 
 
 def build(target: Target) -> tuple[Request, ...]:
@@ -50,40 +74,78 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
     path = endpoint.path
     for name, value in target.params.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    parts = urlsplit(target.url)
-    if not parts.path:
+    if not urlsplit(target.url).path:
         path = endpoint.context + path
     query = "&".join(
         f"{quote(name, safe='')}={quote(value, safe='')}"
         for name, value in target.params.items()
         if params[name].used_in == "query"
     )
-    # What is encoded stays so; what is not, such as a letter with an accent, is.
-    where = quote(parts.path, safe="/%:@!$&'()*+,;=~") + path + (f"?{query}" if query else "")
-    host = parts.hostname or ""
-    with suppress(UnicodeError):
-        host = host.encode("idna").decode()
+    base = place_of(target.url)
+    where = urlsplit(base).path + path + (f"?{query}" if query else "")
+    _, host, port = origin_of(base)
     own = {name.lower() for name, _ in target.client.http_headers}
     fixed = {
         # JSON first: the vendors write it best. A client's own Accept header wins.
         "Accept": _FORMATS[endpoint.formats[0]],
         # The bodies are small: compressing them costs both sides more than the wire.
         "Accept-Encoding": "identity",
-        "User-Agent": f"status-exporter/{__version__}",
+        "User-Agent": USER_AGENT,
         **endpoint.headers,
     }
     headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
-    bracketed = f"[{host}]" if ":" in host else host
-    authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+    scheme, authority = urlsplit(base)[:2]
     lines = (f"GET {where} HTTP/1.1", f"Host: {authority}", *(f"{k}: {v}" for k, v in headers))
     return Request(
-        url=f"{parts.scheme}://{authority}{where}",
+        url=f"{scheme}://{authority}{where}",
         host=host,
-        port=parts.port or {"http": 80, "https": 443}[parts.scheme],
+        port=port,
         headers=headers,
         head="".join(f"{line}\r\n" for line in lines).encode(),
         endpoint=endpoint,
+        wants_refusal=isinstance(target.client.login, WebitelLogin),
     )
+
+
+@lru_cache(maxsize=4096)
+def place_of(url: str) -> str:
+    """Return a target's URL as it is sent: of ASCII, the path encoded."""
+    parts = urlsplit(url)
+    _, host, _ = origin_of(url)
+    bracketed = f"[{host}]" if ":" in host else host
+    authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+    # What is encoded stays so; what is not, such as a letter with an accent, is.
+    return f"{parts.scheme}://{authority}{quote(parts.path, safe=_IN_PATH)}"
+
+
+@lru_cache(maxsize=4096)
+def origin_of(url: str) -> Origin:
+    """Return the scheme, host and port, each in the one way of writing it.
+
+    Raises:
+        ValueError: It is no URL, or none of http and https.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in _PORTS or not host:
+        raise ValueError("no http or https URL")
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    return parts.scheme, host, parts.port or _PORTS[parts.scheme]
+
+
+def with_query(requests: tuple[Request, ...], client: Client) -> tuple[Request, ...]:
+    """Return the requests with the client's secret query parameters, as they are now.
+
+    Raises:
+        PollError: A secret cannot be read.
+    """
+    query = "&".join(
+        f"{quote(name, safe='')}={quote(value.reveal(), safe='')}"
+        for name, values in client.query_params
+        for value in values
+    )
+    return tuple(one.at(one.url, f"{'&' if '?' in one.url else '?'}{query}") for one in requests)
 
 
 def credentials(client: Client) -> Headers:
@@ -110,30 +172,63 @@ def credentials(client: Client) -> Headers:
     return tuple(headers)
 
 
-def scrub(text: str, client: Client) -> str:
-    """Take the client's secrets out of a text that a vendor had a hand in."""
-    # The longest first: of a secret that begins another, the rest must not stay.
-    for value in sorted(_known_secrets(client), key=len, reverse=True):
+def scrub(text: str, client: Client, obtained: Iterable[str] = ()) -> str:
+    """Take the client's secrets out of a text that a vendor had a hand in, and what it obtained."""
+    return take_out(text, known_secrets(client, obtained))
+
+
+def take_out(text: str, known: Iterable[str]) -> str:
+    """Take what is known out of a text, in this order."""
+    for value in known:
         text = text.replace(value, "<secret>")
         if CUT in text:
             # A value that was too long to show may end in the middle of a secret.
-            for length in range(len(value) - 1, _LEAST_TELLING - 1, -1):
+            for length in range(min(len(value) - 1, _LONGEST_BEGINNING), _LEAST_TELLING - 1, -1):
                 text = text.replace(f"{value[:length]}{CUT}", "<secret>")
     return text
 
 
-def _known_secrets(client: Client) -> set[str]:
+def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
     """Return the secrets in every form in which a vendor may send them back."""
-    known: set[str] = set()
+    known = set(obtained)
     for secret in client.secrets():
         with suppress(PollError):
             known.add(secret.reveal())
     if client.basic_auth:
         with suppress(PollError):
             known.add(credentials(client)[0][1].rpartition(" ")[2])
-    if client.proxy_url:
-        known.add(urlsplit(client.proxy_url.reveal()).password or "")
-    written = {json.dumps(value)[1:-1] for value in known} | {
-        quote(value, safe="") for value in known
-    }
-    return {value for value in known | written if len(value) >= _LEAST_TELLING}
+    if isinstance(client.login, OAuth2):
+        with suppress(PollError):
+            known.add(basic_pair(client.login.client_id, client.login.client_secret.reveal()))
+        known |= _of_proxy(client.login.proxy_url)
+    known |= _of_proxy(client.proxy_url)
+    forms = {form for value in known for form in _forms(value)}
+    # The longest first: of a secret that begins another, the rest must not stay.
+    telling = (value for value in forms if len(value) >= _LEAST_TELLING)
+    return sorted(telling, key=len, reverse=True)
+
+
+def _of_proxy(url: Secret | None) -> set[str]:
+    """Return the password as it stands in the URL, as it is meant, and the pair as it is sent."""
+    parts = urlsplit(url.reveal() if url else "")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not password:
+        return set()
+    pair = b64encode(f"{user}:{password}".encode()).decode()
+    return {parts.password or "", password, pair}
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    for ascii_only in (True, False):
+        escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield escaped
+        yield escaped.replace("/", "\\/")
+    for encode in (quote, quote_plus):
+        yield encode(value, safe="")
+        yield encode(value, safe="/")
+
+
+def basic_pair(client_id: str, secret: str) -> str:
+    """Write the two as RFC 6749 section 2.3.1 wants them in an Authorization header."""
+    return b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()

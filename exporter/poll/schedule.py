@@ -139,7 +139,9 @@ class Schedule:
                 self._buckets[client.name] = _Bucket(client.rate_limit)
         self._tick_seconds = tick_seconds([one.target.interval for one in self._targets])
         if change.gone:
-            self._connections.prune({one.target.client.name for one in self._targets})
+            # By identity first: ten thousand targets share a few, and equality takes its time.
+            clients = {id(one.target.client): one.target.client for one in self._targets}
+            self._connections.prune(set(clients.values()))
 
     async def _tick(self) -> None:
         planned = aging = self._start

@@ -1,10 +1,13 @@
 """The client for every kind of target: TLS, proxies, all that aiohttp can do and we allow.
 
-Redirects are not followed, cookies not kept, proxies of the environment not used. No message
+It is what logins are sent by, too. Redirects are not followed, cookies not kept, proxies of the environment not used. No message
 holds more of a failure than its kind: the library's own texts may hold URLs with credentials.
 """
 
 import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
@@ -17,8 +20,11 @@ from exporter.poll.answer import (
     BROKEN,
     CUT_SHORT,
     MAX_BODY,
+    MAX_REFUSAL,
     NOT_HTTP,
+    TELLING_STATUS,
     Answer,
+    StatusError,
     check_status,
     no_connection,
     too_large,
@@ -34,6 +40,21 @@ from exporter.tls import files_of, make_context
 _KEEPALIVE_SECONDS = 100.0
 
 _PROXY_DENIES = 407
+
+# Of a token endpoint's or a login's answer: the largest there are have a tenth of it.
+MAX_POSTED = 64 * 1024
+# What a token endpoint refuses with, and says why in the body.
+_EXPLAINED = frozenset({400, 401})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posted:
+    """What came back of a POST; of most refusals only the status."""
+
+    status: int
+    location: str = field(repr=False)
+    retry_after: str
+    body: bytes = field(repr=False)
 
 
 class Session:
@@ -88,15 +109,14 @@ class Session:
         sent = self._clock.wall()
         try:
             async with self._session.get(
-                URL(request.url, encoded=True),
+                URL(request.url + request.query, encoded=True),
                 headers=CIMultiDict((*request.headers, *credentials)),
                 allow_redirects=False,
                 server_hostname=self._server_name,
                 proxy=self._proxy.reveal() if self._proxy else None,
             ) as response:
-                if self._proxy and response.status == _PROXY_DENIES:
-                    raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
-                check_status(response.status, response.headers.get(hdrs.RETRY_AFTER, ""))
+                self._check_proxy(response)
+                await _check(response, wants_refusal=request.wants_refusal)
                 body = await _read(response)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
         except UnicodeError:
@@ -105,16 +125,65 @@ class Session:
             raise _explained(error) from None
         return Answer(content_type, body, (sent + self._clock.wall()) / 2)
 
+    async def post(self, url: str, body: bytes, headers: Headers) -> Posted:
+        """Send one POST, which is never sent twice nor elsewhere, and read a short answer.
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or 0) > MAX_BODY:
-        raise too_large()
+        Raises:
+            PollError: There was no answer at all, or a long one.
+        """
+        try:
+            async with self._session.post(
+                URL(url, encoded=True),
+                data=body,
+                headers=CIMultiDict(headers),
+                allow_redirects=False,
+                server_hostname=self._server_name,
+                proxy=self._proxy.reveal() if self._proxy else None,
+            ) as response:
+                self._check_proxy(response)
+                tells = response.status in _EXPLAINED or response.status // 100 == 2  # noqa: PLR2004 - RFC 9110's classes
+                return Posted(
+                    status=response.status,
+                    location=response.headers.get(hdrs.LOCATION, ""),
+                    retry_after=response.headers.get(hdrs.RETRY_AFTER, ""),
+                    body=await _read(response, MAX_POSTED) if tells else b"",
+                )
+        except UnicodeError:
+            raise unknown_host(urlsplit(url).hostname or "") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _explained(error) from None
+
+    def _check_proxy(self, response: aiohttp.ClientResponse) -> None:
+        if self._proxy and response.status == _PROXY_DENIES:
+            raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
+
+
+async def _check(response: aiohttp.ClientResponse, *, wants_refusal: bool) -> None:
+    try:
+        headers = response.headers
+        check_status(
+            response.status, headers.get(hdrs.RETRY_AFTER, ""), headers.get(hdrs.LOCATION, "")
+        )
+    except StatusError as error:
+        if wants_refusal and error.status == TELLING_STATUS:
+            # However its body ends: the status stands.
+            with suppress(aiohttp.ClientError, OSError):
+                async for chunk in response.content.iter_any():
+                    error.body = (error.body + chunk)[:MAX_REFUSAL]
+                    if len(error.body) == MAX_REFUSAL:
+                        break
+        raise
+
+
+async def _read(response: aiohttp.ClientResponse, most: int = MAX_BODY) -> bytes:
+    if (response.content_length or 0) > most:
+        raise too_large(most)
     body = bytearray()
     # What is counted has been decompressed: a bomb stops at the limit, not in memory.
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise too_large()
+        if len(body) > most:
+            raise too_large(most)
     return bytes(body)
 
 

@@ -5,8 +5,9 @@ from random import Random
 
 from aiohttp import web
 
-from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel
+from exporter.simulator import clanforge, gateway, genesys_ucs, mdworkbench, webitel, webitel_login
 from exporter.simulator.clanforge import Clanforge
+from exporter.simulator.gateway import Gateway
 from exporter.simulator.genesys_ucs import GenesysUcs
 from exporter.simulator.mdworkbench import MDWorkbench
 from exporter.simulator.pace import Clock
@@ -21,10 +22,13 @@ Made-up servers, for trying the exporter. Nothing here is real.
 Genesys UCS    GET  /cv/server/status    {genesys_ucs.MONITOR.username} / {genesys_ucs.MONITOR.password}
                POST /cv/server/mode      {genesys_ucs.ADMIN.username} / {genesys_ucs.ADMIN.password}
                (may do neither)          {genesys_ucs.GUEST.username} / {genesys_ucs.GUEST.password}
+Gateway        GET  /gw/cv/server/status  a token of POST /oauth2/token
+                                         {gateway.ACCOUNT.username} / {gateway.ACCOUNT.password}
 Webitel 3.6    GET  /api/v2/status       X-Access-Token: {webitel.LOGIN["X-Access-Token"]}
 Webitel 3.3    GET  /old/api/v2/status   X-Key: {webitel.LOGIN["X-Key"]}
                (only 3.6, without X-Key) X-Access-Token: {webitel.DOMAIN_LOGIN["X-Access-Token"]}
                (expired)                 X-Access-Token: {webitel.EXPIRED_LOGIN["X-Access-Token"]}
+               POST /login, /old/login   {webitel_login.USER.username} / {webitel_login.USER.password}
 MDWorkbench    GET  {mdworkbench.PATH}  {mdworkbench.ADMIN.username} / {mdworkbench.ADMIN.password}
                PUT  {mdworkbench.PATH}?value=...
                (may do neither)          {mdworkbench.VIEWER.username} / {mdworkbench.VIEWER.password}
@@ -45,6 +49,7 @@ class World:
     ) -> None:
         # A source of chance for each: what one server is asked must not change another.
         self.ucs = GenesysUcs(clock, Random(f"ucs {seed}"), switch_seconds=switch_seconds)
+        self.gateway = Gateway(clock, Random(f"gateway {seed}"), self.ucs)
         self.webitel = Webitel(clock, Random(f"webitel {seed}"), release=RELEASE_36)
         self.webitel_old = Webitel(
             clock, Random(f"webitel_old {seed}"), release=RELEASE_33, prefix="/old"
@@ -64,6 +69,7 @@ def make_app(world: World) -> web.Application:
     app.add_routes([web.get("/", _listing)])
     for vendor in (
         world.ucs,
+        world.gateway,
         world.webitel,
         world.webitel_old,
         world.mdworkbench,

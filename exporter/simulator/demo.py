@@ -3,7 +3,7 @@
 import json
 import re
 
-from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel
+from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel, webitel_login
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 # A poll must be over before the next one is due, and a made-up server answers at once.
@@ -17,7 +17,8 @@ def config_text(base_url: str, interval: str = "2s") -> str:
         f"global: {{interval: {interval}, timeout: {_timeout(interval)}}}",
         "clients:",
         f"  ucs: {_basic(genesys_ucs.MONITOR.username, genesys_ucs.MONITOR.password)}",
-        "  webitel:",
+        f"  webitel: {_login(webitel_login.USER.username, webitel_login.USER.password)}",
+        "  webitel-token:",
         "    http_headers:",
         *(
             f"      {name}: {{secrets: [{json.dumps(value)}]}}"
@@ -29,7 +30,7 @@ def config_text(base_url: str, interval: str = "2s") -> str:
         "  # A contact server; 503 while it switches its mode.",
         _target("ucs-ams", "genesys_ucs", f"{base}/cv", "ucs", ", labels: {site: ams}"),
         "  # A telephone system up to release 3.3, which writes sizes and times for people.",
-        _target("pbx-old", "webitel", f"{base}/old", "webitel"),
+        _target("pbx-old", "webitel", f"{base}/old", "webitel-token"),
         "  # A telephone system since release 3.4, which writes bytes and seconds.",
         _target("pbx-new", "webitel", base, "webitel"),
         "  # A model server with its queue of launches.",
@@ -55,6 +56,10 @@ def _timeout(interval: str) -> str:
 
 def _basic(username: str, password: str) -> str:
     return f"{{basic_auth: {{username: {username}, password: {password}}}}}"
+
+
+def _login(username: str, password: str) -> str:
+    return f"{{webitel_login: {{username: {username}, password: {password}}}}}"
 
 
 def _target(name: str, system: str, url: str, client: str, more: str = "") -> str:

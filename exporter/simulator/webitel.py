@@ -15,6 +15,7 @@ from exporter.simulator.freeswitch import FreeSwitch
 from exporter.simulator.pace import Clock, Pace
 from exporter.simulator.traffic import Wave
 from exporter.simulator.webitel_body import body_since_34, body_until_33
+from exporter.simulator.webitel_login import WebitelLogins
 from exporter.simulator.webitel_worker import Console, WebitelWorker
 
 FreeSwitchState = Literal["ready", "not ready", "disconnected", "closed", "hang", "absent"]
@@ -103,13 +104,17 @@ class Webitel:
         )
         self._clock = clock
         self._prefix = prefix
+        self.logins = WebitelLogins(clock, Random(f"logins {prefix}"))
         self._pace = Pace(min(self.worker.started, self.switch.started))
         self._closing = asyncio.Event()
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the one operation of the Webitel Status page."""
-        return [web.get(f"{self._prefix}/api/v2/status", self._answer)]
+        """List the one operation of the Webitel Status page, and the login that leads to it."""
+        return [
+            web.get(f"{self._prefix}/api/v2/status", self._answer),
+            web.post(f"{self._prefix}/login", self.logins.answer),
+        ]
 
     @property
     def console(self) -> Console:
@@ -177,6 +182,10 @@ class Webitel:
         key = request.headers.get("X-Key")
         given = {"X-Access-Token": token, "X-Key": key}
         if given == EXPIRED_LOGIN or (given == LOGIN and self.login_expired):
+            return _error(self.release.expired_status, "Token Expired")
+        if self.logins.is_known(token, key):
+            return None
+        if self.logins.is_expired(token, key):
             return _error(self.release.expired_status, "Token Expired")
         of_domain = self.release.domain_tokens and token == DOMAIN_LOGIN["X-Access-Token"]
         if given == LOGIN or of_domain:

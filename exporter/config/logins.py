@@ -1,0 +1,92 @@
+"""The shapes of `oauth2` and `webitel_login` of a client; become what settings.Client.login holds."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from exporter.config.tls import TlsModel
+from exporter.config.values import (
+    Model,
+    ProxyUrl,
+    SecretFile,
+    SecretText,
+    Text,
+    check_url,
+    fault,
+    one_of,
+)
+from exporter.secret import Secret
+from exporter.settings import OAuth2, WebitelLogin
+
+_NONE = Secret()
+# What each token request says by itself.
+_OWN_PARAMS = frozenset({"grant_type", "scope", "client_id", "client_secret"})
+
+
+class OAuth2Model(Model):
+    """`oauth2` of a client, in Prometheus' words."""
+
+    client_id: Annotated[Text, Field(min_length=1)]
+    client_secret: SecretText | None = None
+    client_secret_file: SecretFile | None = None
+    scopes: list[Annotated[Text, Field(min_length=1)]] = Field(default_factory=list)
+    token_url: str
+    endpoint_params: dict[str, Text] = Field(default_factory=dict)
+    tls_config: TlsModel = Field(default_factory=TlsModel)
+    proxy_url: ProxyUrl | None = None
+
+    @field_validator("token_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        check_url(value, "token_url", userinfo=True)
+        if "@" in urlsplit(value).netloc:
+            raise fault("the id and secret stand in client_id and client_secret, not in the URL")
+        return value
+
+    @field_validator("endpoint_params")
+    @classmethod
+    def _params(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name in _OWN_PARAMS:
+                raise fault(f"{name} cannot be set here: the exporter sends its own")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "OAuth2Model":
+        one_of(self, "client_secret", "client_secret_file")
+        return self
+
+    def make(self) -> OAuth2:
+        """Return the checked data."""
+        params = self.endpoint_params.items()
+        return OAuth2(
+            client_id=self.client_id,
+            client_secret=self.client_secret_file or self.client_secret or _NONE,
+            token_url=self.token_url,
+            scopes=tuple(self.scopes),
+            endpoint_params=tuple((name, Secret(text, is_plain=True)) for name, text in params),
+            tls=self.tls_config.make(),
+            proxy_url=self.proxy_url,
+        )
+
+
+class WebitelLoginModel(Model):
+    """`webitel_login` of a client."""
+
+    username: Annotated[str, Field(min_length=1)] | None = None
+    username_file: SecretFile | None = None
+    password: SecretText | None = None
+    password_file: SecretFile | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "WebitelLoginModel":
+        one_of(self, "username", "username_file")
+        one_of(self, "password", "password_file")
+        return self
+
+    def make(self) -> WebitelLogin:
+        """Return the checked data."""
+        username = self.username_file or Secret(self.username or "", is_plain=True)
+        password = self.password_file or self.password or _NONE
+        return WebitelLogin(username=username, password=password)

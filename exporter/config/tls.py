@@ -1,0 +1,47 @@
+"""The shape of `tls_config`, in Prometheus' words; becomes settings.Tls."""
+
+from pydantic import field_validator, model_validator
+
+from exporter.config.values import FilePath, Model, SecretText, fault, one_of
+from exporter.settings import Tls
+from exporter.tls import VERSIONS, make_context
+
+
+class TlsModel(Model):
+    """`tls_config`, in Prometheus' words."""
+
+    ca_file: FilePath | None = None
+    ca: str | None = None
+    cert_file: FilePath | None = None
+    cert: str | None = None
+    key_file: FilePath | None = None
+    key: SecretText | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: str = "TLS12"
+    max_version: str | None = None
+
+    @field_validator("min_version", "max_version")
+    @classmethod
+    def _version(cls, value: str | None) -> str | None:
+        if value is not None and value not in VERSIONS:
+            raise fault(f"unknown TLS version; known: {', '.join(VERSIONS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TlsModel":
+        if self.max_version and VERSIONS[self.max_version] < VERSIONS[self.min_version]:
+            raise fault("max_version is below min_version")
+        for kind in ("ca", "cert", "key"):
+            one_of(self, kind, f"{kind}_file", required=False)
+        if bool(self.cert_file or self.cert) != bool(self.key_file or self.key):
+            raise fault("a client certificate needs both its cert and its key")
+        try:
+            make_context(self.make())
+        except ValueError as error:
+            raise fault(str(error)) from None
+        return self
+
+    def make(self) -> Tls:
+        """Return the checked data."""
+        return Tls(**{name: getattr(self, name) for name in TlsModel.model_fields})

@@ -1,0 +1,126 @@
+"""A client's id and secret go to a token endpoint (RFC 6749 section 4.4); a bearer token comes out."""
+
+import math
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from exporter.errors import PollError, Reason
+from exporter.poll.answer import StatusError, check_status
+from exporter.poll.login import Granted
+from exporter.poll.request import USER_AGENT, basic_pair
+from exporter.poll.session import Posted, Session
+from exporter.poll.token import decoded, token
+from exporter.settings import Client, OAuth2
+
+_HEADERS = (
+    ("Accept", "application/json"),
+    ("Content-Type", "application/x-www-form-urlencoded"),
+    ("User-Agent", USER_AGENT),
+)
+# The codes of section 5.2 and what vendors add to them; anything else is not shown.
+_CODE = re.compile(r"[a-z][a-z_]{2,39}", re.ASCII)
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
+
+
+class OAuth2Method:
+    """Asks one token endpoint."""
+
+    def __init__(self, client: Client, login: OAuth2) -> None:
+        # As in Prometheus, the endpoint has TLS settings and a proxy of its own.
+        self.client = Client(
+            name=client.name, login=login, tls=login.tls, proxy_url=login.proxy_url
+        )
+        self._login = login
+        self._url = quote(login.token_url, safe="/:[]%@!$&'()*+,;=~")
+        # Servers understand one of two ways, and few say which: what worked is kept.
+        self._ways = [self._by_header, self._by_body]
+
+    def seen(self) -> int | str:
+        """Return what tells whether the secret has changed."""
+        try:
+            return hash(self._login.client_secret.reveal())
+        except PollError as error:
+            return error.detail
+
+    async def ask(self, session: Session) -> Granted:
+        """Ask for a token once, the second way where the first one is refused.
+
+        Raises:
+            PollError: The endpoint refused, or gave no bearer token.
+        """
+        secret = self._login.client_secret.reveal()
+        first, *others = self._ways
+        answer = await first(session, secret)
+        if answer.status in _REFUSED and others:
+            answer = await others[0](session, secret)
+            first = others[0]
+        _check(answer)
+        granted = _granted(decoded(answer.body))
+        self._ways = [first]
+        return granted
+
+    def is_refusal(self, error: StatusError) -> bool:
+        """Say whether the token was refused (RFC 6750 section 3.1)."""
+        return error.status == HTTPStatus.UNAUTHORIZED
+
+    async def _by_header(self, session: Session, secret: str) -> Posted:
+        pair = basic_pair(self._login.client_id, secret)
+        headers = (*_HEADERS, ("Authorization", f"Basic {pair}"))
+        return await session.post(self._url, _form(self._fields()), headers)
+
+    async def _by_body(self, session: Session, secret: str) -> Posted:
+        own = (("client_id", self._login.client_id), ("client_secret", secret))
+        return await session.post(self._url, _form((*self._fields(), *own)), _HEADERS)
+
+    def _fields(self) -> Iterator[tuple[str, str]]:
+        yield "grant_type", "client_credentials"
+        if self._login.scopes:
+            yield "scope", " ".join(self._login.scopes)
+        for name, value in self._login.endpoint_params:
+            yield name, value.reveal()
+
+
+def _check(answer: Posted) -> None:
+    try:
+        check_status(answer.status, answer.retry_after)
+    except PollError as error:
+        code = _code(answer.body)
+        if code:
+            raise PollError(error.reason, f"{error.detail}, {code}", error.retry_after) from None
+        raise
+
+
+def _code(body: bytes) -> str:
+    try:
+        code = decoded(body).get("error")
+    except PollError:
+        return ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def _granted(tree: dict[str, Any]) -> Granted:
+    bearer = token(tree, "access_token")
+    # It must be there, and is not always; nobody leaves out that it is another kind.
+    kind = tree.get("token_type", "bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise PollError(Reason.BAD_SHAPE, "the token_type of the answer is not bearer")
+    return Granted(
+        headers=(("Authorization", f"Bearer {bearer}"),), seconds=_seconds(tree.get("expires_in"))
+    )
+
+
+def _seconds(value: object) -> float:
+    if value is None:
+        return math.inf
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:  # noqa: PLR2004 - 30 million years
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise PollError(Reason.BAD_SHAPE, "the expires_in of the answer is no number of seconds")
+    return float(min(value, 2**53))
+
+
+def _form(fields: "Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]") -> bytes:
+    return urlencode(list(fields)).encode()
