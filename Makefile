@@ -29,8 +29,8 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write the metrics reference in README anew
-	@$(BIN)/pytest -q --renew tests/test_docs.py
+docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults
+	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_faults.py
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench

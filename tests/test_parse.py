@@ -180,6 +180,8 @@ DTD = {
     "entity of a file": (
         '<!DOCTYPE state [<!ENTITY a SYSTEM "file:///etc/passwd">]><state>&a;</state>'
     ),
+    # The parser would tell of the end that is missing, having expanded all that is there.
+    "cut short": '<!DOCTYPE state [<!ENTITY a "b">]><state>&a;',
     "parameter entity": '<!DOCTYPE state [<!ENTITY % a "b"> %a;]><state/>',
     "billion laughs": '<!DOCTYPE state [<!ENTITY a0 "ha">'
     + "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9))
