@@ -30,7 +30,7 @@ from exporter.targets import Targets, Tracked
 from exporter.web.routes import make_app
 
 HERE = Path(__file__).parent
-INTERVAL = 0.2
+INTERVAL = 0.4
 GOOD_TARGETS = 10
 # Long enough for a handshake on a busy machine; short, as silence lasts as long.
 _TIMEOUT = 1.0
