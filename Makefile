@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SECONDS ?= 300
+MINUTES ?= 10
 
-.PHONY: help demo test check fix golden docs bench bench-quick clean
+.PHONY: help demo test check fix golden docs bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -37,6 +39,12 @@ bench: $(VENV)/dev ## measure against the peers that are installed; writes bench
 
 bench-quick: $(VENV)/dev ## the same with less of everything, in two minutes; writes nothing
 	@$(BIN)/python -m bench --quick
+
+fuzz: $(VENV)/dev ## feed every input with what nobody should send, SECONDS=300 in all
+	@$(BIN)/python -m fuzz --seconds $$(( $(SECONDS) / 6 ))
+
+soak: $(VENV)/dev ## let 1,000 targets fail in turn for MINUTES=10 and see that nothing drifts
+	@$(BIN)/python -m soak --minutes $(MINUTES)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
