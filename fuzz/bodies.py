@@ -19,6 +19,7 @@ from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.request import Headers, Request, build
 from exporter.poll.snapshot import Renderer, Snapshot, Tally
+from exporter.readers import printable
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 from exporter.web.exposition import expose_targets
@@ -97,10 +98,10 @@ async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
         told = outcome.outcome
         if isinstance(told, PollError):
             assert told.reason is not Reason.INTERNAL, "an exception that is no PollError"
-            assert told.detail.isprintable(), told.detail
+            assert told.detail == printable(told.detail)
         else:
             assert all(math.isfinite(one.value) for one in told.samples)
-            assert all(one.message.isprintable() for one in told.faults)
+            assert all(one.message == printable(one.message) for one in told.faults)
         fresh = Renderer(target).render(outcome, Tally(polls=1))
         kept = renderer.render(outcome, Tally(polls=1))
         assert kept.lines == fresh.lines, "what is kept of the last poll shows in this one"

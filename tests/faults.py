@@ -131,9 +131,7 @@ FAULTS: Mapping[str, Fault] = {
     "reset instead of an answer": _answer(_CONNECT, b"", then=Then.RESET),
     "reset within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.RESET),
     "closed within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.CLOSE),
-    "reset within the body": replace(
-        _answer(_HTTP, HEALTHY[:-5], then=Then.RESET), over_tls=_CONNECT
-    ),
+    "reset within the body": _answer(_HTTP, HEALTHY[:-5], then=Then.RESET),
     "closed within the body": _answer(_HTTP, HEALTHY[:-5], then=Then.CLOSE),
     "silence after connecting": _early(_TIMEOUT, Then.WAIT),
     "silence instead of an answer": _answer(_TIMEOUT, b"", then=Then.WAIT),

@@ -89,7 +89,7 @@ class Place:
             if fault.then is Then.WAIT:
                 await reader.read()
             if fault.then is Then.RESET:
-                await asyncio.sleep(0.02)  # What was sent shall come first.
+                await asyncio.sleep(0.3)  # What was sent is lost where it was not read before.
                 _reset(writer)
             if fault.then is not Then.KEEP:
                 return

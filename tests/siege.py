@@ -91,6 +91,8 @@ class Evidence:
     broken: float = 0.0
     mending: float = 0.0
     mended: float = 0.0
+    starved: float = 0.0
+    """The share of the time for which the exporter or the servers waited for a processor."""
     logged: list[logging.LogRecord] = field(default_factory=list)
 
     def while_broken(self, name: str) -> list[Told]:
@@ -120,7 +122,7 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
     handler = _Keep(evidence.logged)
     logging.getLogger().addHandler(handler)
     try:
-        async with _hostile() as (told, say):
+        async with _hostile() as (told, say, pid):
             settings = Settings(targets=tuple(_targets(told)))
             down = _misname(patch)
             async with (
@@ -128,7 +130,14 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
                 listening(make_app(targets, telemetry, "/metrics"), ["127.0.0.1:0"]) as (address,),
                 aiohttp.ClientSession() as scraper,
             ):
-                siege = _Siege(evidence, targets, f"http://{address}/metrics", scraper, patch)
+                siege = _Siege(
+                    evidence,
+                    targets,
+                    url=f"http://{address}/metrics",
+                    scraper=scraper,
+                    patch=patch,
+                    pids=(os.getpid(), pid),
+                )
                 await siege.run(say, down)
     finally:
         logging.getLogger().removeHandler(handler)
@@ -140,10 +149,13 @@ class _Siege:
         self,
         evidence: Evidence,
         targets: Targets,
+        *,
         url: str,
         scraper: aiohttp.ClientSession,
         patch: pytest.MonkeyPatch,
+        pids: tuple[int, ...],
     ) -> None:
+        self._pids = pids
         self._evidence = evidence
         self._targets = targets
         self._url = url
@@ -177,18 +189,24 @@ class _Siege:
         evidence.broken = self._now()
         await self._until(lambda: self._rounds() >= 1)
         await self._look("first")
+        waited, began = self._waited(), self._now()
         tracemalloc.start()
         await self._until(lambda: self._rounds() >= _ROUNDS - 2)
         await self._look("before")
         await self._until(lambda: self._rounds() >= _ROUNDS)
         await self._look("after")
         tracemalloc.stop()
+        pairs = zip(self._waited(), waited, strict=True)
+        evidence.starved = max(now - was for now, was in pairs) / (self._now() - began)
         evidence.mending = self._now()
         await say("mend")
         down.clear()
         evidence.mended = self._now()
         await self._until(lambda: all(evidence.recovers_after(name) for name in evidence.polls))
         await self._look("mended")
+
+    def _waited(self) -> list[float]:
+        return [_waited(pid) for pid in self._pids]
 
     def _rounds(self) -> int:
         evidence = self._evidence
@@ -219,6 +237,12 @@ def _holds() -> tuple[int, int, int]:
     return len(os.listdir("/dev/fd")), len(asyncio.all_tasks()), memory  # noqa: PTH208 - names alone
 
 
+def _waited(pid: int) -> float:
+    """Return for how many seconds a process was ready and had no processor, where that is told."""
+    told = Path(f"/proc/{pid}/schedstat")
+    return int(told.read_text(encoding="ascii").split()[1]) / 1e9 if told.exists() else 0.0
+
+
 def read_page(text: str, taken: float) -> Page:
     """Read a page as Prometheus would."""
     seen: dict[str, dict[str, Any]] = {}
@@ -246,7 +270,7 @@ def read_page(text: str, taken: float) -> Page:
 
 
 @asynccontextmanager
-async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]]]:
+async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any], int]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(HERE / "hostile.py"),
@@ -262,7 +286,7 @@ async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]
         assert await stdout.readline() == b"done\n"
 
     try:
-        yield json.loads(await stdout.readline()), say
+        yield json.loads(await stdout.readline()), say, process.pid
     finally:
         process.kill()
         await process.wait()

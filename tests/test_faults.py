@@ -17,6 +17,7 @@ BORNE = {name: fault for name, fault in TRIED.items() if not fault.reason}
 # What a moment may hold more than another: connections that are just being made, evidence.
 MORE_FILES = 10
 MORE_BYTES = 4 * 2**20
+MOST_STARVED = 0.25
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,20 @@ def test_the_first_poll_after_mending_works(name: str, evidence: Evidence) -> No
 
 
 @pytest.mark.parametrize("number", range(GOOD_TARGETS))
-def test_good_targets_never_fail_and_are_polled_as_owed(number: int, evidence: Evidence) -> None:
+def test_good_targets_never_fail(number: int, evidence: Evidence) -> None:
+    seen = evidence.pages["mended"].targets[f"good {number}"]
+
+    assert (seen.up, seen.failures) == (True, {})
+
+
+def skip_where_starved(evidence: Evidence) -> None:
+    if evidence.starved > MOST_STARVED:
+        pytest.skip("others had the processor: nothing can be said of what is owed")
+
+
+@pytest.mark.parametrize("number", range(GOOD_TARGETS))
+def test_good_targets_are_polled_as_owed(number: int, evidence: Evidence) -> None:
+    skip_where_starved(evidence)
     before, after = evidence.pages["first"], evidence.pages["after"]
     was, now = (page.targets[f"good {number}"] for page in (before, after))
     # What the machine itself held up, all of it, is not the schedule's.
@@ -77,11 +91,11 @@ def test_good_targets_never_fail_and_are_polled_as_owed(number: int, evidence: E
     held_up = after.own[lag] - before.own[lag]
     owed = (after.taken - before.taken - held_up) / INTERVAL
 
-    assert (now.up, now.failures) == (True, {})
     assert now.polls - was.polls >= 0.8 * owed - 2
 
 
 def test_few_polls_are_late(evidence: Evidence) -> None:
+    skip_where_starved(evidence)
     before, after = evidence.pages["first"], evidence.pages["after"]
     polls = sum(after.targets[name].polls - seen.polls for name, seen in before.targets.items())
     late = "status_exporter_late_polls_total"

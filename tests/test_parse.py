@@ -197,6 +197,13 @@ def test_a_document_type_is_refused(document: str, encoding: str) -> None:
     assert refused_xml(raw) == 'bad_xml: a document type ("state") is not accepted'
 
 
+def test_a_document_type_never_reaches_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would go on to the end after it was told to stop, and expand a billion on the way.
+    monkeypatch.delattr("exporter.poll.parse.XMLParser")
+
+    assert "not accepted" in refused_xml(DTD["billion laughs"])
+
+
 TREES = {
     "attributes": ("<s><state value='active' x='1'/></s>", {"value": "active", "x": "1"}),
     "children": (
