@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from conftest import make_target
 from faults import FAULTS, Fault, tried
 from hostile import GOOD, SECURE
-from prometheus_client.parser import text_string_to_metric_families as parse_text
+from pages import Page, read_page
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -39,26 +39,6 @@ _PATIENT = 20.0
 _ROUNDS = 5
 # A fault that never comes to this is a failure of the test, not a reason to wait on.
 _LONGEST = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What one page said of one target."""
-
-    up: bool
-    vendor: int
-    polls: float
-    failures: Mapping[str, float]
-    faults: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """One scrape: each target, and the exporter's own figures."""
-
-    targets: Mapping[str, Seen]
-    own: Mapping[str, float]
-    taken: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,32 +221,6 @@ def _waited(pid: int) -> float:
     """Return for how many seconds a process was ready and had no processor, where that is told."""
     told = Path(f"/proc/{pid}/schedstat")
     return int(told.read_text(encoding="ascii").split()[1]) / 1e9 if told.exists() else 0.0
-
-
-def read_page(text: str, taken: float) -> Page:
-    """Read a page as Prometheus would."""
-    seen: dict[str, dict[str, Any]] = {}
-    own: dict[str, float] = {}
-    for family in parse_text(text):
-        for sample in family.samples:
-            name = sample.labels.get("target")
-            if name is None:
-                if not sample.labels or "le" in sample.labels:
-                    own[sample.name + sample.labels.get("le", "")] = sample.value
-                continue
-            one = seen.setdefault(name, {"vendor": 0, "failures": {}, "faults": 0.0})
-            match sample.name.removeprefix("status_exporter_"):
-                case "target_up":
-                    one["up"] = bool(sample.value)
-                case "polls_total":
-                    one["polls"] = sample.value
-                case "poll_failures_total":
-                    one["failures"][sample.labels["reason"]] = sample.value
-                case "field_faults":
-                    one["faults"] = sample.value
-                case other if other == sample.name:
-                    one["vendor"] += 1
-    return Page(targets={name: Seen(**one) for name, one in seen.items()}, own=own, taken=taken)
 
 
 @asynccontextmanager
