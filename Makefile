@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SECONDS ?= 300
+MINUTES ?= 10
 
-.PHONY: help demo test check audit fix golden docs bench bench-quick clean
+.PHONY: help demo test check audit fix golden docs bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -33,14 +35,20 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write the metrics reference in README anew
-	@$(BIN)/pytest -q --renew tests/test_docs.py
+docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults
+	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_faults.py
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench
 
 bench-quick: $(VENV)/dev ## the same with less of everything, in two minutes; writes nothing
 	@$(BIN)/python -m bench --quick
+
+fuzz: $(VENV)/dev ## feed every input with what nobody should send, SECONDS=300 in all
+	@$(BIN)/python -m fuzz --seconds $$(( $(SECONDS) / 6 ))
+
+soak: $(VENV)/dev ## let 1,000 targets fail in turn for MINUTES=10 and see that nothing drifts
+	@$(BIN)/python -m soak --minutes $(MINUTES)
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist

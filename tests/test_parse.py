@@ -180,6 +180,8 @@ DTD = {
     "entity of a file": (
         '<!DOCTYPE state [<!ENTITY a SYSTEM "file:///etc/passwd">]><state>&a;</state>'
     ),
+    # The parser would tell of the end that is missing, having expanded all that is there.
+    "cut short": '<!DOCTYPE state [<!ENTITY a "b">]><state>&a;',
     "parameter entity": '<!DOCTYPE state [<!ENTITY % a "b"> %a;]><state/>',
     "billion laughs": '<!DOCTYPE state [<!ENTITY a0 "ha">'
     + "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9))
@@ -193,6 +195,13 @@ def test_a_document_type_is_refused(document: str, encoding: str) -> None:
     raw = f'<?xml version="1.0" encoding="{encoding}"?>{document}'.encode(encoding)
 
     assert refused_xml(raw) == 'bad_xml: a document type ("state") is not accepted'
+
+
+def test_a_document_type_never_reaches_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would go on to the end after it was told to stop, and expand a billion on the way.
+    monkeypatch.delattr("exporter.poll.parse.XMLParser")
+
+    assert "not accepted" in refused_xml(DTD["billion laughs"])
 
 
 TREES = {

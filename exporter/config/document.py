@@ -11,12 +11,14 @@ from typing import Any
 import yaml
 
 from exporter.errors import ConfigError
+from exporter.readers import CUT, printable
 
 Location = tuple[str | int, ...]
 Told = tuple[tuple[int, int], str]
 """What sorts a message, and the message with its place."""
 
 _DEEPEST = 50
+_WORD = re.compile(r"[\w./-]+")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -60,7 +62,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise ConfigError((f"{place}: not valid YAML: {error.problem}",)) from None
+            raise ConfigError((f"{place}: not valid YAML: {_problem(error)}",)) from None
         except yaml.YAMLError as error:
             reason = str(getattr(error, "reason", "it cannot be decoded"))
             raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
@@ -89,7 +91,7 @@ class Document:
     def _told(self, mark: Any, location: Location, message: str) -> Told:
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
         key = f": {written(location)}" if location else ""
-        return (mark.line, mark.column), f"{place}{key}: {message}"
+        return (mark.line, mark.column), printable(f"{place}{key}: {message}")
 
     def _mark(self, location: Location) -> Any:
         node = self._root
@@ -132,8 +134,23 @@ class Document:
 
 def written(location: Location) -> str:
     """Write a location as people do: `targets[2].labels.site`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
     return "".join(parts).removeprefix(".")
+
+
+def _key(part: str) -> str:
+    """Write a key; where a colon or blank was forgotten, the rest of it may be a secret."""
+    word = _WORD.match(part)
+    return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong, without the texts of the library that quote what may be a secret."""
+    problem = str(error.problem)
+    for sign, kind in (("!", "tag"), ("*", "alias")):
+        if kind in problem:
+            return f"a text that begins with {sign} must be quoted"
+    return problem
 
 
 def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:

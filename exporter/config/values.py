@@ -149,13 +149,16 @@ def check_url(url: str, what: str, *, userinfo: bool) -> None:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise fault(f"not a URL: {error}") from None
+        # The library's text may quote a password, where the @ behind it is missing.
+        part = "a port is at most 65535" if "Port" in str(error) else "no host is like this"
+        raise fault(f"not a URL: {part}") from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):
         raise fault(f"a {what} begins with http:// or https:// and a host")
     try:
         host.encode("idna")
     except UnicodeError:
-        raise fault(f'"{host}" cannot be the name of a host') from None
+        name = "this" if userinfo else f'"{host}"'
+        raise fault(f"{name} cannot be the name of a host") from None
     if not userinfo and "@" in parts.netloc:
         raise fault("put the user and password into a client's basic_auth, not into the URL")
     if parts.query or parts.fragment:

@@ -155,7 +155,7 @@ class Line(asyncio.Protocol):
         self.reusable = False
         self._forget(self)
         if not self._head_done:
-            self._fail(PollError(Reason.CONNECT, BROKEN) if self._head else StaleError())
+            self._fail(PollError(Reason.CONNECT, BROKEN) if self._received else StaleError())
         elif self._framed:
             self._fail(PollError(Reason.BAD_HTTP, CUT_SHORT))
         elif error:

@@ -7,6 +7,7 @@ its name, and children of one name become a list.
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ MAX_PARTS = 10_000
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _BLANK = b" \t\r\n"
+_DOCTYPE = re.compile(rb"<!DOCTYPE\s*([^\s\[>]*)")
 _SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
@@ -146,10 +148,6 @@ class _TreeBuilder:
         self._open: list[tuple[str, dict[str, str], dict[str, Any], list[str]]] = []
         self.root: dict[str, Any] = {}
 
-    def doctype(self, name: str, _public: str | None, _system: str | None) -> None:
-        """Refuse: entities are a way to read files and to fill memory."""
-        raise PollError(Reason.BAD_XML, f"a document type ({shown(name)}) is not accepted")
-
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Open an element."""
         if len(self._open) >= MAX_DEPTH:
@@ -189,9 +187,22 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+def _check_doctype(body: bytes) -> None:
+    """Refuse a DTD: entities are a way to read files and to fill memory.
+
+    The parser tells of it, too, but goes on to the end all the same, and expands on the way.
+    """
+    # In every encoding it knows these are ASCII, but for zeros in UTF-16.
+    found = _DOCTYPE.search(body.replace(b"\0", b""))
+    if found:
+        name = shown(found[1].decode("utf-8", "replace"))
+        raise PollError(Reason.BAD_XML, f"a document type ({name}) is not accepted")
+
+
 def _xml(body: bytes) -> dict[str, Any]:
+    _check_doctype(body)
     builder = _TreeBuilder()
-    parser = XMLParser(target=builder)  # noqa: S314 - its doctype() refuses every DTD
+    parser = XMLParser(target=builder)  # noqa: S314 - without a DTD there are no entities
     try:
         parser.feed(body)
         parser.close()

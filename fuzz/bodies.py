@@ -1,0 +1,158 @@
+"""A body goes through a whole poll of each system; every page of it must be one that can be read."""
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.clock import Clock
+from exporter.errors import PollError, Reason
+from exporter.poll.answer import Answer
+from exporter.poll.cycle import poll
+from exporter.poll.fetch import Connections, Kept
+from exporter.poll.request import Headers, Request, build
+from exporter.poll.snapshot import Renderer, Snapshot, Tally
+from exporter.readers import printable
+from exporter.settings import Client, Target
+from exporter.systems import SYSTEMS
+from exporter.web.exposition import expose_targets
+from exporter.web.negotiate import Format
+from fuzz.harness import ANSWERS, Harness
+from fuzz.mutate import mutate_bytes, mutate_tree
+
+_NOW = 1710753164.25
+_CLOCK = Clock(wall=lambda: _NOW, monotonic=lambda: 1000.0)
+_TYPES = ("application/json", "application/xml", "", "text/plain; charset=utf-16")
+_PARAMS = {"clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "true"}}
+_TOKENS = (
+    *(b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"null", b"NaN", b"-Infinity", b"1e999"),
+    *(b'"\\ud800"', b"\xff", b"\0", b"\xef\xbb\xbf", b"9" * 400, b"9" * 5000, b"[" * 70),
+    *(b"<", b">", b"/>", b"</a>", b"<a>", b"&lt;", b"&#0;", b"&e;", b"<!DOCTYPE a>", b"<![CDATA["),
+    *(b"<!--", b"-->", b'<?xml version="1.0" encoding="utf-16"?>', b'xmlns="x"', b'value="active"'),
+    b"UP 0 years, 0 days\nFreeSWITCH (Version 1.6) is ready\n",
+)
+
+
+class _Canned(Connections):
+    """Gives every request the same answer."""
+
+    def __init__(self) -> None:
+        super().__init__(_CLOCK)
+        self.answer = Answer("", b"", _NOW)
+
+    def of(self, target: Target) -> Kept:
+        del target
+        return self
+
+    @property
+    def outdated(self) -> bool:
+        """Never: there is nothing behind it."""
+        return False
+
+    async def fetch(self, request: Request, credentials: Headers) -> Answer:
+        """Give the answer."""
+        del request, credentials
+        return self.answer
+
+
+@cache
+def _targets() -> tuple[tuple[Target, tuple[Request, ...], Renderer], ...]:
+    made = (
+        Target(
+            name=name,
+            system=system,
+            url="http://127.0.0.1:1",
+            client=Client(name=""),
+            params=_PARAMS.get(name, {}),
+            labels={"site": 'a"b\\c'},
+            interval=15.0,
+            timeout=5.0,
+            max_age=45.0,
+        )
+        for name, system in SYSTEMS.items()
+    )
+    return tuple((one, build(one), Renderer(one)) for one in made)
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+def check(body: bytes) -> None:
+    """Poll each system with the body, in each type it may be said to be."""
+    for content_type in _TYPES:
+        shown = _runner().run(_polled(Answer(content_type, body, _NOW)))
+        if any(snapshot.up for _, snapshot in shown):
+            _check_page(shown)
+
+
+async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
+    connections = _Canned()
+    connections.answer = answer
+    shown = []
+    for target, requests, renderer in _targets():
+        outcome = await poll(target, requests, connections, _CLOCK)
+        told = outcome.outcome
+        if isinstance(told, PollError):
+            assert told.reason is not Reason.INTERNAL, "an exception that is no PollError"
+            assert told.detail == printable(told.detail)
+        else:
+            assert all(math.isfinite(one.value) for one in told.samples)
+            assert all(one.message == printable(one.message) for one in told.faults)
+        fresh = Renderer(target).render(outcome, Tally(polls=1))
+        kept = renderer.render(outcome, Tally(polls=1))
+        assert kept.lines == fresh.lines, "what is kept of the last poll shows in this one"
+        shown.append((replace(target), fresh))
+    return shown
+
+
+def _check_page(shown: list[tuple[Target, Snapshot]]) -> None:
+    text = b"".join(expose_targets(shown, Format.TEXT)).decode()
+    openmetrics = b"".join(expose_targets(shown, Format.OPENMETRICS)).decode() + "# EOF\n"
+    samples = [sample for family in parse_text(text) for sample in family.samples]
+    series = {(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples}
+    assert len(series) == len(samples), "a series twice"
+    assert all(sample.labels["target"] in SYSTEMS for sample in samples)
+    again = [
+        sample.name
+        for family in parse_openmetrics(openmetrics)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    ]
+    assert sorted(again) == sorted(sample.name for sample in samples)
+
+
+def bodies() -> Iterator[bytes]:
+    """Yield the recorded bodies."""
+    for path in sorted(ANSWERS.glob("*/*")):
+        raw = path.read_bytes()
+        yield raw.partition(b"\n\n")[2] if path.suffix == ".http" else raw
+
+
+@cache
+def _names() -> Sequence[str]:
+    found = (
+        re.findall(r'"([^"\\]{1,40})" *:', body.decode("utf-8", "replace")) for body in bodies()
+    )
+    return sorted({name for names in found for name in names})
+
+
+def mutate(body: bytes, chance: Random) -> bytes:
+    """Change a node of what is JSON, else or sometimes a few bytes."""
+    if chance.randrange(3):
+        try:
+            tree = json.loads(body)
+            return json.dumps(mutate_tree(tree, chance, _names())).encode()
+        except (ValueError, RecursionError):
+            pass
+    return mutate_bytes(body, chance, _TOKENS)
+
+
+BODIES = Harness(name="bodies", seeds=lambda: list(bodies()), mutate=mutate, check=check)
