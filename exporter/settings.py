@@ -76,6 +76,10 @@ class Client:
             yield self.tls.key
 
 
+MAX_SERIES = 20_000
+"""Of one target: a thousand game servers have fifteen each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One server to poll; durations in seconds."""
@@ -89,6 +93,7 @@ class Target:
     interval: float
     timeout: float
     max_age: float
+    max_series: int = MAX_SERIES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import re
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 
 from exporter.config.clients import ClientModel
 from exporter.config.values import (
@@ -21,7 +21,7 @@ from exporter.config.values import (
     fault,
 )
 from exporter.errors import suggestion
-from exporter.settings import Client, Settings, Target
+from exporter.settings import MAX_SERIES, Client, Settings, Target
 from exporter.spec import System
 
 DEFAULT_INTERVAL = 15.0
@@ -46,12 +46,22 @@ def _system(value: Any, info: ValidationInfo) -> System:
     return systems[value]
 
 
+def _max_series(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+        raise fault("at least one series must be let through")
+    return value
+
+
+MaxSeries = Annotated[int, BeforeValidator(_max_series)]
+
+
 class GlobalModel(Model):
     """`global`: what targets that do not say otherwise go by."""
 
     interval: Duration = DEFAULT_INTERVAL
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
+    max_series: MaxSeries = MAX_SERIES
 
     @field_validator("interval")
     @classmethod
@@ -83,6 +93,7 @@ class TargetModel(Model):
     interval: Duration | None = None
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
+    max_series: MaxSeries | None = None
 
     @field_validator("name")
     @classmethod
@@ -165,6 +176,7 @@ class TargetModel(Model):
             interval=interval,
             timeout=self.timeout or defaults.timeout or DEFAULT_TIMEOUT,
             max_age=self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS,
+            max_series=self.max_series or defaults.max_series,
         )
 
 

@@ -75,13 +75,17 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
     secrets = credentials(target.client)
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
+    items = 0
     for request in requests:
         answer = await fetcher.fetch(request, secrets)
         tree = parse(answer, request.endpoint)
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples
         faults += reading.faults
-    return Reading(samples, tuple(Fault(one.metric, _told(one.message, target)) for one in faults))
+        items += reading.dropped_items
+    told = tuple(Fault(one.metric, _told(one.message, target)) for one in faults)
+    more = max(0, len(samples) - target.max_series)
+    return Reading(samples[: target.max_series], told, items, more)
 
 
 def _told(message: str, target: Target) -> str:

@@ -1,6 +1,6 @@
 """A request goes out and an answer of at most 1 MiB comes back, or one reason why not.
 
-GET is the only method. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
+GET is the method, save where a system's status is asked for by a POST. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
 fleet of ten thousand servers is made of, and `session` for everything else. Which one a target
 gets follows from its configuration alone.
 """
@@ -27,7 +27,7 @@ class Fetcher(Protocol):
         ...
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
-        """Send one GET and read the answer, or raise PollError."""
+        """Send the request and read the answer, or raise PollError."""
         ...
 
     async def close(self) -> None:

@@ -29,7 +29,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is fixed of a poll's GET for one endpoint."""
+    """What is fixed of a poll's request for one endpoint."""
 
     url: str
     host: str
@@ -37,12 +37,17 @@ class Request:
     headers: Headers
     head: bytes
     """The request as HTTP/1.1 writes it, up to where the credentials go."""
+    body: bytes
     endpoint: Endpoint
 
 
 def build(target: Target) -> tuple[Request, ...]:
     """Build the requests of one poll, one for each endpoint."""
-    return tuple(_request(target, endpoint) for endpoint in target.system.endpoints)
+    return tuple(
+        _request(target, endpoint)
+        for endpoint in target.system.endpoints
+        if endpoint.when is None or target.params.get(endpoint.when[0]) == endpoint.when[1]
+    )
 
 
 def _request(target: Target, endpoint: Endpoint) -> Request:
@@ -56,7 +61,7 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
     query = "&".join(
         f"{quote(name, safe='')}={quote(value, safe='')}"
         for name, value in target.params.items()
-        if params[name].used_in == "query"
+        if params[name].used_in == "query" and value
     )
     # What is encoded stays so; what is not, such as a letter with an accent, is.
     where = quote(parts.path, safe="/%:@!$&'()*+,;=~") + path + (f"?{query}" if query else "")
@@ -70,18 +75,23 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
         # The bodies are small: compressing them costs both sides more than the wire.
         "Accept-Encoding": "identity",
         "User-Agent": f"status-exporter/{__version__}",
+        **({"Content-Type": "application/json"} if endpoint.method == "POST" else {}),
         **endpoint.headers,
     }
     headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
     bracketed = f"[{host}]" if ":" in host else host
     authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
-    lines = (f"GET {where} HTTP/1.1", f"Host: {authority}", *(f"{k}: {v}" for k, v in headers))
+    body = endpoint.body.encode()
+    length = (f"Content-Length: {len(body)}",) if endpoint.method == "POST" else ()
+    first = (f"{endpoint.method} {where} HTTP/1.1", f"Host: {authority}", *length)
+    lines = (*first, *(f"{k}: {v}" for k, v in headers))
     return Request(
         url=f"{parts.scheme}://{authority}{where}",
         host=host,
         port=parts.port or {"http": 80, "https": 443}[parts.scheme],
         headers=headers,
         head="".join(f"{line}\r\n" for line in lines).encode(),
+        body=body,
         endpoint=endpoint,
     )
 
