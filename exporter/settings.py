@@ -104,3 +104,5 @@ class Settings:
     clients: tuple[Client, ...] = ()
     files: tuple[Path, ...] = ()
     """What it was read from."""
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Those of the user's own."""

@@ -8,10 +8,20 @@ import re
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from exporter.config.clients import ClientModel
+from exporter.config.systems import SystemModel, declared
 from exporter.config.values import (
+    TOLD,
     Duration,
     Model,
     Text,
@@ -41,6 +51,8 @@ _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 
 def _system(value: Any, info: ValidationInfo) -> System:
     systems = context_of(info).systems
+    if isinstance(value, str) and value in context_of(info).broken:
+        raise PydanticCustomError(TOLD, "told where the system is declared")
     if not isinstance(value, str) or value not in systems:
         raise fault(f'unknown system "{value}"; {suggestion(str(value), systems)}')
     return systems[value]
@@ -184,6 +196,8 @@ class FileModel(Model):
     """The whole file."""
 
     global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
+    system_files: list[str] = Field(default_factory=list)
+    systems: dict[str, SystemModel] = Field(default_factory=dict)
     clients: dict[str, ClientModel] = Field(default_factory=dict)
     targets: list[TargetModel]
 
@@ -195,6 +209,13 @@ class FileModel(Model):
             context.whose_timeout = "the one of global"
         context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
         return value
+
+    @field_validator("systems", mode="wrap")
+    @classmethod
+    def _systems(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, SystemModel]:
+        return declared(value, check, info)
 
     @field_validator("clients", mode="before")
     @classmethod

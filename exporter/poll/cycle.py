@@ -11,6 +11,7 @@ from exporter.poll.fetch import Connections
 from exporter.poll.parse import parse
 from exporter.poll.request import Request, credentials, scrub
 from exporter.poll.snapshot import Poll
+from exporter.poll.untaken import untaken
 from exporter.readers import printable
 from exporter.settings import Target
 
@@ -45,14 +46,19 @@ class _Deadline:
 
 
 async def poll(
-    target: Target, requests: tuple[Request, ...], connections: Connections, clock: Clock
+    target: Target,
+    requests: tuple[Request, ...],
+    connections: Connections,
+    clock: Clock,
+    *,
+    look: bool = False,
 ) -> Poll:
-    """Poll the target once."""
+    """Poll the target once; `look` at what no field takes as well."""
     began = clock.monotonic()
     deadline = _Deadline(target.timeout)
     outcome: Reading | PollError
     try:
-        outcome = await _read(target, requests, connections)
+        outcome = await _read(target, requests, connections, look=look)
     except asyncio.CancelledError:
         if not deadline.is_cause():
             raise
@@ -70,12 +76,15 @@ async def poll(
     return Poll(outcome, ended - began, clock.wall(), ended)
 
 
-async def _read(target: Target, requests: tuple[Request, ...], connections: Connections) -> Reading:
+async def _read(
+    target: Target, requests: tuple[Request, ...], connections: Connections, *, look: bool
+) -> Reading:
     fetcher = connections.of(target)
     secrets = credentials(target.client)
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
     items = 0
+    new = 0 if look else None
     for request in requests:
         answer = await fetcher.fetch(request, secrets)
         tree = parse(answer, request.endpoint)
@@ -83,9 +92,11 @@ async def _read(target: Target, requests: tuple[Request, ...], connections: Conn
         samples += reading.samples
         faults += reading.faults
         items += reading.dropped_items
+        if new is not None:
+            new += len(untaken(tree, request.endpoint))
     told = tuple(Fault(one.metric, _told(one.message, target)) for one in faults)
     more = max(0, len(samples) - target.max_series)
-    return Reading(samples[: target.max_series], told, items, more)
+    return Reading(samples[: target.max_series], told, items, more, new)
 
 
 def _told(message: str, target: Target) -> str:

@@ -43,6 +43,8 @@ class Reading:
     """Items of lists beyond what is taken of them."""
     dropped_series: int = 0
     """Samples beyond the target's `max_series`."""
+    untaken: int | None = None
+    """Values that no field takes, where it was looked at."""
 
 
 def extract(tree: Any, endpoint: Endpoint, params: Mapping[str, str], middle: float) -> Reading:

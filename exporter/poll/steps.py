@@ -257,3 +257,15 @@ def _info(field: Info) -> Step:
         out.labels = common
 
     return step
+
+
+def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:
+    """Take a step; whatever goes wrong costs its field alone.
+
+    No step adds a sample before it has read all of its own.
+    """
+    try:
+        step(tree, out)
+    except FieldError as error:
+        out.found = True
+        out.faults.append(Fault(name, str(error)))

@@ -14,6 +14,7 @@ from exporter.poll.steps import (
     Labels,
     Sample,
     Step,
+    attempt,
     is_true,
     make_label,
     make_plain,
@@ -44,22 +45,28 @@ def make_step(field: Field) -> Step:
 
 
 def _part(field: Part) -> Step:
-    get, get_error = make_getter(field.path), make_getter(field.error)
-    get_silent = make_getter(field.silent[0])
+    get = make_getter(field.path)
+    get_error = make_getter(field.error) if field.error else _nothing
+    silent_at, silence = field.silent or ("", 0.0)
+    get_silent = make_getter(silent_at) if silent_at else _nothing
     inner = [(one, make_step(one)) for one in field.fields]
 
     def step(tree: Any, out: Gathering) -> None:
-        if out.params.get(field.when[0]) != field.when[1]:
+        if field.when and out.params.get(field.when[0]) != field.when[1]:
             return
         raw = get(tree)
         out.found = out.found or raw is not None
         good = isinstance(raw, dict) and bool(raw) and not is_true(get_error(raw))
         out.samples.append(sample((field.name, out.labels, float(good))))
-        if good and not _says(get_silent(tree), field.silent[1]):
+        if good and not _says(get_silent(tree), silence):
             for one, read in inner:
                 attempt(one.name, read, raw, out)
 
     return step
+
+
+def _nothing(_tree: Any) -> None:
+    return None
 
 
 def _says(raw: Any, value: float) -> bool:
@@ -83,7 +90,7 @@ def _lines(field: Lines) -> Step:
         out.found = True
         if len(raw) > _LONGEST_STATUS:
             raise FieldError(f"a status text of {len(raw)} characters is no status")
-        groups = _groups(raw, field)
+        groups = groups_of(raw, field)
         shown = any(name in groups for name in field.shown_by)
         out.samples.append(sample((field.name, out.labels, float(shown))))
         if shown:
@@ -98,7 +105,7 @@ def _lines(field: Lines) -> Step:
 
 # A FreeSWITCH that is away says the same at each poll.
 @lru_cache(maxsize=256)
-def _groups(status: str, field: Lines) -> dict[str, str]:
+def groups_of(status: str, field: Lines) -> dict[str, str]:
     """Return what the patterns find in the lines; of one name, the first line wins."""
     found: dict[str, str] = {}
     for line in reversed([line.strip() for line in _LINE_END.split(status)]):
@@ -107,18 +114,6 @@ def _groups(status: str, field: Lines) -> dict[str, str]:
             if match:
                 found |= {key: value for key, value in match.groupdict().items() if value}
     return found
-
-
-def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:
-    """Take a step; whatever goes wrong costs its field alone.
-
-    No step adds a sample before it has read all of its own.
-    """
-    try:
-        step(tree, out)
-    except FieldError as error:
-        out.found = True
-        out.faults.append(Fault(name, str(error)))
 
 
 def _count(field: Count) -> Step:

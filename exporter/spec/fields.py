@@ -110,7 +110,8 @@ class Part:
 
     The inner `fields` have paths within the object, and are read only where the gauge is 1.
     `error` is the path, within the object, whose presence makes it a failure. `silent` names a
-    place outside and a number at which the inner fields are not read, whatever they say.
+    place outside and a number at which the inner fields are not read, whatever they say. `when`
+    limits it to targets whose parameter of that name has that value.
     """
 
     name: str
@@ -118,9 +119,9 @@ class Part:
     _: KW_ONLY
     help: str
     fields: "tuple[Plain, ...]"
-    error: str
-    silent: tuple[str, float]
-    when: tuple[str, str]
+    error: str | None = None
+    silent: tuple[str, float] | None = None
+    when: tuple[str, str] | None = None
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge's own family, then those within."""

@@ -18,9 +18,6 @@ _LABEL = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _SUFFIX_OWNERS: Mapping[str, Kind | None] = {
     "_total": "counter",
     "_info": "info",
-    "_count": None,
-    "_sum": None,
-    "_bucket": None,
     "_created": None,
 }
 # Labels every series about a target bears, or that Prometheus gives a meaning to.
@@ -149,7 +146,9 @@ def _check(system: System, family: Family) -> None:
             raise SpecError(f"{name}: a {family.kind} cannot end in {suffix}")
         if owner == family.kind and not name.endswith(suffix):
             raise SpecError(f"{name}: a {family.kind} must end in {suffix}")
-    if not (family.help[:1].isupper() and family.help.endswith(".") and family.help.isprintable()):
+    if not (
+        not family.help[:1].islower() and family.help.endswith(".") and family.help.isprintable()
+    ):
         raise SpecError(f"{name}: the help is no sentence: {family.help!r}")
     for label in family.labels:
         if not _LABEL.fullmatch(label) or label in _RESERVED_LABELS:
