@@ -76,6 +76,11 @@ def count(value: Any) -> float:
     return result
 
 
+def milliseconds(value: Any) -> float:
+    """Read a duration in milliseconds as seconds, 36 as exactly 0.036."""
+    return float(Decimal(str(count(value))).scaleb(-3))
+
+
 def kibibytes(value: Any) -> float:
     """Read a count of KiB as bytes."""
     return count(value) * 1024
@@ -216,6 +221,7 @@ READERS = frozenset(
     {
         number,
         count,
+        milliseconds,
         kibibytes,
         kibibytes_or_unlimited,
         size_text,

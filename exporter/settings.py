@@ -117,6 +117,10 @@ class Client:
             yield from self.login.secrets()
 
 
+MAX_SERIES = 20_000
+"""Of one target: a thousand game servers have fifteen each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One server to poll; durations in seconds."""
@@ -130,6 +134,7 @@ class Target:
     interval: float
     timeout: float
     max_age: float
+    max_series: int = MAX_SERIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +145,5 @@ class Settings:
     clients: tuple[Client, ...] = ()
     files: tuple[Path, ...] = ()
     """What it was read from."""
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Those of the user's own."""

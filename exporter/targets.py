@@ -39,6 +39,7 @@ class Tracked:
         self.tally = tally
         self.renderer = Renderer(target)
         self.faulty: frozenset[str] = frozenset()
+        self.is_cut = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +136,9 @@ class Targets:
             tally = Tally(before.polls + 1, before.failures, poll.ended)
             if poll.outcome.faults or tracked.faulty:
                 self._note_faults(tracked, poll.outcome)
+            if poll.outcome.dropped_items or poll.outcome.dropped_series:
+                self._note_dropped(tracked, poll.outcome)
+            tracked.is_cut = bool(poll.outcome.dropped_items or poll.outcome.dropped_series)
         self._show(tracked, poll, tally)
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:
@@ -196,3 +200,12 @@ class Targets:
                 facts = {"target": tracked.target.name, "metric": fault.metric}
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
         tracked.faulty = faulty
+
+    def _note_dropped(self, tracked: Tracked, reading: Reading) -> None:
+        system = tracked.target.system.name
+        items, series = reading.dropped_items, reading.dropped_series
+        self._telemetry.dropped_items.labels(system).inc(items)
+        self._telemetry.dropped_series.labels(system).inc(series)
+        if not tracked.is_cut:
+            facts = {"target": tracked.target.name, "items": items, "series": series}
+            _log.warning("answer too large, the rest dropped", extra={"facts": facts})

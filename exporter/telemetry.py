@@ -95,6 +95,18 @@ class Telemetry:
             ["client"],
             registry=self.registry,
         )
+        self.dropped_items = Counter(
+            "status_exporter_dropped_items_total",
+            "Items of lists in answers beyond what is taken of them.",
+            ["system"],
+            registry=self.registry,
+        )
+        self.dropped_series = Counter(
+            "status_exporter_dropped_series_total",
+            "Series beyond a target's max_series.",
+            ["system"],
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "status_exporter_config_last_reload_successful",
             "Whether the last attempt to load the configuration worked.",

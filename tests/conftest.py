@@ -26,7 +26,10 @@ NOW = 1710753164.25
 
 FIXED = Clock(wall=lambda: NOW, monotonic=lambda: 1000.0)
 
-PARAMS = {"clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"}}
+PARAMS = {
+    "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
+    "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -203,9 +203,10 @@ class Oracle:
         self._given = given
 
     def collect(self) -> list[Metric]:
-        families = [f for name in sorted(SYSTEMS) for f in SYSTEMS[name].families]
+        # Once each: systems may share families.
+        families = {f.name: f for name in sorted(SYSTEMS) for f in SYSTEMS[name].families}
         metrics = []
-        for family in families:
+        for family in families.values():
             kind = {"info": "info"}.get(family.kind, family.kind)
             metric = Metric(family_of(family.name, family.kind), family.help, kind)
             for one, samples in self._given:
@@ -258,3 +259,15 @@ def test_the_oracle_can_disagree() -> None:
     ]
 
     assert samples_of(parse_text(pages[0])) != samples_of(parse_text(pages[1]))
+
+
+def test_a_family_of_two_systems_has_one_header() -> None:
+    sample = Sample("clanforge_server_allocated", (("serverid", "1"),), 1.0)
+    one, fleet = target("one", "clanforge"), target("fleet", "clanforge_fleet")
+    page = b"".join(
+        expose_targets([shown(one, (sample,)), shown(fleet, (sample,))], Format.TEXT)
+    ).decode()
+
+    lines = [line for line in page.splitlines() if "clanforge_server_allocated" in line]
+    assert [line.partition(" ")[0] for line in lines[:2]] == ["#", "#"]
+    assert len(lines) == 4

@@ -19,11 +19,11 @@ BOTH = SYSTEMS["mdworkbench"].endpoints[0]
 """Takes JSON and XML; its roots are `state` and `launch`."""
 
 
-def tree(body: bytes, content_type: str = "application/json") -> dict[str, Any]:
+def tree(body: bytes, content_type: str = "application/json") -> Any:
     return parse(Answer(content_type, body, 0.0), JSON_ONLY)
 
 
-def xml_tree(body: bytes | str, content_type: str = "application/xml") -> dict[str, Any]:
+def xml_tree(body: bytes | str, content_type: str = "application/xml") -> Any:
     raw = body.encode() if isinstance(body, str) else body
     return parse(Answer(content_type, raw, 0.0), BOTH)
 

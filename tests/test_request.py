@@ -2,16 +2,19 @@
 
 import os
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Polls, Vendor, make_target, response
+from servers import OK, result
 
 from exporter import __version__
 from exporter.errors import PollError, Reason
 from exporter.poll.request import build, credentials, scrub
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Tls
+from exporter.spec import Endpoint, Gauge, System
 from exporter.systems import SYSTEMS
 
 CANARY = "canary-8271"
@@ -53,9 +56,39 @@ def test_a_url_is_the_targets_and_the_endpoints(system: str, url: str, expected:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_an_endpoint_has_one_request(system: str) -> None:
     requests = build(make_target(system))
+    always = tuple(one for one in SYSTEMS[system].endpoints if one.when is None)
 
-    assert tuple(one.endpoint for one in requests) == SYSTEMS[system].endpoints
+    assert tuple(one.endpoint for one in requests) == always
     assert all("{" not in str(one.url) for one in requests)
+
+
+def test_an_endpoint_of_a_parameter_is_asked_where_it_is_set() -> None:
+    requests = build(make_target("mdworkbench", params={"launch_queue": "true"}))
+
+    assert tuple(one.endpoint for one in requests) == SYSTEMS["mdworkbench"].endpoints
+
+
+async def test_a_post_sends_its_body(vendor: Vendor, poll: Polls) -> None:
+    vendor.answer = response(b'{"calls": 1}')
+    system = System(
+        name="pbx",
+        title="PBX",
+        url_help="the PBX",
+        endpoints=(
+            Endpoint(
+                path="/rpc",
+                method="POST",
+                body='{"ask":"status"}',
+                fields=(Gauge("pbx_calls", ("/calls",), help="Calls."),),
+            ),
+        ),
+    )
+    assert result(await poll(replace(make_target(), system=system))) == OK
+    head = vendor.requests[0].lower()
+
+    assert head.startswith("post /rpc http/1.1\r\n")
+    assert "content-length: 16\r\n" in head
+    assert head.count("content-type: application/json\r\n") == 1
 
 
 PARAMS = [

@@ -6,7 +6,7 @@ from conftest import HandClock
 from conftest import SimulatorClient as Client
 
 from exporter.simulator.app import World
-from exporter.simulator.clanforge import KEYS
+from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET, KEYS
 from exporter.simulator.game_server import Phase
 
 AUTHORIZED = {"Authorization": KEYS.authorization}
@@ -195,3 +195,22 @@ def test_every_phase_is_seen_in_the_fleet_within_a_day(clock: HandClock, world: 
         world.clanforge.status(ONE, query_info=False)
         seen |= {server.phase for server in world.clanforge.servers.values()}
     assert seen == {"available", "allocated", "restarting", "stopped", "locked"}
+
+
+async def test_the_list_has_every_server_or_those_of_a_profile(client: Client) -> None:
+    url = f"/cfp/v1/server/list?accountserviceid={ACCOUNT_SERVICE}"
+    headers = {"Authorization": KEYS.authorization}
+    found = []
+    for more in ("&query_info=1", "&profileid=1002"):
+        async with client.get(url + more, headers=headers) as answer:
+            found.append((await answer.json())["servers"])
+    async with client.get("/cfp/v1/server/list?accountserviceid=1", headers=headers) as answer:
+        refused = await answer.json()
+    async with client.get(url) as answer:
+        unknown = answer.status
+
+    assert [len(servers) for servers in found] == [len(FLEET), 2]
+    assert any("query_info" in one for one in found[0])
+    assert not any("query_info" in one for one in found[1])
+    assert refused["error"] is True
+    assert unknown == 401

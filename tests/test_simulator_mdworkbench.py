@@ -5,7 +5,7 @@ from conftest import HandClock
 from conftest import SimulatorClient as Client
 
 from exporter.simulator.app import World
-from exporter.simulator.mdworkbench import ADMIN, VIEWER, State
+from exporter.simulator.mdworkbench import ADMIN, QUEUE_PATH, VIEWER, State
 
 PATH = "/mdworkbench/server/state"
 AUTHORIZED = {"Authorization": ADMIN.authorization}
@@ -213,3 +213,32 @@ async def test_a_queue_can_be_stuck(clock: HandClock, world: World, client: Clie
     world.mdworkbench.queue_stuck = False
     clock.now += 1
     assert (await launches(client))[0] == 2
+
+
+async def test_the_queue_lists_what_the_state_counts(
+    world: World, client: Client, clock: HandClock
+) -> None:
+    world.mdworkbench.stick_queue()
+    world.mdworkbench.waiting = 2
+    first = await queue(client)
+    clock.now += 60
+    world.mdworkbench.waiting += 1
+    second = await queue(client)
+    status = world.mdworkbench.status()["launch"]
+
+    assert [one["state"] for one in second].count("waiting") == status["waiting"]
+    assert [one["state"] for one in second].count("running") == status["running"]
+    asked = {
+        number: [one["requestTime"] for one in found if one["state"] == "waiting"]
+        for number, found in enumerate((first, second))
+    }
+    assert asked[1][:2] == asked[0]
+    assert asked[1][-1] > asked[0][-1]
+
+
+async def queue(client: Client) -> list[dict[str, Any]]:
+    headers = {"Authorization": ADMIN.authorization}
+    async with client.get(QUEUE_PATH, headers=headers) as answer:
+        assert answer.status == 200
+        found: list[dict[str, Any]] = await answer.json()
+    return found

@@ -1,13 +1,14 @@
 """Declarations: what is wrong with one is said when the program starts."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.errors import SpecError
 from exporter.poll.snapshot import TARGET_FAMILIES
-from exporter.spec import Counter, Endpoint, Field, Gauge, Info, System, family_of
+from exporter.spec import Counter, Endpoint, Field, Gauge, Info, System, check_shared
 from exporter.systems import SYSTEMS
 
 
@@ -27,7 +28,7 @@ GOOD = Gauge("pbx_calls", ("/calls",), help="Calls now.")
         ((Gauge("pbx_a:b", ("/c",), help="Calls."),), "is named pbx_something"),
         ((Gauge("pbx_calls_total", ("/c",), help="Calls."),), "a gauge cannot end in _total"),
         ((Gauge("pbx_calls_info", ("/c",), help="Calls."),), "a gauge cannot end in _info"),
-        ((Gauge("pbx_calls_count", ("/c",), help="Calls."),), "a gauge cannot end in _count"),
+        ((Gauge("pbx_calls_created", ("/c",), help="C."),), "a gauge cannot end in _created"),
         ((Counter("pbx_calls", ("/c",), help="Calls."),), "a counter must end in _total"),
         ((Info("pbx_version", {"version": ("/v",)}, help="V."),), "an? info must end in _info"),
         ((Gauge("pbx_calls", ("/c",), help="calls"),), "the help is no sentence"),
@@ -72,23 +73,46 @@ def test_a_family_of_two_fields_names_both_sources() -> None:
     assert [family.source for family in system.families] == ["/in, /out or /gone"]
 
 
-def test_no_two_systems_share_a_family() -> None:
-    families = [
-        family_of(family.name, family.kind)
-        for system in SYSTEMS.values()
-        for family in (*system.families, *TARGET_FAMILIES)
-        if family not in TARGET_FAMILIES or system is SYSTEMS["webitel"]
-    ]
+def test_a_family_of_two_systems_is_declared_alike() -> None:
+    other = Gauge("pbx_calls", ("/x",), help="Calls of another kind.")
+    two = System(name="pbx_two", title="P", url_help="p", prefix="pbx", endpoints=())
+    again = replace(two, endpoints=(Endpoint(path="/", fields=(GOOD,)),))
+    unlike = replace(two, endpoints=(Endpoint(path="/", fields=(other,)),))
 
-    assert len(families) == len(set(families))
+    check_shared([declare(GOOD), again])
+    with pytest.raises(SpecError, match="pbx_calls is declared differently by pbx and pbx_two"):
+        check_shared([declare(GOOD), unlike])
+
+
+def test_a_family_that_openmetrics_takes_for_another_is_refused() -> None:
+    two = System(
+        name="pbx_two",
+        title="P",
+        url_help="p",
+        prefix="pbx",
+        endpoints=(
+            Endpoint(path="/", fields=(Counter("pbx_calls_total", ("/x",), help="C (x)."),)),
+        ),
+    )
+
+    with pytest.raises(SpecError, match="declared differently"):
+        check_shared([declare(GOOD), two])
+
+
+def test_no_system_has_a_family_of_the_exporters_own() -> None:
+    own = {family.name for family in TARGET_FAMILIES}
+
+    assert not own & {family.name for system in SYSTEMS.values() for family in system.families}
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)
 def test_units_are_base_units(system: System) -> None:
     """Bytes, seconds and ratios; nothing in kilobytes, minutes or percent."""
+    summaries = re.compile(r"_(count|sum|bucket)$")
     unit = re.compile(r"_(kb|kilobytes|kib|mb|ms|milliseconds|minutes|hours|percent)(_|$)")
 
     assert [family.name for family in system.families if unit.search(family.name)] == []
+    assert [family.name for family in system.families if summaries.search(family.name)] == []
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)

@@ -11,6 +11,10 @@ def check(arguments: Arguments) -> int:
         raise ConfigError(("give the file once, as FILE or with --config.file",))
     arguments.config_file = arguments.file or arguments.config_file
     arguments.system = arguments.url = None
+    if arguments.samples:
+        from exporter.cli.sample import check_samples  # noqa: PLC0415 - only what is needed
+
+        return check_samples(arguments)
     report(settings_of(arguments))
     return 0
 

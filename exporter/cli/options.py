@@ -40,10 +40,11 @@ class Arguments(argparse.Namespace):
     header_files: list[str]
     name: str | None
     file: Path | None
+    samples: list[str]
     format: str
 
 
-_DEFAULT_FILE = Path("config.yaml")
+DEFAULT_FILE = Path("config.yaml")
 _ONE_TARGET = {
     "--interval": "interval",
     "--timeout": "timeout",
@@ -62,7 +63,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         dest="config_file",
         metavar="FILE",
         type=Path,
-        help=f"the configuration file (default: {_DEFAULT_FILE})",
+        help=f"the configuration file (default: {DEFAULT_FILE})",
     )
 
 
@@ -132,7 +133,7 @@ def settings_of(arguments: Arguments) -> Settings:
         given = [flag for flag, dest in _ONE_TARGET.items() if getattr(arguments, dest, None)]
         if given:
             raise ConfigError((f"{given[0]} goes with --system and --url, not with a file",))
-        return load_file(arguments.config_file or _DEFAULT_FILE, SYSTEMS)
+        return load_file(arguments.config_file or DEFAULT_FILE, SYSTEMS)
     if arguments.config_file:
         raise ConfigError(("--config.file and --system exclude each other",))
     data, flags = _document(arguments)

@@ -13,6 +13,8 @@ def run_command(given: list[str]) -> int:
     match arguments.command:
         case "check":
             from exporter.cli.check import check as command  # noqa: PLC0415 - only what is needed
+        case "explain":
+            from exporter.cli.explain import explain as command  # noqa: PLC0415
         case "poll":
             from exporter.cli.poll import poll as command  # noqa: PLC0415
         case "systems":
@@ -88,14 +90,26 @@ def make_parser() -> argparse.ArgumentParser:
         default=1,
         help="how many exporters share the targets (default: 1)",
     )
-    for one in (serve, poll := command("poll", "Poll one target once and print its metrics.")):
+    poll = command("poll", "Poll one target once and print its metrics.")
+    explain = command("explain", "Poll one target once and tell what becomes of each field.")
+    for one in (serve, poll, explain):
         add_config(one)
         add_target(one)
         add_log(one, "info" if one is serve else "error")
-    poll.add_argument("name", metavar="NAME", nargs="?", help="the target, as the file names it")
+    for one in (poll, explain):
+        one.add_argument("name", metavar="NAME", nargs="?", help="the target, as the file names it")
     check = command("check", "Tell every fault of a configuration file, with line and column.")
     check.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="the file (or --config.file)"
+    )
+    check.add_argument(
+        "--sample",
+        dest="samples",
+        metavar="NAME=ANSWER",
+        action="append",
+        default=[],
+        help="run a target's or system's declaration on a saved answer and print the metrics and"
+        " every fault; may be given more than once",
     )
     add_config(check)
     systems = command("systems", "List the systems: their fields, readings and metrics.")

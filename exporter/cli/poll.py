@@ -21,7 +21,7 @@ from exporter.web.negotiate import Format
 def poll(arguments: Arguments) -> int:
     """Run the command."""
     settings = settings_of(arguments)
-    target = _chosen(settings, arguments.name)
+    target = chosen(settings, arguments.name)
     log.set_up(arguments.log_level, arguments.log_format)
     shown: list[tuple[Target, Snapshot]] = []
     run(_poll(target, shown))
@@ -36,7 +36,8 @@ def poll(arguments: Arguments) -> int:
     return 0
 
 
-def _chosen(settings: Settings, name: str | None) -> Target:
+def chosen(settings: Settings, name: str | None) -> Target:
+    """Return the target that is named, or the only one."""
     targets = {target.name: target for target in settings.targets}
     if name is None and len(targets) == 1:
         return settings.targets[0]

@@ -12,7 +12,7 @@ from exporter.spec import Family, System
 from exporter.systems import SYSTEMS
 
 # Wide enough for the longest metric name beside its field, where there is no terminal to fit.
-_PIPE_WIDTH = 200
+PIPE_WIDTH = 200
 
 
 def systems(arguments: Arguments) -> int:
@@ -26,7 +26,7 @@ def systems(arguments: Arguments) -> int:
             print("\n".join(markdown(system)))
         return 0
     console = Console(
-        width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, markup=False
+        width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False
     )
     for system in chosen:
         console.print(f"\n{system.name}: {system.title}", style="bold")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from glob import glob
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args
@@ -10,8 +11,10 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.document import Document, Location, Told
+from exporter.config.fields import FIELD_MODELS, KINDS
+from exporter.config.systems import SystemsFileModel
 from exporter.config.targets import FileModel
-from exporter.config.values import Context
+from exporter.config.values import TOLD, Context
 from exporter.errors import ConfigError, suggestion
 from exporter.settings import Settings
 from exporter.spec import System
@@ -28,6 +31,11 @@ _MESSAGES = {
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "union_tag_invalid": "a field of this kind cannot stand here",
+    "union_tag_not_found": f"a field has one of the keys {', '.join(KINDS)}",
 }
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -39,26 +47,65 @@ def load_file(path: Path, systems: Mapping[str, System]) -> Settings:
     Raises:
         ConfigError: Every fault of the file, each with its line and column.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError((f"{path}: {error.strerror}",)) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
-    return replace(load_text(text, str(path), path.parent, systems), files=(path,))
+    settings = load_text(_read(path), str(path), path.parent, systems)
+    return replace(settings, files=(path, *settings.files))
 
 
 def load_text(text: str, name: str, folder: Path, systems: Mapping[str, System]) -> Settings:
     """Do the same for a text; its relative paths are relative to `folder`."""
     document = Document(text, name)
-    return _load(document.data, document, folder, systems)
+    context = Context(folder=folder, systems=systems, environment=os.environ)
+    faults = list[Told]()
+    files = tuple(_system_files(document, folder, faults))
+    for file in files:
+        faults += _add_systems(file, context)
+    settings = _load(document.data, document, context, faults)
+    own = {name: one for name, one in context.systems.items() if name not in systems}
+    return replace(settings, files=files, systems=own)
 
 
 def load_flags(
     data: dict[str, Any], flags: Mapping[Location, str], systems: Mapping[str, System]
 ) -> Settings:
     """Do the same for one target given on the command line; `flags` names what each part came by."""
-    return _load(data, _Flags(flags), Path(), systems)
+    context = Context(folder=Path(), systems=systems, environment=os.environ)
+    return _load(data, _Flags(flags), context, [])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError((f"{path}: {error.strerror}",)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
+
+
+def _system_files(document: Document, folder: Path, faults: list[Told]) -> Iterator[Path]:
+    """Yield the files that `system_files` names, each once; a name that finds none is a fault."""
+    seen: set[Path] = set()
+    names = document.data.get("system_files")
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if not isinstance(name, str):
+            continue  # Which the model tells.
+        # Path.glob knows no pattern that begins at the root.
+        found = [Path(one) for one in sorted(glob(str(folder / name)))]  # noqa: PTH207
+        if not found:
+            faults.append(document.told(("system_files", index), f'no file is named "{name}"'))
+        yield from (path for path in found if path not in seen)
+        seen |= set(found)
+
+
+def _add_systems(path: Path, context: Context) -> Iterator[Told]:
+    """Add a file's systems to those of the context; yields its faults."""
+    try:
+        document = Document(_read(path), str(path))
+    except ConfigError as error:
+        yield from (((0, 0), fault) for fault in error.faults)
+        return
+    faults = list[Told]()
+    _checked(SystemsFileModel, document.data, document, context, faults)
+    yield from sorted(faults)
 
 
 class _Flags:
@@ -78,14 +125,10 @@ class _Flags:
 
 
 def _load(
-    data: dict[str, Any],
-    source: Document | _Flags,
-    folder: Path,
-    systems: Mapping[str, System],
+    data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
 ) -> Settings:
-    context = Context(folder=folder, systems=systems, environment=os.environ)
     more = (source.told(*one) for one in (*_repeated_names(data), *_misplaced_logins(data)))
-    return validated(FileModel, data, source, context, more).make()
+    return validated(FileModel, data, source, context, (*faults, *more)).make()
 
 
 def validated(
@@ -100,16 +143,32 @@ def validated(
     Raises:
         ConfigError: Every fault of it, in the order of the file.
     """
-    faults = [*source.faults, *more]
+    faults = list(more)
+    model = _checked(shape, data, source, context, faults)
+    if model and not faults:
+        return model
+    raise ConfigError(tuple(text for _, text in sorted(faults)))
+
+
+def _checked(
+    shape: type[_Shape],
+    data: dict[str, Any],
+    source: Document | _Flags,
+    context: object,
+    faults: list[Told],
+) -> _Shape | None:
+    """Return the data in its shape, adding its faults to those that are known."""
+    model = None
+    faults += source.faults
     try:
         model = shape.model_validate(data, context=context)
     except ValidationError as error:
-        errors = error.errors(include_input=False, include_url=False)
-        faults += [source.told(*_worded(one, shape)) for one in errors]
-    else:
-        if not faults:
-            return model
-    raise ConfigError(tuple(text for _, text in sorted(faults)))
+        for one in error.errors(include_input=False, include_url=False):
+            if one["type"] != TOLD:
+                faults.append(source.told(*_worded(one, shape)))
+    while isinstance(context, Context) and context.late:
+        faults.append(source.told(*context.late.pop()))
+    return model
 
 
 def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
@@ -143,19 +202,22 @@ def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
 
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
-    location: Location = tuple(part for part in error["loc"] if part != "[key]")
+    marked: Location = tuple(part for part in error["loc"] if part != "[key]")
+    location = tuple(part for part in marked if part not in FIELD_MODELS)
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = _known_keys(location[:-1], shape)
-        return location, f"unknown key; {suggestion(str(location[-1]), known)}"
-    return location, _MESSAGES.get(kind, error["msg"])
+        known = _known_keys(marked[:-1], shape)
+        return location, f"unknown key; {suggestion(str(marked[-1]), known)}"
+    message = _MESSAGES.get(kind, error["msg"])
+    return location, message.format_map(error.get("ctx", {})) if kind in _MESSAGES else message
 
 
-def _known_keys(location: Location, shape: type[BaseModel]) -> frozenset[str]:
+def _known_keys(location: Location, kind: Any) -> frozenset[str]:
     """Return the keys that the mapping at this location may have."""
-    kind: Any = shape
     for part in location:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if part in FIELD_MODELS:
+            kind = FIELD_MODELS[str(part)]
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = {one.alias or name: one for name, one in kind.model_fields.items()}
             kind = fields[str(part)].annotation
         else:

@@ -8,10 +8,20 @@ import re
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from exporter.config.clients import ClientModel
+from exporter.config.systems import SystemModel, declared
 from exporter.config.values import (
+    TOLD,
     Duration,
     Model,
     Text,
@@ -21,7 +31,7 @@ from exporter.config.values import (
     fault,
 )
 from exporter.errors import suggestion
-from exporter.settings import Client, Settings, Target
+from exporter.settings import MAX_SERIES, Client, Settings, Target
 from exporter.spec import System
 
 DEFAULT_INTERVAL = 15.0
@@ -41,9 +51,20 @@ _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 
 def _system(value: Any, info: ValidationInfo) -> System:
     systems = context_of(info).systems
+    if isinstance(value, str) and value in context_of(info).broken:
+        raise PydanticCustomError(TOLD, "told where the system is declared")
     if not isinstance(value, str) or value not in systems:
         raise fault(f'unknown system "{value}"; {suggestion(str(value), systems)}')
     return systems[value]
+
+
+def _max_series(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+        raise fault("at least one series must be let through")
+    return value
+
+
+MaxSeries = Annotated[int, BeforeValidator(_max_series)]
 
 
 class GlobalModel(Model):
@@ -52,6 +73,7 @@ class GlobalModel(Model):
     interval: Duration = DEFAULT_INTERVAL
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
+    max_series: MaxSeries = MAX_SERIES
 
     @field_validator("interval")
     @classmethod
@@ -83,6 +105,7 @@ class TargetModel(Model):
     interval: Duration | None = None
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
+    max_series: MaxSeries | None = None
 
     @field_validator("name")
     @classmethod
@@ -165,6 +188,7 @@ class TargetModel(Model):
             interval=interval,
             timeout=self.timeout or defaults.timeout or DEFAULT_TIMEOUT,
             max_age=self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS,
+            max_series=self.max_series or defaults.max_series,
         )
 
 
@@ -172,6 +196,8 @@ class FileModel(Model):
     """The whole file."""
 
     global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
+    system_files: list[str] = Field(default_factory=list)
+    systems: dict[str, SystemModel] = Field(default_factory=dict)
     clients: dict[str, ClientModel] = Field(default_factory=dict)
     targets: list[TargetModel]
 
@@ -183,6 +209,13 @@ class FileModel(Model):
             context.whose_timeout = "the one of global"
         context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
         return value
+
+    @field_validator("systems", mode="wrap")
+    @classmethod
+    def _systems(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, SystemModel]:
+        return declared(value, check, info)
 
     @field_validator("clients", mode="before")
     @classmethod

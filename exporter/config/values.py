@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -44,6 +44,14 @@ class Context:
     timeout: float = 5.0
     whose_timeout: str = "the default"
     clients: frozenset[str] = field(default_factory=frozenset)
+    broken: frozenset[str] = field(default_factory=frozenset)
+    """The systems whose declaration has a fault."""
+    late: list[tuple[tuple[str | int, ...], str]] = field(default_factory=list)
+    """Faults, with their location, of what could only be seen when parts were put together."""
+
+
+TOLD: Final = "told"
+"""The type of an error that another one has said already."""
 
 
 def fault(message: str) -> PydanticCustomError:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -22,10 +24,15 @@ from exporter.poll.request import (
     with_query,
 )
 from exporter.poll.snapshot import Poll
+from exporter.poll.untaken import untaken
 from exporter.readers import printable
 from exporter.settings import Target
+from exporter.spec import Endpoint
 
 _log = logging.getLogger(__name__)
+
+Trees = list[tuple[Endpoint, Any, float]]
+"""Answers as they were parsed, each with its endpoint and the time of the poll."""
 
 # What fits a line of a page or a log; a vendor's own message may be a megabyte.
 _LONGEST_DETAIL = 300
@@ -56,14 +63,19 @@ class _Deadline:
 
 
 async def poll(
-    target: Target, requests: tuple[Request, ...], connections: Connections, clock: Clock
+    target: Target,
+    requests: tuple[Request, ...],
+    connections: Connections,
+    clock: Clock,
+    *,
+    trees: Trees | None = None,
 ) -> Poll:
-    """Poll the target once."""
+    """Poll the target once; with `trees`, keep the answers there, and look for what none takes."""
     began = clock.monotonic()
     deadline = _Deadline(target.timeout)
     outcome: Reading | PollError
     try:
-        outcome = await _read(target, requests, connections)
+        outcome = await _read(target, requests, connections, trees)
     except asyncio.CancelledError:
         if not deadline.is_cause():
             raise
@@ -85,7 +97,7 @@ async def poll(
 
 
 def _read(
-    target: Target, requests: tuple[Request, ...], connections: Connections
+    target: Target, requests: tuple[Request, ...], connections: Connections, trees: Trees | None
 ) -> Awaitable[Reading]:
     client = target.client
     fetcher: Fetcher = connections.of(target)
@@ -97,8 +109,8 @@ def _read(
     secrets = credentials(client)
     login = connections.login(target) if client.login else None
     if login:
-        return _through(login, target, requests, fetcher, secrets)
-    return _take(target, requests, fetcher, secrets)
+        return _through(login, target, requests, fetcher, secrets, trees=trees)
+    return _take(target, requests, fetcher, secrets, trees=trees)
 
 
 async def _through(
@@ -107,11 +119,14 @@ async def _through(
     requests: tuple[Request, ...],
     fetcher: Fetcher,
     secrets: Headers,
+    *,
+    trees: Trees | None,
 ) -> Reading:
     """Read with what the login gives, too; no label may give that back."""
 
     def attempt(held: Headers) -> Awaitable[Reading]:
-        return _take(target, requests, fetcher, (*secrets, *held), login.obtained)
+        sent = (*secrets, *held)
+        return _take(target, requests, fetcher, sent, login.obtained, trees=trees)
 
     reading = await login.through(target.name, target.timeout, attempt)
     known = known_secrets(target.client, login.obtained)
@@ -121,7 +136,7 @@ async def _through(
         else one
         for one in reading.samples
     )
-    return Reading(tuple(samples), reading.faults)
+    return replace(reading, samples=tuple(samples))
 
 
 async def _take(
@@ -130,17 +145,26 @@ async def _take(
     fetcher: Fetcher,
     secrets: Headers,
     obtained: tuple[str, ...] = (),
+    *,
+    trees: Trees | None,
 ) -> Reading:
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
+    items = 0
+    new = None if trees is None else 0
     for request in requests:
         answer = await fetcher.fetch(request, secrets)
         tree = parse(answer, request.endpoint)
         reading = extract(tree, request.endpoint, target.params, answer.middle)
         samples += reading.samples
         faults += reading.faults
+        items += reading.dropped_items
+        if trees is not None and new is not None:
+            trees.append((request.endpoint, tree, answer.middle))
+            new += len(untaken(tree, request.endpoint))
     told = tuple(Fault(one.metric, _told(one.message, target, obtained)) for one in faults)
-    return Reading(samples, told)
+    more = max(0, len(samples) - target.max_series)
+    return Reading(samples[: target.max_series], told, items, more, new)
 
 
 def _told(message: str, target: Target, obtained: Iterable[str] = ()) -> str:

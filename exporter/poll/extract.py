@@ -20,14 +20,17 @@ from exporter.poll.steps import (
     Step,
     is_true,
     make_label,
-    make_step,
 )
+from exporter.poll.structure import make_step
 from exporter.readers import text
 from exporter.spec import Endpoint
 
 __all__ = ["Fault", "Labels", "Reading", "Sample", "extract"]
 
 _log = logging.getLogger(__name__)
+
+# Of a thousand items that are wrong in the same way, some are enough to tell.
+_MOST_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,15 @@ class Reading:
 
     samples: tuple[Sample, ...]
     faults: tuple[Fault, ...]
+    dropped_items: int = 0
+    """Items of lists beyond what is taken of them."""
+    dropped_series: int = 0
+    """Samples beyond the target's `max_series`."""
+    untaken: int | None = None
+    """Values that no field takes, where it was looked at."""
 
 
-def extract(
-    tree: dict[str, Any], endpoint: Endpoint, params: Mapping[str, str], middle: float
-) -> Reading:
+def extract(tree: Any, endpoint: Endpoint, params: Mapping[str, str], middle: float) -> Reading:
     """Read every field of the endpoint; `middle` is the poll's time in Unix seconds.
 
     Raises:
@@ -62,7 +69,7 @@ def extract(
             out.faults.append(Fault(name, "the reader failed, see the log"))
     if not out.found:
         raise PollError(Reason.BAD_SHAPE, "none of the system's fields stand in the answer")
-    return Reading(tuple(out.samples), tuple(out.faults))
+    return Reading(tuple(out.samples), tuple(out.faults[:_MOST_FAULTS]), out.dropped)
 
 
 @cache
@@ -73,7 +80,7 @@ def _plan(endpoint: Endpoint) -> tuple[tuple[str, Step], ...]:
     return (*labels, *((field.name, make_step(field)) for field in endpoint.fields))
 
 
-def _check_refusal(tree: dict[str, Any], endpoint: Endpoint) -> None:
+def _check_refusal(tree: Any, endpoint: Endpoint) -> None:
     refusal = endpoint.refusal
     if refusal is None:
         return

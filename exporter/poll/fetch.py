@@ -1,6 +1,7 @@
 """A request goes out and an answer of at most 1 MiB comes back, or one reason why not.
 
-A poll is a GET, and only a login a POST. Two clients share the work: `plain` for HTTP without TLS or proxy, which a
+A poll is a GET, save where a system's status is asked for by a POST; a login is a POST. Two
+clients share the work: `plain` for HTTP without TLS or proxy, which a
 fleet of ten thousand servers is made of, and `session` for everything else. Which one a target
 gets follows from its configuration alone.
 """
@@ -27,7 +28,7 @@ class Fetcher(Protocol):
     """What both clients do."""
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
-        """Send one GET and read the answer, or raise PollError."""
+        """Send the request and read the answer, or raise PollError."""
         ...
 
     async def close(self) -> None:

@@ -22,7 +22,8 @@ MAX_DEPTH = 64
 """Levels of an answer: the vendors' have four."""
 
 MAX_PARTS = 10_000
-"""Objects, lists or XML tags of an answer: each costs time, and the vendors' have ten."""
+"""Objects, lists or XML tags of an answer: each costs time. A server's status has ten of them, a
+list of a thousand servers two thousand."""
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _BLANK = b" \t\r\n"
@@ -30,8 +31,8 @@ _DOCTYPE = re.compile(rb"<!DOCTYPE\s*([^\s\[>]*)")
 _SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
-def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
-    """Parse the answer and return the object the endpoint's paths start from.
+def parse(answer: Answer, endpoint: Endpoint) -> Any:
+    """Parse the answer and return the object or list the endpoint's paths start from.
 
     Raises:
         PollError: It is neither of the endpoint's formats, is malformed, or is no object.
@@ -46,6 +47,8 @@ def parse(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
         return _unwrapped_xml(_xml(body), endpoint.roots)
     _check_parts(Reason.BAD_JSON, body.count(b"{") + body.count(b"["))
     tree = _json(body, charset)
+    if isinstance(tree, list) and endpoint.takes_list:
+        return tree
     if not isinstance(tree, dict):
         raise PollError(Reason.BAD_SHAPE, f"the answer is {shown(tree)}, not an object")
     return _unwrapped_json(tree, endpoint.roots)

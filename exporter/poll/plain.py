@@ -43,7 +43,7 @@ class Plain:
         return False
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
-        """Send one GET and read the answer.
+        """Send the request and read the answer.
 
         Raises:
             PollError: There was no answer 2xx with a body of bearable size.
@@ -52,17 +52,18 @@ class Plain:
         message = request.head + b"".join(
             f"{name}: {value}\r\n".encode() for name, value in credentials
         )
+        message += b"\r\n" + request.body
         idle = self._idle.get(origin)
         line = idle.pop() if idle else await self._connect(origin)
         sent = self._clock.wall()
         try:
-            await line.ask(message + b"\r\n", request.wants_refusal)
+            await line.ask(message, request.wants_refusal)
         except StaleError:
             # The server closed the connection while nobody used it: that is no failure of a poll.
             line = await self._connect(origin)
             sent = self._clock.wall()
             try:
-                await line.ask(message + b"\r\n", request.wants_refusal)
+                await line.ask(message, request.wants_refusal)
             except StaleError:
                 raise PollError(Reason.CONNECT, BROKEN) from None
         received = self._clock.wall()

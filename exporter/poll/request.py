@@ -40,7 +40,7 @@ Origin = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is fixed of a poll's GET for one endpoint."""
+    """What is fixed of a poll's request for one endpoint."""
 
     url: str
     """Without what is secret in it."""
@@ -49,6 +49,7 @@ class Request:
     headers: Headers
     head: bytes = field(repr=False)
     """The request as HTTP/1.1 writes it, up to where the credentials go."""
+    body: bytes
     endpoint: Endpoint
     query: str = field(default="", repr=False)
     """What follows the URL and may be secret, with its ? or &."""
@@ -60,13 +61,17 @@ class Request:
         parts = urlsplit(url)
         where = parts.path + (f"?{parts.query}" if parts.query else "") + query
         _, _, rest = self.head.partition(b" HTTP/1.1\r\n")
-        head = b"GET " + where.encode() + b" HTTP/1.1\r\n" + rest
+        head = f"{self.endpoint.method} {where} HTTP/1.1\r\n".encode() + rest
         return replace(self, url=url, query=query, head=head)
 
 
 def build(target: Target) -> tuple[Request, ...]:
     """Build the requests of one poll, one for each endpoint."""
-    return tuple(_request(target, endpoint) for endpoint in target.system.endpoints)
+    return tuple(
+        _request(target, endpoint)
+        for endpoint in target.system.endpoints
+        if endpoint.when is None or target.params.get(endpoint.when[0]) == endpoint.when[1]
+    )
 
 
 def _request(target: Target, endpoint: Endpoint) -> Request:
@@ -79,7 +84,7 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
     query = "&".join(
         f"{quote(name, safe='')}={quote(value, safe='')}"
         for name, value in target.params.items()
-        if params[name].used_in == "query"
+        if params[name].used_in == "query" and value
     )
     base = place_of(target.url)
     where = urlsplit(base).path + path + (f"?{query}" if query else "")
@@ -91,17 +96,22 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
         # The bodies are small: compressing them costs both sides more than the wire.
         "Accept-Encoding": "identity",
         "User-Agent": USER_AGENT,
+        **({"Content-Type": "application/json"} if endpoint.method == "POST" else {}),
         **endpoint.headers,
     }
     headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
     scheme, authority = urlsplit(base)[:2]
-    lines = (f"GET {where} HTTP/1.1", f"Host: {authority}", *(f"{k}: {v}" for k, v in headers))
+    body = endpoint.body.encode()
+    length = (f"Content-Length: {len(body)}",) if endpoint.method == "POST" else ()
+    first = (f"{endpoint.method} {where} HTTP/1.1", f"Host: {authority}", *length)
+    lines = (*first, *(f"{k}: {v}" for k, v in headers))
     return Request(
         url=f"{scheme}://{authority}{where}",
         host=host,
         port=port,
         headers=headers,
         head="".join(f"{line}\r\n" for line in lines).encode(),
+        body=body,
         endpoint=endpoint,
         wants_refusal=isinstance(target.client.login, WebitelLogin),
     )

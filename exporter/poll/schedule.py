@@ -46,6 +46,8 @@ _MOST_A_HOST = 256
 _FIRST_SECONDS_EACH = 0.01
 # After so many failures in a row, how many intervals later the next poll is; then the last.
 _BACK_OFF = (1, 1, 2, 4, 5)
+# Looking for what no field takes costs as much as reading all that they do; once an hour will do.
+_LOOK_EVERY = 240
 # A vendor may ask for a pause; one that asks for a year is not believed.
 _LONGEST_PAUSE = 600.0
 
@@ -212,7 +214,14 @@ class Schedule:
         tracked = turn.tracked
         pause = 0.0
         try:
-            outcome = await poll(tracked.target, tracked.requests, self._connections, self._clock)
+            looked, polls = tracked.renderer.untaken, tracked.tally.polls
+            outcome = await poll(
+                tracked.target,
+                tracked.requests,
+                self._connections,
+                self._clock,
+                trees=[] if looked is None or polls % _LOOK_EVERY == 0 else None,
+            )
             self._record(tracked, outcome)
             if isinstance(outcome.outcome, PollError):
                 turn.failures += 1

@@ -101,15 +101,17 @@ class Session:
         await self._session.close()
 
     async def fetch(self, request: Request, credentials: Headers) -> Answer:
-        """Send one GET and read the answer.
+        """Send the request and read the answer.
 
         Raises:
             PollError: There was no answer 200 with a body of bearable size.
         """
         sent = self._clock.wall()
         try:
-            async with self._session.get(
+            async with self._session.request(
+                request.endpoint.method,
                 URL(request.url + request.query, encoded=True),
+                data=request.body or None,
                 headers=CIMultiDict((*request.headers, *credentials)),
                 allow_redirects=False,
                 server_hostname=self._server_name,

@@ -46,6 +46,12 @@ TARGET_FAMILIES = (
         "gauge",
         "Fields of the last answer that were there and could not be read.",
     ),
+    _own(
+        "status_exporter_untaken_fields",
+        "gauge",
+        "Values of the answer that no field takes: where it rises, the vendor changed something."
+        " Looked at with the first good poll and every 240th.",
+    ),
 )
 """What the exporter says of each target."""
 
@@ -103,7 +109,9 @@ class Renderer:
         "_names",
         "_scrubbed",
         "_system",
+        "_untaken",
         "_values",
+        "untaken",
     )
 
     def __init__(self, target: Target) -> None:
@@ -116,6 +124,9 @@ class Renderer:
         self._labels: tuple[Labels, ...] = ()
         self._values: tuple[float, ...] = ()
         self._lines: tuple[bytes, ...] = ()
+        self.untaken: int | None = None
+        """How many values no field took, when it was last looked at."""
+        self._untaken = b""
 
     def render(self, poll: Poll, tally: Tally) -> Snapshot:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
@@ -123,6 +134,10 @@ class Renderer:
         lines, duplicates = _no_lines(self._system), 0
         if isinstance(outcome, Reading):
             duplicates = self._read(outcome)
+            if outcome.untaken is not None and outcome.untaken != self.untaken:
+                self.untaken = outcome.untaken
+                name = "status_exporter_untaken_fields"
+                self._untaken = f"{name}{{{self._base}}} {self.untaken}\n".encode()
             lines = self._lines
             outcome = Reading((), outcome.faults)
         lines += self._own(poll, tally)
@@ -198,6 +213,7 @@ class Renderer:
             failures.encode(),
             success.encode(),
             faults.encode(),
+            self._untaken if up else b"",
         )
 
 

@@ -1,38 +1,32 @@
-"""Declared fields go in; steps come out, functions that each read one field of a tree.
+"""Declared plain fields go in; steps come out, functions that each read one field of a tree.
 
 What a declaration says is looked up once, when a step is made, and not at each poll: with ten
 thousand targets the reading of fields is most of the work.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 from exporter.errors import FieldError
 from exporter.poll.pointer import Getter, make_getter
 from exporter.readers import Reader, TextReader, flag, number, text
 from exporter.spec import (
+    KEY,
     POLL_TIME,
     Difference,
-    Field,
     Gauge,
     Info,
-    Lines,
     Match,
-    Part,
     Path,
     Paths,
+    Plain,
     States,
 )
 
 Labels = tuple[tuple[str, str], ...]
 
-# FreeSWITCH over its HTTP module breaks lines with tags; over its event socket with line ends.
-_LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 _UNKNOWN = "unknown"
-# FreeSWITCH's longest has 500 characters; each line of it is held against each pattern.
-_LONGEST_STATUS = 4096
 
 
 class Sample(NamedTuple):
@@ -43,8 +37,8 @@ class Sample(NamedTuple):
     value: float
 
 
-# The constructor of a NamedTuple is a function written in Python; this is the one beneath it.
-_sample: Callable[[tuple[str, Labels, float]], Sample] = partial(tuple.__new__, Sample)
+sample: Callable[[tuple[str, Labels, float]], Sample] = partial(tuple.__new__, Sample)
+"""The constructor of a NamedTuple is a function written in Python; this is the one beneath it."""
 
 
 class Fault(NamedTuple):
@@ -57,7 +51,7 @@ class Fault(NamedTuple):
 class Gathering:
     """What the steps have gathered of one answer so far."""
 
-    __slots__ = ("faults", "found", "labels", "middle", "params", "samples")
+    __slots__ = ("dropped", "faults", "found", "key", "labels", "middle", "params", "samples")
 
     def __init__(self, params: Mapping[str, str], middle: float) -> None:
         self.params = params
@@ -66,12 +60,16 @@ class Gathering:
         self.faults: list[Fault] = []
         self.labels: Labels = ()
         self.found = False
+        self.key = ""
+        """The item's own, within an Each."""
+        self.dropped = 0
+        """Items beyond what their Each takes."""
 
 
 Step = Callable[[Any, Gathering], None]
 
 
-def make_step(field: Field) -> Step:
+def make_plain(field: Plain) -> Step:
     """Make the step that reads the field, adding its samples; it may raise FieldError."""
     match field:
         case Gauge():
@@ -82,18 +80,16 @@ def make_step(field: Field) -> Step:
             return _states(field)
         case Info():
             return _info(field)
-        case Part():
-            return _part(field)
-        case Lines():
-            return _lines(field)
 
 
 def make_label(label: str, paths: Paths, read: TextReader, metric: str) -> Step:
     """Make the step that adds a label to all that comes after it."""
-    get = _first(paths)
+    get, is_key = _first(tuple(path for path in paths if path != KEY)), KEY in paths
 
     def step(tree: Any, out: Gathering) -> None:
         raw = get(tree)
+        if raw is None and is_key:
+            raw = out.key
         if raw is None:
             return
         out.found = True
@@ -118,6 +114,8 @@ def is_true(value: Any) -> bool:
 
 def _first(paths: Paths) -> Getter:
     getters = [make_getter(path) for path in paths if isinstance(path, str)]
+    if not getters:
+        return lambda _: None
     get, *others = getters
     if not others:
         return get
@@ -156,7 +154,7 @@ def _gauge(field: Gauge) -> Step:
             if value - value != 0.0:  # Infinite, or not a number.
                 raise FieldError("the number is too large")
             own = out.labels + labels if out.labels else labels
-            out.samples.append(_sample((name, own, value)))
+            out.samples.append(sample((name, own, value)))
 
     return step
 
@@ -205,7 +203,7 @@ def _match(field: Match) -> Step:
         if raw is not None:
             out.found = True
             value = float(text(raw).lower() == equals)
-            out.samples.append(_sample((name, out.labels, value)))
+            out.samples.append(sample((name, out.labels, value)))
 
     return step
 
@@ -226,7 +224,7 @@ def _states(field: States) -> Step:
             state = _UNKNOWN
         for known, labels in labelled.items():
             value = 1.0 if known == state else 0.0
-            out.samples.append(_sample((name, out.labels + labels, value)))
+            out.samples.append(sample((name, out.labels + labels, value)))
 
     return step
 
@@ -255,76 +253,10 @@ def _info(field: Info) -> Step:
         for one in steps:
             one(tree, out)
         if len(out.labels) > len(common):
-            out.samples.append(_sample((name, out.labels, 1.0)))
+            out.samples.append(sample((name, out.labels, 1.0)))
         out.labels = common
 
     return step
-
-
-def _part(field: Part) -> Step:
-    get, get_error = make_getter(field.path), make_getter(field.error)
-    get_silent = make_getter(field.silent[0])
-    inner = [(one, make_step(one)) for one in field.fields]
-
-    def step(tree: Any, out: Gathering) -> None:
-        if out.params.get(field.when[0]) != field.when[1]:
-            return
-        raw = get(tree)
-        out.found = out.found or raw is not None
-        good = isinstance(raw, dict) and bool(raw) and not is_true(get_error(raw))
-        out.samples.append(_sample((field.name, out.labels, float(good))))
-        if good and not _says(get_silent(tree), field.silent[1]):
-            for one, read in inner:
-                attempt(one.name, read, raw, out)
-
-    return step
-
-
-def _says(raw: Any, value: float) -> bool:
-    try:
-        return raw is not None and number(raw) == value
-    except FieldError:
-        return False
-
-
-def _lines(field: Lines) -> Step:
-    get = make_getter(field.path)
-    inner = [(one, make_step(one)) for one in field.fields]
-
-    def step(tree: Any, out: Gathering) -> None:
-        raw = get(tree)
-        if raw is None or not isinstance(raw, str):
-            out.found = out.found or raw is not None
-            out.samples.append(_sample((field.name, out.labels, 0.0)))
-            out.faults.append(Fault(field.name, f"there is no text at {field.path}"))
-            return
-        out.found = True
-        if len(raw) > _LONGEST_STATUS:
-            raise FieldError(f"a status text of {len(raw)} characters is no status")
-        groups = _groups(raw, field)
-        shown = any(name in groups for name in field.shown_by)
-        out.samples.append(_sample((field.name, out.labels, float(shown))))
-        if shown:
-            for one, read in inner:
-                attempt(one.name, read, groups, out)
-        elif not field.absent_pattern.fullmatch(raw.strip()):
-            told = "the text is neither a status nor a known error"
-            out.faults.append(Fault(field.name, told))
-
-    return step
-
-
-# A FreeSWITCH that is away says the same at each poll.
-@lru_cache(maxsize=256)
-def _groups(status: str, field: Lines) -> dict[str, str]:
-    """Return what the patterns find in the lines; of one name, the first line wins."""
-    found: dict[str, str] = {}
-    for line in reversed([line.strip() for line in _LINE_END.split(status)]):
-        for pattern in field.patterns:
-            match = pattern.fullmatch(line)
-            if match:
-                found |= {key: value for key, value in match.groupdict().items() if value}
-    return found
 
 
 def attempt(name: str, step: Step, tree: Any, out: Gathering) -> None:

@@ -32,7 +32,9 @@ Webitel 3.3    GET  /old/api/v2/status   X-Key: {webitel.LOGIN["X-Key"]}
 MDWorkbench    GET  {mdworkbench.PATH}  {mdworkbench.ADMIN.username} / {mdworkbench.ADMIN.password}
                PUT  {mdworkbench.PATH}?value=...
                (may do neither)          {mdworkbench.VIEWER.username} / {mdworkbench.VIEWER.password}
-Clanforge      GET  /cfp/v1/server/{{serverid}}/status  {clanforge.KEYS.username} / {clanforge.KEYS.password}
+               GET  {mdworkbench.QUEUE_PATH}
+Clanforge      GET  /cfp/v1/server/list?accountserviceid={clanforge.ACCOUNT_SERVICE}
+               GET  /cfp/v1/server/{{serverid}}/status  {clanforge.KEYS.username} / {clanforge.KEYS.password}
                serverid: {", ".join(str(listing.serverid) for listing in clanforge.FLEET)}
 """
 

@@ -20,6 +20,9 @@ WARM_UP = HOUR
 RETRY_AFTER = 7
 NOT_FOUND_CODE = 1
 
+ACCOUNT_SERVICE = "4711"
+FILTERS = ("profileid", "locationid", "country_code")
+
 FLEET = (
     Listing(
         serverid=1200345,
@@ -89,8 +92,11 @@ class Clanforge:
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the one operation of the Server Status page."""
-        return [web.get("/cfp/v1/server/{serverid}/status", self._answer)]
+        """List the operations of the Server Status and Server List pages."""
+        return [
+            web.get("/cfp/v1/server/list", self._answer_list),
+            web.get("/cfp/v1/server/{serverid}/status", self._answer),
+        ]
 
     def status(self, serverid: str, *, query_info: bool) -> dict[str, Any]:
         """Say what the API answers now about a server of the fleet."""
@@ -120,6 +126,17 @@ class Clanforge:
             fields["query_info"] = self._query(serverid)
         return {"server": fields}
 
+    def listing(self, wanted: Mapping[str, str], *, query_info: bool) -> dict[str, Any]:
+        """Say what the API answers now about the servers that have the wanted properties."""
+        found = [self.status(one, query_info=query_info)["server"] for one in self.servers]
+        return {
+            "success": True,
+            "messages": [],
+            "servers": [
+                one for one in found if all(str(one[key]) == value for key, value in wanted.items())
+            ],
+        }
+
     def _query(self, serverid: str) -> dict[str, Any] | None:
         server = self.servers[serverid]
         if server.active > 1:
@@ -129,6 +146,27 @@ class Clanforge:
         return server.query()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        serverid = request.match_info["serverid"]
+        if serverid not in self.servers:
+            # The API reports its own errors with a good HTTP status.
+            return _error(HTTPStatus.OK, "server not found", code=NOT_FOUND_CODE)
+        wanted = request.query.get("query_info") == "true"
+        return web.json_response(self.status(serverid, query_info=wanted))
+
+    async def _answer_list(self, request: web.Request) -> web.Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        if request.query.get("accountserviceid") != ACCOUNT_SERVICE:
+            return _error(HTTPStatus.OK, "unknown accountserviceid", code=NOT_FOUND_CODE)
+        wanted = {key: request.query[key] for key in FILTERS if key in request.query}
+        asked = request.query.get("query_info") == "1"
+        return web.json_response(self.listing(wanted, query_info=asked))
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
         if verdict(request, (KEYS,)) is not HTTPStatus.OK:
             return _error(
                 HTTPStatus.UNAUTHORIZED,
@@ -143,12 +181,7 @@ class Clanforge:
                 code=HTTPStatus.TOO_MANY_REQUESTS.value,
                 headers={"Retry-After": str(RETRY_AFTER)},
             )
-        serverid = request.match_info["serverid"]
-        if serverid not in self.servers:
-            # The API reports its own errors with a good HTTP status.
-            return _error(HTTPStatus.OK, "server not found", code=NOT_FOUND_CODE)
-        wanted = request.query.get("query_info") == "true"
-        return web.json_response(self.status(serverid, query_info=wanted))
+        return None
 
     def _advance(self) -> None:
         for step in self._pace.steps(self._clock()):

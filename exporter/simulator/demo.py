@@ -34,7 +34,13 @@ def config_text(base_url: str, interval: str = "2s") -> str:
         "  # A telephone system since release 3.4, which writes bytes and seconds.",
         _target("pbx-new", "webitel", base, "webitel"),
         "  # A model server with its queue of launches.",
-        _target("mdw", "mdworkbench", f"{base}/mdworkbench", "mdworkbench"),
+        _target(
+            "mdw",
+            "mdworkbench",
+            f"{base}/mdworkbench",
+            "mdworkbench",
+            ', params: {launch_queue: "true"}',
+        ),
     ]
     for listing in clanforge.FLEET:
         name = f"game-{listing.serverid}"

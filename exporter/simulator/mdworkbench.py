@@ -1,5 +1,6 @@
 """An MDWorkbench server: its state, which can be read and set, and its launch queue."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
 from typing import Any, Literal, get_args
@@ -19,6 +20,9 @@ VIEWER = Account("viewer", "viewer-demo")
 ACCOUNTS = (ADMIN, VIEWER)
 
 PATH = "/mdworkbench/server/state"
+QUEUE_PATH = "/mdworkbench/launch"
+
+SERVICES = ("com.example.rhapsody.export", "com.example.doors.sync")
 
 SLOTS = 2
 SHORTEST_LAUNCH, LONGEST_LAUNCH = 20.0, 90.0
@@ -52,6 +56,9 @@ class MDWorkbench:
         self.queue_stuck = False
         self.waiting = 0
         self._ends: list[float] = []
+        # When what waits and what runs was asked for, the oldest first.
+        self._asked: list[float] = []
+        self._begun: dict[float, float] = {}
         self._clock = clock
         self._random = random
         self._traffic = Traffic(REQUESTS, random)
@@ -59,8 +66,9 @@ class MDWorkbench:
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the operations of the Integrating Server State page."""
+        """List the operations of the Integrating Server State page, and the launch queue's."""
         return [
+            web.get(QUEUE_PATH, self._answer_queue),
             web.get(PATH, self._answer_get),
             web.put(PATH, self._answer_put),
         ]
@@ -88,6 +96,32 @@ class MDWorkbench:
             "state": {"value": self.state, "resumeOnRestart": self.resume_on_restart},
             "launch": {"running": self.running, "waiting": self.waiting},
         }
+
+    def launches(self) -> list[dict[str, Any]]:
+        """Say what the launch queue holds now, what runs before what waits."""
+        self._advance()
+        now = self._clock()
+        self._asked = self._asked[max(0, len(self._asked) - self.waiting) :]
+        self._asked += [now] * (self.waiting - len(self._asked))
+        self._begun = {end: self._begun.get(end, now) for end in self._ends}
+        running = [("running", began, began) for began in self._begun.values()]
+        waiting = [("waiting", asked, None) for asked in self._asked]
+        return [
+            {
+                "id": f"l-{number:04}",
+                "uri": f"http://mdw.example.org{QUEUE_PATH}/l-{number:04}",
+                "service": SERVICES[number % len(SERVICES)],
+                "state": state,
+                "requestNumber": number,
+                "requestTime": _iso(asked),
+                **({"startTime": _iso(began)} if began is not None else {}),
+            }
+            for number, (state, asked, began) in enumerate((*running, *waiting), 1)
+        ]
+
+    async def _answer_queue(self, request: web.Request) -> web.Response:
+        refusal = _refusal(request)
+        return refusal if refusal is not None else web.json_response(self.launches())
 
     async def _answer_get(self, request: web.Request) -> web.Response:
         refusal = _refusal(request)
@@ -132,6 +166,10 @@ class MDWorkbench:
             self.waiting -= 1
             duration = self._random.uniform(SHORTEST_LAUNCH, LONGEST_LAUNCH)
             self._ends.append(step.end + duration)
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def _prefers_xml(accept: str) -> bool:

@@ -1,6 +1,7 @@
 """What each vendor says: one declaration a module beside this one, data only; here they are found.
 
-A module's one SYSTEM bears the module's name. Metrics of two systems never share a family.
+A module holds one SYSTEM that bears its name, or several SYSTEMS of which the first does. Systems
+that share a family declare it alike.
 """
 
 from collections.abc import Mapping
@@ -9,16 +10,18 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 
 from exporter.errors import SpecError
-from exporter.spec import System
+from exporter.spec import System, check_shared
 
 
 def _find() -> Mapping[str, System]:
     found: dict[str, System] = {}
-    for module in sorted(module.name for module in iter_modules(__path__)):
-        system = import_module(f"{__name__}.{module}").SYSTEM
-        if not isinstance(system, System) or system.name != module:
-            raise SpecError(f"{__name__}.{module}: SYSTEM is not a System named {module}")
-        found[module] = system
+    for name in sorted(module.name for module in iter_modules(__path__)):
+        module = import_module(f"{__name__}.{name}")
+        systems = getattr(module, "SYSTEMS", None) or (module.SYSTEM,)
+        if systems[0].name != name:
+            raise SpecError(f"{__name__}.{name}: its first system is not named {name}")
+        found |= {system.name: system for system in systems}
+    check_shared(found.values())
     return MappingProxyType(found)
 
 

@@ -4,8 +4,8 @@ Neither the XML root nor the choice between attributes and child elements is doc
 are read, under any root and namespace.
 """
 
-from exporter.readers import count, flag
-from exporter.spec import Endpoint, Gauge, States, System
+from exporter.readers import count, flag, iso_time
+from exporter.spec import Count, Each, Endpoint, Gauge, Param, States, System
 
 _LAUNCHES_HELP = "Launches in the queue by state (launch.running, launch.waiting)."
 
@@ -14,6 +14,15 @@ SYSTEM = System(
     title="MDWorkbench Server",
     url_help="the server, such as https://mdw.example.com; with the context path where that is not"
     " /mdworkbench, such as https://mdw.example.com/studio",
+    params=(
+        Param(
+            "launch_queue",
+            "switch",
+            help="Whether to ask for the list of launches as well, a second request each poll.",
+            default="false",
+            choices=("false", "true"),
+        ),
+    ),
     endpoints=(
         Endpoint(
             context="/mdworkbench",
@@ -48,6 +57,52 @@ SYSTEM = System(
                     help=_LAUNCHES_HELP,
                     read=count,
                     labels={"state": "waiting"},
+                ),
+            ),
+        ),
+        Endpoint(
+            context="/mdworkbench",
+            path="/launch",
+            when=("launch_queue", "true"),
+            fields=(
+                Each(
+                    "",
+                    labels={"service": ("/service",), "state": ("/state",)},
+                    fields=(
+                        Count(
+                            "mdworkbench_service_launches",
+                            help="Launches in the queue by service and state (service, state); only"
+                            " with launch_queue.",
+                        ),
+                    ),
+                ),
+                Each(
+                    "",
+                    where=("/state", "waiting"),
+                    fields=(
+                        Gauge(
+                            "mdworkbench_launch_oldest_waiting_request_timestamp_seconds",
+                            ("/requestTime",),
+                            help="When the launch was asked for that waits the longest"
+                            " (requestTime), in Unix seconds; absent when none waits.",
+                            read=iso_time,
+                            merge="least",
+                        ),
+                    ),
+                ),
+                Each(
+                    "",
+                    where=("/state", "running"),
+                    fields=(
+                        Gauge(
+                            "mdworkbench_launch_oldest_running_start_timestamp_seconds",
+                            ("/startTime",),
+                            help="When the launch began that runs the longest (startTime), in Unix"
+                            " seconds; absent when none runs.",
+                            read=iso_time,
+                            merge="least",
+                        ),
+                    ),
                 ),
             ),
         ),

@@ -43,12 +43,15 @@ def expose_targets(shown: Shown, form: Format) -> Iterator[bytes]:
         if number % _TARGETS_A_PIECE == 0:
             yield b""  # Nothing yet, but whoever takes the pieces can let others have their turn.
     systems = [by_system[name] for name in sorted(by_system)]
+    # By name: systems of one prefix share families, each of which has its header once.
+    families: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
+    own: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
     for system, lines in systems:
         for at, family in enumerate(system.families):
-            yield from _family(family, [(at, lines)], form)
-    for number, family in enumerate(TARGET_FAMILIES):
-        # They stand behind the system's own families in each snapshot.
-        places = [(len(system.families) + number, lines) for system, lines in systems]
+            families.setdefault(family.name, (family, []))[1].append((at, lines))
+        for at, family in enumerate(TARGET_FAMILIES, len(system.families)):
+            own.setdefault(family.name, (family, []))[1].append((at, lines))
+    for family, places in (*families.values(), *own.values()):
         yield from _family(family, places, form)
 
 

@@ -1,0 +1,74 @@
+"""`explain`: polls one target once and tells what becomes of each field, and what none takes."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from exporter import log
+from exporter.cli.options import Arguments, settings_of
+from exporter.cli.poll import chosen
+from exporter.cli.serve import run
+from exporter.cli.systems import PIPE_WIDTH
+from exporter.clock import Clock
+from exporter.errors import PollError
+from exporter.poll.cycle import Trees, poll
+from exporter.poll.explain import Line
+from exporter.poll.explain import explain as explain_tree
+from exporter.poll.fetch import Connections
+from exporter.poll.request import build, scrub
+from exporter.poll.snapshot import value_text
+from exporter.poll.untaken import untaken
+from exporter.settings import Target
+
+
+def explain(arguments: Arguments) -> int:
+    """Run the command."""
+    target = chosen(settings_of(arguments), arguments.name)
+    log.set_up(arguments.log_level, arguments.log_format)
+    found: Trees = []
+    outcome: list[PollError] = []
+    run(_poll(target, found, outcome))
+    console = Console(
+        width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False
+    )
+    faults = 0
+    for endpoint, tree, middle in found:
+        console.print(f"\n{endpoint.method} {target.url}{endpoint.path}", style="bold")
+        lines = list(explain_tree(tree, endpoint, dict(target.params), middle))
+        faults += sum(len(line.faults) for line in lines)
+        console.print(_table(target, lines))
+        places = untaken(tree, endpoint)
+        if places:
+            console.print(f"no field takes: {scrub(', '.join(places), target.client)}")
+    for error in outcome:
+        print(f"{target.name}: {error.reason}: {error.detail}", file=sys.stderr)
+    return 1 if outcome or faults else 0
+
+
+async def _poll(target: Target, found: Trees, failed: list[PollError]) -> None:
+    clock = Clock()
+    connections = Connections(clock)
+    try:
+        done = await poll(target, build(target), connections, clock, trees=found)
+    finally:
+        await connections.close()
+    if isinstance(done.outcome, PollError):
+        failed.append(done.outcome)
+
+
+def _table(target: Target, lines: list[Line]) -> Table:
+    table = Table(show_lines=False, header_style="bold", expand=False)
+    for title in ("metric", "field", "what stands there", "reading"):
+        table.add_column(title, overflow="fold")
+    for line in lines:
+        readings = [
+            " ".join([*(f"{name}={value}" for name, value in one.labels), value_text(one.value)])
+            for one in line.readings
+        ]
+        faults = [f"unreadable: {fault.message}" for fault in line.faults]
+        told = "\n".join(readings + faults) or "no series"
+        table.add_row(
+            line.metric, line.place, scrub(line.raw, target.client), scrub(told, target.client)
+        )
+    return table

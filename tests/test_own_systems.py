@@ -1,0 +1,174 @@
+"""Systems declared in the configuration: in the words of the built-in ones, checked alike."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from conftest import NOW, make_target
+from program import run
+from pytest_aiohttp import AiohttpServer
+
+from exporter.config import load_file, load_text
+from exporter.errors import ConfigError
+from exporter.poll.answer import Answer
+from exporter.poll.extract import extract
+from exporter.poll.parse import parse
+from exporter.poll.untaken import untaken
+from exporter.simulator.app import World, make_app
+from exporter.simulator.demo import config_text
+from exporter.systems import SYSTEMS
+
+ROOT = Path(__file__).parent.parent
+DOC = (ROOT / "docs" / "own-systems.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"```yaml\n(.*?)```\n\n```json\n(.*?)```\n\n```text\n(.*?)```", DOC, re.DOTALL
+)
+TARGET = 'targets: [{name: one, system: webitel, url: "http://127.0.0.1:1"}]\n'
+HUB = """
+  hub:
+    endpoints:
+      - path: /status
+        fields:
+          - {gauge: hub_calls, path: /calls}
+"""
+
+
+def test_the_documents_examples_are_found() -> None:
+    assert len(EXAMPLES) == DOC.count("```yaml") == 4
+
+
+@pytest.mark.parametrize(("declaration", "answer", "expected"), EXAMPLES)
+def test_a_documents_example_gives_what_it_says(
+    declaration: str, answer: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(declaration + TARGET)
+    (tmp_path / "answer.json").write_text(answer)
+    name = declaration.split()[1].rstrip(":")
+    done = run("check", "config.yaml", "--sample", f"{name}=answer.json", cwd=tmp_path)
+    shown = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+
+    assert done.returncode == 0, done.stderr
+    # Of states only the present one stands in the document.
+    told = [
+        line
+        for line in shown
+        if ("_state" not in line and "_health" not in line) or line[-1] == "1"
+    ]
+    assert told == expected.splitlines()
+
+
+def test_a_reload_of_the_same_declaration_gives_the_same_targets() -> None:
+    text = f"systems:{HUB}targets:\n  - {{name: a, system: hub, url: http://h}}\n"
+    first = load_text(text, "c", Path(), SYSTEMS)
+    same = load_text(text, "c", Path(), SYSTEMS)
+    other = load_text(text.replace("/calls", "/phones"), "c", Path(), SYSTEMS)
+
+    assert first.targets == same.targets
+    assert first.targets != other.targets
+
+
+def test_systems_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "systems").mkdir()
+    (tmp_path / "systems" / "hub.yaml").write_text(f"systems:{HUB}")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "system_files: ['systems/*.yaml']\ntargets: [{name: a, system: hub, url: http://h}]\n"
+    )
+    settings = load_file(path, SYSTEMS)
+
+    assert settings.targets[0].system.name == "hub"
+    assert settings.files == (path, tmp_path / "systems" / "hub.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "faults"),
+    [
+        (f"systems:{HUB}".replace("/calls", "calls"), ["systems/a.yaml:6:32: "]),
+        ("systems: [}", ["systems/a.yaml:1:11: not valid YAML: "]),
+        (
+            f"systems:{HUB}{HUB.replace('hub', 'webitel')}",
+            ["systems/a.yaml:8:3: systems.webitel: there is"],
+        ),
+        (
+            "other: 1",
+            ["systems/a.yaml:1:1: other: unknown key", "systems/a.yaml:1:1: systems: this"],
+        ),
+    ],
+)
+def test_a_fault_in_a_file_of_systems_is_told_with_its_place(
+    written: str, faults: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("systems").mkdir()
+    Path("systems/a.yaml").write_text(written)
+    Path("config.yaml").write_text(
+        "system_files: [systems/a.yaml]\ntargets: [{name: a, system: hub, url: http://h}]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_file(Path("config.yaml"), SYSTEMS)
+
+    told = [one for one in caught.value.faults if one.startswith("systems/")]
+    assert [one[: len(fault)] for one, fault in zip(sorted(told), faults, strict=True)] == faults
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        ({"mode": "production"}, []),
+        (
+            {"mode": "production", "new": 1, "deep": {"er": [1, {"x": None}, {"x": 2}]}},
+            ["/new", "/deep/er/*", "/deep/er/*/x"],
+        ),
+    ],
+)
+def test_what_no_field_takes_is_found(tree: object, expected: list[str]) -> None:
+    assert untaken(tree, SYSTEMS["genesys_ucs"].endpoints[0]) == expected
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "answers").glob("*/*page*.json")))
+def test_looking_for_what_is_not_taken_bears_every_recording(path: Path) -> None:
+    endpoint = SYSTEMS[path.parent.name].endpoints[0]
+    tree = parse(Answer("application/json", path.read_bytes(), NOW), endpoint)
+
+    assert extract(tree, endpoint, make_target(path.parent.name).params, NOW).samples
+    assert len(untaken(tree, endpoint)) < 200
+
+
+def test_a_sample_with_a_fault_exits_with_1(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"mode": "production", "request_today": "many", "extra": 1}')
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("[]")
+    faulty = run("check", "--sample", f"genesys_ucs={bad}", cwd=tmp_path)
+    none = run("check", "--sample", f"genesys_ucs={wrong}", cwd=tmp_path)
+    unknown = run("check", "--sample", f"genesys={bad}", cwd=tmp_path)
+
+    assert faulty.returncode == 1
+    assert 'genesys_ucs_mode{target="sample",mode="production"} 1' in faulty.stdout
+    assert faulty.stderr.splitlines() == [
+        f'{bad}: genesys_ucs_requests_total: "many" is not a number',
+        f"{bad}: /extra: no field takes this",
+    ]
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "bad_shape" in none.stderr
+    assert unknown.returncode == 2
+    assert 'did you mean "genesys_ucs"?' in unknown.stderr
+
+
+async def test_explain_tells_of_a_live_target_field_by_field(
+    aiohttp_server: AiohttpServer, tmp_path: Path
+) -> None:
+    server = await aiohttp_server(make_app(World()))
+    (tmp_path / "config.yaml").write_text(config_text(str(server.make_url("/"))))
+    done = await asyncio.to_thread(run, "explain", "pbx-new", cwd=tmp_path)
+    queue = await asyncio.to_thread(run, "explain", "mdw", cwd=tmp_path)
+    (tmp_path / "none.yaml").write_text(TARGET)
+    down = await asyncio.to_thread(run, "explain", "--config.file", "none.yaml", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"webitel_freeswitch_active_sessions .*> /active", done.stdout)
+    assert "no field takes: " in done.stdout
+    assert re.search(r"mdworkbench_service_launches .*/\[\*\]", queue.stdout)
+    assert (down.returncode, down.stdout) == (1, "")
+    assert down.stderr.startswith("one: connect: ")
