@@ -13,6 +13,7 @@ from aiohttp import web
 
 from exporter.address import parse_address
 from exporter.clock import Clock
+from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError, ExporterError
 from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
@@ -132,9 +133,14 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
     async with running(settings, clock) as (targets, telemetry):
         telemetry.shard.set(options.shard.number)
         telemetry.shards.set(options.shard.total)
-        reloader = Reloader(load, targets, telemetry, clock)
+        lists = Lists(settings, targets, telemetry, clock, owns=options.shard.owns)
+        reloader = Reloader(load, lists, telemetry, clock)
         app = make_app(targets, telemetry, options.telemetry_path, reloader.reload)
-        async with _reloading(reloader, settings, options), listening(app, options.addresses) as on:
+        async with (
+            discovering(lists),
+            _reloading(reloader, settings, options),
+            listening(app, options.addresses) as on,
+        ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
             await stop.wait()

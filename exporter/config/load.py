@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.document import Document, Location, Told
-from exporter.config.targets import FileModel
+from exporter.config.file import FileModel
 from exporter.config.values import Context
 from exporter.errors import ConfigError, suggestion
 from exporter.settings import Settings
@@ -89,7 +89,7 @@ def _load(
         faults += [source.told(*_worded(one)) for one in errors]
     else:
         if not faults:
-            return model.make()
+            return model.make(context)
     raise ConfigError(tuple(text for _, text in sorted(faults)))
 
 

@@ -35,6 +35,7 @@ class Answer:
     content_type: str
     body: bytes
     middle: float
+    status: int = 200
 
 
 def check_status(status: int, retry_after: str = "") -> None:
@@ -60,9 +61,9 @@ def _pause(retry_after: str) -> float:
         return 0.0
 
 
-def too_large() -> PollError:
+def too_large(most: int = MAX_BODY) -> PollError:
     """Name the reason of a body that goes on and on."""
-    return PollError(Reason.TOO_LARGE, f"more than {MAX_BODY} bytes")
+    return PollError(Reason.TOO_LARGE, f"more than {most} bytes")
 
 
 def unknown_host(host: str) -> PollError:

@@ -104,6 +104,7 @@ class Schedule:
         self._busy: Counter[tuple[str, int]] = Counter()
         self._queues: dict[tuple[str, int], deque[tuple[float, int, Turn]]] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._clients: Counter[str] = Counter()
         self._follow(Change(come=tuple(targets)))
         targets.followers.append(self._follow)
 
@@ -126,7 +127,8 @@ class Schedule:
                 turn.task.cancel()
         now = self._clock.monotonic()
         for tracked in change.come:
-            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(change.come))
+            # Those that came shortly before may be waiting, too.
+            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * self._targets.waiting)
             request = tracked.requests[0]
             turn = self._turns[tracked] = Turn(tracked, (request.host, request.port))
             first = now + phase(tracked.target.name, spread)
@@ -138,8 +140,10 @@ class Schedule:
             elif bucket is None or bucket.limit != client.rate_limit:
                 self._buckets[client.name] = _Bucket(client.rate_limit)
         self._tick_seconds = tick_seconds([one.target.interval for one in self._targets])
+        self._clients.update(one.target.client.name for one in change.come)
         if change.gone:
-            self._connections.prune({one.target.client.name for one in self._targets})
+            self._clients.subtract(one.target.client.name for one in change.gone)
+            self._connections.prune({name for name, count in self._clients.items() if count})
 
     async def _tick(self) -> None:
         planned = aging = self._start
@@ -243,9 +247,10 @@ class Schedule:
 
 def tick_seconds(intervals: list[float]) -> float:
     """Return how long the ticks are with targets of these intervals."""
-    rate = sum(1.0 / interval for interval in intervals)
+    counts = Counter(intervals)  # Ten thousand have but few different ones.
+    rate = sum(number / interval for interval, number in counts.items())
     wanted = _POLLS_A_TICK / rate if rate else _LONGEST_TICK
-    longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
+    longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in counts)])
     return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))
 
 

@@ -39,8 +39,16 @@ _PROXY_DENIES = 407
 class Session:
     """The one aiohttp session of a client: its connections, kept alive, and its TLS settings."""
 
-    def __init__(self, client: Client, clock: Clock, resolver: Resolver, *, keep: bool) -> None:
-        """Must be made in a running event loop.
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        resolver: Resolver,
+        *,
+        keep: bool,
+        most: int = MAX_BODY,
+    ) -> None:
+        """Must be made in a running event loop; `most` is the largest body, in bytes.
 
         Raises:
             PollError: The TLS files of the client cannot be used now.
@@ -50,6 +58,7 @@ class Session:
         except ValueError as error:
             raise PollError(Reason.CREDENTIALS, str(error)) from None
         self._clock = clock
+        self._most = most
         self._tls = client.tls
         self._files = files_of(client.tls)
         self._server_name = client.tls.server_name
@@ -97,24 +106,24 @@ class Session:
                 if self._proxy and response.status == _PROXY_DENIES:
                     raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
                 check_status(response.status, response.headers.get(hdrs.RETRY_AFTER, ""))
-                body = await _read(response)
+                body = await _read(response, self._most)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
         except UnicodeError:
             raise unknown_host(request.host) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _explained(error) from None
-        return Answer(content_type, body, (sent + self._clock.wall()) / 2)
+        return Answer(content_type, body, (sent + self._clock.wall()) / 2, response.status)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or 0) > MAX_BODY:
-        raise too_large()
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    if (response.content_length or 0) > most:
+        raise too_large(most)
     body = bytearray()
     # What is counted has been decompressed: a bomb stops at the limit, not in memory.
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise too_large()
+        if len(body) > most:
+            raise too_large(most)
     return bytes(body)
 
 

@@ -18,6 +18,7 @@ KEYS = Account("DEMOACCESSKEY", "demo-clanforge-key", reads=True)
 # Enough for the first answers to show servers in the midst of things.
 WARM_UP = HOUR
 RETRY_AFTER = 7
+LIST_PATH = "/sd/clanforge"
 NOT_FOUND_CODE = 1
 
 FLEET = (
@@ -89,8 +90,11 @@ class Clanforge:
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the one operation of the Server Status page."""
-        return [web.get("/cfp/v1/server/{serverid}/status", self._answer)]
+        """List the one operation of the Server Status page, and a list of the fleet."""
+        return [
+            web.get("/cfp/v1/server/{serverid}/status", self._answer),
+            web.get(LIST_PATH, self._list),
+        ]
 
     def status(self, serverid: str, *, query_info: bool) -> dict[str, Any]:
         """Say what the API answers now about a server of the fleet."""
@@ -149,6 +153,14 @@ class Clanforge:
             return _error(HTTPStatus.OK, "server not found", code=NOT_FOUND_CODE)
         wanted = request.query.get("query_info") == "true"
         return web.json_response(self.status(serverid, query_info=wanted))
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        """Answer as an endpoint for Prometheus' http_sd; the vendor has none such."""
+        found = [
+            {"targets": [serverid], "labels": {"country": server.listing.country_code}}
+            for serverid, server in self.servers.items()
+        ]
+        return web.json_response(found)
 
     def _advance(self) -> None:
         for step in self._pace.steps(self._clock()):
