@@ -16,6 +16,7 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.discovery import merge
 from exporter.discovery.build import Look
+from exporter.discovery.files import Files
 from exporter.discovery.merge import Lists, discovering
 from exporter.reload import Reloader
 from exporter.serve import running
@@ -237,14 +238,14 @@ async def test_a_mistake_of_ours_stops_at_one_discovery(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "a.json", vendor.url)
-    real, crashes = merge.Files.look, iter([True])
+    real, crashes = Files.look, iter([True])
 
-    async def look(files: merge.Files) -> Look:
+    async def look(files: Files) -> Look:
         if next(crashes, False):
             raise KeyError("x")
         return await real(files)
 
-    monkeypatch.setattr(merge.Files, "look", look)
+    monkeypatch.setattr(Files, "look", look)
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         failures = service.value("refresh_failures_total")

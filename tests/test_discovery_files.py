@@ -139,9 +139,8 @@ discovery:
         ),
         (
             "a.yaml",
-            "- targets: [a]\n  labels: {target: x, le: y}",
-            'a.yaml:2:3: [0].labels: the label "le" is used by the metrics themselves; the label'
-            ' "target" is used by the metrics themselves',
+            "- targets: [a]\n  labels: {le: y}",
+            'a.yaml:2:3: [0].labels: the label "le" is used by the metrics themselves',
         ),
         (
             "a.yaml",
@@ -150,9 +149,8 @@ discovery:
         ),
         (
             "a.yaml",
-            '- targets: [""]\n- targets: ["u:canary@h", "a?b"]',
-            "a.yaml:1:13: [0].targets[0]: a name has 1 to 128 printable characters and no blank at"
-            " its ends (and 3 more)",
+            '- targets: ["a b"]\n- targets: ["u:canary@h", "a?b"]',
+            "a.yaml:1:13: [0].targets[0]: a target's url begins with http:// or https:// and a host (and 2 more)",
         ),
     ],
 )  # fmt: skip
