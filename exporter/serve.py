@@ -31,6 +31,8 @@ _GRACE_SECONDS = 3.0
 # Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
 _SPARE_FILES = 200
 _ENOUGH_FILES = 2**20
+# How many hosts lists may bring is not known when connections are first made.
+_DISCOVERED_HOSTS = 10_000
 
 
 def _most_files() -> int:
@@ -79,6 +81,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     files = _most_files()
     # Targets of one host take turns on its connections.
     hosts = len({(request.host, request.port) for one in targets for request in one.requests})
+    hosts += _DISCOVERED_HOSTS if settings.discoveries else 0
     keep = hosts + _SPARE_FILES <= files
     if not keep:
         facts = {"hosts": hosts, "open_files": files}

@@ -4,11 +4,13 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from conftest import Vendor, open_vendor, response
+from hypothesis import given
+from hypothesis import strategies as st
 from program import fetch, run, started
 from servers import HEALTHY
 
@@ -18,9 +20,10 @@ from exporter.discovery import merge
 from exporter.discovery.build import Look
 from exporter.discovery.files import Files
 from exporter.discovery.merge import Lists, discovering
+from exporter.errors import ListError
 from exporter.reload import Reloader
 from exporter.serve import running
-from exporter.settings import Settings
+from exporter.settings import Settings, Template
 from exporter.shard import Shard
 from exporter.simulator.app import World, make_app
 from exporter.systems import SYSTEMS
@@ -386,3 +389,42 @@ def test_the_program_follows_a_file_checks_it_and_polls_what_is_in_it(tmp_path: 
     )
     assert bad.returncode == 0
     assert bad.stderr == f"warning: {file}:1:2: not valid JSON: Expecting value\n"
+
+
+UCS = load_text(f"discovery:\n{FILES}", "config.yaml", Path(), SYSTEMS).discoveries[0].template
+CLANFORGE = load_text(
+    'discovery: [{system: clanforge, url: "http://h", file_sd: {files: [a.json]}}]',
+    "config.yaml",
+    Path(),
+    SYSTEMS,
+).discoveries[0]
+
+
+@given(
+    st.text() | st.from_regex(r"(https?://)?[^/]{1,20}(:\d{1,5})?(/.*)?", fullmatch=True),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+)
+@pytest.mark.parametrize("template", [UCS, CLANFORGE.template], ids=["address", "parameter"])
+def test_whatever_an_item_is_it_is_refused_or_can_be_polled(
+    template: Template, item: str, labels: dict[str, str]
+) -> None:
+    with suppress(ListError):
+        target = template.make(item, labels)
+        targets = Targets(Settings(targets=(target,)), Telemetry(), Clock())
+        assert len(targets) == 1
+
+
+async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.json", vendor.url)
+    async with serving(config(), tmp_path) as service:
+        await service.until(lambda: len(service.targets) == 1)
+        with monkeypatch.context() as broken:
+            broken.delattr("exporter.targets.build")
+            put(tmp_path / "a.json", vendor.url, "127.0.0.1:1")
+            await service.until(lambda: service.value("refresh_failures_total") == 1)
+        polls = service.tracked(vendor.url).tally.polls
+        await service.until(lambda: service.tracked(vendor.url).tally.polls > polls + 1)
+        put(tmp_path / "a.json", vendor.url, "127.0.0.1:2")
+        await service.until(lambda: len(service.targets) == 2)

@@ -10,6 +10,7 @@ import pytest
 from exporter.config import load_text
 from exporter.discovery.build import Look, Owns
 from exporter.discovery.files import Files
+from exporter.discovery.groups import Group, Text
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
 
@@ -126,6 +127,8 @@ discovery:
         ("a.json", '[{"labels": []}]', "a.json:1:3: [0].labels: must be a mapping of keys to values"),
         ("a.json", '[{"labels": {"a": 1}}]', "a.json:1:14: [0].labels.a: must be a text; quote it"),
         ("a.json", '[{"source": "x"}]', "a.json:1:3: [0].source: unknown key; known: labels, targets"),
+        ("a.json", '[{"targets": ["\\ud800"]}]', "a.json: [0].targets[0]: this is not valid UTF-8"),
+        ("a.json", '[{"\\u001b[2J": 1}]', "a.json:1:3: [0].\ufffd[2J: unknown key; known: labels, targets"),
         ("a.yaml", "", "a.yaml:1:1: the file must be a list of groups; [] for none"),
         ("a.yaml", "- targets: [a", "a.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
         ("a.yaml", "targets: [a]", "a.yaml:1:1: the file must be a list of groups; [] for none"),
@@ -294,3 +297,34 @@ async def test_another_shards_targets_are_checked_and_left_out(files: Make, tmp_
 
     assert [*targets(good)] == ["a"]
     assert bad.failures == 1
+
+
+async def test_a_fault_in_a_large_list_is_told_without_its_line(
+    files: Make, tmp_path: Path
+) -> None:
+    put(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")
+    look = await files().look()
+    (why,) = look.faults.values()
+
+    assert why.startswith(f"{tmp_path}/a.json: [0].targets[0]: ")
+
+
+async def test_a_file_that_was_written_while_it_was_read_is_read_again(
+    files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, watched = tmp_path / "a.json", files()
+    put(path, '[{"targets": ["a"]}]')
+    real = Text.groups
+
+    def slow(text: Text) -> tuple[Group, ...]:
+        groups = real(text)
+        path.write_text('[{"targets": ["a", "b"]}]')
+        monkeypatch.setattr(Text, "groups", real)
+        return groups
+
+    monkeypatch.setattr(Text, "groups", slow)
+    first, second, third = [await watched.look() for _ in range(3)]
+
+    assert [*targets(first)] == ["a"]
+    assert [*targets(second)] == ["a", "b"]
+    assert third.built is None

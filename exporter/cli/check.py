@@ -27,7 +27,8 @@ def report(settings: Settings) -> None:
     if settings.discoveries:
         parts.append(_counted(len(settings.discoveries), "discovery", "discoveries"))
     print(f"configuration OK: {', '.join(parts)}")
-    _report_files(settings)
+    if settings.discoveries:
+        _report_files(settings)
 
 
 def _report_files(settings: Settings) -> None:

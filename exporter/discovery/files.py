@@ -13,6 +13,7 @@ from pathlib import Path
 from exporter.discovery.build import Builder, Built, Look, Owns, combine
 from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError
+from exporter.readers import printable
 from exporter.secret import read_file
 from exporter.settings import FileSd, Template
 
@@ -116,6 +117,6 @@ def _seen(path: str) -> _Seen:
 
 
 def summary(faults: tuple[str, ...]) -> str:
-    """Write faults in one line: the first, and how many more there are."""
+    """Write faults in one line that can be shown: the first, and how many more there are."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{faults[0]}{more}"
+    return printable(f"{faults[0]}{more}")

@@ -25,6 +25,8 @@ from exporter.spec import Endpoint, System
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
 _LONGEST_FAULT = 500
+# Readiness waits for the first answer, and lists may be refreshed but once a day.
+_LONGEST_WAIT = 60.0
 
 
 class Http:
@@ -41,11 +43,12 @@ class Http:
 
     async def look(self) -> Look:
         """Ask for the list."""
+        wait = min(self._source.refresh_interval, _LONGEST_WAIT)
         try:
-            async with asyncio.timeout(self._source.refresh_interval):
+            async with asyncio.timeout(wait):
                 body = await self._fetch()
         except TimeoutError:
-            return self._refused(f"no whole answer within {self._source.refresh_interval:g}s")
+            return self._refused(f"no whole answer within {wait:g}s")
         except PollError as error:
             return self._refused(error.detail)
         if body == self._last:

@@ -103,7 +103,12 @@ class Lists:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                await self._apply()
+                try:
+                    await self._apply()
+                except Exception:  # noqa: BLE001 - a mistake of ours leaves the old ones at work
+                    _log.exception("lists not taken over")
+                    for one in self._followed:
+                        self._telemetry.discovery_failures.labels(one.name).inc()
         finally:
             self._is_running = False
             tasks = [one.task for one in self._followed if one.task]
