@@ -72,6 +72,8 @@ class Targets:
         self.untried = 0
         """How many discoveries have not been tried yet, which readiness waits for, too."""
         self._was_ready = False
+        self.coming = 0
+        """How many more will be new at once, where they come in portions."""
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
         self.replace(settings.targets)
@@ -112,32 +114,37 @@ class Targets:
 
     def replace(self, targets: Sequence[Target]) -> Change:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
-        # Ten thousand of which a hundred change should cost the hundred: what is done for each of
-        # the others is as little as can be.
-        known = self._known
-        tracked: list[Tracked] = []
-        for target in targets:
-            one = known.get(target.name)
-            if one is None or one.target is not target:
-                one = self._taken_over(one, target)
-            tracked.append(one)
-        come = tuple(one for one in tracked if one.number == _NOWHERE)
-        kept = set(tracked)
-        gone = tuple(one for one in self._tracked if one not in kept)
-        # A place more, for the number of those that are nowhere.
-        before = [*self._expires, math.inf]
-        self._expires = array("d", [before[one.number] for one in tracked])
+        # Ten thousand of which a hundred change should cost the hundred: the others are known by
+        # what they are, without a look into any of them.
+        old = self._tracked
+        places = {id(target): place for place, target in enumerate(self._targets)}
+        at = [places.get(id(target), _NOWHERE) for target in targets]
+        fresh: dict[int, Tracked] = {}
+        for number in [number for number, place in enumerate(at) if place == _NOWHERE]:
+            target = targets[number]
+            one = self._taken_over(self._known.get(target.name), target)
+            at[number] = one.number
+            if one.number == _NOWHERE:
+                fresh[number] = one
+        tracked = [
+            fresh[number] if place == _NOWHERE else old[place] for number, place in enumerate(at)
+        ]
+        gone = tuple(old[place] for place in sorted(set(range(len(old))).difference(at)))
+        # One more at the end, where the place that is nowhere leads.
+        expires, snapshots = [*self._expires, math.inf], [*self._snapshots, None]
+        self._expires = array("d", [expires[place] for place in at])
+        self._snapshots = [snapshots[place] for place in at]
+        self._tracked, self._targets = tracked, tuple(targets)
+        for number, place in enumerate(at):
+            if number != place:
+                tracked[number].number = number
         for one in gone:
             one.number = _NOWHERE
-            del known[one.target.name]
-        for number, one in enumerate(tracked):
-            one.number = number
-        known.update((one.target.name, one) for one in come)
-        self._tracked, self._targets = tracked, tuple(targets)
-        self._snapshots = [one.snapshot for one in tracked]
+            del self._known[one.target.name]
+        self._known.update((one.target.name, one) for one in fresh.values())
         self._waiting = self._snapshots.count(None)
         self._awaited.difference_update(gone)
-        change = Change(come=come, gone=gone)
+        change = Change(come=tuple(fresh.values()), gone=gone)
         self._count(change)
         for follow in self.followers:
             follow(change)

@@ -175,6 +175,7 @@ async def test_many_new_targets_come_a_few_at_a_time(
 async def test_the_configured_target_keeps_its_name_then_the_first_discovery(
     vendor: Vendor, other: Vendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     put(tmp_path / "a.json", "a", "b", "c", text=None)
     put(tmp_path / "a.yaml", text=json.dumps([{"targets": ["b", "c"], "labels": {"from": "2"}}]))
     second = '  - {system: genesys_ucs, file_sd: {files: ["*.yaml"]}}\n'

@@ -22,7 +22,7 @@ from exporter.telemetry import Telemetry
 _log = logging.getLogger(__name__)
 
 # Targets that come in one turn of the event loop: each takes some 30 µs.
-_MOST_A_TURN = 100
+_MOST_A_TURN = 50
 # A log is no place for a thousand names; the metric has their number.
 _MOST_LOGGED = 20
 
@@ -86,6 +86,7 @@ class Lists:
         self._owns = owns
         self._look_seconds = look_seconds
         self._configured: Sequence[Target] = settings.targets
+        self._applied: Mapping[str, Target] = {one.name: one for one in settings.targets}
         self._followed = [self._new(one) for one in settings.discoveries]
         self._changed = asyncio.Event()
         self._is_running = False
@@ -133,7 +134,12 @@ class Lists:
                 if self._is_running:
                     self._start(one)
         self._note_untried()
-        return self._targets.replace(tuple(self._merged().values()))
+        return self._replace(self._merged())
+
+    def _replace(self, targets: Mapping[str, Target]) -> Change:
+        change = self._targets.replace(tuple(targets.values()))
+        self._applied = targets
+        return change
 
     def _new(self, discovery: Discovery) -> _Followed:
         source = source_of(discovery, self._owns, self._clock, self._look_seconds)
@@ -217,23 +223,24 @@ class Lists:
             await asyncio.sleep(0)
             if step is None:
                 break
-            self._targets.replace(step)
+            self._replace(step)
             await asyncio.sleep(0)
 
-    def _step(self, wanted: Mapping[str, Target]) -> Sequence[Target] | None:
+    def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
         """Return the next targets on the way to those wanted; None at its end."""
-        there = {tracked.target.name: tracked.target for tracked in self._targets}
+        there = self._applied
         new = [name for name, target in wanted.items() if there.get(name) is not target]
+        self._targets.coming = max(0, len(new) - _MOST_A_TURN)
         if not new and len(there) == len(wanted):
             return None
         if len(new) <= _MOST_A_TURN:
-            return tuple(wanted.values())
+            return wanted
         later = set(new[_MOST_A_TURN:])
-        return [
-            there[name] if name in later else target
+        return {
+            name: there[name] if name in later else target
             for name, target in wanted.items()
             if name not in later or name in there
-        ]
+        }
 
 
 def _held(one: _Followed, old: Sequence[_Followed]) -> Built:
