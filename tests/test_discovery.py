@@ -172,6 +172,28 @@ async def test_many_new_targets_come_a_few_at_a_time(
     assert labels == {"x"}
 
 
+async def test_a_reload_while_targets_come_is_not_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_MOST_A_TURN", 1)
+    items = [f"127.0.0.1:{port}" for port in range(1, 200)]
+    put(tmp_path / "a.json", *items)
+    dead = "http://127.0.0.1:1"
+    async with serving(config(ucs("old", dead)), tmp_path) as service:
+        lists = service.reloader._targets
+        async with asyncio.timeout(60):
+            while len(service.targets) < 10:
+                await asyncio.sleep(0)
+        service.text = config(ucs("new", dead))
+        lists.take_over(service.load())
+        at_once = service.names()
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        later = service.names()
+
+    assert at_once == later == ["new", *items]
+
+
 async def test_the_configured_target_keeps_its_name_then_the_first_discovery(
     vendor: Vendor, other: Vendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

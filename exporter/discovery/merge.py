@@ -134,6 +134,7 @@ class Lists:
                 if self._is_running:
                     self._start(one)
         self._note_untried()
+        self._changed.set()
         return self._replace(self._merged())
 
     def _replace(self, targets: Mapping[str, Target]) -> Change:
@@ -220,11 +221,13 @@ class Lists:
         wanted = self._merged()
         while not self._changed.is_set():
             step = self._step(wanted)
-            await asyncio.sleep(0)
             if step is None:
                 break
-            self._replace(step)
             await asyncio.sleep(0)
+            # A reload in between has brought other targets.
+            if not self._changed.is_set():
+                self._replace(step)
+                await asyncio.sleep(0)
 
     def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
         """Return the next targets on the way to those wanted; None at its end."""
