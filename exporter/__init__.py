@@ -1,6 +1,7 @@
 """Polls vendor status endpoints and serves what they say to Prometheus.
 
 config      a YAML file becomes frozen Settings, or every fault of it at once
+discovery   lists outside of the file become targets, and the live set follows them
 poll        schedule -> fetch -> parse -> extract -> snapshot, for one target after another
 systems     what each vendor says, declared as data
 targets     the live set of targets, each with its last snapshot

@@ -73,6 +73,14 @@ class ConfigError(ExporterError):
         self.faults = faults
 
 
+class ListError(ExporterError):
+    """A list of targets that is refused as a whole: every fault, with the place of its part."""
+
+    def __init__(self, faults: tuple[tuple[tuple[str | int, ...], str], ...]) -> None:
+        super().__init__("; ".join(message for _, message in faults))
+        self.faults = faults
+
+
 class SpecError(ExporterError):
     """A declaration of a system that cannot work; stops start-up."""
 

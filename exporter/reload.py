@@ -10,12 +10,13 @@ import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.notify import NOBODY, Supervisor
 from exporter.settings import Settings
-from exporter.targets import Targets
+from exporter.targets import Change
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -26,13 +27,23 @@ _MOST_LOGGED = 20
 Load = Callable[[], Settings]
 
 
+class Follower(Protocol):
+    """What lives by the settings: as many targets as it is long."""
+
+    def __len__(self) -> int: ...
+
+    def take_over(self, settings: Settings) -> Change:
+        """Live by these settings from now on."""
+        ...
+
+
 class Reloader:
     """Takes over what `load` returns, on demand."""
 
     def __init__(
         self,
         load: Load,
-        targets: Targets,
+        targets: Follower,
         telemetry: Telemetry,
         clock: Clock,
         supervisor: Supervisor = NOBODY,
@@ -75,7 +86,7 @@ class Reloader:
                 raise ConfigError(faults) from None
             finally:
                 self._supervisor.ready(f"polling {len(self._targets)} targets")
-            change = self._targets.replace(settings.targets)
+            change = self._targets.take_over(settings)
             self.files = settings.files
             self._telemetry.reload_successful.set(1)
             self._telemetry.reload_time.set(self._clock.wall())

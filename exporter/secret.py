@@ -10,8 +10,8 @@ from exporter.errors import PollError, Reason
 _LARGEST_FILE = 64 * 1024
 
 
-def read_file(path: Path, largest: int = _LARGEST_FILE) -> bytes:
-    """Read a small file without ever waiting: a pipe or a device is refused.
+def read_file(path: Path, most: int = _LARGEST_FILE) -> bytes:
+    """Read a file of so many bytes at the most without ever waiting: no pipe, no device.
 
     Raises:
         OSError: It cannot be read.
@@ -21,9 +21,9 @@ def read_file(path: Path, largest: int = _LARGEST_FILE) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("not a regular file")
-        content = file.read(largest + 1)
-    if len(content) > largest:
-        raise ValueError(f"more than {largest} bytes")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most} bytes")
     return content
 
 

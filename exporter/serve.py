@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from exporter.clock import Clock
+from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError
 from exporter.notify import supervisor_of
 from exporter.poll.fetch import Connections
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 # Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
 _SPARE_FILES = 200
 _ENOUGH_FILES = 2**20
+# How many hosts lists may bring is not known when connections are first made.
+_DISCOVERED_HOSTS = 10_000
 
 
 def _most_files() -> int:
@@ -78,6 +81,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     files = _most_files()
     # Targets of one host take turns on its connections.
     hosts = len({(request.host, request.port) for one in targets for request in one.requests})
+    hosts += _DISCOVERED_HOSTS if settings.discoveries else 0
     keep = hosts + _SPARE_FILES <= files
     if not keep:
         facts = {"hosts": hosts, "open_files": files}
@@ -108,7 +112,8 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
     async with running(settings, clock) as (targets, telemetry):
         telemetry.shard.set(options.shard.number)
         telemetry.shards.set(options.shard.total)
-        reloader = Reloader(load, targets, telemetry, clock, supervisor)
+        lists = Lists(settings, targets, telemetry, clock, owns=options.shard.owns)
+        reloader = Reloader(load, lists, telemetry, clock, supervisor)
         guard = Guard(options.read_web, telemetry, clock) if options.read_web else None
         app = make_app(
             targets,
@@ -120,6 +125,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         )
         tls = guard.ssl_context if guard else None
         async with (
+            discovering(lists),
             _reloading(reloader, settings, options),
             listening(app, options.addresses, tls=tls) as on,
         ):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from exporter.secret import Secret
 from exporter.spec import System
@@ -138,10 +139,48 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSd:
+    """Lists of targets in files: patterns with absolute or resolved paths."""
+
+    files: tuple[str, ...]
+    refresh_interval: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSd:
+    """A list of targets at a URL, whose query may hold a token."""
+
+    url: str = field(repr=False)
+    refresh_interval: float
+    client: Client
+
+
+class Template(Protocol):
+    """What makes a target of an item of a list, by the rules that configured targets follow."""
+
+    def make(self, item: str, labels: Mapping[str, str]) -> Target:
+        """Return the target, or raise ListError with what cannot be one."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """Where a list of targets comes from, and what makes targets of its items."""
+
+    name: str
+    """The value of the label `discovery`: no two have the same."""
+    source: FileSd | HttpSd
+    client: Client
+    """The one of its targets."""
+    template: Template
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The whole configuration, checked."""
 
     targets: tuple[Target, ...]
+    discoveries: tuple[Discovery, ...] = ()
     clients: tuple[Client, ...] = ()
     files: tuple[Path, ...] = ()
     """What it was read from."""

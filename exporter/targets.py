@@ -63,14 +63,23 @@ class Targets:
         self._clock = clock
         self._targets: Sequence[Target] = ()
         self._tracked: list[Tracked] = []
+        self._known: dict[str, Tracked] = {}
+        self._systems: Counter[str] = Counter()
         # Beside each other, so that a scrape need not walk ten thousand objects to find them.
         self._snapshots: list[Snapshot | None] = []
         self._expires = array("d")
         self._waiting = 0
+        # Those that readiness waits for.
+        self._awaited: set[Tracked] = set()
+        self.untried = 0
+        """How many discoveries have not been tried yet, which readiness waits for, too."""
         self._was_ready = False
+        self.coming = 0
+        """How many more will be new at once, where they come in portions."""
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
         self.replace(settings.targets)
+        self._awaited = set(self)
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._tracked)
@@ -87,32 +96,58 @@ class Targets:
     def is_ready(self) -> bool:
         """Whether every target had its first poll, once: one that is added later changes nothing.
 
-        Were it otherwise, each reload would take the exporter out of its load balancer.
+        Were it otherwise, each reload would take the exporter out of its load balancer. Targets
+        that are discovered come later, too; that their lists were tried is waited for.
         """
-        self._was_ready = self._was_ready or not self._waiting
+        self._was_ready = self._was_ready or not (self._awaited or self.untried)
         return self._was_ready
+
+    @property
+    def missing(self) -> str:
+        """What readiness waits for, in words."""
+        parts = [f"{len(self._awaited)} of {len(self)} targets not polled yet"]
+        if self.untried:
+            parts.append(f"{self.untried} discoveries not tried yet")
+        return ", ".join(parts)
+
+    def take_over(self, settings: Settings) -> Change:
+        """Make the targets of the settings the targets."""
+        return self.replace(settings.targets)
 
     def replace(self, targets: Sequence[Target]) -> Change:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
-        old = {tracked.target.name: tracked for tracked in self}
-        tracked = [self._taken_over(old.get(target.name), target) for target in targets]
-        kept = set(tracked)
-        gone = tuple(one for one in self if one not in kept)
-        change = Change(come=tuple(one for one in tracked if one.number == _NOWHERE), gone=gone)
-        expires = [
-            math.inf if one.number == _NOWHERE else self._expires[one.number] for one in tracked
+        # Ten thousand of which a hundred change should cost the hundred: the others are known by
+        # what they are, without a look into any of them.
+        old = self._tracked
+        places = {id(target): place for place, target in enumerate(self._targets)}
+        at = [places.get(id(target), _NOWHERE) for target in targets]
+        fresh: dict[int, Tracked] = {}
+        for number in [number for number, place in enumerate(at) if place == _NOWHERE]:
+            target = targets[number]
+            one = self._taken_over(self._known.get(target.name), target)
+            at[number] = one.number
+            if one.number == _NOWHERE:
+                fresh[number] = one
+        tracked = [
+            fresh[number] if place == _NOWHERE else old[place] for number, place in enumerate(at)
         ]
+        gone = tuple(old[place] for place in sorted(set(range(len(old))).difference(at)))
+        # One more at the end, where the place that is nowhere leads.
+        expires, snapshots = [*self._expires, math.inf], [*self._snapshots, None]
+        self._expires = array("d", [expires[place] for place in at])
+        self._snapshots = [snapshots[place] for place in at]
+        self._tracked, self._targets = tracked, tuple(targets)
+        for number, place in enumerate(at):
+            if number != place:
+                tracked[number].number = number
         for one in gone:
             one.number = _NOWHERE
-        for number, one in enumerate(tracked):
-            one.number = number
-        self._tracked, self._targets = tracked, tuple(one.target for one in tracked)
-        self._snapshots = [one.snapshot for one in tracked]
-        self._expires = array("d", expires)
+            del self._known[one.target.name]
+        self._known.update((one.target.name, one) for one in fresh.values())
         self._waiting = self._snapshots.count(None)
-        self._telemetry.targets.clear()
-        for system, count in Counter(target.system.name for target in targets).items():
-            self._telemetry.targets.labels(system).set(count)
+        self._awaited.difference_update(gone)
+        change = Change(come=tuple(fresh.values()), gone=gone)
+        self._count(change)
         for follow in self.followers:
             follow(change)
         return change
@@ -121,10 +156,21 @@ class Targets:
     def _taken_over(old: Tracked | None, target: Target) -> Tracked:
         if old is None:
             return Tracked(target)
-        if old.target is target or old.target == target:
+        if old.target == target:
+            old.target = target  # Next time they are the same at a glance.
             return old
         # What is counted goes on being counted, so that a new interval does not look like a restart.
         return Tracked(target, old.tally if old.target.system is target.system else _NO_POLLS)
+
+    def _count(self, change: Change) -> None:
+        self._systems.update(one.target.system.name for one in change.come)
+        self._systems.subtract(one.target.system.name for one in change.gone)
+        for system, count in [*self._systems.items()]:
+            if count:
+                self._telemetry.targets.labels(system).set(count)
+            else:
+                self._telemetry.targets.remove(system)
+                del self._systems[system]
 
     def record(self, tracked: Tracked, poll: Poll) -> None:
         """Take in the outcome of a poll: count it, tell of changes, replace the snapshot."""
@@ -169,7 +215,9 @@ class Targets:
         if snapshot.duplicates:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
-        self._waiting -= tracked.snapshot is None
+        if tracked.snapshot is None:
+            self._waiting -= 1
+            self._awaited.discard(tracked)
         tracked.tally, tracked.snapshot = tally, snapshot
         self._snapshots[tracked.number] = snapshot
         # When it becomes too old, by the monotonic clock; never where it is down.

@@ -107,6 +107,30 @@ class Telemetry:
             ["system"],
             registry=self.registry,
         )
+        self.discovery_targets = Gauge(
+            "status_exporter_discovery_targets",
+            "Targets that a discovery's lists hold, of those that are polled here.",
+            ["discovery"],
+            registry=self.registry,
+        )
+        self.discovery_refused = Gauge(
+            "status_exporter_discovery_refused_targets",
+            "Targets of a discovery's lists that are not polled since another has their name.",
+            ["discovery"],
+            registry=self.registry,
+        )
+        self.discovery_failures = Counter(
+            "status_exporter_discovery_refresh_failures_total",
+            "Lists of a discovery that could not be read, or were refused; the old ones stay.",
+            ["discovery"],
+            registry=self.registry,
+        )
+        self.discovery_refreshed = Gauge(
+            "status_exporter_discovery_last_refresh_success_timestamp_seconds",
+            "When all lists of a discovery were last known to be good, in Unix seconds.",
+            ["discovery"],
+            registry=self.registry,
+        )
         self.reload_successful = Gauge(
             "status_exporter_config_last_reload_successful",
             "Whether the last attempt to load the configuration worked.",
@@ -149,3 +173,13 @@ class Telemetry:
         self.logins.labels(client).inc()
         if error is not None:
             self.login_failures.labels(client).inc()
+
+    def forget_discovery(self, name: str) -> None:
+        """Take a discovery that is no more out of the metrics."""
+        for metric in (
+            self.discovery_targets,
+            self.discovery_refused,
+            self.discovery_failures,
+            self.discovery_refreshed,
+        ):
+            metric.remove(name)

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from servers import serving
 
 from exporter.config import load_file
-from exporter.config.targets import FileModel
+from exporter.config.file import FileModel
 from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.systems import SYSTEMS

@@ -11,7 +11,7 @@ import trustme
 from pydantic import BaseModel
 
 from exporter.config import load_file, load_text
-from exporter.config.targets import FileModel
+from exporter.config.file import FileModel
 from exporter.errors import ConfigError
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS

@@ -14,6 +14,8 @@ from exporter import __version__
 from exporter.cli.parser import make_parser
 from exporter.cli.systems import markdown, markdown_table
 from exporter.config import load_text
+from exporter.discovery.build import Builder
+from exporter.discovery.groups import Text
 from exporter.errors import Reason
 from exporter.poll.snapshot import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
@@ -74,6 +76,32 @@ def test_every_configuration_in_readme_loads(tmp_path: Path) -> None:
     assert set(shown) == set(SYSTEMS)
 
 
+def test_every_example_of_discovery_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "discovery.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(yaml|json)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "clanforge", "inventory"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    fleet, ids, addresses, listed = (body for _, body in blocks)
+    (clanforge,) = load_text(fleet, "discovery.md", tmp_path, SYSTEMS).discoveries
+    (ucs,) = load_text(addresses, "discovery.md", tmp_path, SYSTEMS).discoveries
+
+    assert [
+        *Builder(clanforge.template, lambda _: True)
+        .build(Text(ids.encode(), "ids", is_yaml=True).groups())
+        .targets
+    ] == ["cf-1200345", "cf-1200346", "cf-1200349"]
+    assert [
+        (one.url, dict(one.labels))
+        for one in Builder(ucs.template, lambda _: True)
+        .build(Text(listed.encode(), "list").groups())
+        .targets.values()
+    ] == [
+        ("https://10.0.0.1:8080/cv", {"team": "voice", "site": "ams"}),
+        ("https://10.0.0.2:8080/cv", {"team": "voice", "site": "ams"}),
+    ]
+
+
 def test_every_yaml_in_readme_is_yaml() -> None:
     for block in yaml_blocks():
         yaml.safe_load(block)
@@ -117,7 +145,15 @@ METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "config.example.yaml", "docs/operating.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "config.example.yaml",
+        "docs/discovery.md",
+        "docs/operating.md",
+        "docs/own-systems.md",
+    ],
 )
 def test_documents_name_only_metrics_that_exist(name: str) -> None:
     known = set(METRIC.findall(reference()))

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from conftest import NOW, make_target
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -154,3 +156,50 @@ def test_the_log_tells_of_changes_and_not_of_each_poll(
         "field unreadable",
         "field unreadable",
     ]
+
+
+SETS = st.lists(st.dictionaries(st.sampled_from("abcdef"), st.booleans()), max_size=8)
+
+
+@given(SETS, st.data())
+def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
+    sets: list[dict[str, bool]], data: st.DataObject
+) -> None:
+    """A target is altered where its flag is another one, and the same where it is alike."""
+    moment, telemetry = Moment(), Telemetry()
+    targets = make(moment, telemetry)
+    known: dict[tuple[str, bool], Tracked] = {}
+    for wanted in sets:
+        listed = [
+            replace(make_target(url=f"http://h/{flag}"), name=name) for name, flag in wanted.items()
+        ]
+        change = targets.replace(listed)
+        now = {(one.target.name, one.target.url.endswith("True")): one for one in targets}
+
+        assert [*now] == [*wanted.items()]
+        assert all(now[key] is one for key, one in known.items() if key in now)
+        assert {*change.come} == {*now.values()} - {*known.values()}
+        assert {*change.gone} == {*known.values()} - {*now.values()}
+        for one in data.draw(st.lists(st.sampled_from([*now.values()]))) if now else ():
+            moment.now += 1
+            targets.record(one, good(moment))
+        polled = [one for one in targets if one.snapshot]
+        assert targets.snapshots() == [(one.target, one.snapshot) for one in polled]
+        assert targets.waiting == len(now) - len(polled)
+        count = telemetry.registry.get_sample_value(
+            "status_exporter_targets", {"system": "genesys_ucs"}
+        )
+        assert count == (len(now) or None)
+        known = now
+
+
+def test_staleness_follows_a_target_to_its_new_place(moment: Moment, telemetry: Telemetry) -> None:
+    targets = make(moment, telemetry, "a", "b")
+    a, b = targets
+    targets.record(a, good(moment))
+    moment.now += 40
+    targets.record(b, good(moment))
+    targets.replace([replace(make_target(), name="c"), b.target, a.target])
+    moment.now += 10
+
+    assert [snapshot.up for _, snapshot in targets.snapshots()] == [True, False]

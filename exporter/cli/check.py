@@ -1,8 +1,13 @@
 """`check`: tells every fault of a configuration file, or what is in a sound one."""
 
+import asyncio
+import sys
+from dataclasses import replace
+
 from exporter.cli.options import Arguments, settings_of
+from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.settings import Settings
+from exporter.settings import FileSd, Settings
 
 
 def check(arguments: Arguments) -> int:
@@ -22,8 +27,26 @@ def check(arguments: Arguments) -> int:
 def report(settings: Settings) -> None:
     """Say that the configuration is sound, and how much there is of it."""
     targets, clients = len(settings.targets), len(settings.clients)
-    print(f"configuration OK: {_counted(targets, 'target')}, {_counted(clients, 'client')}")
+    parts = [_counted(targets, "target"), _counted(clients, "client")]
+    if settings.discoveries:
+        parts.append(_counted(len(settings.discoveries), "discovery", "discoveries"))
+    print(f"configuration OK: {', '.join(parts)}")
+    if settings.discoveries:
+        _report_files(settings)
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _report_files(settings: Settings) -> None:
+    """Say what the files of discoveries hold now; they may be other ones when they are needed."""
+    from exporter.discovery.merge import once  # noqa: PLC0415 - only where there is a discovery
+
+    for discovery in settings.discoveries:
+        if isinstance(discovery.source, FileSd):
+            alone = replace(settings, targets=(), discoveries=(discovery,))
+            found, faults = asyncio.run(once(alone, Clock()))
+            for fault in faults:
+                print(f"warning: {fault}", file=sys.stderr)
+            print(f"{discovery.name}: {_counted(len(found), 'target')} now")
+
+
+def _counted(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or f'{one}s'}"

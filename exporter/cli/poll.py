@@ -1,11 +1,13 @@
 """`poll`: polls one target once and prints what it would show at /metrics."""
 
 import sys
+from dataclasses import replace
 
 from exporter import log
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve import run
 from exporter.clock import Clock
+from exporter.discovery.merge import once
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.poll.cycle import poll as poll_once
 from exporter.poll.fetch import Connections
@@ -21,10 +23,10 @@ from exporter.web.negotiate import Format
 def poll(arguments: Arguments) -> int:
     """Run the command."""
     settings = settings_of(arguments)
-    target = chosen(settings, arguments.name)
     log.set_up(arguments.log_level, arguments.log_format)
     shown: list[tuple[Target, Snapshot]] = []
-    run(_poll(target, shown))
+    run(_poll(settings, arguments.name, shown))
+    target = shown[0][0]
     for piece in expose_targets(shown, Format.TEXT):
         sys.stdout.write(piece.decode())
     outcome = shown[0][1].poll.outcome
@@ -41,6 +43,8 @@ def chosen(settings: Settings, name: str | None) -> Target:
     targets = {target.name: target for target in settings.targets}
     if name is None and len(targets) == 1:
         return settings.targets[0]
+    if not targets:
+        raise ConfigError(("there is no target",))
     if name is None:
         raise ConfigError((f"which target? There are: {', '.join(targets)}",))
     if name not in targets:
@@ -48,8 +52,14 @@ def chosen(settings: Settings, name: str | None) -> Target:
     return targets[name]
 
 
-async def _poll(target: Target, shown: list[tuple[Target, Snapshot]]) -> None:
+async def _poll(settings: Settings, name: str | None, shown: list[tuple[Target, Snapshot]]) -> None:
     clock = Clock()
+    if name not in {target.name for target in settings.targets}:
+        found, faults = await once(settings, clock)
+        settings = replace(settings, targets=found)
+        for fault in faults:
+            print(f"warning: {fault}", file=sys.stderr)
+    target = chosen(settings, name)
     connections = Connections(clock)
     try:
         outcome = await poll_once(target, build(target), connections, clock)

@@ -45,11 +45,11 @@ class Document:
     `faults` are the keys given twice; the second one counts in `data`.
     """
 
-    def __init__(self, text: str, name: str) -> None:
-        """Read the text; `name` is the file's, for messages.
+    def __init__(self, text: str, name: str, kind: type[dict[Any, Any] | list[Any]] = dict) -> None:
+        """Read the text, a mapping or a list; `name` is the file's, for messages.
 
         Raises:
-            ConfigError: The text is not YAML, or not a mapping.
+            ConfigError: The text is not YAML, or not of the kind.
         """
         self.name = name
         loader = _Loader(text)
@@ -58,7 +58,7 @@ class Document:
             self._root = loader.get_single_node()
             self._walked: set[int] = set()
             self.faults = list(self._repeated_keys(self._root, (), frozenset()))
-            self.data = loader.construct_document(self._root) if self._root else {}
+            self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -68,10 +68,11 @@ class Document:
             raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
         finally:
             loader.dispose()
-        if self.data is None:
+        if self.data is None and kind is dict:
             self.data = {}
-        if not isinstance(self.data, dict):
-            raise ConfigError((f"{name}:1:1: the file must be a mapping of keys to values",))
+        if not isinstance(self.data, kind):
+            what = "mapping of keys to values" if kind is dict else "list of groups; [] for none"
+            raise ConfigError((f"{name}:1:1: the file must be a {what}",))
 
     def _check_depth(self, text: str) -> None:
         # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.

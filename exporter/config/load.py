@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.config.document import Document, Location, Told
 from exporter.config.fields import FIELD_MODELS, KINDS
+from exporter.config.file import FileModel
 from exporter.config.systems import SystemsFileModel
-from exporter.config.targets import FileModel
 from exporter.config.values import TOLD, Context
 from exporter.errors import ConfigError, suggestion
 from exporter.settings import Settings
@@ -128,7 +128,7 @@ def _load(
     data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
 ) -> Settings:
     more = (source.told(*one) for one in (*_repeated_names(data), *_misplaced_logins(data)))
-    return validated(FileModel, data, source, context, (*faults, *more)).make()
+    return validated(FileModel, data, source, context, (*faults, *more)).make(context)
 
 
 def validated(
@@ -184,21 +184,23 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
 
 def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
     """Find the targets of other systems, which a Webitel's password would be sent to."""
-    clients, targets = data.get("clients"), data.get("targets")
+    clients = data.get("clients")
     with_login = {
         name
         for name, client in (clients.items() if isinstance(clients, dict) else ())
         if isinstance(client, dict) and client.get("webitel_login") is not None
     }
-    for index, target in enumerate(targets if isinstance(targets, list) else ()):
-        if not isinstance(target, dict) or target.get("system") == "webitel":
-            continue
-        client = target.get("client")
-        if isinstance(client, str) and client in with_login:
-            yield (
-                ("targets", index, "client"),
-                f"{client} has a webitel_login, which is for the system webitel alone",
-            )
+    for place in ("targets", "discovery"):
+        entries = data.get(place)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if not isinstance(entry, dict) or entry.get("system") == "webitel":
+                continue
+            client = entry.get("client")
+            if isinstance(client, str) and client in with_login:
+                yield (
+                    (place, index, "client"),
+                    f"{client} has a webitel_login, which is for the system webitel alone",
+                )
 
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:

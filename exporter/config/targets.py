@@ -1,4 +1,4 @@
-"""The shape of `global`, `targets` and the file as a whole; becomes settings.Settings.
+"""The shape of `global` and `targets`; becomes settings.Target.
 
 Every rule hangs on the field it is about, so that one fault does not hide another; a field's rule
 sees the fields above it.
@@ -13,13 +13,10 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from exporter.config.clients import ClientModel
-from exporter.config.systems import SystemModel, declared
 from exporter.config.values import (
     TOLD,
     Duration,
@@ -31,7 +28,7 @@ from exporter.config.values import (
     fault,
 )
 from exporter.errors import suggestion
-from exporter.settings import MAX_SERIES, Client, Settings, Target
+from exporter.settings import MAX_SERIES, Client, Target
 from exporter.spec import System
 
 DEFAULT_INTERVAL = 15.0
@@ -93,47 +90,21 @@ class GlobalModel(Model):
         return _checked_max_age(value, info.data.get("interval"))
 
 
-class TargetModel(Model):
-    """One of `targets`. A duration left out is the one of `global`."""
+class PolledModel(Model):
+    """What `targets` and `discovery` say alike. A duration left out is the one of `global`."""
 
-    name: Text
     system: Annotated[System, PlainValidator(_system)]
-    url: str
     client: str | None = None
-    params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
     labels: dict[str, Text] = Field(default_factory=dict)
     interval: Duration | None = None
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
     max_series: MaxSeries | None = None
 
-    @field_validator("name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        if not _TARGET_NAME.fullmatch(value):
-            raise fault("a name has 1 to 128 printable characters and no blank at its ends")
-        return value
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        check_url(value, "target's url", userinfo=False)
-        return value.rstrip("/")
-
     @field_validator("client")
     @classmethod
     def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
-        clients = context_of(info).clients
-        if value is not None and value not in clients:
-            raise fault(f'there is no client "{value}"; {suggestion(value, clients)}')
-        return value
-
-    @field_validator("params")
-    @classmethod
-    def _params(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str]:
-        system = info.data.get("system")
-        given = value or {}
-        return _checked_params(given, system) if system else given
+        return checked_client(value, info)
 
     @field_validator("labels")
     @classmethod
@@ -173,6 +144,34 @@ class TargetModel(Model):
     def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
         return _checked_max_age(value, info.data.get("interval") or context_of(info).interval)
 
+
+class TargetModel(PolledModel):
+    """One of `targets`."""
+
+    name: Text
+    url: str
+    params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _TARGET_NAME.fullmatch(value):
+            raise fault("a name has 1 to 128 printable characters and no blank at its ends")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        check_url(value, "target's url", userinfo=False)
+        return value.rstrip("/")
+
+    @field_validator("params")
+    @classmethod
+    def _params(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str]:
+        system = info.data.get("system")
+        given = value or {}
+        return checked_params(given, system) if system else given
+
     def make(self, defaults: GlobalModel, client: Client) -> Target:
         """Return the checked data."""
         params = {param.name: param.default for param in self.system.params}
@@ -192,60 +191,12 @@ class TargetModel(Model):
         )
 
 
-class FileModel(Model):
-    """The whole file."""
-
-    global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
-    system_files: list[str] = Field(default_factory=list)
-    systems: dict[str, SystemModel] = Field(default_factory=dict)
-    clients: dict[str, ClientModel] = Field(default_factory=dict)
-    targets: list[TargetModel]
-
-    @field_validator("global_")
-    @classmethod
-    def _global(cls, value: GlobalModel, info: ValidationInfo) -> GlobalModel:
-        context = context_of(info)
-        if "timeout" in value.model_fields_set:
-            context.whose_timeout = "the one of global"
-        context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
-        return value
-
-    @field_validator("systems", mode="wrap")
-    @classmethod
-    def _systems(
-        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> dict[str, SystemModel]:
-        return declared(value, check, info)
-
-    @field_validator("clients", mode="before")
-    @classmethod
-    def _clients(cls, value: Any, info: ValidationInfo) -> Any:
-        # By name: that a client is faulty is not the fault of the targets that use it.
-        context_of(info).clients = frozenset(value if isinstance(value, dict) else ())
-        if isinstance(value, dict) and "" in value:
-            raise fault("a client needs a name")
-        return value
-
-    @field_validator("targets")
-    @classmethod
-    def _targets(cls, value: list[TargetModel]) -> list[TargetModel]:
-        if not value:
-            raise fault("there is nothing to poll: name at least one target")
-        return value
-
-    def make(self) -> Settings:
-        """Return the checked data."""
-        clients = {name: client.make(name) for name, client in self.clients.items()}
-        nobody = Client(name="")
-        return Settings(
-            targets=tuple(
-                target.make(
-                    self.global_, nobody if target.client is None else clients[target.client]
-                )
-                for target in self.targets
-            ),
-            clients=tuple(clients.values()),
-        )
+def checked_client(value: str | None, info: ValidationInfo) -> str | None:
+    """Return the name of a client that there is."""
+    clients = context_of(info).clients
+    if value is not None and value not in clients:
+        raise fault(f'there is no client "{value}"; {suggestion(value, clients)}')
+    return value
 
 
 def _checked_interval(interval: float) -> float:
@@ -275,7 +226,8 @@ def _checked_max_age(max_age: float | None, interval: float | None) -> float | N
     return max_age
 
 
-def _checked_params(given: dict[str, str], system: System) -> dict[str, str]:
+def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
+    """Return the parameters, which are the system's and complete."""
     known = {param.name: param for param in system.params}
     faults = [
         f'{system.name} has no parameter "{name}"; {suggestion(name, known)}'

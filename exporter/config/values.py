@@ -150,7 +150,7 @@ def _proxy(value: Secret) -> Secret:
     return value
 
 
-def check_url(url: str, what: str, *, userinfo: bool) -> None:
+def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> None:
     """Refuse what is no plain http or https URL."""
     check_encodable(url)
     try:
@@ -169,8 +169,10 @@ def check_url(url: str, what: str, *, userinfo: bool) -> None:
         raise fault(f"{name} cannot be the name of a host") from None
     if not userinfo and "@" in parts.netloc:
         raise fault("put the user and password into a client's basic_auth, not into the URL")
-    if parts.query or parts.fragment:
+    if parts.query and not query:
         raise fault("a URL here has no query (?) and no fragment (#)")
+    if parts.fragment:
+        raise fault("a URL here has no fragment (#)")
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]

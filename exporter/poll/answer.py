@@ -41,6 +41,7 @@ class Answer:
     content_type: str
     body: bytes
     middle: float
+    status: int = 200
 
 
 class StatusError(PollError):

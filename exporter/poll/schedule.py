@@ -9,6 +9,7 @@ import asyncio
 import heapq
 import logging
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -19,7 +20,7 @@ from exporter.errors import PollError, Reason
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
 from exporter.poll.snapshot import Poll
-from exporter.settings import RateLimit
+from exporter.settings import Client, RateLimit
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
@@ -106,6 +107,9 @@ class Schedule:
         self._busy: Counter[tuple[str, int]] = Counter()
         self._queues: dict[tuple[str, int], deque[tuple[float, int, Turn]]] = {}
         self._buckets: dict[str, _Bucket] = {}
+        # Counted, since to ask ten thousand targets for each change takes too long.
+        self._clients: Counter[Client] = Counter()
+        self._intervals: Counter[float] = Counter()
         self._follow(Change(come=tuple(targets)))
         targets.followers.append(self._follow)
 
@@ -128,7 +132,9 @@ class Schedule:
                 turn.task.cancel()
         now = self._clock.monotonic()
         for tracked in change.come:
-            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * len(change.come))
+            # Those that came shortly before may be waiting, too.
+            crowd = self._targets.waiting + self._targets.coming
+            spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * crowd)
             request = tracked.requests[0]
             turn = self._turns[tracked] = Turn(tracked, (request.host, request.port))
             first = now + phase(tracked.target.name, spread)
@@ -139,11 +145,13 @@ class Schedule:
                 self._buckets.pop(client.name, None)
             elif bucket is None or bucket.limit != client.rate_limit:
                 self._buckets[client.name] = _Bucket(client.rate_limit)
-        self._tick_seconds = tick_seconds([one.target.interval for one in self._targets])
+        self._intervals.update(one.target.interval for one in change.come)
+        self._intervals.subtract(one.target.interval for one in change.gone)
+        self._tick_seconds = tick_seconds(+self._intervals)
+        self._clients.update(one.target.client for one in change.come)
         if change.gone:
-            # By identity first: ten thousand targets share a few, and equality takes its time.
-            clients = {id(one.target.client): one.target.client for one in self._targets}
-            self._connections.prune(set(clients.values()))
+            self._clients.subtract(one.target.client for one in change.gone)
+            self._connections.prune({one for one, count in self._clients.items() if count})
 
     async def _tick(self) -> None:
         planned = aging = self._start
@@ -252,9 +260,9 @@ class Schedule:
             )
 
 
-def tick_seconds(intervals: list[float]) -> float:
-    """Return how long the ticks are with targets of these intervals."""
-    rate = sum(1.0 / interval for interval in intervals)
+def tick_seconds(intervals: Mapping[float, int]) -> float:
+    """Return how long the ticks are with so many targets of each of these intervals."""
+    rate = sum(number / interval for interval, number in intervals.items())
     wanted = _POLLS_A_TICK / rate if rate else _LONGEST_TICK
     longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
     return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))

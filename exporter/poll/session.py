@@ -60,8 +60,16 @@ class Posted:
 class Session:
     """The one aiohttp session of a client: its connections, kept alive, and its TLS settings."""
 
-    def __init__(self, client: Client, clock: Clock, resolver: Resolver, *, keep: bool) -> None:
-        """Must be made in a running event loop.
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        resolver: Resolver,
+        *,
+        keep: bool,
+        most: int = MAX_BODY,
+    ) -> None:
+        """Must be made in a running event loop; `most` is the largest body, in bytes.
 
         Raises:
             PollError: The TLS files of the client cannot be used now.
@@ -71,6 +79,7 @@ class Session:
         except ValueError as error:
             raise PollError(Reason.CREDENTIALS, str(error)) from None
         self._clock = clock
+        self._most = most
         self._tls = client.tls
         self._files = files_of(client.tls)
         self._server_name = client.tls.server_name
@@ -119,13 +128,13 @@ class Session:
             ) as response:
                 self._check_proxy(response)
                 await _check(response, wants_refusal=request.wants_refusal)
-                body = await _read(response)
+                body = await _read(response, self._most)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
         except UnicodeError:
             raise unknown_host(request.host) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _explained(error) from None
-        return Answer(content_type, body, (sent + self._clock.wall()) / 2)
+        return Answer(content_type, body, (sent + self._clock.wall()) / 2, response.status)
 
     async def post(self, url: str, body: bytes, headers: Headers) -> Posted:
         """Send one POST, which is never sent twice nor elsewhere, and read a short answer.

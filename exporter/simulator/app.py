@@ -36,6 +36,7 @@ MDWorkbench    GET  {mdworkbench.PATH}  {mdworkbench.ADMIN.username} / {mdworkbe
 Clanforge      GET  /cfp/v1/server/list?accountserviceid={clanforge.ACCOUNT_SERVICE}
                GET  /cfp/v1/server/{{serverid}}/status  {clanforge.KEYS.username} / {clanforge.KEYS.password}
                serverid: {", ".join(str(listing.serverid) for listing in clanforge.FLEET)}
+http_sd        GET  {clanforge.LIST_PATH}        the server ids of Clanforge
 """
 
 

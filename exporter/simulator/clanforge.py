@@ -18,6 +18,7 @@ KEYS = Account("DEMOACCESSKEY", "demo-clanforge-key", reads=True)
 # Enough for the first answers to show servers in the midst of things.
 WARM_UP = HOUR
 RETRY_AFTER = 7
+LIST_PATH = "/sd/clanforge"
 NOT_FOUND_CODE = 1
 
 ACCOUNT_SERVICE = "4711"
@@ -92,10 +93,11 @@ class Clanforge:
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the operations of the Server Status and Server List pages."""
+        """List the operations of the Server Status and Server List pages, and a list for http_sd."""
         return [
             web.get("/cfp/v1/server/list", self._answer_list),
             web.get("/cfp/v1/server/{serverid}/status", self._answer),
+            web.get(LIST_PATH, self._list),
         ]
 
     def status(self, serverid: str, *, query_info: bool) -> dict[str, Any]:
@@ -182,6 +184,14 @@ class Clanforge:
                 headers={"Retry-After": str(RETRY_AFTER)},
             )
         return None
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        """Answer as an endpoint for Prometheus' http_sd; the vendor has none such."""
+        found = [
+            {"targets": [serverid], "labels": {"country": server.listing.country_code}}
+            for serverid, server in self.servers.items()
+        ]
+        return web.json_response(found)
 
     def _advance(self) -> None:
         for step in self._pace.steps(self._clock()):

@@ -96,11 +96,7 @@ class Site:
     async def ready(self, _request: web.Request) -> web.Response:
         """Say whether every target had its first poll, worked or not."""
         if not self._targets.is_ready:
-            waiting = self._targets.waiting
-            return web.Response(
-                status=503,
-                text=f"Not ready: {waiting} of {len(self._targets)} targets not polled yet.\n",
-            )
+            return web.Response(status=503, text=f"Not ready: {self._targets.missing}.\n")
         return web.Response(text="Ready.\n")
 
     async def reload(self, request: web.Request) -> web.Response:

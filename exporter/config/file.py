@@ -1,0 +1,87 @@
+"""The shape of the file as a whole; becomes settings.Settings.
+
+A field's rule sees the fields above it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+
+from exporter.config.clients import ClientModel
+from exporter.config.discovery import DiscoveryModel
+from exporter.config.systems import SystemModel, declared
+from exporter.config.targets import DEFAULT_TIMEOUT, GlobalModel, TargetModel
+from exporter.config.values import Context, Model, context_of, fault
+from exporter.settings import Client, Discovery, Settings
+
+
+class FileModel(Model):
+    """The whole file."""
+
+    global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
+    system_files: list[str] = Field(default_factory=list)
+    systems: dict[str, SystemModel] = Field(default_factory=dict)
+    clients: dict[str, ClientModel] = Field(default_factory=dict)
+    discovery: list[DiscoveryModel] = Field(default_factory=list)
+    targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
+
+    @field_validator("global_")
+    @classmethod
+    def _global(cls, value: GlobalModel, info: ValidationInfo) -> GlobalModel:
+        context = context_of(info)
+        if "timeout" in value.model_fields_set:
+            context.whose_timeout = "the one of global"
+        context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
+        return value
+
+    @field_validator("systems", mode="wrap")
+    @classmethod
+    def _systems(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> dict[str, SystemModel]:
+        return declared(value, check, info)
+
+    @field_validator("clients", mode="before")
+    @classmethod
+    def _clients(cls, value: Any, info: ValidationInfo) -> Any:
+        # By name: that a client is faulty is not the fault of the targets that use it.
+        context_of(info).clients = frozenset(value if isinstance(value, dict) else ())
+        if isinstance(value, dict) and "" in value:
+            raise fault("a client needs a name")
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _targets(cls, value: list[TargetModel], info: ValidationInfo) -> list[TargetModel]:
+        if not value and info.data.get("discovery") == []:
+            raise fault("there is nothing to poll: name at least one target or discovery")
+        return value
+
+    def make(self, context: Context) -> Settings:
+        """Return the checked data."""
+        clients = {name: client.make(name) for name, client in self.clients.items()}
+        nobody = Client(name="")
+
+        def named(name: str | None) -> Client:
+            return nobody if name is None else clients[name]
+
+        return Settings(
+            targets=tuple(
+                target.make(self.global_, named(target.client)) for target in self.targets
+            ),
+            discoveries=tuple(self._discoveries(named, context)),
+            clients=tuple(clients.values()),
+        )
+
+    def _discoveries(
+        self, named: Callable[[str | None], Client], context: Context
+    ) -> Iterator[Discovery]:
+        seen = Counter[str]()
+        for one in self.discovery:
+            made = one.make(self.global_, named, context)
+            seen[made.name] += 1
+            again = seen[made.name]
+            yield made if again == 1 else replace(made, name=f"{made.name}#{again}")

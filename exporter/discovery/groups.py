@@ -1,0 +1,150 @@
+"""The text of a list, in Prometheus' format, goes in; groups of items come out, or every fault.
+
+A list is JSON or YAML: `[{"targets": ["host:port"], "labels": {"site": "ams"}}]`, and nothing else
+in a group. Texts are texts: JSON's numbers are refused, as Prometheus does.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from exporter.config.document import Document, Location, written
+from exporter.errors import ConfigError, ListError, suggestion
+
+LARGEST_LIST = 16 * 1024 * 1024
+"""Bytes of a list: a hundred times those of ten thousand targets."""
+
+_KEYS = frozenset({"targets", "labels"})
+# A list that is wrong throughout is told by its first faults.
+MOST_FAULTS = 20
+# To find a fault's line in a larger text takes too long.
+_LARGEST_MARKED = 1024 * 1024
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items that have their labels in common."""
+
+    items: tuple[str, ...]
+    labels: Labels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A list as it is written; `name` is the file's, for messages."""
+
+    content: bytes
+    name: str
+    is_yaml: bool = False
+
+    def groups(self) -> tuple[Group, ...]:
+        """Read it.
+
+        Raises:
+            ListError: Faults of its parts.
+            ConfigError: It is not JSON or YAML, or not a list.
+        """
+        try:
+            text = self.content.decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError((f"{self.name}: not UTF-8 at byte {error.start}",)) from None
+        data = self._yaml(text) if self.is_yaml else self._json(text)
+        faults = tuple(_faults(data, numbers=self.is_yaml))
+        if faults:
+            raise ListError(faults)
+        return tuple(
+            Group(
+                tuple(str(item) for item in group.get("targets") or ()),
+                tuple(sorted((name, str(text)) for name, text in _labels(group).items())),
+            )
+            for group in data
+        )
+
+    def _yaml(self, text: str) -> Any:
+        document = Document(text, self.name, list)
+        if document.faults:
+            raise ConfigError(tuple(fault for _, fault in sorted(document.faults)))
+        return document.data
+
+    def _json(self, text: str) -> Any:
+        try:
+            data = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            place = f"{self.name}:{error.lineno}:{error.colno}"
+            raise ConfigError((f"{place}: not valid JSON: {error.msg}",)) from None
+        except RecursionError:
+            raise ConfigError((f"{self.name}: not valid JSON: too many levels",)) from None
+        except ValueError as error:
+            raise ConfigError((f"{self.name}: not valid JSON: {error}",)) from None
+        if not isinstance(data, list):
+            raise ConfigError((f"{self.name}:1:1: the list must be a list of groups; [] for none",))
+        return data
+
+    def told(self, error: ListError) -> tuple[str, ...]:
+        """Return the faults as people read them: each with its line, as far as it can be found."""
+        faults = tuple(dict.fromkeys(error.faults))[:MOST_FAULTS]
+        document = self._marked()
+        if document is None:
+            return tuple(f"{self.name}: {written(place)}: {message}" for place, message in faults)
+        return tuple(text for _, text in sorted(document.told(*fault) for fault in faults))
+
+    def _marked(self) -> Document | None:
+        """Return what knows the lines, where that is to be had."""
+        if len(self.content) > _LARGEST_MARKED:
+            return None
+        with suppress(ConfigError):  # JSON is YAML, or nearly so.
+            return Document(self.content.decode(), self.name, list)
+        return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'the key "{twice}" is given twice')
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _labels(group: dict[str, Any]) -> dict[str, Any]:
+    return group.get("labels") or {}
+
+
+def _faults(data: Sequence[Any], *, numbers: bool) -> Iterator[tuple[Location, str]]:
+    for index, group in enumerate(data):
+        if not isinstance(group, dict):
+            yield (index,), "a group is a mapping with targets and labels"
+            continue
+        for key in group.keys() - _KEYS:
+            yield (index, str(key)), f"unknown key; {suggestion(str(key), _KEYS)}"
+        for place, message in _part_faults(group, numbers=numbers):
+            yield (index, *place), message
+
+
+def _part_faults(group: dict[str, Any], *, numbers: bool) -> Iterator[tuple[Location, str]]:
+    items, labels = group.get("targets"), group.get("labels")
+    if not isinstance(items, list | None):
+        yield ("targets",), "must be a list"
+    else:
+        for number, item in enumerate(items or ()):
+            if not _is_text(item, numbers=numbers):
+                yield ("targets", number), "must be a text; quote it"
+    if not isinstance(labels, dict | None):
+        yield ("labels",), "must be a mapping of keys to values"
+    else:
+        for name, text in (labels or {}).items():
+            if not isinstance(name, str) or not _is_text(text, numbers=numbers):
+                yield ("labels", str(name)), "must be a text; quote it"
+
+
+def _is_text(value: Any, *, numbers: bool) -> bool:
+    # To YAML a server id is a number; Prometheus takes it for a text all the same.
+    return isinstance(value, str) or (numbers and type(value) is int)

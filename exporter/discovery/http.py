@@ -1,0 +1,110 @@
+"""The endpoint of a http_sd goes in; its targets come out whenever its list has changed.
+
+The rules are Prometheus': HTTP 200, Content-Type application/json, the full list each time. The
+client's TLS, proxy and credentials are used; redirects are not followed.
+"""
+
+import asyncio
+import re
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from exporter.clock import Clock
+from exporter.discovery.build import Builder, Built, Look, Owns
+from exporter.discovery.files import summary
+from exporter.discovery.groups import LARGEST_LIST, Text
+from exporter.errors import ConfigError, ListError, PollError, Reason
+from exporter.poll.request import Request, build, credentials, scrub
+from exporter.poll.resolve import Resolver
+from exporter.poll.session import Session
+from exporter.poll.snapshot import value_text
+from exporter.readers import printable
+from exporter.settings import HttpSd, Target, Template
+from exporter.spec import Endpoint, System
+
+_JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
+_OK = 200
+_LONGEST_FAULT = 500
+# Readiness waits for the first answer, and lists may be refreshed but once a day.
+_LONGEST_WAIT = 60.0
+
+
+class Http:
+    """The list of one http_sd."""
+
+    def __init__(self, source: HttpSd, template: Template, owns: Owns, clock: Clock) -> None:
+        self.pause = source.refresh_interval
+        self._source = source
+        self._builder = Builder(template, owns)
+        self._clock = clock
+        self._resolver = Resolver(clock)
+        self._name = urlsplit(source.url).netloc
+        self._last: bytes | None = None
+
+    async def look(self) -> Look:
+        """Ask for the list."""
+        wait = min(self._source.refresh_interval, _LONGEST_WAIT)
+        try:
+            async with asyncio.timeout(wait):
+                body = await self._fetch()
+        except TimeoutError:
+            return self._refused(f"no whole answer within {wait:g}s")
+        except PollError as error:
+            return self._refused(error.detail)
+        if body == self._last:
+            return Look()
+        try:
+            built = await asyncio.to_thread(self._read, body)
+        except ConfigError as error:
+            return self._refused(summary(error.faults))
+        self._last = body
+        return Look(built=built)
+
+    def _read(self, body: bytes) -> Built:
+        text = Text(body, "the answer")
+        try:
+            return self._builder.build(text.groups())
+        except ListError as error:
+            raise ConfigError(text.told(error)) from None
+
+    async def _fetch(self) -> bytes:
+        request = _request(self._source)
+        secrets = credentials(self._source.client)
+        # Made anew each time: there is one request a minute, and the TLS files may have changed.
+        session = Session(
+            self._source.client, self._clock, self._resolver, keep=False, most=LARGEST_LIST
+        )
+        try:
+            answer = await session.fetch(request, secrets)
+        finally:
+            await session.close()
+        if answer.status != _OK:
+            raise PollError(Reason.BAD_HTTP, f"HTTP {answer.status} in place of 200")
+        if not _JSON.fullmatch(answer.content_type):
+            told = f'the Content-Type is "{answer.content_type}", not application/json'
+            raise PollError(Reason.BAD_CONTENT_TYPE, told)
+        return answer.body
+
+    def _refused(self, why: str) -> Look:
+        # The endpoint had a hand in it.
+        fault = printable(scrub(why, self._source.client))[:_LONGEST_FAULT]
+        return Look(faults={self._name: fault}, failures=1)
+
+
+def _request(source: HttpSd) -> Request:
+    """Build the request as those of polls are built; what they have not is the query."""
+    parts = urlsplit(source.url)
+    headers = {"X-Prometheus-Refresh-Interval-Seconds": value_text(source.refresh_interval)}
+    endpoint = Endpoint(path="", fields=(), headers=headers)
+    system = System(name="http_sd", title="A list", url_help="the list", endpoints=(endpoint,))
+    target = Target(
+        name="http_sd",
+        system=system,
+        url=parts._replace(path=parts.path or "/", query="").geturl(),
+        client=source.client,
+        interval=source.refresh_interval,
+        timeout=source.refresh_interval,
+        max_age=source.refresh_interval,
+    )
+    (request,) = build(target)
+    return replace(request, url=f"{request.url}?{parts.query}") if parts.query else request
