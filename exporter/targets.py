@@ -9,7 +9,7 @@ import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
@@ -18,6 +18,7 @@ from exporter.poll.extract import Reading
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll, Renderer, Snapshot, Tally
 from exporter.settings import Settings, Target
+from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,14 @@ class Change:
         return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"
 
 
+PollNow = Callable[[Tracked, float, float], Awaitable[None]]
+"""Sees to it that a target has a snapshot younger than so many seconds, within so many seconds."""
+
+
+async def _nobody_polls(_tracked: Tracked, _max_age: float, _within: float) -> None:
+    pass
+
+
 class Targets:
     """Every target, in the order of the configuration."""
 
@@ -61,13 +70,17 @@ class Targets:
         self._clock = clock
         self._targets: Sequence[Target] = ()
         self._tracked: list[Tracked] = []
-        # Beside each other, so that a scrape need not walk ten thousand objects to find them.
+        self._named: dict[str, Tracked] = {}
+        # Beside each other, so that a scrape need not walk ten thousand objects to find them; those
+        # of targets polled on probe are not for scrapes, and not among them.
         self._snapshots: list[Snapshot | None] = []
         self._expires = array("d")
         self._waiting = 0
         self._was_ready = False
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
+        self.poll_now: PollNow = _nobody_polls
+        """How a target is polled out of its turn: left here by the schedule."""
         self.replace(settings.targets)
 
     def __iter__(self) -> Iterator[Tracked]:
@@ -76,9 +89,18 @@ class Targets:
     def __len__(self) -> int:
         return len(self._tracked)
 
+    def named(self, name: str) -> Tracked | None:
+        """Return the target of this name."""
+        return self._named.get(name)
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """The names of the systems there are, and of those that targets have besides."""
+        return frozenset(SYSTEMS) | {target.system.name for target in self._targets}
+
     @property
     def waiting(self) -> int:
-        """How many targets have not had their first poll."""
+        """How many targets have not had their first poll, of those that get it by themselves."""
         return self._waiting
 
     @property
@@ -92,8 +114,7 @@ class Targets:
 
     def replace(self, targets: Sequence[Target]) -> Change:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
-        old = {tracked.target.name: tracked for tracked in self}
-        tracked = [self._taken_over(old.get(target.name), target) for target in targets]
+        tracked = [self._taken_over(self.named(target.name), target) for target in targets]
         kept = set(tracked)
         gone = tuple(one for one in self if one not in kept)
         change = Change(come=tuple(one for one in tracked if one.number == _NOWHERE), gone=gone)
@@ -105,9 +126,11 @@ class Targets:
         for number, one in enumerate(tracked):
             one.number = number
         self._tracked, self._targets = tracked, tuple(one.target for one in tracked)
-        self._snapshots = [one.snapshot for one in tracked]
+        self._named = {one.target.name: one for one in tracked}
+        self._snapshots = [None if one.target.on_probe else one.snapshot for one in tracked]
         self._expires = array("d", expires)
-        self._waiting = self._snapshots.count(None)
+        on_probe = sum(one.target.on_probe for one in tracked)
+        self._waiting = self._snapshots.count(None) - on_probe
         self._telemetry.targets.clear()
         for system, count in Counter(target.system.name for target in targets).items():
             self._telemetry.targets.labels(system).set(count)
@@ -164,9 +187,10 @@ class Targets:
         if snapshot.duplicates:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
-        self._waiting -= tracked.snapshot is None
+        if not tracked.target.on_probe:
+            self._waiting -= tracked.snapshot is None
+            self._snapshots[tracked.number] = snapshot
         tracked.tally, tracked.snapshot = tally, snapshot
-        self._snapshots[tracked.number] = snapshot
         # When it becomes too old, by the monotonic clock; never where it is down.
         expires = poll.taken + tracked.target.max_age if snapshot.up else math.inf
         self._expires[tracked.number] = expires

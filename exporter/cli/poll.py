@@ -57,4 +57,4 @@ async def _poll(target: Target, shown: list[tuple[Target, Snapshot]]) -> None:
     targets = Targets(Settings(targets=(target,)), Telemetry(), clock)
     for tracked in targets:
         targets.record(tracked, outcome)
-    shown += targets.snapshots()
+    shown += [(target, one.snapshot) for one in targets if one.snapshot]
