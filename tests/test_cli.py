@@ -158,6 +158,15 @@ def secrets(tmp_path: Path) -> Path:
     return tmp_path
 
 
+async def test_poll_polls_what_is_otherwise_polled_on_probe(vendor: Vendor) -> None:
+    vendor.answer = response(b'{"mode": "production"}')
+    flags = ("--system", "genesys_ucs", "--url", vendor.url, "--interval", "on_probe")
+    done = await in_thread("poll", *flags)
+
+    assert done.returncode == 0
+    assert 'mode="production"} 1\n' in done.stdout
+
+
 async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -> None:
     vendor.answer = response(b'{"server": {"active": 1}}')
     done = await in_thread(

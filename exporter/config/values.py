@@ -65,7 +65,11 @@ def _duration(value: Any) -> float:
 
 
 def _interval(value: Any) -> float:
-    return math.inf if value == ON_PROBE else _duration(value)
+    if value == ON_PROBE:
+        return math.inf
+    if isinstance(value, str) and "probe" in value:
+        raise fault(f'"{value}" is neither a duration such as 15s nor {ON_PROBE}')
+    return _duration(value)
 
 
 def parse_duration(text: str) -> float:
