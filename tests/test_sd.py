@@ -3,9 +3,13 @@
 import asyncio
 import json
 import math
+import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,10 +21,12 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.clock import Clock
+from exporter.config import load_text
 from exporter.poll.extract import Reading, Sample
 from exporter.poll.snapshot import Poll, Renderer, Tally, without_base
 from exporter.serve import listening, running
 from exporter.settings import Settings, Target
+from exporter.systems import SYSTEMS
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_targets
@@ -165,6 +171,29 @@ async def test_others_have_their_turn_while_a_list_is_written() -> None:
         counting.cancel()
 
     assert turns >= 5000 / 250
+
+
+def blocks() -> list[str]:
+    text = (Path(__file__).parent.parent / "docs" / "probe.md").read_text(encoding="utf-8")
+    return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_targets_that_the_document_shows_load() -> None:
+    (text,) = (block for block in blocks() if "scrape_configs" not in block)
+    settings = load_text(text, "probe.md", Path(), SYSTEMS)
+
+    assert [target.on_probe for target in settings.targets] == [True, False]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on this machine")
+@pytest.mark.parametrize("text", [block for block in blocks() if "scrape_configs" in block])
+def test_promtool_takes_the_configurations_of_the_document(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "prometheus.yml"
+    path.write_text(text, encoding="utf-8")
+    command = ["promtool", "check", "config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)

@@ -1,6 +1,7 @@
 """One poll, stage by stage: schedule -> fetch -> parse -> extract -> snapshot.
 
-schedule    decides when a target is due, and has `cycle` run the stages below for it
+schedule    decides when a target is due, by its `rhythm`, and has `cycle` run the stages below
+            for it
 request     a target and its endpoint become what is sent: URL, headers with credentials
 fetch       sends it by `plain` (HTTP) or `session` (TLS, proxies); an `answer` comes back, or one
             reason for failure. `resolve` looks up the host's name

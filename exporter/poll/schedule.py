@@ -14,25 +14,18 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from zlib import crc32
 
 from exporter.clock import Clock
 from exporter.errors import LateError, PollError, Reason
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
+from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.poll.snapshot import Poll
 from exporter.settings import RateLimit
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
-
-# Between two looks at what is due: long enough that some fifty polls leave together, as they then
-# cost the least, and short enough that nobody notices.
-_SHORTEST_TICK = 0.1
-_LONGEST_TICK = 0.5
-_POLLS_A_TICK = 50
-_TICKS_AN_INTERVAL = 10
 
 # Polls that leave in one turn of the event loop: their answers come together, too, and scrapes must
 # not wait for all of them.
@@ -46,10 +39,6 @@ _MOST_A_HOST = 256
 # The first polls come at this rate at the least, so that a few targets are known at once and ten
 # thousand do not start in one burst.
 _FIRST_SECONDS_EACH = 0.01
-# After so many failures in a row, how many intervals later the next poll is; then the last.
-_BACK_OFF = (1, 1, 2, 4, 5)
-# A vendor may ask for a pause; one that asks for a year is not believed.
-_LONGEST_PAUSE = 600.0
 # Entries of the heap that count no more, beyond one for each turn, before it is made anew.
 _MOST_DEAD_ENTRIES = 100
 
@@ -107,7 +96,7 @@ class Schedule:
         self._telemetry = telemetry
         self._clock = clock
         self._start = clock.monotonic()
-        self._tick_seconds = _LONGEST_TICK
+        self._tick_seconds = LONGEST_TICK
         self._due: list[tuple[float, int, Turn]] = []
         self._order = count()  # Of two that are due at one moment, the first that was added.
         self._turns: dict[Tracked, Turn] = {}
@@ -300,7 +289,7 @@ class Schedule:
 
     def _plan_next(self, turn: Turn, due: float, pause: float) -> None:
         target, now = turn.tracked.target, self._clock.monotonic()
-        turn.pause_ends = now + min(pause, _LONGEST_PAUSE)
+        turn.pause_ends = now + min(pause, LONGEST_PAUSE)
         was_for_probe, turn.is_for_probe = turn.is_for_probe, False
         if target.on_probe:
             return
@@ -336,43 +325,3 @@ def _release(turn: Turn) -> None:
     if turn.over is not None:
         turn.over.set_result(None)
         turn.over = None
-
-
-def rounds(failures: int) -> int:
-    """Return how many intervals later the next poll is after so many failures in a row."""
-    return _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
-
-
-def tick_seconds(intervals: list[float]) -> float:
-    """Return how long the ticks are with targets of these intervals."""
-    rate = sum(1.0 / interval for interval in intervals)
-    wanted = _POLLS_A_TICK / rate if rate else _LONGEST_TICK
-    longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
-    return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))
-
-
-def phase(name: str, interval: float) -> float:
-    """Return the seconds into each interval at which the target of this name is polled."""
-    return crc32(name.encode()) / 2**32 * interval
-
-
-def next_due(name: str, interval: float, start: float, after: float) -> float:
-    """Return the first moment of the target's rhythm since `start` that is later than `after`."""
-    first = start + phase(name, interval)
-    turns = max(0, int((after - first) // interval) + 1)
-    return first + turns * interval
-
-
-def next_turn(
-    name: str,
-    interval: float,
-    *,
-    start: float,
-    due: float,
-    now: float,
-    failures: int,
-    pause: float,
-) -> float:
-    """Return when the target is polled again, after so many failures in a row."""
-    after = max(now + min(pause, _LONGEST_PAUSE), due + (rounds(failures) - 0.5) * interval)
-    return next_due(name, interval, start, after)
