@@ -92,6 +92,10 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
             "--config.file and --system exclude each other",
         ),
         (
+            ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "/probe"],
+            "--web.telemetry-path: /probe is not a path",
+        ),
+        (
             ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "metrics"],
             "--web.telemetry-path: metrics is not a path",
         ),
