@@ -331,6 +331,26 @@ async def test_a_probe_takes_the_place_of_the_targets_next_turn(gate: Gate) -> N
     await connections.close()
 
 
+async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gate: Gate) -> None:
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
+    connections = Connections(clock)
+    schedule = Schedule(targets, connections, telemetry, clock, 100)
+    (tracked,) = targets
+    gate.open.clear()
+    probe = asyncio.create_task(schedule.poll_now(tracked, 0.0, 60.0))
+    await until(lambda: gate.asked)
+    for moment in (1.0, 11.0, 21.0):
+        schedule.leave_due(moment)
+    polls = len(schedule._polling)
+    gate.open.set()
+    await probe
+    await connections.close()
+
+    assert (polls, gate.asked, gate.most) == (1, 1, 1)
+
+
 async def test_turns_that_are_moved_leave_nothing_behind(gate: Gate) -> None:
     clock, telemetry = Clock(monotonic=lambda: 0.0), Telemetry()
     targets = Targets(Settings(targets=(target(gate),)), telemetry, clock)
@@ -376,6 +396,21 @@ async def test_a_target_that_goes_while_it_is_probed_is_unknown(gate: Gate) -> N
         answer = await probe
 
     assert answer == (404, 'there is no target "t"\n')
+
+
+async def test_a_target_that_goes_before_its_poll_began_is_unknown_at_once(gate: Gate) -> None:
+    limited = Client(name="c", rate_limit=RateLimit(requests_per_second=0.001, burst=1))
+    both = [replace(target(gate, name), client=limited) for name in ("t", "u")]
+    async with site_of(*both) as site:
+        await site.get("/probe?target=t")
+        probe = asyncio.create_task(site.get("/probe?target=u"))
+        await asyncio.sleep(0.1)
+        site.targets.replace(both[:1])
+        async with asyncio.timeout(60):
+            answer = await probe
+
+    assert answer == (404, 'there is no target "u"\n')
+    assert gate.asked == 1
 
 
 @pytest.mark.parametrize(
