@@ -98,6 +98,18 @@ class PollError(ExporterError):
         self.retry_after = retry_after
 
 
+class LateError(ExporterError):
+    """A poll that had not ended, or not even begun, when whoever waits for it had to answer."""
+
+    def __init__(self, text: str, *, began: bool) -> None:
+        super().__init__(text)
+        self.began = began
+
+
+class QueryError(ExporterError):
+    """A request whose query is wrong, in one line."""
+
+
 class FieldError(ExporterError):
     """One value that stands in the answer and cannot be read."""
 

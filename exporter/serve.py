@@ -125,9 +125,9 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         )
         tls = guard.ssl_context if guard else None
         async with (
+            listening(app, options.addresses, tls=tls) as on,
             discovering(lists),
             _reloading(reloader, settings, options),
-            listening(app, options.addresses, tls=tls) as on,
         ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})

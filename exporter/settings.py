@@ -1,5 +1,6 @@
 """What the program was told to do: frozen data, made by `config`, read by everything after it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,9 +134,15 @@ class Target:
     params: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     interval: float
+    """Infinite where it is polled on probe alone, as is `max_age` then."""
     timeout: float
     max_age: float
     max_series: int = MAX_SERIES
+
+    @property
+    def on_probe(self) -> bool:
+        """Whether it is polled when somebody probes it, and not otherwise."""
+        return self.interval == math.inf
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
@@ -18,6 +18,7 @@ from exporter.poll.extract import Reading
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll, Renderer, Snapshot, Tally
 from exporter.settings import Settings, Target
+from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,14 @@ class Change:
         return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"
 
 
+PollNow = Callable[[Tracked, float, float], Awaitable[None]]
+"""Sees to it that a target has a snapshot younger than so many seconds, within so many seconds."""
+
+
+async def _nobody_polls(_tracked: Tracked, _max_age: float, _within: float) -> None:
+    pass
+
+
 class Targets:
     """Every target, in the order of the configuration."""
 
@@ -65,10 +74,11 @@ class Targets:
         self._tracked: list[Tracked] = []
         self._known: dict[str, Tracked] = {}
         self._systems: Counter[str] = Counter()
-        # Beside each other, so that a scrape need not walk ten thousand objects to find them.
+        # Beside each other, so that a scrape need not walk ten thousand objects to find them; those
+        # of targets polled on probe are not for scrapes, and not among them.
         self._snapshots: list[Snapshot | None] = []
         self._expires = array("d")
-        self._waiting = 0
+        self._waiting = self._on_probe = 0
         # Those that readiness waits for.
         self._awaited: set[Tracked] = set()
         self.untried = 0
@@ -78,8 +88,10 @@ class Targets:
         """How many more will be new at once, where they come in portions."""
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
+        self.poll_now: PollNow = _nobody_polls
+        """How a target is polled out of its turn: left here by the schedule."""
         self.replace(settings.targets)
-        self._awaited = set(self)
+        self._awaited = {one for one in self if not one.target.on_probe}
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._tracked)
@@ -87,9 +99,18 @@ class Targets:
     def __len__(self) -> int:
         return len(self._tracked)
 
+    def named(self, name: str) -> Tracked | None:
+        """Return the target of this name."""
+        return self._known.get(name)
+
+    @property
+    def systems(self) -> frozenset[str]:
+        """The names of the systems there are, and of those that targets have besides."""
+        return frozenset(SYSTEMS) | {target.system.name for target in self._targets}
+
     @property
     def waiting(self) -> int:
-        """How many targets have not had their first poll."""
+        """How many targets have not had their first poll, of those that get it by themselves."""
         return self._waiting
 
     @property
@@ -144,9 +165,11 @@ class Targets:
             one.number = _NOWHERE
             del self._known[one.target.name]
         self._known.update((one.target.name, one) for one in fresh.values())
-        self._waiting = self._snapshots.count(None)
-        self._awaited.difference_update(gone)
         change = Change(come=tuple(fresh.values()), gone=gone)
+        self._on_probe += sum(one.target.on_probe for one in change.come)
+        self._on_probe -= sum(one.target.on_probe for one in gone)
+        self._waiting = self._snapshots.count(None) - self._on_probe
+        self._awaited.difference_update(gone)
         self._count(change)
         for follow in self.followers:
             follow(change)
@@ -215,11 +238,11 @@ class Targets:
         if snapshot.duplicates:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
-        if tracked.snapshot is None:
-            self._waiting -= 1
+        if not tracked.target.on_probe:
+            self._waiting -= tracked.snapshot is None
             self._awaited.discard(tracked)
+            self._snapshots[tracked.number] = snapshot
         tracked.tally, tracked.snapshot = tally, snapshot
-        self._snapshots[tracked.number] = snapshot
         # When it becomes too old, by the monotonic clock; never where it is down.
         expires = poll.taken + tracked.target.max_age if snapshot.up else math.inf
         self._expires[tracked.number] = expires

@@ -21,6 +21,11 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=60)
 
 
+def said(stderr: str) -> list[str]:
+    """Return the lines that are for a person, without those of the log."""
+    return [line for line in stderr.splitlines() if not line.startswith("time=")]
+
+
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Start the program and yield it with the address it says it listens on."""

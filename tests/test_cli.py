@@ -92,6 +92,10 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
             "--config.file and --system exclude each other",
         ),
         (
+            ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "/probe"],
+            "--web.telemetry-path: /probe is not a path",
+        ),
+        (
             ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "metrics"],
             "--web.telemetry-path: metrics is not a path",
         ),
@@ -156,6 +160,15 @@ def secrets(tmp_path: Path) -> Path:
     (tmp_path / "key").write_text("k-1", encoding="utf-8")
     (tmp_path / "password").write_text("p-1", encoding="utf-8")
     return tmp_path
+
+
+async def test_poll_polls_what_is_otherwise_polled_on_probe(vendor: Vendor) -> None:
+    vendor.answer = response(b'{"mode": "production"}')
+    flags = ("--system", "genesys_ucs", "--url", vendor.url, "--interval", "on_probe")
+    done = await in_thread("poll", *flags)
+
+    assert done.returncode == 0
+    assert 'mode="production"} 1\n' in done.stdout
 
 
 async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -> None:

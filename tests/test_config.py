@@ -1,5 +1,6 @@
 """Configuration files: each rule has one small file that breaks it and the message it gets."""
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -91,6 +92,23 @@ def test_durations_have_the_defaults_of_the_design() -> None:
     (target,) = load('targets: [{name: a, system: genesys_ucs, url: "http://h"}]').targets
 
     assert (target.interval, target.timeout, target.max_age) == (15, 5, 45)
+
+
+def test_on_probe_stands_where_an_interval_does() -> None:
+    settings = load(
+        """
+global: {interval: on_probe, timeout: 20s, max_age: 1m}
+targets:
+  - {name: a, system: genesys_ucs, url: "http://h"}
+  - {name: b, system: genesys_ucs, url: "http://h", interval: 30s}
+  - {name: c, system: genesys_ucs, url: "http://h", interval: on_probe, timeout: 1h}
+"""
+    )
+    a, b, c = settings.targets
+
+    assert (a.on_probe, a.timeout, a.max_age) == (True, 20, math.inf)
+    assert (b.on_probe, b.interval, b.max_age) == (False, 30, 60)
+    assert (c.on_probe, c.timeout) == (True, 3600)
 
 
 def test_scalars_are_what_they_look_like() -> None:

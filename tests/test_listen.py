@@ -15,7 +15,7 @@ import pytest
 import trustme
 import uvloop
 from port import LAST, ask, site
-from program import ONE_TARGET, run, started
+from program import ONE_TARGET, run, said, started
 
 from exporter.address import parse_address
 from exporter.errors import ConfigError
@@ -85,7 +85,7 @@ def test_a_bare_port_in_use_ends_the_program_with_one_line(config: Path) -> None
         done = run("serve", "--config.file", str(config), "--web.listen-address", address)
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == [
+    assert said(done.stderr) == [
         f"status-exporter: cannot listen on {address}: Address already in use"
     ]
 

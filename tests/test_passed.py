@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from port import ask, site
-from program import ONE_TARGET, run
+from program import ONE_TARGET, run, said
 from servers import unused_port
 
 from exporter.web.listen import PASSED, ListenError, listening
@@ -85,7 +85,7 @@ def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
     done = run("serve", "--config.file", str(config), "--web.systemd-socket")
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == [
+    assert said(done.stderr) == [
         "status-exporter: cannot listen: --web.systemd-socket is given, and no socket was passed"
     ]
 
@@ -138,7 +138,7 @@ def test_a_passed_socket_that_does_not_listen_is_one_line(config: Path, tmp_path
         ]
 
     assert [each.returncode for each in done] == [1, 1]
-    assert [each.stderr.splitlines()[1:] for each in done] == [
+    assert [said(each.stderr) for each in done] == [
         ["status-exporter: cannot listen on passed socket 3: not a listening TCP or Unix socket"],
         ["status-exporter: cannot listen on passed socket 3: Socket operation on non-socket"],
     ]

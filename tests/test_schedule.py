@@ -17,7 +17,8 @@ from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
-from exporter.poll.schedule import Schedule, Turn, next_due, next_turn, phase, tick_seconds
+from exporter.poll.rhythm import next_due, next_turn, phase, tick_seconds
+from exporter.poll.schedule import Schedule, Turn
 from exporter.poll.snapshot import Poll
 from exporter.serve import running
 from exporter.settings import Client, RateLimit, Settings, Target

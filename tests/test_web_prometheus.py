@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from asking import AUTHORITY, write_certificates
 from oracle import hashed, ours, tls_text
-from test_prometheus import SERVERS, ask, prometheus, until_answered, version_of
+from scraper import SERVERS, ask, prometheus, until_answered, version_of
 
 
 @pytest.mark.skipif(not SERVERS, reason="no prometheus on this machine")
@@ -31,9 +31,11 @@ def test_prometheus_gets_in_with_what_the_file_asks_for(
         "basic_auth": {"username": "prometheus", "password": password},
     }
     settings = "".join(f", {key}: {json.dumps(value)}" for key, value in job.items())
-    with ours(file) as mine, prometheus(server, mine, tmp_path, settings) as address:
-        found = until_answered(address, f"up == {ups}", 1)
-        targets = ask(address, "targets")["activeTargets"]
+    with ours(file) as mine:
+        job_text = f'static_configs: [{{targets: ["{mine}"]}}]{settings}'
+        with prometheus(server, job_text, tmp_path) as address:
+            found = until_answered(address, f"up == {ups}", 1)
+            targets = ask(address, "targets")["activeTargets"]
 
     assert len(found) == 1
     refused = "server returned HTTP status 401 Unauthorized"

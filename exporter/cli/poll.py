@@ -68,4 +68,4 @@ async def _poll(settings: Settings, name: str | None, shown: list[tuple[Target, 
     targets = Targets(Settings(targets=(target,)), Telemetry(), clock)
     for tracked in targets:
         targets.record(tracked, outcome)
-    shown += targets.snapshots()
+    shown += [(target, one.snapshot) for one in targets if one.snapshot]

@@ -70,7 +70,7 @@ def telemetry_path(arguments: Arguments) -> str:
     path = arguments.telemetry_path
     parts = path.split("/")[1:]
     bad = not path.startswith("/") or path.startswith("/-/") or set(path) & set("{}?#% ")
-    if bad or ".." in parts or "." in parts or "" in parts[:-1]:
+    if path in {"/probe", "/sd"} or bad or ".." in parts or "." in parts or "" in parts[:-1]:
         raise ConfigError((f"--web.telemetry-path: {path} is not a path such as /metrics",))
     return path
 

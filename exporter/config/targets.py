@@ -4,6 +4,7 @@ Every rule hangs on the field it is about, so that one fault does not hide anoth
 sees the fields above it.
 """
 
+import math
 import re
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -18,15 +19,17 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from exporter.config.values import (
+    ON_PROBE,
     TOLD,
     Duration,
+    Interval,
     Model,
     Text,
     check_url,
     context_of,
-    duration_text,
     fault,
 )
+from exporter.duration import duration_text
 from exporter.errors import suggestion
 from exporter.settings import MAX_SERIES, Client, Target
 from exporter.spec import System
@@ -67,7 +70,7 @@ MaxSeries = Annotated[int, BeforeValidator(_max_series)]
 class GlobalModel(Model):
     """`global`: what targets that do not say otherwise go by."""
 
-    interval: Duration = DEFAULT_INTERVAL
+    interval: Interval = DEFAULT_INTERVAL
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
     max_series: MaxSeries = MAX_SERIES
@@ -87,7 +90,9 @@ class GlobalModel(Model):
     @field_validator("max_age")
     @classmethod
     def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
-        return _checked_max_age(value, info.data.get("interval"))
+        interval = info.data.get("interval")
+        # It is that of the targets which have an interval of their own.
+        return value if interval == math.inf else _checked_max_age(value, interval)
 
 
 class PolledModel(Model):
@@ -96,7 +101,7 @@ class PolledModel(Model):
     system: Annotated[System, PlainValidator(_system)]
     client: str | None = None
     labels: dict[str, Text] = Field(default_factory=dict)
-    interval: Duration | None = None
+    interval: Interval | None = None
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     max_age: Duration | None = None
     max_series: MaxSeries | None = None
@@ -177,6 +182,7 @@ class TargetModel(PolledModel):
         params = {param.name: param.default for param in self.system.params}
         params |= self.params or {}
         interval = self.interval or defaults.interval
+        max_age = self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS
         return Target(
             name=self.name,
             system=self.system,
@@ -186,7 +192,8 @@ class TargetModel(PolledModel):
             labels=MappingProxyType(self.labels),
             interval=interval,
             timeout=self.timeout or defaults.timeout or DEFAULT_TIMEOUT,
-            max_age=self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS,
+            # Nothing renews what is polled on probe, so nobody is told that it should have been.
+            max_age=interval if interval == math.inf else max_age,
             max_series=self.max_series or defaults.max_series,
         )
 
@@ -218,6 +225,8 @@ def _checked_timeout(timeout: float, interval: float | None, whose: str) -> floa
 
 
 def _checked_max_age(max_age: float | None, interval: float | None) -> float | None:
+    if max_age is not None and interval == math.inf:
+        raise fault(f"a target polled {ON_PROBE} has none: a probe names how old a reading may be")
     if max_age is not None and interval is not None and max_age < interval:
         raise fault(
             f"{duration_text(max_age)} is shorter than the interval of {duration_text(interval)}:"

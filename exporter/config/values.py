@@ -3,6 +3,7 @@
 Messages say what would be right, and never repeat a value that might be a secret.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,16 +22,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from exporter.duration import read_duration
 from exporter.secret import Secret, read_file
 from exporter.spec import System
 
-_DURATION = re.compile(
-    "".join(rf"(?:(\d{{1,9}}){unit})?" for unit in ("w", "d", "h", "m", "s", "ms")), re.ASCII
-)
-_DURATION_SECONDS = (604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
 # A system's whole bundle of certificate authorities has 220 KB.
 _LARGEST_BUNDLE = 4 * 1024 * 1024
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
+
+ON_PROBE = "on_probe"
+"""The interval of what is polled when somebody probes it, and not otherwise."""
 
 
 @dataclass
@@ -66,15 +67,19 @@ def context_of(info: ValidationInfo) -> Context:
 
 
 def _duration(value: Any) -> float:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match or not value:
-        shown = f'"{value}"' if isinstance(value, str) else value
-        raise fault(f"{shown} is not a duration such as 15s, 1m30s or 500ms")
-    return sum(
-        int(part) * seconds
-        for part, seconds in zip(match.groups(), _DURATION_SECONDS, strict=True)
-        if part
-    )
+    shown = f'"{value}"' if isinstance(value, str) else value
+    try:
+        return read_duration(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise fault(f"{shown} {error}") from None
+
+
+def _interval(value: Any) -> float:
+    if value == ON_PROBE:
+        return math.inf
+    if isinstance(value, str) and "probe" in value:
+        raise fault(f'"{value}" is neither a duration such as 15s nor {ON_PROBE}')
+    return _duration(value)
 
 
 def parse_duration(text: str) -> float:
@@ -90,13 +95,6 @@ def parse_duration(text: str) -> float:
     if not seconds:
         raise ValueError("must be longer than 0s")
     return seconds
-
-
-def duration_text(seconds: float) -> str:
-    """Write seconds as a duration of the configuration file."""
-    if seconds != int(seconds):
-        return f"{round(seconds * 1000)}ms"
-    return f"{int(seconds)}s"
 
 
 def _secret(value: Any, info: ValidationInfo) -> Secret:
@@ -176,6 +174,7 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
 
 
 Duration = Annotated[float, BeforeValidator(_duration)]
+Interval = Annotated[float, BeforeValidator(_interval)]
 SecretText = Annotated[Secret, PlainValidator(_secret)]
 SecretFile = Annotated[Secret, PlainValidator(_secret_file)]
 FilePath = Annotated[Path, PlainValidator(_path)]

@@ -1,6 +1,7 @@
 """One poll, stage by stage: schedule -> fetch -> parse -> extract -> snapshot.
 
-schedule    decides when a target is due, and has `cycle` run the stages below for it
+schedule    decides when a target is due, by its `rhythm`, and has `cycle` run the stages below
+            for it
 request     a target and its endpoint become what is sent: URL, headers with credentials
 login       what some vendors want first: a token, asked for by `oauth2` or `webitel_login` once for
             many polls

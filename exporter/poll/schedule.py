@@ -2,36 +2,30 @@
 
 Due polls leave together at the next tick, since waking up costs more than a poll does. A
 target's phase follows from its name alone, so that a restart does not bunch targets up. What
-fails is asked less often, up to every fifth interval, and not before the vendor said.
+fails is asked less often, up to every fifth interval, and not before the vendor said. A probe
+polls a target out of its turn, and its next turn is then an interval later.
 """
 
 import asyncio
 import heapq
 import logging
+import math
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from zlib import crc32
 
 from exporter.clock import Clock
-from exporter.errors import PollError, Reason
+from exporter.errors import LateError, PollError, Reason
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
+from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.poll.snapshot import Poll
 from exporter.settings import Client, RateLimit
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
-
-# Between two looks at what is due: long enough that some fifty polls leave together, as they then
-# cost the least, and short enough that nobody notices.
-_SHORTEST_TICK = 0.1
-_LONGEST_TICK = 0.5
-_POLLS_A_TICK = 50
-_TICKS_AN_INTERVAL = 10
 
 # Polls that leave in one turn of the event loop: their answers come together, too, and scrapes must
 # not wait for all of them.
@@ -45,12 +39,10 @@ _MOST_A_HOST = 256
 # The first polls come at this rate at the least, so that a few targets are known at once and ten
 # thousand do not start in one burst.
 _FIRST_SECONDS_EACH = 0.01
-# After so many failures in a row, how many intervals later the next poll is; then the last.
-_BACK_OFF = (1, 1, 2, 4, 5)
 # Looking for what no field takes costs as much as reading all that they do; once an hour will do.
 _LOOK_EVERY = 240
-# A vendor may ask for a pause; one that asks for a year is not believed.
-_LONGEST_PAUSE = 600.0
+# Entries of the heap that count no more, beyond one for each turn, before it is made anew.
+_MOST_DEAD_ENTRIES = 100
 
 
 @dataclass(slots=True)
@@ -59,10 +51,18 @@ class Turn:
 
     tracked: Tracked
     host: tuple[str, int]
+    due: float = 0.0
+    entry: float = math.inf
+    """The moment of its entry in the heap: it may come up before it is due, and any other is dead."""
+    pause_ends: float = -math.inf
     failures: int = 0
     is_reserved: bool = False
+    is_queued: bool = False
+    is_for_probe: bool = False
     is_gone: bool = False
     task: "asyncio.Task[None] | None" = None
+    over: "asyncio.Future[None] | None" = None
+    """What probes wait for: the end of the poll that is under way or about to leave."""
 
 
 @dataclass(slots=True)
@@ -98,20 +98,21 @@ class Schedule:
         self._telemetry = telemetry
         self._clock = clock
         self._start = clock.monotonic()
-        self._tick_seconds = _LONGEST_TICK
+        self._tick_seconds = LONGEST_TICK
         self._due: list[tuple[float, int, Turn]] = []
         self._order = count()  # Of two that are due at one moment, the first that was added.
         self._turns: dict[Tracked, Turn] = {}
         self._most = max(1, min(_MOST_AT_ONCE, most_files))
         self._polling: set[asyncio.Task[None]] = set()
         self._busy: Counter[tuple[str, int]] = Counter()
-        self._queues: dict[tuple[str, int], deque[tuple[float, int, Turn]]] = {}
+        self._queues: dict[tuple[str, int], deque[Turn]] = {}
         self._buckets: dict[str, _Bucket] = {}
         # Counted, since to ask ten thousand targets for each change takes too long.
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
         self._follow(Change(come=tuple(targets)))
         targets.followers.append(self._follow)
+        targets.poll_now = self.poll_now
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is cancelled too."""
@@ -122,6 +123,52 @@ class Schedule:
             for task in self._polling:
                 task.cancel()
             await asyncio.gather(*self._polling, return_exceptions=True)
+            for turn in self._turns.values():
+                _release(turn)
+
+    async def poll_now(self, tracked: Tracked, max_age: float, within: float) -> None:
+        """Poll the target out of its turn, or wait for the poll of it that is under way.
+
+        There is none where the last one is younger than `max_age`, nor while the vendor wants to be
+        left alone: what was said last holds then.
+
+        Raises:
+            LateError: It did not end within so many seconds. It goes on, for whoever asks next.
+        """
+        turn, now = self._turns[tracked], self._clock.monotonic()
+        snapshot = tracked.snapshot
+        youngest = now - min(max_age, tracked.target.max_age)
+        if now < turn.pause_ends or (snapshot and snapshot.poll.taken > youngest):
+            return
+        if turn.over is None:
+            turn.over = asyncio.get_running_loop().create_future()
+            if not (turn.task or turn.is_queued or turn.is_reserved):
+                self._bring_forward(turn, now)
+        # It takes nothing with it when it ends early: others wait for the same.
+        done, _ = await asyncio.wait([turn.over], timeout=within)
+        if not done:
+            raise self._late(turn)
+
+    def _late(self, turn: Turn) -> LateError:
+        target = turn.tracked.target
+        if turn.task:
+            return LateError(
+                f'"{target.name}" did not answer in time; its poll goes on', began=True
+            )
+        why = "the exporter has no place for it"
+        if turn.is_queued:
+            why = f"the {_MOST_A_HOST} places of its host are taken"
+        elif turn.is_reserved:
+            why = f'the rate_limit of the client "{target.client.name}" puts it off'
+        return LateError(f'"{target.name}" could not be polled in time: {why}', began=False)
+
+    def _bring_forward(self, turn: Turn, now: float) -> None:
+        turn.is_for_probe = True
+        if len(self._polling) >= self._most:
+            self._plan(turn, now)
+        else:
+            turn.due = now
+            self._leave(turn, now)
 
     def _follow(self, change: Change) -> None:
         """Give new targets their first turn and end those of the old; others keep their rhythm."""
@@ -130,6 +177,7 @@ class Schedule:
             turn.is_gone = True  # It is dropped where it stands, when it comes up.
             if turn.task:
                 turn.task.cancel()
+            _release(turn)
         now = self._clock.monotonic()
         for tracked in change.come:
             # Those that came shortly before may be waiting, too.
@@ -137,8 +185,8 @@ class Schedule:
             spread = min(tracked.target.interval, _FIRST_SECONDS_EACH * crowd)
             request = tracked.requests[0]
             turn = self._turns[tracked] = Turn(tracked, (request.host, request.port))
-            first = now + phase(tracked.target.name, spread)
-            heapq.heappush(self._due, (first, next(self._order), turn))
+            if not tracked.target.on_probe:
+                self._plan(turn, now + phase(tracked.target.name, spread))
             client = tracked.target.client
             bucket = self._buckets.get(client.name)
             if client.rate_limit is None:
@@ -171,30 +219,46 @@ class Schedule:
         for _ in range(_MOST_A_TURN):
             if not self._due or self._due[0][0] > now or len(self._polling) >= self._most:
                 return False
-            entry = heapq.heappop(self._due)
-            if not entry[2].is_gone:
-                self._leave(entry, now)
+            moment, _, turn = heapq.heappop(self._due)
+            if turn.is_gone or moment != turn.entry:
+                continue
+            turn.entry = math.inf
+            if turn.due > now:
+                self._plan(turn, turn.due)  # A probe came meanwhile.
+            elif not (turn.task or turn.is_queued):
+                self._leave(turn, now)
         return True
 
-    def _leave(self, entry: tuple[float, int, Turn], now: float) -> None:
+    def _plan(self, turn: Turn, due: float) -> None:
+        """Have the turn come up when it is due; an entry that comes up before that will do, too."""
+        turn.due = due
+        if due >= turn.entry:
+            return
+        turn.entry = due
+        heapq.heappush(self._due, (due, next(self._order), turn))
+        if len(self._due) > 2 * len(self._turns) + _MOST_DEAD_ENTRIES:
+            self._due = [one for one in self._due if one[0] == one[2].entry and not one[2].is_gone]
+            heapq.heapify(self._due)
+
+    def _leave(self, turn: Turn, now: float) -> None:
         """Start the poll, or put it off where its client or host has no place for it."""
-        due, order, turn = entry
         bucket = self._buckets.get(turn.tracked.target.client.name)
         if bucket and not turn.is_reserved:
             moment = bucket.reserve(now, len(turn.tracked.requests))
             turn.is_reserved = True
             if moment > now:
-                heapq.heappush(self._due, (moment, order, turn))
+                self._plan(turn, moment)
                 return
         if self._busy[turn.host] >= _MOST_A_HOST:
-            self._queues.setdefault(turn.host, deque()).append(entry)
+            turn.is_queued = True
+            self._queues.setdefault(turn.host, deque()).append(turn)
             return
         # It was due since the last tick at the earliest; a whole tick more is late.
-        if now - due > 2 * self._tick_seconds:
+        if now - turn.due > 2 * self._tick_seconds:
             self._telemetry.late_polls.inc()
         self._busy[turn.host] += 1
-        turn.is_reserved = False
-        self._depart(turn, due)
+        turn.is_reserved = turn.is_queued = False
+        self._depart(turn, turn.due)
 
     def _depart(self, turn: Turn, due: float) -> None:
         task = turn.task = asyncio.create_task(self._poll(turn, due))
@@ -205,15 +269,16 @@ class Schedule:
     def _arrive(self, turn: Turn, task: "asyncio.Task[None]") -> None:
         """Give the place of a poll that is over to the next one that waits for the host."""
         turn.task = None
+        _release(turn)
         self._polling.discard(task)
         self._busy[turn.host] -= 1
         if not self._busy[turn.host]:
             del self._busy[turn.host]
         queue = self._queues.get(turn.host, deque())
         while queue:
-            entry = queue.popleft()
-            if not entry[2].is_gone:
-                self._leave(entry, self._clock.monotonic())
+            first = queue.popleft()
+            if not first.is_gone:
+                self._leave(first, self._clock.monotonic())
                 break
         if not queue:
             self._queues.pop(turn.host, None)
@@ -238,16 +303,29 @@ class Schedule:
                 turn.failures = 0
         finally:
             # Only now is it due again: however long this took, polls of it never overlap.
-            again = next_turn(
-                tracked.target.name,
-                tracked.target.interval,
-                start=self._start,
-                due=due,
-                now=self._clock.monotonic(),
-                failures=turn.failures,
-                pause=pause,
-            )
-            heapq.heappush(self._due, (again, next(self._order), turn))
+            self._plan_next(turn, due, pause)
+
+    def _plan_next(self, turn: Turn, due: float, pause: float) -> None:
+        target, now = turn.tracked.target, self._clock.monotonic()
+        turn.pause_ends = now + min(pause, LONGEST_PAUSE)
+        was_for_probe, turn.is_for_probe = turn.is_for_probe, False
+        if target.on_probe:
+            return
+        if was_for_probe:
+            # Probes that come as often as it is polled are a tick ahead of its own turns, always.
+            due += rounds(turn.failures) * target.interval + self._tick_seconds
+            self._plan(turn, max(due, turn.pause_ends))
+            return
+        again = next_turn(
+            target.name,
+            target.interval,
+            start=self._start,
+            due=due,
+            now=now,
+            failures=turn.failures,
+            pause=pause,
+        )
+        self._plan(turn, again)
 
     def _record(self, tracked: Tracked, outcome: Poll) -> None:
         try:
@@ -260,37 +338,8 @@ class Schedule:
             )
 
 
-def tick_seconds(intervals: Mapping[float, int]) -> float:
-    """Return how long the ticks are with so many targets of each of these intervals."""
-    rate = sum(number / interval for interval, number in intervals.items())
-    wanted = _POLLS_A_TICK / rate if rate else _LONGEST_TICK
-    longest = min([_LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
-    return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))
-
-
-def phase(name: str, interval: float) -> float:
-    """Return the seconds into each interval at which the target of this name is polled."""
-    return crc32(name.encode()) / 2**32 * interval
-
-
-def next_due(name: str, interval: float, start: float, after: float) -> float:
-    """Return the first moment of the target's rhythm since `start` that is later than `after`."""
-    first = start + phase(name, interval)
-    rounds = max(0, int((after - first) // interval) + 1)
-    return first + rounds * interval
-
-
-def next_turn(
-    name: str,
-    interval: float,
-    *,
-    start: float,
-    due: float,
-    now: float,
-    failures: int,
-    pause: float,
-) -> float:
-    """Return when the target is polled again, after so many failures in a row."""
-    rounds = _BACK_OFF[min(failures, len(_BACK_OFF) - 1)]
-    after = max(now + min(pause, _LONGEST_PAUSE), due + (rounds - 0.5) * interval)
-    return next_due(name, interval, start, after)
+def _release(turn: Turn) -> None:
+    """Tell the probes that wait for the turn's poll that it is over."""
+    if turn.over is not None:
+        turn.over.set_result(None)
+        turn.over = None

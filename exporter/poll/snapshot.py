@@ -5,7 +5,7 @@ OpenMetrics 1.0 write samples alike, so the lines serve both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from exporter.errors import PollError
@@ -115,8 +115,7 @@ class Renderer:
     )
 
     def __init__(self, target: Target) -> None:
-        base = (("target", target.name), *target.labels.items())
-        self._base = ",".join(f'{name}="{escaped(value)}"' for name, value in base)
+        self._base = base_labels(target)
         self._system = target.system
         self._client = target.client
         self._scrubbed: dict[Labels, str] = {}
@@ -240,6 +239,22 @@ def _layout(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
 @lru_cache(maxsize=4096)
 def _suffix(labels: Labels) -> str:
     return "".join(f',{name}="{escaped(value)}"' for name, value in labels)
+
+
+def base_labels(target: Target) -> str:
+    """Return the labels that stand in front of those of every series of the target."""
+    base = (("target", target.name), *target.labels.items())
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in base)
+
+
+def without_base(snapshot: Snapshot, target: Target) -> Snapshot:
+    """Return the snapshot without the labels that each of the target's series has in common."""
+    # A quote within a value has a backslash in front, so that this stands nowhere but at the start.
+    base = f"{{{base_labels(target)}".encode()
+    lines = tuple(
+        family.replace(base + b",", b"{").replace(base + b"} ", b" ") for family in snapshot.lines
+    )
+    return replace(snapshot, lines=lines)
 
 
 def escaped(value: str) -> str:

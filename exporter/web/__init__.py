@@ -2,6 +2,10 @@
 
 negotiate    the request's headers -> format and compression
 exposition   snapshots -> the metrics page, piece by piece
+query        the request's query -> its parameters
+filters      those of a scrape -> which targets and families it wants
+probe        one target polled on demand -> its series
+sd           targets -> the list that has Prometheus probe each of them
 page         snapshots -> the status page
 guard        what the web configuration file does not allow stops here; `users` have passwords,
              `limit` counts requests, `certificates` are shown to those that connect by TLS

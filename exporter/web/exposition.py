@@ -5,11 +5,12 @@ has its HELP and TYPE once, with all of its series below. What is rendered here 
 alone: the lines were rendered when they were polled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
+from prometheus_client.registry import Collector
 
 from exporter.poll.snapshot import TARGET_FAMILIES, Snapshot
 from exporter.settings import Target
@@ -23,17 +24,35 @@ Lines = tuple[bytes, ...]
 # event loop.
 _TARGETS_A_PIECE = 500
 
+END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
+"""What a page ends with."""
 
-def expose_own(registry: CollectorRegistry, form: Format) -> bytes:
-    """Return what is about the exporter, and the end of the page."""
+
+class _Named(Collector):
+    """The families of a registry that are asked for by their name or that of a sample."""
+
+    def __init__(self, registry: CollectorRegistry, names: Collection[str]) -> None:
+        self._registry = registry
+        self._names = names
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._registry.collect():
+            samples = {sample.name for sample in family.samples}
+            if not samples.isdisjoint(self._names) or family.name in self._names:
+                yield family
+
+
+def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str] = ()) -> bytes:
+    """Return what is about the exporter, and the end of the page; `names` are all if there is none."""
+    chosen = _Named(registry, names) if names else registry
     if form is Format.OPENMETRICS:
-        page: bytes = openmetrics_of(registry)  # type: ignore[no-untyped-call]
+        page: bytes = openmetrics_of(chosen)  # type: ignore[no-untyped-call]
         return page
-    return text_of(registry)
+    return text_of(chosen)
 
 
-def expose_targets(shown: Shown, form: Format) -> Iterator[bytes]:
-    """Yield what is about targets, without the end mark that OpenMetrics wants."""
+def expose_targets(shown: Shown, form: Format, names: Collection[str] = ()) -> Iterator[bytes]:
+    """Yield what is about targets, without the end mark; `names` are all if there is none."""
     by_system: dict[str, tuple[System, list[Lines]]] = {}
     for number, (target, snapshot) in enumerate(shown):
         entry = by_system.get(target.system.name)
@@ -48,11 +67,17 @@ def expose_targets(shown: Shown, form: Format) -> Iterator[bytes]:
     own: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
     for system, lines in systems:
         for at, family in enumerate(system.families):
-            families.setdefault(family.name, (family, []))[1].append((at, lines))
+            if not names or _is_named(family, names):
+                families.setdefault(family.name, (family, []))[1].append((at, lines))
         for at, family in enumerate(TARGET_FAMILIES, len(system.families)):
-            own.setdefault(family.name, (family, []))[1].append((at, lines))
+            if not names or _is_named(family, names):
+                own.setdefault(family.name, (family, []))[1].append((at, lines))
     for family, places in (*families.values(), *own.values()):
         yield from _family(family, places, form)
+
+
+def _is_named(family: Family, names: Collection[str]) -> bool:
+    return family.name in names or family_of(family.name, family.kind) in names
 
 
 def _family(

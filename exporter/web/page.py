@@ -30,6 +30,7 @@ def status_page(targets: Targets, telemetry_path: str) -> str:
         up=states["up"],
         down=states["down"],
         waiting=states["waiting"],
+        on_probe=sum(tracked.target.on_probe for tracked in targets),
         telemetry_path=telemetry_path,
         version=__version__,
     )
@@ -37,7 +38,7 @@ def status_page(targets: Targets, telemetry_path: str) -> str:
 
 def _state(tracked: Tracked) -> str:
     if tracked.snapshot is None:
-        return "waiting"
+        return "on probe" if tracked.target.on_probe else "waiting"
     return "up" if tracked.snapshot.up else "down"
 
 
@@ -47,9 +48,10 @@ def _row(tracked: Tracked) -> dict[str, str]:
         "name": target.name,
         "system": target.system.name,
         "state": _state(tracked),
+        "pace": ", on probe" if target.on_probe and snapshot else "",
         "ended": "",
         "took": "",
-        "why": "not polled yet",
+        "why": "not probed yet" if target.on_probe else "not polled yet",
     }
     if snapshot is None:
         return row

@@ -9,16 +9,18 @@ from aiohttp import web
 from isal import isal_zlib
 
 from exporter.clock import Clock
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, QueryError
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.connection import attend, limited
-from exporter.web.exposition import expose_own, expose_targets
+from exporter.web.exposition import END, expose_own, expose_targets
+from exporter.web.filters import EVERYTHING, read_filter
 from exporter.web.guard import Guard
 from exporter.web.headers import SAFE_HEADERS
 from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
 from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.page import status_page
+from exporter.web.probe import Prober
 
 # Level 1 of this library is as small as zlib's 6 and ten times as fast.
 _GZIP_LEVEL = 1
@@ -58,6 +60,12 @@ class Site:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the metrics: one view of all targets at one moment, piece by piece."""
+        wanted = EVERYTHING
+        if request.query:
+            try:
+                wanted = read_filter(request.query, self._targets.systems)
+            except QueryError as error:
+                return web.Response(status=400, text=f"{error}\n")
         form = choose_format(", ".join(request.headers.getall("Accept", [])))
         response = web.StreamResponse(
             headers={"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
@@ -70,10 +78,13 @@ class Site:
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        # It counts the process' open files, which takes a while where there are ten thousand.
-        own = await asyncio.to_thread(expose_own, self._telemetry.registry, form)
+        own = END[form]
+        if wanted.wants_own:
+            # It counts the process' open files, which takes a while where there are ten thousand.
+            own = await asyncio.to_thread(expose_own, self._telemetry.registry, form, wanted.names)
+        shown = wanted.choose(self._targets.snapshots())
         with suppress(ConnectionError):  # A scraper that went away is no fault of ours.
-            for piece in chain(expose_targets(self._targets.snapshots(), form), [own]):
+            for piece in chain(expose_targets(shown, form, wanted.names), [own]):
                 packed = packer.compress(piece) if packer else piece
                 if packed:
                     await response.write(packed)
@@ -139,4 +150,5 @@ def make_app(
     if guard:
         app.on_response_prepare.append(guard.on_prepare)
     app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
+    app.add_routes(Prober(targets).routes())
     return app
