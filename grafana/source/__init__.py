@@ -1,0 +1,21 @@
+"""Boards declared as data become the dashboards' JSON and their description for people.
+
+words       what boards are declared in
+overview, genesys_ucs, webitel, mdworkbench, clanforge, exporter
+            one BOARD each
+build       a board -> the model of Grafana's own library -> JSON
+catalogue   that JSON -> the form that grafana.com takes
+page        all boards -> docs/dashboards.md
+"""
+
+from grafana.source import clanforge, exporter, genesys_ucs, mdworkbench, overview, webitel
+
+BOARDS = (
+    overview.BOARD,
+    genesys_ucs.BOARD,
+    webitel.BOARD,
+    mdworkbench.BOARD,
+    clanforge.BOARD,
+    exporter.BOARD,
+)
+"""Every dashboard, in the order in which they are described."""
