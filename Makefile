@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check fix golden docs bench bench-quick clean
+.PHONY: help demo test check fix golden docs dashboards bench bench-quick clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -29,8 +29,11 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write the metrics reference in README anew
-	@$(BIN)/pytest -q --renew tests/test_docs.py
+docs: $(VENV)/dev ## write the metrics reference in README and the listing of alerts anew
+	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_rules.py -k 'reference or listing'
+
+dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
+	@$(BIN)/python -W ignore -m grafana.source
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench

@@ -3,7 +3,8 @@
 words       what boards are declared in
 overview, genesys_ucs, webitel, mdworkbench, clanforge, exporter
             one BOARD each
-build       a board -> the model of Grafana's own library -> JSON
+forms       a panel -> that of Grafana's own library
+build       a board -> that library's dashboard -> JSON
 catalogue   that JSON -> the form that grafana.com takes
 page        all boards -> docs/dashboards.md
 """

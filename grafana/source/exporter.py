@@ -134,7 +134,7 @@ BOARD = Board(
                     height=8,
                     panels=(
                         lines(
-                            "Polls",
+                            "Polls by exporter",
                             _by_instance(f"sum by (instance) ({POLLS})"),
                             "Polls a second, by exporter.",
                             unit="cps",

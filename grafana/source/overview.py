@@ -136,7 +136,8 @@ BOARD = Board(
                         table(
                             "Alerts that fire",
                             (f"{ALARMS}}}",),
-                            "What fires now, of the rules that come with the exporter. The page of"
+                            "What fires now, of the rules that come with the exporter; empty, too, where they"
+                            " are not loaded. The page of"
                             " each alert in docs/runbooks says what to do.",
                             (
                                 Column(source="severity", title="Severity", width=90),
@@ -147,7 +148,6 @@ BOARD = Board(
                             ),
                             sort_by="Severity",
                             width=14,
-                            empty="Nothing fires, or the rules are not loaded",
                         ),
                         lines(
                             "Failures by reason",

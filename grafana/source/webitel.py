@@ -122,7 +122,7 @@ BOARD = Board(
                         stat(
                             "Users",
                             "sum(webitel_user_sessions{@target})",
-                            "Users online.",
+                            "Users online, of all chosen engines.",
                             base=GREY,
                         ),
                     ),
