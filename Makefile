@@ -30,7 +30,7 @@ golden: $(VENV)/dev ## write the expected files of the tests anew; review them a
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
 docs: $(VENV)/dev ## write the metrics reference in README and the listing of alerts anew
-	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_rules.py -k 'reference or listing'
+	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_rules.py -k 'reference or listing or copy'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source

@@ -236,6 +236,17 @@ def test_maintenance_is_declared_by_those_that_inhibit_alone() -> None:
     assert declared == {"UcsInMaintenance", "MdworkbenchInMaintenance", "ClanforgeServerLocked"}
 
 
+@pytest.mark.parametrize(("source", "copy"), [(ALERTS, "alerts.json"), (RULES, "rules.json")])
+def test_the_copy_for_jsonnet_is_that_of_the_rules(source: Path, copy: str, renew: bool) -> None:
+    groups = yaml.safe_load(source.read_text(encoding="utf-8"))
+    text = json.dumps(groups, indent=2) + "\n"
+    path = DEPLOY / "mixin" / copy
+    if renew:
+        path.write_text(text, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == text
+
+
 @pytest.mark.skipif(not JSONNET, reason="no jsonnet on this machine")
 def test_the_mixin_holds_both_files_and_puts_an_address_before_pages() -> None:
     program = (

@@ -1,7 +1,6 @@
-// The rules and dashboards of this project for those who build theirs with jsonnet (0.18 and later,
-// for std.parseYaml). `_config.runbookBase` is put before each runbook_url.
-local groups(text) = std.parseYaml(text).groups;
-
+// The rules and dashboards of this project, for those who build theirs with jsonnet.
+// `_config.runbookBase` is put before each runbook_url. The JSON beside is that of the rules' YAML,
+// which jsonnet 0.18 cannot read; `make docs` writes it.
 {
   _config+:: {
     runbookBase: '',
@@ -16,12 +15,12 @@ local groups(text) = std.parseYaml(text).groups;
   prometheusAlerts+:: {
     groups+: [
       group { rules: [located(rule) for rule in super.rules] }
-      for group in groups(importstr '../prometheus/status-exporter.alerts.yml')
+      for group in (import 'alerts.json').groups
     ],
   },
 
   prometheusRules+:: {
-    groups+: groups(importstr '../prometheus/status-exporter.rules.yml'),
+    groups+: (import 'rules.json').groups,
   },
 
   grafanaDashboards+:: {
