@@ -117,11 +117,12 @@ BOARD = Board(
                         stat(
                             "Configuration",
                             "min(status_exporter_config_last_reload_successful{@exporter})",
-                            "1 where every exporter has taken over its file, 0 where one works with"
-                            " an old one.",
+                            "Whether every exporter has taken over its file, or one works with an"
+                            " old one.",
                             unit="none",
                             base=RED,
                             steps=(Step(1, GREEN),),
+                            words=(Word(1, "taken over", GREEN), Word(0, "old one", RED)),
                         ),
                     ),
                 ),

@@ -172,6 +172,7 @@ def stat(
     width: int = 4,
     decimals: int | None = None,
     empty: str = "",
+    words: tuple[Word, ...] = (),
 ) -> Panel:
     """Declare one figure."""
     return Panel(
@@ -185,6 +186,7 @@ def stat(
         steps=steps,
         decimals=decimals,
         empty=empty,
+        words=words,
     )
 
 
