@@ -26,6 +26,7 @@ from vocabulary import ALERTS, RULES, alerts
 from exporter.serve import listening
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
+from exporter.simulator.game_server import Phase
 from exporter.simulator.traffic import Traffic, Wave
 from grafana.source import BOARDS
 
@@ -191,7 +192,7 @@ def trouble(one: Scene) -> Firing:
     world.ucs._last_request = world.ucs._clock() - 3600
     limits = world.ucs._heap.limits
     servers = world.clanforge.servers
-    phases = ("allocated", "available", "locked", "stopped", "restarting")
+    phases: tuple[Phase, ...] = ("allocated", "available", "locked", "stopped", "restarting")
     for server, phase in zip(servers.values(), phases, strict=True):
         server.hold(phase)
     world.clanforge.query_failed.add("1200346")

@@ -33,7 +33,8 @@ CANDIDATES = (
     ),
 )
 TOOLS = [path for path in CANDIDATES if path and Path(path).is_file()]
-AMTOOL = shutil.which("amtool") or os.environ.get("AMTOOL", "")
+UNPACKED = ROOT / ".tools" / "alertmanager" / "usr" / "bin" / "amtool"
+AMTOOL = shutil.which("amtool") or (str(UNPACKED) if UNPACKED.is_file() else "")
 JSONNET = shutil.which("jsonnet")
 
 
