@@ -16,7 +16,6 @@ from vocabulary import ALERTS, ROOT, RULES, alerts, exported, faults, known_to_r
 
 DEPLOY = ROOT / "deploy"
 UNIT_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.test.yml"))
-EXAMPLE = DEPLOY / "prometheus" / "alertmanager.example.yml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 LISTING = ROOT / "docs" / "alerts.md"
 START, END = "<!-- alerts: written by `make docs` -->\n", "<!-- end of alerts -->"
@@ -33,8 +32,6 @@ CANDIDATES = (
     ),
 )
 TOOLS = [path for path in CANDIDATES if path and Path(path).is_file()]
-UNPACKED = ROOT / ".tools" / "alertmanager" / "usr" / "bin" / "amtool"
-AMTOOL = shutil.which("amtool") or (str(UNPACKED) if UNPACKED.is_file() else "")
 JSONNET = shutil.which("jsonnet")
 
 
@@ -187,56 +184,6 @@ def test_what_is_recorded_is_named_as_level_metric_operation(rule: dict[str, Any
     assert re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", rule["record"])
 
 
-def test_the_example_for_alertmanager_names_what_exists() -> None:
-    example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    known = {rule["alert"]: rule for rule in alerts()}
-    receivers = {receiver["name"] for receiver in example["receivers"]}
-    routes = [example["route"], *example["route"]["routes"]]
-
-    assert {route["receiver"] for route in routes} <= receivers
-    for rule in example["inhibit_rules"]:
-        for matcher in rule["source_matchers"] + rule["target_matchers"]:
-            label, value = re.fullmatch(r'(\w+) =~? "([^"]*)"', matcher).groups()  # type: ignore[union-attr]
-            given = {one["labels"].get(label) for one in known.values()}
-            assert set(value.split("|")) <= (set(known) if label == "alertname" else given)
-        # A label that both lack would count as equal, and silence the targets of others.
-        for name in _named(rule["source_matchers"] + rule["target_matchers"]):
-            labels = _labels_of_alert(known[name]["expr"])
-            assert set(rule["equal"]) <= labels, name
-
-
-def _named(matchers: list[str]) -> set[str]:
-    return {
-        name
-        for matcher in matchers
-        if matcher.startswith("alertname")
-        for name in re.findall(r'"([^"]*)"', matcher)[0].split("|")
-    }
-
-
-def _labels_of_alert(query: str) -> set[str]:
-    known = known_to_rules()
-    return {
-        label
-        for name in re.findall(r"[a-z_:0-9]+", query)
-        if name in known
-        for label in known[name].labels
-    }
-
-
-@pytest.mark.skipif(not AMTOOL, reason="no amtool on this machine")
-def test_amtool_accepts_the_example() -> None:
-    done = run(AMTOOL, "check-config", EXAMPLE)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_maintenance_is_declared_by_those_that_inhibit_alone() -> None:
-    declared = {rule["alert"] for rule in alerts() if "maintenance" in rule["labels"]}
-
-    assert declared == {"UcsInMaintenance", "MdworkbenchInMaintenance", "ClanforgeServerLocked"}
-
-
 @pytest.mark.parametrize(("source", "copy"), [(ALERTS, "alerts.json"), (RULES, "rules.json")])
 def test_the_copy_for_jsonnet_is_that_of_the_rules(source: Path, copy: str, renew: bool) -> None:
     groups = yaml.safe_load(source.read_text(encoding="utf-8"))
@@ -308,3 +255,12 @@ def test_the_listing_of_alerts_is_that_of_the_rules(renew: bool) -> None:
         text = expected
 
     assert text == expected
+
+
+@pytest.mark.parametrize("name", ["alerts.md", "dashboards.md"])
+def test_what_the_documents_link_to_is_there(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+
+    assert links
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []

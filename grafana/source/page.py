@@ -8,8 +8,8 @@ OPENING = """\
 # Dashboards
 
 Six dashboards for Grafana 10 to 13, in [grafana/dashboards](../grafana/dashboards). Import the
-files, or provision the folder. They need a Prometheus that scrapes the exporter, and none of the
-rules, save the panel of what burns, which asks for the alerts.
+files, or provision the folder. They need a Prometheus that scrapes the exporter. Of the rules
+they need none, save for the two panels of the overview that tell of alerts.
 
 Each lets you choose the data source, the job and instance of the exporter, and targets; links at
 the top lead to the others with the same choice and time. Graphs show the most telling targets, as
