@@ -24,7 +24,8 @@ from grafana.source.words import (
 ON = "on (job, instance, target)"
 ALARMS = (
     'ALERTS{alertstate="firing",alertname=~"(Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge).+"'
-    ',job=~"$job|",instance=~"$instance|",target=~"$target|"'
+    # Declared maintenance is no alarm.
+    ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
 MAINTENANCE = (
     'genesys_ucs_mode{@target,mode="maintenance"}'
