@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import promql_parser as promql
 import pytest
 import yaml
 from program import fetch
 from servers import unused_port
-from vocabulary import ROOT, alerts, known_to_rules
+from vocabulary import ROOT, alerts, known_to_rules, labels_of
 
 EXAMPLE = ROOT / "deploy" / "prometheus" / "alertmanager.example.yml"
 # Debian's own, or one that was unpacked beside the project.
@@ -41,7 +42,7 @@ def test_the_example_for_alertmanager_names_what_exists() -> None:
             assert set(value.split("|")) <= (set(known) if label == "alertname" else given)
         # A label that both lack would count as equal, and silence the targets of others.
         for name in _named(rule["source_matchers"] + rule["target_matchers"]):
-            labels = _labels_of_alert(known[name]["expr"])
+            labels = labels_of(promql.parse(known[name]["expr"]), known_to_rules())
             assert set(rule["equal"]) <= labels, name
 
 
@@ -51,16 +52,6 @@ def _named(matchers: list[str]) -> set[str]:
         for matcher in matchers
         if matcher.startswith("alertname")
         for name in re.findall(r'"([^"]*)"', matcher)[0].split("|")
-    }
-
-
-def _labels_of_alert(query: str) -> set[str]:
-    known = known_to_rules()
-    return {
-        label
-        for name in re.findall(r"[a-z_:0-9]+", query)
-        if name in known
-        for label in known[name].labels
     }
 
 

@@ -12,7 +12,17 @@ from typing import Any
 import promql_parser as promql
 import pytest
 import yaml
-from vocabulary import ALERTS, ROOT, RULES, alerts, exported, faults, known_to_rules, recordings
+from vocabulary import (
+    ALERTS,
+    ROOT,
+    RULES,
+    alerts,
+    exported,
+    faults,
+    known_to_rules,
+    labels_of,
+    recordings,
+)
 
 DEPLOY = ROOT / "deploy"
 UNIT_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.test.yml"))
@@ -152,6 +162,13 @@ def _is_query(text: str) -> bool:
 @pytest.mark.parametrize("rule", alerts() + recordings(), ids=name_of)
 def test_a_rule_names_only_what_exists(rule: dict[str, Any]) -> None:
     assert faults(rule["expr"], known_to_rules()) == []
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=name_of)
+def test_an_alert_speaks_only_of_labels_that_it_has(rule: dict[str, Any]) -> None:
+    told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["description"]))
+
+    assert told <= labels_of(promql.parse(rule["expr"]), known_to_rules())
 
 
 @pytest.mark.parametrize(

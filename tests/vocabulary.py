@@ -63,7 +63,7 @@ def known_to_rules() -> dict[str, Known]:
     """Return what is exported or recorded."""
     known = exported()
     for rule in recordings():
-        labels = frozenset(_labels_of(promql.parse(rule["expr"]), known)) | set(
+        labels = frozenset(labels_of(promql.parse(rule["expr"]), known)) | set(
             rule.get("labels", {})
         )
         before = known.get(rule["record"], Known(labels))
@@ -141,20 +141,26 @@ def _text(node: promql.Expr) -> str:
     return str(node.val)
 
 
-def _labels_of(tree: promql.Expr, known: Mapping[str, Known]) -> set[str]:
-    if isinstance(tree, promql.AggregateExpr) and tree.modifier:
-        by = tree.modifier.type == promql.AggModifierType.By
-        inner = _labels_of(tree.expr, known)
-        return set(tree.modifier.labels) if by else inner - set(tree.modifier.labels)
-    labels: set[str] = set()
+def labels_of(tree: promql.Expr, known: Mapping[str, Known]) -> set[str]:
+    """Return the labels that what the query finds may have."""
+    if isinstance(tree, promql.VectorSelector):
+        return set(known[tree.name or ""].labels)
+    if isinstance(tree, promql.AggregateExpr):
+        listed = set(tree.modifier.labels) if tree.modifier else set[str]()
+        without = tree.modifier and tree.modifier.type == promql.AggModifierType.Without
+        return labels_of(tree.expr, known) - listed if without else listed
+    if isinstance(tree, promql.BinaryExpr):
+        left, right = labels_of(tree.lhs, known), labels_of(tree.rhs, known)
+        joined = set(tree.modifier.group_labels or ()) if tree.modifier else set[str]()
+        return left | right if str(tree.op) == "or" else (left or right) | joined
+    inner = tree.args if isinstance(tree, promql.Call) else _inside(tree)
+    return {label for one in inner for label in labels_of(one, known)}
 
-    def visit(node: promql.Expr) -> bool:
-        if isinstance(node, promql.VectorSelector):
-            labels.update(known.get(node.name or "", Known(SCRAPED)).labels)
-        return True
 
-    promql.walk(tree, visit)
-    return labels
+def _inside(tree: promql.Expr) -> list[promql.Expr]:
+    if isinstance(tree, promql.MatrixSelector):
+        return [tree.vector_selector]
+    return [tree.expr] if isinstance(tree, promql.ParenExpr | promql.UnaryExpr) else []
 
 
 def _of_systems() -> Iterator[tuple[str, Known]]:
