@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 300
 MINUTES ?= 10
 
-.PHONY: help demo test check audit fix golden docs bench bench-quick fuzz soak clean
+.PHONY: help demo test check audit fix golden docs dashboards bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -35,8 +35,12 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults
+docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults, alerts
 	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_faults.py
+	@$(BIN)/pytest -q --renew tests/test_rules.py -k 'reference or listing or copy'
+
+dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
+	@$(BIN)/python -W ignore -m grafana.source
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench

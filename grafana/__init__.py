@@ -1,0 +1,1 @@
+"""Dashboards for Grafana: declared in `source`, generated into `dashboards`."""

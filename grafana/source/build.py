@@ -1,0 +1,160 @@
+"""A board goes in; Grafana's classic dashboard comes out as JSON, every panel in its place."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard as sdk
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.source.forms import SOURCE, shaped
+from grafana.source.words import Board, Mark, Panel, Row, Variable
+
+TAG = "status-exporter"
+# Grafana 10.0 writes this one. Every later release knows how to read it, while an older one would
+# take a newer one as it is, and miss what it does not know.
+SCHEMA = 38
+_HEADING = 1
+# A graph of more lines is no graph.
+_TOP = (5, 10, 20, 50)
+_USUAL_TOP = 10
+
+
+def text_of(board: Board) -> str:
+    """Write the dashboard as it is committed."""
+    return json.dumps(build(board), indent=2, ensure_ascii=False) + "\n"
+
+
+def build(board: Board) -> dict[str, Any]:
+    """Build the dashboard."""
+    one = (
+        sdk.Dashboard(board.title)
+        .uid(board.uid)
+        .description(board.description)
+        .tags([TAG])
+        .readonly()
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .timezone("browser")
+        .time("now-6h", "now")
+        .refresh("1m")
+        .link(_siblings())
+    )
+    for variable in _variables(board):
+        one.with_variable(variable)
+    for mark in board.marks:
+        one.annotation(_annotation(mark))
+    top, number = 0, 0
+    for section in board.sections:
+        number += 1
+        place = model.GridPos(h=_HEADING, w=24, x=0, y=top)
+        one.with_row(sdk.Row(section.title).id(number).grid_pos(place))
+        top += _HEADING
+        for row in section.rows:
+            for panel, place in _places(row, top):
+                number += 1
+                one.with_panel(shaped(panel).id(number).grid_pos(place))
+            top += row.height
+    built = json.loads(json.dumps(one.build(), cls=JSONEncoder))
+    whole: dict[str, Any] = _cleaned(built)
+    return {**whole, "id": None, "schemaVersion": SCHEMA}
+
+
+def _places(row: Row, top: int) -> Iterator[tuple[Panel, model.GridPos]]:
+    left = 0
+    for panel in row.panels:
+        yield panel, model.GridPos(h=row.height, w=panel.width, x=left, y=top)
+        left += panel.width
+
+
+# What the library writes for every object, though it belongs to few.
+_NEEDLESS = frozenset({"auto", "auto_count", "auto_min", "repeatDirection"})
+# It would hide links and annotations in a menu.
+_HIDING = "inControlsMenu"
+
+
+def _cleaned(value: Any) -> Any:
+    """Drop nulls and what is needless; the first threshold's value is null, and stays."""
+    if isinstance(value, dict):
+        kept = {key: _cleaned(one) for key, one in value.items() if key not in _NEEDLESS}
+        kept = {key: one for key, one in kept.items() if one is not None and one != _HIDING}
+        return {"value": None} | kept if set(kept) == {"color"} else kept
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    return value
+
+
+def _siblings() -> sdk.DashboardLink:
+    return (
+        sdk.DashboardLink("Status exporter")
+        .type(model.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .tooltip("The other dashboards, with the same choice and time")
+        .include_vars(True)
+        .keep_time(True)
+    )
+
+
+def _variables(board: Board) -> Iterator[Any]:
+    chosen = 'job=~"$job"'
+    both = f'{chosen},instance=~"$instance"'
+    more = f",{board.targets}" if board.targets else ""
+    yield sdk.DatasourceVariable("datasource").label("Data source").type("prometheus")
+    for variable in (
+        Variable(name="job", label="Job", query="label_values(status_exporter_build_info,job)"),
+        Variable(
+            name="instance",
+            label="Instance",
+            query=f"label_values(status_exporter_build_info{{{chosen}}},instance)",
+        ),
+        Variable(
+            name="target",
+            label="Target",
+            query=f"label_values(status_exporter_target_up{{{both}{more}}},target)",
+        ),
+        *board.variables,
+    ):
+        yield _query_variable(variable)
+    if any("$top" in query.expr for panel in board.panels() for query in panel.queries):
+        usual = model.VariableOption(selected=True, text=str(_USUAL_TOP), value=str(_USUAL_TOP))
+        options = [
+            model.VariableOption(selected=number == _USUAL_TOP, text=str(number), value=str(number))
+            for number in _TOP
+        ]
+        yield (
+            sdk.CustomVariable("top")
+            .label("Most lines")
+            .values(",".join(map(str, _TOP)))
+            .current(usual)
+            .options(options)
+        )
+
+
+def _query_variable(variable: Variable) -> sdk.QueryVariable:
+    return (
+        sdk.QueryVariable(variable.name)
+        .label(variable.label)
+        .datasource(SOURCE)
+        .query({"query": variable.query, "refId": f"variable-{variable.name}"})
+        .definition(variable.query)
+        .multi(True)
+        .include_all(True)
+        .all_value(variable.all_value)
+        .current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(model.VariableSort.NATURAL_ASC)
+    )
+
+
+def _annotation(mark: Mark) -> sdk.AnnotationQuery:
+    return (
+        sdk.AnnotationQuery()
+        .name(mark.name)
+        .datasource(SOURCE)
+        .enable(mark.shown)
+        .icon_color(mark.color)
+        .expr(mark.promql)
+        .title_format(mark.name)
+        .text_format(mark.text)
+        .step("1m")
+    )

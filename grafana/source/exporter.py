@@ -1,0 +1,382 @@
+"""The exporters themselves: whether they poll, keep up and understand what they get."""
+
+from grafana.source.words import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    YELLOW,
+    Board,
+    Column,
+    Mark,
+    Query,
+    Row,
+    Section,
+    Step,
+    Word,
+    lines,
+    stat,
+    table,
+    timeline,
+)
+
+BY = "job, instance"
+OURS = f"and on ({BY}) status_exporter_build_info{{@exporter}}"
+POLLS = "rate(status_exporter_polls_total{@target}[$__rate_interval])"
+FAILURES = "rate(status_exporter_poll_failures_total{@target}[$__rate_interval])"
+LATE = "rate(status_exporter_late_polls_total{@exporter}[$__rate_interval])"
+LAG = "rate(status_exporter_loop_lag_seconds_bucket{@exporter}[$__rate_interval])"
+UNREADABLE = "rate(status_exporter_unreadable_fields_total{@exporter}[$__rate_interval])"
+
+
+def _by_instance(expr: str) -> tuple[Query, ...]:
+    return (Query(expr=expr, legend="{{instance}}"),)
+
+
+def _durations(part: float, legend: str) -> Query:
+    expr = f"quantile({part}, status_exporter_poll_duration_seconds{{@target}})"
+    return Query(expr=expr, legend=legend)
+
+
+BOARD = Board(
+    name="exporter",
+    title="Status exporter / Exporter",
+    description="The exporters themselves: whether they poll, keep up and understand what they"
+    " get.",
+    marks=(
+        Mark(
+            name="Exporter restarted",
+            expr=f"changes(process_start_time_seconds{{@exporter}}[$__rate_interval]) > 0 {OURS}",
+            text="{{instance}}",
+            color=BLUE,
+        ),
+        Mark(
+            name="Configuration reloaded",
+            expr="changes(status_exporter_config_last_reload_success_timestamp_seconds{@exporter}"
+            "[$__rate_interval]) > 0",
+            text="{{instance}}",
+            color=GREEN,
+        ),
+    ),
+    unused=(
+        (
+            "status_exporter_last_success_timestamp_seconds",
+            "how old readings are stands on the overview.",
+        ),
+        (
+            "status_exporter_config_reloads_total",
+            "reloads are marked across the graphs; those that fail have a graph.",
+        ),
+    ),
+    sections=(
+        Section(
+            title="Now",
+            rows=(
+                Row(
+                    height=4,
+                    panels=(
+                        stat(
+                            "Exporters",
+                            "count(status_exporter_build_info{@exporter})",
+                            "Exporters that answer scrapes.",
+                            base=GREY,
+                        ),
+                        stat(
+                            "Targets",
+                            "sum(status_exporter_targets{@exporter})",
+                            "Targets that the chosen exporters poll.",
+                            base=GREY,
+                        ),
+                        stat(
+                            "Polls",
+                            f"sum({POLLS})",
+                            "Polls a second of the chosen targets.",
+                            unit="cps",
+                            base=GREY,
+                            decimals=1,
+                        ),
+                        stat(
+                            "Failing",
+                            f"sum({FAILURES}) / (sum({POLLS}) > 0) or vector(0)",
+                            "Which part of the polls fails. What fails is asked less often, so it"
+                            " is less than the part of targets that are down.",
+                            unit="percentunit",
+                            steps=(Step(0.001, YELLOW), Step(0.1, RED)),
+                            decimals=1,
+                        ),
+                        stat(
+                            "Late",
+                            f"sum({LATE}) / (sum({POLLS}) > 0) or vector(0)",
+                            "Which part of the polls left later than it should. The alert is at"
+                            " 5 %.",
+                            unit="percentunit",
+                            steps=(Step(0.01, YELLOW), Step(0.05, RED)),
+                            decimals=1,
+                        ),
+                        stat(
+                            "Configuration",
+                            "min(status_exporter_config_last_reload_successful{@exporter})",
+                            "Whether every exporter has taken over its file, or one works with an"
+                            " old one.",
+                            unit="none",
+                            base=RED,
+                            steps=(Step(1, GREEN),),
+                            words=(Word(1, "taken over", GREEN), Word(0, "old one", RED)),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Section(
+            title="Polls",
+            rows=(
+                Row(
+                    height=8,
+                    panels=(
+                        lines(
+                            "Polls by exporter",
+                            _by_instance(f"sum by (instance) ({POLLS})"),
+                            "Polls a second, by exporter.",
+                            unit="cps",
+                            width=8,
+                        ),
+                        lines(
+                            "Failures by reason",
+                            (Query(expr=f"sum by (reason) ({FAILURES})", legend="{{reason}}"),),
+                            "Failed polls a second. `stale` and `internal` are the exporter's own"
+                            " fault.",
+                            unit="cps",
+                            width=8,
+                            stacked=True,
+                        ),
+                        lines(
+                            "How long polls take",
+                            (
+                                _durations(0.5, "half"),
+                                _durations(0.9, "nine of ten"),
+                                _durations(0.99, "99 of 100"),
+                                _durations(1, "the slowest"),
+                            ),
+                            "The last poll of each chosen target: how many took how long at most.",
+                            unit="s",
+                            width=8,
+                        ),
+                    ),
+                ),
+                Row(
+                    height=8,
+                    panels=(
+                        lines(
+                            "Late polls",
+                            _by_instance(
+                                f"sum by (instance) ({LATE}) / (sum by (instance) ({POLLS}) > 0)"
+                            ),
+                            "Which part left more than one tick after it was due. The line is that"
+                            " of the alert.",
+                            unit="percentunit",
+                            width=8,
+                            steps=(Step(0.05, RED),),
+                        ),
+                        lines(
+                            "Loop lag",
+                            (
+                                Query(
+                                    expr=f"histogram_quantile(0.5, sum by (le) ({LAG}))",
+                                    legend="half",
+                                ),
+                                Query(
+                                    expr=f"histogram_quantile(0.99, sum by (le) ({LAG}))",
+                                    legend="99 of 100",
+                                ),
+                            ),
+                            "How much later than planned the event loop came round. The line is"
+                            " that of the alert.",
+                            unit="s",
+                            width=8,
+                            steps=(Step(0.25, RED),),
+                        ),
+                        lines(
+                            "Average lag by exporter",
+                            _by_instance(
+                                "sum by (instance) (rate("
+                                "status_exporter_loop_lag_seconds_sum{@exporter}"
+                                "[$__rate_interval])) / (sum by (instance) (rate("
+                                "status_exporter_loop_lag_seconds_count{@exporter}"
+                                "[$__rate_interval])) > 0)"
+                            ),
+                            "The same on average, to find the exporter that has too much to do.",
+                            unit="s",
+                            width=8,
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Section(
+            title="Answers",
+            rows=(
+                Row(
+                    height=8,
+                    panels=(
+                        lines(
+                            "Unreadable fields",
+                            (
+                                Query(
+                                    expr=f"topk($top, sum by (system, metric) ({UNREADABLE}))",
+                                    legend="{{metric}}",
+                                ),
+                            ),
+                            "Fields a second that were there and could not be read, by metric. A"
+                            " step tells of a vendor's new release.",
+                            unit="cps",
+                        ),
+                        table(
+                            "Targets with unreadable fields",
+                            (
+                                (
+                                    "max by (job, instance, target)"
+                                    " (status_exporter_field_faults{@target}) > 0"
+                                ),
+                            ),
+                            "Whose last answer had fields that could not be read, and how many.",
+                            (
+                                Column(source="target", title="Target"),
+                                Column(source="A", title="Fields", steps=(Step(1, ORANGE),)),
+                                Column(source="instance", title="Exporter"),
+                            ),
+                            sort_by="Fields",
+                            descending=True,
+                            width=12,
+                            empty="All fields can be read",
+                        ),
+                    ),
+                ),
+                Row(
+                    height=7,
+                    panels=(
+                        lines(
+                            "Series given twice",
+                            (
+                                Query(
+                                    expr="sum(rate(status_exporter_duplicate_series_total"
+                                    "{@exporter}[$__rate_interval])) or vector(0)",
+                                    legend="a second",
+                                ),
+                            ),
+                            "Series that an answer gave more than once; the first was kept. There"
+                            " should be none.",
+                            unit="cps",
+                            width=8,
+                        ),
+                        lines(
+                            "Failed reloads",
+                            _by_instance(
+                                "sum by (instance) (increase("
+                                "status_exporter_config_reload_failures_total{@exporter}"
+                                "[$__rate_interval]))"
+                            ),
+                            "Attempts to take over a configuration that left the old one in place.",
+                            width=8,
+                        ),
+                        timeline(
+                            "Configuration over time",
+                            "status_exporter_config_last_reload_successful{@exporter}",
+                            "Whether each exporter has taken over its file.",
+                            (Word(0, "old one", RED), Word(1, "taken over", GREEN)),
+                            legend="{{instance}}",
+                            width=8,
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Section(
+            title="Process",
+            rows=(
+                Row(
+                    height=8,
+                    panels=(
+                        lines(
+                            "CPU",
+                            _by_instance(
+                                f"rate(process_cpu_seconds_total{{@exporter}}[$__rate_interval])"
+                                f" {OURS}"
+                            ),
+                            "Cores in use. One is all that an exporter can use: near it, share the"
+                            " targets between several.",
+                            unit="percentunit",
+                            width=6,
+                            steps=(Step(0.8, YELLOW), Step(0.95, RED)),
+                        ),
+                        lines(
+                            "Memory",
+                            _by_instance(f"process_resident_memory_bytes{{@exporter}} {OURS}"),
+                            "Resident memory. It follows the number of targets, and does not grow"
+                            " with time.",
+                            unit="bytes",
+                            width=6,
+                        ),
+                        lines(
+                            "Open files",
+                            _by_instance(
+                                "process_open_fds{@exporter} / process_max_fds{@exporter}"
+                                f" {OURS}"
+                            ),
+                            "Open files of the most allowed. Each connection to a server is one.",
+                            unit="percentunit",
+                            width=6,
+                            steps=(Step(0.8, RED),),
+                        ),
+                        lines(
+                            "Scrapes",
+                            _by_instance(f"scrape_duration_seconds{{@exporter}} {OURS}"),
+                            "How long Prometheus' scrapes take. Beyond its `scrape_timeout` the"
+                            " exporter counts as down.",
+                            unit="s",
+                            width=6,
+                        ),
+                    ),
+                ),
+                Row(
+                    height=7,
+                    panels=(
+                        table(
+                            "All exporters",
+                            (
+                                (
+                                    f"max by ({BY}, version, revision, python)"
+                                    " (status_exporter_build_info{@exporter})"
+                                ),
+                                f"max by ({BY}) (status_exporter_shard{{@exporter}})",
+                                f"max by ({BY}) (status_exporter_shards{{@exporter}})",
+                                f"sum by ({BY}) (status_exporter_targets{{@exporter}})",
+                                (
+                                    f"time() - max by ({BY})"
+                                    " (status_exporter_config_last_reload_success_timestamp_seconds"
+                                    "{@exporter})"
+                                ),
+                                f"max by ({BY}) (scrape_samples_scraped{{@exporter}} {OURS})",
+                                f"avg by ({BY}) (status_exporter_target_up{{@target}})",
+                            ),
+                            "Every chosen exporter, with its release and its share of the targets.",
+                            (
+                                Column(source="instance", title="Exporter"),
+                                Column(source="version", title="Release"),
+                                Column(source="revision", title="Revision"),
+                                Column(source="python", title="Python"),
+                                Column(source="B", title="Shard"),
+                                Column(source="C", title="Of shards"),
+                                Column(source="D", title="Targets"),
+                                Column(source="G", title="Up", unit="percentunit"),
+                                Column(source="E", title="Configuration since", unit="s"),
+                                Column(source="F", title="Series"),
+                            ),
+                            sort_by="Exporter",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    ),
+)
