@@ -14,7 +14,8 @@ from pathlib import Path
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.notify import NOBODY, Supervisor
-from exporter.settings import Settings
+from exporter.secret import read_file
+from exporter.settings import LARGEST_FILE, Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 
@@ -120,8 +121,8 @@ def _digest(files: tuple[Path, ...]) -> bytes:
     digest = hashlib.blake2b()
     for path in files:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            content = str(error.errno).encode()
+            content = read_file(path, LARGEST_FILE)
+        except (OSError, ValueError) as error:
+            content = str(error).encode()
         digest.update(hashlib.blake2b(content).digest())
     return digest.digest()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator
@@ -308,13 +309,16 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
         until(metrics, 'target_up{target="one"')
         write(path, body="targets: [}")
         until(metrics, "status_exporter_config_reload_failures_total 1.0")
+        path.unlink()
+        os.mkfifo(path)
+        until(metrics, "status_exporter_config_reload_failures_total 2.0")
         write(path, "three")
         automatic = until(metrics, 'target_up{target="three"')
 
     assert 'target="one"' not in page
     assert 'target="two"' in kept
     assert 'target="one"' not in automatic
-    assert "status_exporter_config_reload_failures_total 1.0" in automatic
+    assert "status_exporter_config_reload_failures_total 2.0" in automatic
 
 
 async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendor) -> None:

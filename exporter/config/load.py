@@ -13,7 +13,8 @@ from exporter.config.document import Document, Location, Told
 from exporter.config.targets import FileModel
 from exporter.config.values import Context
 from exporter.errors import ConfigError, suggestion
-from exporter.settings import Settings
+from exporter.secret import read_file
+from exporter.settings import LARGEST_FILE, Settings
 from exporter.spec import System
 
 # What pydantic says, in the words of a person with a file to mend. Fields' own rules are not here.
@@ -40,11 +41,11 @@ def load_file(path: Path, systems: Mapping[str, System]) -> Settings:
         ConfigError: Every fault of the file, each with its line and column.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError((f"{path}: {error.strerror}",)) from None
+        text = read_file(path, LARGEST_FILE).decode()
     except UnicodeDecodeError as error:
         raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
     return replace(load_text(text, str(path), path.parent, systems), files=(path,))
 
 

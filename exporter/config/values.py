@@ -23,13 +23,12 @@ from pydantic_core import PydanticCustomError
 
 from exporter.secret import Secret, read_file
 from exporter.spec import System
+from exporter.tls import LARGEST_BUNDLE
 
 _DURATION = re.compile(
     "".join(rf"(?:(\d{{1,9}}){unit})?" for unit in ("w", "d", "h", "m", "s", "ms")), re.ASCII
 )
 _DURATION_SECONDS = (604800.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)
-# A system's whole bundle of certificate authorities has 220 KB.
-_LARGEST_BUNDLE = 4 * 1024 * 1024
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 
 
@@ -111,7 +110,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
         raise fault("must be the path of a file")
     path = context_of(info).folder / value
     try:
-        read_file(path, _LARGEST_BUNDLE)
+        read_file(path, LARGEST_BUNDLE)
     except (OSError, ValueError) as error:
         raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return path
