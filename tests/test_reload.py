@@ -204,9 +204,14 @@ async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> N
         service.text = None  # type: ignore[assignment]
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
+        service.text = config(ucs("a", vendor))
+        service.targets.followers.insert(0, lambda _: 1 / 0)
+        with pytest.raises(ConfigError, match="a fault of the exporter"):
+            await service.reloader.reload("test")
         await service.polled("a", service.tracked("a").tally.polls + 1)
 
     assert service.value("last_reload_successful") == 0.0
+    assert service.value("reload_failures_total") == 2.0
 
 
 async def test_wishes_at_once_are_fulfilled_together_with_what_was_written_last(
@@ -362,16 +367,18 @@ class Heard(Supervisor):
 
     def _send(self, *lines: str) -> None:
         told: list[str] = getattr(self, "told", [])
-        told.append(lines[0])
+        told.extend(lines[:1] if lines[0] == "RELOADING=1" else lines)
 
 
 async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
         reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        service.text = config(ucs("a", vendor), ucs("b", vendor))
         await reloader.reload("test")
         service.text = "targets: 7"
         with pytest.raises(ConfigError):
             await reloader.reload("test")
 
-    assert getattr(heard, "told", None) == ["RELOADING=1", "READY=1"] * 2
+    told = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
+    assert getattr(heard, "told", None) == told * 2
