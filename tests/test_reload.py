@@ -27,7 +27,7 @@ from exporter.simulator.app import World
 from exporter.simulator.app import make_app as make_world
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
-from exporter.targets import Targets, Tracked
+from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
@@ -198,6 +198,10 @@ async def test_a_fault_leaves_the_old_one_at_work(
     assert when
 
 
+def broken(_change: Change) -> None:
+    raise RuntimeError
+
+
 async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
@@ -205,7 +209,7 @@ async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> N
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
         service.text = config(ucs("a", vendor))
-        service.targets.followers.insert(0, lambda _: 1 / 0)
+        service.targets.followers.insert(0, broken)
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
         await service.polled("a", service.tracked("a").tally.polls + 1)
