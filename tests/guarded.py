@@ -15,6 +15,7 @@ from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
+from exporter.web.inbound import DEFAULT_LIMITS, Limits
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
 from exporter.web_settings import WebSettings
@@ -39,7 +40,13 @@ class Site:
 
     @property
     def refused(self) -> float:
-        found = self._telemetry.registry.get_sample_value("status_exporter_web_config_errors_total")
+        return self._value("web_config_errors_total")
+
+    def rejected(self, reason: str) -> float:
+        return self._value("http_rejected_total", reason=reason)
+
+    def _value(self, name: str, **labels: str) -> float:
+        found = self._telemetry.registry.get_sample_value(f"status_exporter_{name}", labels)
         assert found is not None
         return found
 
@@ -49,11 +56,13 @@ async def broken(_request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def guarded(read: Callable[[], WebSettings]) -> AsyncIterator[Site]:
+async def guarded(
+    read: Callable[[], WebSettings], limits: Limits = DEFAULT_LIMITS
+) -> AsyncIterator[Site]:
     telemetry, clock = Telemetry(), Clock()
     guard = Guard(read, telemetry, clock)
     targets = Targets(Settings(targets=()), telemetry, clock)
-    app = make_app(targets, telemetry, "/metrics", guard=guard)
+    app = make_app(targets, telemetry, "/metrics", limits=limits, guard=guard)
     app.router.add_get("/broken", broken)
     async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (address,):
         yield Site(address, telemetry)
