@@ -31,9 +31,16 @@ TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
 class Site:
     """A running site behind a guard, with a client to ask it."""
 
-    def __init__(self, address: str, telemetry: Telemetry) -> None:
-        self.address = address
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.address = ""
         self._telemetry = telemetry
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def slow(self, _request: web.Request) -> web.Response:
+        self.reached.set()
+        await self.go_on.wait()
+        return web.Response()
 
     async def ask(self, path: str = "/metrics", **how: Any) -> Answer:
         return await asyncio.to_thread(ask, self.address, path, **how)
@@ -63,9 +70,11 @@ async def guarded(
     guard = Guard(read, telemetry, clock)
     targets = Targets(Settings(targets=()), telemetry, clock)
     app = make_app(targets, telemetry, "/metrics", limits=limits, guard=guard)
+    site = Site(telemetry)
     app.router.add_get("/broken", broken)
-    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (address,):
-        yield Site(address, telemetry)
+    app.router.add_get("/slow", site.slow)
+    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (site.address,):
+        yield site
 
 
 def write(file: Path, text: str | None) -> None:

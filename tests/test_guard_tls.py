@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -250,5 +251,33 @@ def test_a_handshake_takes_no_longer_than_a_head(loop: Loop, file: Path) -> None
             rejected = site.rejected("slow_request")
 
         assert (ended, rejected) == (b"", 1.0)
+
+    run(loop, main())
+
+
+@LOOPS
+def test_who_comes_at_the_end_is_refused_while_the_last_answers_are_read(
+    loop: Loop, file: Path
+) -> None:
+    read = written(file, TLS)
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            site = await stack.enter_async_context(guarded(read))
+            address, _, port = site.address.rpartition(":")
+            _, last = await asyncio.open_connection(address, int(port), ssl=trusting())
+            # A head that has begun is waited for.
+            last.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            await last.drain()
+            await site.reached.wait()
+            ending = asyncio.create_task(stack.aclose())
+            for _ in range(10):
+                await asyncio.sleep(0)
+            with pytest.raises(ConnectionRefusedError):
+                connect(site.address)
+            assert not ending.done()
+            site.go_on.set()
+            await ending
+            last.close()
 
     run(loop, main())

@@ -25,13 +25,19 @@ class _Door(asyncio.Transport):
     def __init__(self, one: socket.socket) -> None:
         super().__init__()
         self._one = one
+        self._is_closing = False
 
     def abort(self) -> None:
         """End the handshake, and the connection with it."""
+        self._is_closing = True
         with suppress(OSError):
             self._one.shutdown(socket.SHUT_RDWR)
 
     close = abort
+
+    def is_closing(self) -> bool:
+        """Say whether it was ended."""
+        return self._is_closing
 
     def get_write_buffer_size(self) -> int:
         """Return 0: nothing is answered yet."""
@@ -41,18 +47,22 @@ class _Door(asyncio.Transport):
 async def accept(
     listener: socket.socket, make: Callable[[], Connection], tls: ssl.SSLContext, inbound: Inbound
 ) -> None:
-    """Take in who comes, until cancelled."""
+    """Take in who comes; once cancelled, the socket is closed."""
     loop = asyncio.get_running_loop()
     entering = set[asyncio.Task[None]]()
     listener.setblocking(False)
-    while True:
-        try:
-            one, name = await loop.sock_accept(listener)
-        except OSError:
-            await asyncio.sleep(_PAUSE)
-            continue
-        entering.add(task := asyncio.create_task(_enter(one, name, make, tls, inbound)))
-        task.add_done_callback(entering.discard)
+    try:
+        while True:
+            try:
+                one, name = await loop.sock_accept(listener)
+            except OSError:
+                await asyncio.sleep(_PAUSE)
+                continue
+            entering.add(task := asyncio.create_task(_enter(one, name, make, tls, inbound)))
+            task.add_done_callback(entering.discard)
+    finally:
+        # At the end, others must be refused while the last answers are read.
+        listener.close()
 
 
 async def _enter(
@@ -62,7 +72,11 @@ async def _enter(
     tls: ssl.SSLContext,
     inbound: Inbound,
 ) -> None:
-    caller = inbound.enter(_Door(one), peer_of(name))
+    door = _Door(one)
+    caller = inbound.enter(door, peer_of(name))
+    if door.is_closing():
+        one.close()
+        return
 
     def behind_the_door() -> Connection:
         connection = make()
