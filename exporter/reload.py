@@ -15,7 +15,8 @@ from typing import Protocol
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.notify import NOBODY, Supervisor
-from exporter.settings import Settings
+from exporter.secret import read_file
+from exporter.settings import LARGEST_FILE, Settings
 from exporter.targets import Change
 from exporter.telemetry import Telemetry
 
@@ -75,24 +76,30 @@ class Reloader:
             self._telemetry.reloads.inc()
             self._supervisor.reloading()
             try:
-                settings = await self._loaded()
-            except ConfigError as error:
-                self._fail(trigger, error.faults)
-                raise
-            except Exception:  # noqa: BLE001 - a mistake of ours must leave the old one serving
-                _log.exception("reload crashed", extra={"facts": {"trigger": trigger}})
-                faults = ("a fault of the exporter, see its log",)
-                self._fail(trigger, faults)
-                raise ConfigError(faults) from None
+                return await self._attempt(trigger)
             finally:
                 self._supervisor.ready(f"polling {len(self._targets)} targets")
-            change = self._targets.take_over(settings)
-            self.files = settings.files
-            self._telemetry.reload_successful.set(1)
-            self._telemetry.reload_time.set(self._clock.wall())
-            facts = {"trigger": trigger, "targets": len(self._targets), "change": str(change)}
-            _log.info("configuration reloaded", extra={"facts": facts})
-            return f"{len(self._targets)} targets: {change}"
+
+    async def _attempt(self, trigger: str) -> str:
+        try:
+            return self._taken_over(trigger, await self._loaded())
+        except ConfigError as error:
+            self._fail(trigger, error.faults)
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours must leave the old one serving
+            _log.exception("reload crashed", extra={"facts": {"trigger": trigger}})
+            faults = ("a fault of the exporter, see its log",)
+            self._fail(trigger, faults)
+            raise ConfigError(faults) from None
+
+    def _taken_over(self, trigger: str, settings: Settings) -> str:
+        change = self._targets.take_over(settings)
+        self.files = settings.files
+        self._telemetry.reload_successful.set(1)
+        self._telemetry.reload_time.set(self._clock.wall())
+        facts = {"trigger": trigger, "targets": len(self._targets), "change": str(change)}
+        _log.info("configuration reloaded", extra={"facts": facts})
+        return f"{len(self._targets)} targets: {change}"
 
     async def _loaded(self) -> Settings:
         # Ten thousand targets take seconds, in which the old ones must be polled. A search for
@@ -131,8 +138,8 @@ def _digest(files: tuple[Path, ...]) -> bytes:
     digest = hashlib.blake2b()
     for path in files:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            content = str(error.errno).encode()
+            content = read_file(path, LARGEST_FILE)
+        except (OSError, ValueError) as error:
+            content = str(error).encode()
         digest.update(hashlib.blake2b(content).digest())
     return digest.digest()

@@ -158,6 +158,8 @@ async def _reloading(
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
+        # What is left of the end must not be cut short by a wish that comes too late.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

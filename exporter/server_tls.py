@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.secret import read_file
 from exporter.settings import Tls
-from exporter.tls import VERSIONS, load_certificate, unusable
+from exporter.tls import VERSIONS, check_file, load_certificate, unusable
 from exporter.web_settings import ServerTls
 
 # The authorities of a whole system are a quarter of it.
@@ -123,6 +123,7 @@ def _trust(context: ssl.SSLContext, tls: ServerTls) -> None:
         return
     # An authority that was signed by another one can be named alone, as in Go.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    check_file("client_ca_file", tls.client_ca_file)
     file = str(tls.client_ca_file) if tls.client_ca_file else None
     try:
         context.load_verify_locations(cafile=file, cadata=None if file else tls.client_ca)

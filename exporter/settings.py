@@ -9,6 +9,10 @@ from typing import Protocol
 from exporter.secret import Secret
 from exporter.spec import System
 
+# A hundred thousand targets take a third of it.
+LARGEST_FILE = 64 * 1024 * 1024
+"""What a configuration file may have of bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BasicAuth:

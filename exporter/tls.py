@@ -5,7 +5,12 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from exporter.secret import read_file
 from exporter.settings import Tls
+
+# A system's whole bundle of certificate authorities has 220 KB.
+LARGEST_BUNDLE = 4 * 1024 * 1024
+"""What a file of certificates may have of bytes."""
 
 VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -46,6 +51,7 @@ def make_context(tls: Tls) -> ssl.SSLContext:
 def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
         # Naming a CA means trusting it alone, as in Prometheus.
+        check_file("ca_file", tls.ca_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context.load_verify_locations(
@@ -73,6 +79,8 @@ def load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
     Raises:
         ValueError: One of them is missing or unusable; the message says which.
     """
+    check_file("cert_file", tls.cert_file)
+    check_file("key_file", tls.key_file)
     # The ssl module takes files only. The folder can be entered by this user alone, and is gone
     # before anything is sent.
     with tempfile.TemporaryDirectory(prefix="status-exporter-") as folder:
@@ -91,6 +99,21 @@ def load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
             cert_part = f"cert_file {tls.cert_file}" if tls.cert_file else "cert"
             key_part = f"key_file {tls.key_file}" if tls.key_file else "key"
             raise ValueError(unusable(f"{cert_part} with {key_part}", error)) from None
+
+
+def check_file(what: str, path: Path | None) -> None:
+    """Refuse a file that OpenSSL would hold everything up with: a pipe, a device, one without end.
+
+    Raises:
+        ValueError: It is such a file, or cannot be read; the message says which.
+    """
+    if path is None:
+        return
+    try:
+        read_file(path, LARGEST_BUNDLE)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"{what} {path} cannot be used: {why}") from None
 
 
 def unusable(what: str, error: Exception) -> str:

@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_file(path, SYSTEMS)
 
 
-def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_a_pipe_or_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as missing:
         load_file(path, SYSTEMS)
@@ -226,6 +226,12 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as binary:
         load_file(path, SYSTEMS)
 
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ConfigError) as pipe:
+        load_file(path, SYSTEMS)
+
+    assert pipe.value.faults == (f"{path}: not a regular file",)
     assert missing.value.faults == (f"{path}: No such file or directory",)
     assert binary.value.faults == (f"{path}: not UTF-8 at byte 9",)
 

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from port import (
     enlarge,
     opened,
 )
-from program import fetch, started
+from program import ONE_TARGET, fetch, started
 
 from exporter.web.inbound import Limits
 
@@ -144,3 +146,20 @@ def wait_until_ready(address: str) -> None:
         with socket.create_connection((host, int(port)), timeout=30) as one:
             one.sendall(b"GET /-/ready HTTP/1.0\r\n\r\n")
             answer = one.recv(4096)
+
+
+def test_a_wish_to_reload_that_comes_too_soon_does_not_end_the_program(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(ONE_TARGET, encoding="utf-8")
+    flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *flags], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        second = process.stderr.readline()
+        process.kill()
+
+    assert "starting" in first
+    assert "listening" in second

@@ -53,7 +53,9 @@ async def test_health_needs_neither_password_nor_a_place_in_the_rate(file: Path,
         first = await site.ask(path)
         metrics = [(await site.ask()).status for _ in range(2)]
         last = await site.ask(path)
+        rejected = [site.rejected(reason) for reason in ("unauthorized", "rate_limit")]
 
+    assert rejected == [1.0, 1.0]
     assert [first.status, *metrics, last.status] == [200, 401, 429, 200]
     assert last.headers["Content-Security-Policy"] == "ours"
 
@@ -148,6 +150,8 @@ async def test_who_finds_too_many_waiting_is_told_to_come_back(
     monkeypatch.setattr(users, "_MOST_WAITING", 0)
     async with guarded(written(file, USERS)) as site:
         answer = await site.ask(auth=RIGHT)
+        rejected = site.rejected("busy")
 
+    assert rejected == 1.0
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert answer.body == b"Service Unavailable\n"

@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from guarded import TLS, guarded, write, written
 
 from exporter.config import WebFile
 from exporter.server_tls import _names_of
+from exporter.web.inbound import Limits
 
 
 @pytest.fixture
@@ -207,3 +209,75 @@ def test_names_of_a_certificate_are_written_as_in_go() -> None:
         "10.0.0.1",
     }
     assert _names_of({}) == set()
+
+
+def connect(address: str) -> socket.socket:
+    """Open a connection that never begins its handshake."""
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+@LOOPS
+def test_handshakes_that_never_begin_are_limited_and_keep_no_scraper_out(
+    loop: Loop, file: Path
+) -> None:
+    read = written(file, TLS)
+
+    async def main() -> None:
+        async with guarded(read, Limits(connections=4)) as site:
+            silent = [connect(site.address) for _ in range(20)]
+            status = (await site.ask(context=trusting())).status
+            # The oldest have to go, and read an end.
+            ended = [await asyncio.to_thread(one.recv, 1) for one in silent[:16]]
+            rejected = site.rejected("connections")
+            for one in silent:
+                one.close()
+
+        assert status == 200
+        assert ended == [b""] * 16
+        assert rejected >= 16
+
+    run(loop, main())
+
+
+@LOOPS
+def test_a_handshake_takes_no_longer_than_a_head(loop: Loop, file: Path) -> None:
+    read = written(file, TLS)
+
+    async def main() -> None:
+        async with guarded(read, Limits(head=0.1)) as site:
+            with connect(site.address) as silent:
+                ended = await asyncio.to_thread(silent.recv, 1)
+            rejected = site.rejected("slow_request")
+
+        assert (ended, rejected) == (b"", 1.0)
+
+    run(loop, main())
+
+
+@LOOPS
+def test_who_comes_at_the_end_is_refused_while_the_last_answers_are_read(
+    loop: Loop, file: Path
+) -> None:
+    read = written(file, TLS)
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            site = await stack.enter_async_context(guarded(read))
+            address, _, port = site.address.rpartition(":")
+            _, last = await asyncio.open_connection(address, int(port), ssl=trusting())
+            # A head that has begun is waited for.
+            last.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            await last.drain()
+            await site.reached.wait()
+            ending = asyncio.create_task(stack.aclose())
+            for _ in range(10):
+                await asyncio.sleep(0)
+            with pytest.raises(ConnectionRefusedError):
+                connect(site.address)
+            assert not ending.done()
+            site.go_on.set()
+            await ending
+            last.close()
+
+    run(loop, main())

@@ -22,7 +22,7 @@ from port import (
 from exporter.clock import Clock
 from exporter.telemetry import Telemetry
 from exporter.web import routes
-from exporter.web.connection import _peer
+from exporter.web.connection import peer_of
 from exporter.web.inbound import Inbound, Limits, Rejection
 
 
@@ -261,7 +261,7 @@ def test_the_limits_are_those_the_document_tells() -> None:
     ],
 )
 def test_a_peer_is_whoever_has_the_address(name: object, peer: str) -> None:
-    assert _peer(name) == peer
+    assert peer_of(name) == peer
 
 
 def test_the_library_has_what_a_connection_overrides() -> None:

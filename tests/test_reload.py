@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator
@@ -26,7 +27,7 @@ from exporter.simulator.app import World
 from exporter.simulator.app import make_app as make_world
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
-from exporter.targets import Targets, Tracked
+from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
@@ -197,15 +198,24 @@ async def test_a_fault_leaves_the_old_one_at_work(
     assert when
 
 
+def broken(_change: Change) -> None:
+    raise RuntimeError
+
+
 async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         service.text = None  # type: ignore[assignment]
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
+        service.text = config(ucs("a", vendor))
+        service.targets.followers.insert(0, broken)
+        with pytest.raises(ConfigError, match="a fault of the exporter"):
+            await service.reloader.reload("test")
         await service.polled("a", service.tracked("a").tally.polls + 1)
 
     assert service.value("last_reload_successful") == 0.0
+    assert service.value("reload_failures_total") == 2.0
 
 
 async def test_wishes_at_once_are_fulfilled_together_with_what_was_written_last(
@@ -308,13 +318,16 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
         until(metrics, 'target_up{target="one"')
         write(path, body="targets: [}")
         until(metrics, "status_exporter_config_reload_failures_total 1.0")
+        path.unlink()
+        os.mkfifo(path)
+        until(metrics, "status_exporter_config_reload_failures_total 2.0")
         write(path, "three")
         automatic = until(metrics, 'target_up{target="three"')
 
     assert 'target="one"' not in page
     assert 'target="two"' in kept
     assert 'target="one"' not in automatic
-    assert "status_exporter_config_reload_failures_total 1.0" in automatic
+    assert "status_exporter_config_reload_failures_total 2.0" in automatic
 
 
 async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendor) -> None:
@@ -358,16 +371,18 @@ class Heard(Supervisor):
 
     def _send(self, *lines: str) -> None:
         told: list[str] = getattr(self, "told", [])
-        told.append(lines[0])
+        told.extend(lines[:1] if lines[0] == "RELOADING=1" else lines)
 
 
 async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
         reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        service.text = config(ucs("a", vendor), ucs("b", vendor))
         await reloader.reload("test")
         service.text = "targets: 7"
         with pytest.raises(ConfigError):
             await reloader.reload("test")
 
-    assert getattr(heard, "told", None) == ["RELOADING=1", "READY=1"] * 2
+    told = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
+    assert getattr(heard, "told", None) == told * 2

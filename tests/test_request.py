@@ -336,6 +336,19 @@ async def test_a_secret_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: 
     assert CANARY[:8] not in str(outcome)
 
 
+@pytest.mark.parametrize(
+    ("secret", "times"), [(CANARY * 1000, 1), (CANARY * 10, 40)], ids=["long", "often"]
+)
+async def test_a_message_that_is_cut_within_a_secret_does_not_make_it_known(
+    secret: str, times: int, vendor: Vendor, poll: Polls
+) -> None:
+    message = f"no {secret} " * times
+    vendor.answer = response(f'{{"error": true, "error_message": "{message}"}}'.encode())
+    outcome = (await poll(make_target("clanforge", client=bearer(Secret(secret))))).outcome
+
+    assert CANARY[:8] not in str(outcome)
+
+
 async def test_a_long_token_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
     token = CANARY * 1000
     vendor.answer = response(f'{{"mode": "production", "used_memory": "{token}"}}'.encode())

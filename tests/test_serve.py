@@ -21,6 +21,7 @@ from exporter.serve import running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web import routes
 from exporter.web.listen import ListenError, listening
 from exporter.web.page import status_page
 from exporter.web.routes import make_app
@@ -247,3 +248,27 @@ async def test_ipv6_addresses_are_written_with_brackets() -> None:
             assert four.startswith("127.0.0.1:")
     except ListenError as error:
         pytest.skip(f"no IPv6 here: {error}")
+
+
+async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = 0
+    written_in: list[int] = []
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def page(*_: object) -> str:
+        written_in.append(turn)
+        return "page"
+
+    monkeypatch.setattr(routes, "status_page", page)
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(site.get("/") for _ in range(50)))
+    counting.cancel()
+
+    assert len(set(written_in)) == len(written_in) == 50

@@ -1,5 +1,6 @@
 """The settings of the exporter's own port, as an SSL context; what it does is in test_guard_tls."""
 
+import os
 import ssl
 from dataclasses import replace
 from pathlib import Path
@@ -70,3 +71,12 @@ def test_what_cannot_be_used_is_named(tls: ServerTls, changes: dict[str, object]
         ValueError, match=f"{next(iter(changes)).split('_file')[0]}.*cannot be used"
     ):
         make_server_context(replace(tls, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["cert_file", "key_file", "client_ca_file"])
+def test_a_pipe_is_refused_and_not_waited_for(tls: ServerTls, tmp_path: Path, name: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    of_clients = replace(tls, client_auth="VerifyClientCertIfGiven", **{name: pipe})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"^{name} .* cannot be used: not a regular file$"):
+        make_server_context(of_clients)

@@ -1,5 +1,6 @@
 """Which servers are trusted, which certificate they are shown, and what is said where neither is."""
 
+import os
 import socket
 import socketserver
 import ssl
@@ -270,29 +271,30 @@ def folder(tmp_path: Path) -> Path:
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["missing", "garbage", "empty", "binary", "key"])
+@pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
 def test_a_ca_file_that_is_none_is_named(name: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=f"^ca_file {folder / name} cannot be used: "):
         make_context(Tls(ca_file=folder / name))
 
 
-@pytest.mark.parametrize("name", ["missing", "garbage", "empty", "binary", "key"])
+@pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
 def test_a_cert_file_that_is_none_is_named(name: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=f"{folder / name}\\b.* cannot be used: "):
         make_context(Tls(cert_file=folder / name, key_file=folder / "key"))
 
 
-KEYS = ["missing", "garbage", "empty", "binary", "cert", "foreign", "encrypted"]
+KEYS = ["missing", "pipe", "garbage", "empty", "binary", "cert", "foreign", "encrypted"]
 
 
 @pytest.mark.parametrize("name", KEYS)
 def test_a_key_file_that_cannot_be_used_is_an_error(name: str, folder: Path) -> None:
     # An encrypted key must not ask for its phrase either.
-    with pytest.raises(ValueError, match=r"^cert_file .* with key_file .* cannot be used: "):
+    with pytest.raises(ValueError, match=r"key_file .* cannot be used: "):
         make_context(Tls(cert_file=folder / "cert", key_file=folder / name))
 
 

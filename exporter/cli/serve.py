@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Coroutine
 
 from uvloop import new_event_loop
@@ -19,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 def serve(arguments: Arguments) -> int:
     """Run the command."""
+    # Until the service can reload: what the first load reads is what is wanted.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     whole = settings_of(arguments)
     path = telemetry_path(arguments)
     read_web = web_of(arguments)

@@ -1,7 +1,8 @@
 """A YAML file goes in; frozen Settings come out, or every fault of the file at once.
 
 document    text -> plain data, with the line and column of each part; strict where YAML is not
-schema      the shape of the file and the meaning of each key; pydantic lives here alone
+targets     the shape of the file and the meaning of each key, with clients, logins, tls and
+            values; pydantic lives here alone
 load        both put together, for a file and for the command line's flags
 web         the shape of the file that protects the exporter's own port; web_file reads it
 """

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from exporter.config.document import written
 from exporter.config.logins import OAuth2Model, WebitelLoginModel
 from exporter.config.tls import TlsModel
 from exporter.config.values import (
@@ -90,7 +91,7 @@ class AuthorizationModel(Model):
 
 
 class ValuesModel(Model):
-    """One of `query_params`: every value is kept secret all the same."""
+    """One of `query_params`; what stands in `values` is no secret."""
 
     values: list[str] = Field(default_factory=list)
     secrets: list[SecretText] = Field(default_factory=list)
@@ -163,7 +164,8 @@ class ClientModel(Model):
     def _headers(cls, value: dict[str, HeaderModel]) -> dict[str, HeaderModel]:
         for name in value:
             if not _HEADER_NAME.fullmatch(name):
-                raise fault(f'"{name}" cannot be the name of a header')
+                # Where a blank was forgotten behind the colon, the value is in it.
+                raise fault(f'"{written((name,))}" cannot be the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
         return value

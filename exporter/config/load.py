@@ -16,7 +16,8 @@ from exporter.config.file import FileModel
 from exporter.config.systems import SystemsFileModel
 from exporter.config.values import TOLD, Context
 from exporter.errors import ConfigError, suggestion
-from exporter.settings import Settings
+from exporter.secret import read_file
+from exporter.settings import LARGEST_FILE, Settings
 from exporter.spec import System
 
 # What pydantic says, in the words of a person with a file to mend. Fields' own rules are not here.
@@ -74,11 +75,11 @@ def load_flags(
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError((f"{path}: {error.strerror}",)) from None
+        return read_file(path, LARGEST_FILE).decode()
     except UnicodeDecodeError as error:
         raise ConfigError((f"{path}: not UTF-8 at byte {error.start}",)) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
 
 
 def _system_files(document: Document, folder: Path, faults: list[Told]) -> Iterator[Path]:

@@ -25,9 +25,8 @@ from pydantic_core import PydanticCustomError
 from exporter.duration import read_duration
 from exporter.secret import Secret, read_file
 from exporter.spec import System
+from exporter.tls import LARGEST_BUNDLE
 
-# A system's whole bundle of certificate authorities has 220 KB.
-_LARGEST_BUNDLE = 4 * 1024 * 1024
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 
 ON_PROBE = "on_probe"
@@ -117,7 +116,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
         raise fault("must be the path of a file")
     path = context_of(info).folder / value
     try:
-        read_file(path, _LARGEST_BUNDLE)
+        read_file(path, LARGEST_BUNDLE)
     except (OSError, ValueError) as error:
         raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return path

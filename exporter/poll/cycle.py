@@ -169,8 +169,13 @@ async def _take(
 
 def _told(message: str, target: Target, obtained: Iterable[str] = ()) -> str:
     """Make a message that a vendor had a hand in fit to be shown: the secrets go before the cut."""
-    cut = message[:_LONGEST_READ]
-    return printable(scrub(cut, target.client, obtained))[:_LONGEST_DETAIL]
+    known = known_secrets(target.client, obtained)
+    longest = len(known[0]) if known else 0
+    text = take_out(message[: _LONGEST_READ + longest], known)
+    if len(message) > _LONGEST_READ + longest:
+        # What the cut left of a secret cannot be known for one: the end goes, too.
+        text = text[: max(0, len(text) - longest)]
+    return printable(text)[:_LONGEST_DETAIL]
 
 
 def _obtained(target: Target, connections: Connections) -> tuple[str, ...]:

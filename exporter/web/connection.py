@@ -32,17 +32,21 @@ _PREFIX = 64
 class Connection(web.RequestHandler):
     """One connection to a guarded site."""
 
-    __slots__ = ("caller", "inbound")
+    __slots__ = ("caller", "door", "inbound")
 
     def __init__(self, server: web.Server, inbound: Inbound, **options: Any) -> None:
         super().__init__(server, **options)
         self.inbound = inbound
         self.caller: Caller | None = None
+        self.door: Caller | None = None
+        """Itself, while its handshake lasted."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, where there is room."""
         super().connection_made(transport)
-        peer = _peer(transport.get_extra_info("peername"))
+        if self.door:
+            self.inbound.leave(self.door)
+        peer = peer_of(transport.get_extra_info("peername"))
         self.caller = self.inbound.enter(cast("asyncio.Transport", transport), peer)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -160,7 +164,7 @@ def _seconds(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _peer(name: Any) -> str:
+def peer_of(name: Any) -> str:
     """Return whom a connection counts for; those of Unix sockets are one."""
     if not isinstance(name, tuple):
         return ""

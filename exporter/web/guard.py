@@ -14,6 +14,7 @@ from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.telemetry import Telemetry
 from exporter.web.certificates import Certificates
+from exporter.web.inbound import Rejection
 from exporter.web.limit import Limiter
 from exporter.web.users import Users, Verdict
 from exporter.web_settings import ReadWeb, ServerTls, WebSettings
@@ -40,6 +41,7 @@ class Guard:
         self._read = read
         self._clock = clock
         self._refused = telemetry.web_config_errors
+        self._rejected = telemetry.rejected
         self._last: WebSettings = read()
         self._faults: dict[str, str] = {}
         self._limiter = Limiter(self._last.rate_limit) if self._last.rate_limit else None
@@ -57,14 +59,17 @@ class Guard:
         resource = request.match_info.route.resource
         is_free = resource is not None and resource.canonical in _FREE
         if self._limiter and not is_free and not self._limiter.allows(self._clock.monotonic()):
+            self._count(Rejection.RATE_LIMIT)
             return _Bare(status=429, text="Too Many Requests\n")
         if settings.users and not is_free:
             header = request.headers.get("Authorization", "")
             match await self._users.look_up(header, settings.users):
                 case Verdict.WRONG:
+                    self._count(Rejection.UNAUTHORIZED)
                     wanted = {"WWW-Authenticate": "Basic"}
                     return web.Response(status=401, text="Unauthorized\n", headers=wanted)
                 case Verdict.BUSY:
+                    self._count(Rejection.BUSY)
                     later = {"Retry-After": "1"}
                     return web.Response(status=503, text="Service Unavailable\n", headers=later)
         return await handler(request)
@@ -73,6 +78,10 @@ class Guard:
         """Set the configured headers, above those of the application itself."""
         if not isinstance(response, _Bare):
             response.headers.update(self._last.headers)
+
+    def _count(self, reason: Rejection) -> None:
+        # Not logged: who guesses passwords could fill the disk.
+        self._rejected.labels(str(reason)).inc()
 
     def _settings(self) -> WebSettings | None:
         try:

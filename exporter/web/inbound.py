@@ -51,6 +51,8 @@ class Rejection(StrEnum):
     SLOW_RESPONSE = "slow_response"
     LARGE_REQUEST = "large_request"
     BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    RATE_LIMIT = "rate_limit"
 
 
 class Phase(Enum):

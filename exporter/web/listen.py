@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiohttp import web
 
 from exporter.web.connection import GUARD, factory
+from exporter.web.handshake import accept
 from exporter.web.sockets import ListenError, bound, passed, written
 
 __all__ = ["PASSED", "ListenError", "listening"]
@@ -21,8 +22,6 @@ PASSED = "systemd"
 _GRACE_SECONDS = 3.0
 # Once their connections are gone, handlers end by themselves.
 _END_SECONDS = 1.0
-# Of TLS: a peer that does not finish its handshake, or its farewell.
-_HANDSHAKE_SECONDS = 10.0
 
 
 @asynccontextmanager
@@ -46,28 +45,31 @@ async def listening(
             else:
                 sockets += stack.enter_context(bound(address))
         inbound = app.get(GUARD)
+        assert inbound or not tls  # noqa: S101 - only who is attended to has TLS
         end = _END_SECONDS if inbound else grace
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=end)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         assert runner.server is not None  # noqa: S101 - `setup` made it
-        make = runner.server if inbound is None else factory(runner.server, inbound)
-        if inbound:
+        names = [written(one) for one in sockets]
+        if inbound is None:
+            for one in sockets:
+                stack.callback((await _serve(runner.server, one)).close)
+        else:
             stack.push_async_callback(inbound.drain, grace)
             sweeping = asyncio.create_task(inbound.sweep())
             stack.callback(sweeping.cancel)
-        names = [written(one) for one in sockets]
-        for one in sockets:
-            stack.callback((await _serve(make, one, tls)).close)
+            make = factory(runner.server, inbound)
+            for one in sockets:
+                if tls:
+                    accepting = asyncio.create_task(accept(one, make, tls, inbound))
+                    stack.callback(accepting.cancel)
+                else:
+                    stack.callback((await _serve(make, one)).close)
         yield names
 
 
-async def _serve(
-    make: Callable[[], asyncio.Protocol], one: socket.socket, tls: ssl.SSLContext | None
-) -> asyncio.Server:
+async def _serve(make: Callable[[], asyncio.Protocol], one: socket.socket) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    patience = _HANDSHAKE_SECONDS if tls else None
     open_server = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-    return await open_server(
-        make, sock=one, ssl=tls, ssl_handshake_timeout=patience, ssl_shutdown_timeout=patience
-    )
+    return await open_server(make, sock=one)
