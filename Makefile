@@ -35,8 +35,8 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults, alerts
-	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_faults.py
+docs: $(VENV)/dev ## write anew what documents show of the code: metrics, keys, faults, alerts
+	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_schema.py tests/test_faults.py
 	@$(BIN)/pytest -q --renew tests/test_rules.py -k 'reference or listing or copy'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew

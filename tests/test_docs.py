@@ -132,11 +132,53 @@ def test_readme_opens_with_the_two_commands() -> None:
     assert any("make test" in line for line in opening)
 
 
-def test_what_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+PAGES = [
+    README,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {README.resolve()}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        linked |= {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)", text)}
+    # The runbooks stand in a folder that is linked, and in every alert.
+    alone = [page for page in PAGES if page.resolve() not in linked and "runbooks" not in str(page)]
+
+    assert [str(page.relative_to(ROOT)) for page in alone] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "systems").glob("*.md")), ids=lambda page: page.stem
+)
+def test_a_systems_page_has_a_configuration_that_loads(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "secrets").mkdir()
+    for name in re.findall(r"secrets/([\w-]+)", block):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    (target,) = load_text(block, page.name, tmp_path, SYSTEMS).targets
+
+    assert target.system.name.partition("_")[0] == page.stem.partition("-")[0]
+
+
+def test_every_system_has_a_page() -> None:
+    text = "".join(
+        page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "systems").glob("*.md")
+    )
+
+    assert [
+        name for name in SYSTEMS if f"system: {name}" not in text and f"`{name}`" not in text
+    ] == []
 
 
 # Keys of the configuration that begin as metrics do.
@@ -144,16 +186,13 @@ KEYS = {"webitel_login"}
 METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
 
 
+WITHOUT_RULES = [
+    str(page.relative_to(ROOT)) for page in PAGES if page.name not in {"alerts.md", "dashboards.md"}
+]
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        "config.example.yaml",
-        "docs/discovery.md",
-        "docs/operating.md",
-        "docs/own-systems.md",
-    ],
+    "name", ["config.example.yaml", *(one for one in WITHOUT_RULES if "runbooks" not in one)]
 )
 def test_documents_name_only_metrics_that_exist(name: str) -> None:
     known = set(METRIC.findall(reference()))

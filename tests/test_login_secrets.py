@@ -90,3 +90,21 @@ async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
 
     assert calls == 1
     assert CANARY not in "".join(str(record.__dict__.get("facts")) for record in caplog.records)
+
+
+async def test_a_mistake_of_ours_in_a_login_is_a_failed_login(
+    engine: Engine,
+    poller: Poller,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def ask(_self: object, _session: object) -> None:
+        raise RuntimeError(f"no way with {CANARY}-password")
+
+    monkeypatch.setattr("exporter.poll.webitel_login.WebitelMethod.ask", ask)
+    first = result(await poller.poll(target_of(engine, login(f"{CANARY}-password"))))
+
+    assert first.startswith("internal: login: a fault of the exporter, see its log; ")
+    assert "login crashed" in caplog.text
+    assert poller.failures == {"c": 1}
+    assert f"{CANARY}-password" not in str([vars(record) for record in caplog.records])

@@ -19,6 +19,8 @@ def run_command(given: list[str]) -> int:
             from exporter.cli.poll import poll as command  # noqa: PLC0415
         case "systems":
             from exporter.cli.systems import systems as command  # noqa: PLC0415
+        case "schema":
+            from exporter.cli.schema import schema as command  # noqa: PLC0415
         case "demo":
             from exporter.cli.demo import demo as command  # noqa: PLC0415
         case _:
@@ -116,6 +118,13 @@ def make_parser() -> argparse.ArgumentParser:
     systems.add_argument("name", metavar="SYSTEM", nargs="?", help="only this one")
     systems.add_argument(
         "--format", choices=("table", "markdown"), default="table", help="(default: table)"
+    )
+    schema = command("schema", "Write the shape of the configuration file.")
+    schema.add_argument(
+        "--format",
+        choices=("json", "markdown"),
+        default="json",
+        help="a JSON Schema for editors, or tables (default: json)",
     )
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(

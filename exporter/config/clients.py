@@ -52,9 +52,13 @@ class BasicAuthModel(Model):
     """`basic_auth` of a client, in Prometheus' words."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
+    """The user."""
     username_file: SecretFile | None = None
+    """A file with the user."""
     password: SecretText | None = None
+    """The password."""
     password_file: SecretFile | None = None
+    """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
     def _whole(self) -> "BasicAuthModel":
@@ -74,8 +78,11 @@ class AuthorizationModel(Model):
     """`authorization` of a client, in Prometheus' words."""
 
     type: str = "Bearer"
+    """The word in front of the credentials."""
     credentials: SecretText | None = None
+    """A token."""
     credentials_file: SecretFile | None = None
+    """A file with the token, read again when it changes."""
 
     @model_validator(mode="after")
     def _whole(self) -> "AuthorizationModel":
@@ -94,8 +101,11 @@ class ValuesModel(Model):
     """One of `query_params`; what stands in `values` is no secret."""
 
     values: list[str] = Field(default_factory=list)
+    """Values, shown as they are."""
     secrets: list[SecretText] = Field(default_factory=list)
+    """Values that are kept secret."""
     files: list[SecretFile] = Field(default_factory=list)
+    """Files with one value each, read again when they change."""
 
     @model_validator(mode="after")
     def _whole(self) -> "ValuesModel":
@@ -124,7 +134,9 @@ class RateLimitModel(Model):
     """`rate_limit` of a client."""
 
     requests_per_second: Annotated[float, BeforeValidator(_number)]
+    """How many requests a second all targets of the client may send together."""
     burst: int = 1
+    """How many of them at once."""
 
     @field_validator("requests_per_second")
     @classmethod
@@ -149,15 +161,25 @@ class ClientModel(Model):
     """One of `clients`."""
 
     basic_auth: BasicAuthModel | None = None
+    """A user and password (RFC 7617)."""
     authorization: AuthorizationModel | None = None
+    """A token in the Authorization header."""
     oauth2: OAuth2Model | None = None
+    """OAuth 2 with the client's own credentials (RFC 6749 section 4.4)."""
     webitel_login: WebitelLoginModel | None = None
+    """A login at the Webitel itself, kept and renewed."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
+    """Further headers by their names."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
+    """Secret parameters of every URL by their names."""
     follow_redirects: bool = False
+    """Whether a redirect is followed, within the target's origin alone."""
     tls_config: TlsModel = Field(default_factory=TlsModel)
+    """How servers are checked, and the certificate that is shown to them."""
     proxy_url: ProxyUrl | None = None
+    """A proxy for all requests; may hold a user and password."""
     rate_limit: RateLimitModel | None = None
+    """How fast requests may be sent."""
 
     @field_validator("http_headers")
     @classmethod

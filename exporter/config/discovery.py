@@ -52,7 +52,9 @@ class FileSdModel(Model):
     """`file_sd` of a discovery, in Prometheus' words."""
 
     files: list[str]
+    """Patterns of files, the last part with one star: fleet/*.yaml."""
     refresh_interval: Duration = DEFAULT_FILE_REFRESH
+    """How often all are read again, changed or not; changes are seen within seconds."""
 
     @field_validator("files")
     @classmethod
@@ -77,8 +79,11 @@ class HttpSdModel(Model):
     """`http_sd` of a discovery, in Prometheus' words."""
 
     url: str
+    """Where the list is."""
     refresh_interval: Duration = DEFAULT_HTTP_REFRESH
+    """How often it is fetched."""
     client: str | None = None
+    """How to connect there."""
 
     @field_validator("url")
     @classmethod
@@ -101,10 +106,15 @@ class DiscoveryModel(PolledModel):
     """One of `discovery`."""
 
     name: Text = _PLACE
+    """The name of each target, with a place for the item."""
     url: Annotated[str | None, Field(validate_default=True)] = None
+    """The URL of each target, with a place for the item; or where the items are a parameter, the one URL of all."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
+    """Parameters of the system."""
     file_sd: FileSdModel | None = None
+    """Lists in files, in Prometheus' format."""
     http_sd: HttpSdModel | None = None
+    """A list at a URL, in Prometheus' format."""
 
     @field_validator("name")
     @classmethod

@@ -11,12 +11,13 @@ from pydantic import (
     PlainValidator,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from exporter import spec
-from exporter.config.values import Model, Text, fault
+from exporter.config.values import Model, Text, fault, one_of, shaped
 from exporter.errors import suggestion
 from exporter.readers import READERS, TEXT_READERS, Reader, TextReader
 from exporter.spec import KEY, POLL_TIME
@@ -69,21 +70,39 @@ def _pattern(value: Any) -> str:
     return str(value)
 
 
-Pointer = Annotated[str, PlainValidator(_pointer)]
-Pointers = Annotated[tuple[str, ...], PlainValidator(_pointers)]
-Condition = Annotated[tuple[str, str], PlainValidator(_condition)]
-Pattern = Annotated[str, PlainValidator(_pattern)]
+_PATH: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|@poll_time$)"}
+_PATHS = [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]
+
+Pointer = Annotated[str, PlainValidator(_pointer), shaped("path", **_PATH)]
+Pointers = Annotated[
+    tuple[str, ...],
+    PlainValidator(_pointers),
+    WithJsonSchema({"title": "path or paths", "anyOf": _PATHS}),
+]
+Condition = Annotated[
+    tuple[str, str],
+    PlainValidator(_condition),
+    shaped("name: text", type="object", minProperties=1, maxProperties=1),
+]
+Pattern = Annotated[str, PlainValidator(_pattern), shaped("regular expression")]
+ReaderName = Annotated[Reader, PlainValidator(_reader), shaped("reading", enum=sorted(_READERS))]
+TextReaderName = Annotated[
+    TextReader, PlainValidator(_text_reader), shaped("reading", enum=sorted(_TEXT_READERS))
+]
 
 
 class DifferenceModel(Model):
     """One place less another."""
 
     of: Pointer
+    """The one place."""
     less: Pointer
+    """The other, which is taken off."""
 
 
 class _Named(Model):
     help: str | None = None
+    """What the metric says; the field's place where nothing is said."""
 
     def sentence(self, paths: str) -> str:
         """Return the help as one sentence; without one it names the place."""
@@ -92,37 +111,41 @@ class _Named(Model):
 
 
 class _Placed(_Named):
-    path: Pointers | None = None
-    difference: DifferenceModel | None = None
-
-    def places(self) -> spec.Paths:
-        """Return where the value stands."""
-        if self.difference:
-            return (spec.Difference(self.difference.of, self.difference.less),)
-        return self.path or ()
-
-    @model_validator(mode="after")
-    def _whole(self) -> "_Placed":
-        if (self.path is None) == (self.difference is None):
-            raise fault("needs path or difference")
-        return self
+    path: Pointers
+    """Where it stands; of several the first that is there."""
 
     def told(self) -> str:
         """Return the help."""
-        return self.sentence(", ".join(map(str, self.path or ())) or "the answer")
+        return self.sentence(", ".join(self.path))
 
 
-class _Number(_Placed):
-    read: Annotated[Reader, PlainValidator(_reader)] = _READERS["number"]
+class _Number(_Named):
+    path: Pointers | None = None
+    """Where it stands; of several the first that is there."""
+    difference: DifferenceModel | None = None
+    """Two places, of which the one less the other is the value."""
+    read: ReaderName = _READERS["number"]
+    """How it is read: into bytes, seconds, ratios or Unix time."""
     labels: dict[str, Text] = Field(default_factory=dict)
+    """Fixed labels."""
     default: Annotated[float | None, BeforeValidator(_whole_number)] = None
+    """The value where the vendor leaves it out."""
     merge: Literal["sum", "least", "most"] | None = None
+    """What becomes of several items with the same labels."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "_Number":
+        one_of(self, "path", "difference")
+        return self
 
     def _make(self, kind: type[spec.Gauge], name: str) -> spec.Gauge:
+        places: spec.Paths = self.path or ()
+        if self.difference:
+            places = (spec.Difference(self.difference.of, self.difference.less),)
         return kind(
             name,
-            self.places(),
-            help=self.told(),
+            places,
+            help=self.sentence(", ".join(self.path or ()) or "the answer"),
             read=self.read,
             labels=self.labels,
             default=self.default,
@@ -134,6 +157,7 @@ class GaugeModel(_Number):
     """A `gauge`."""
 
     gauge: str
+    """The metric's name."""
 
     def make(self) -> spec.Gauge:
         """Return the field."""
@@ -144,6 +168,7 @@ class CounterModel(_Number):
     """A `counter`."""
 
     counter: str
+    """The metric's name, which ends in _total."""
 
     def make(self) -> spec.Gauge:
         """Return the field."""
@@ -154,26 +179,32 @@ class MatchModel(_Placed):
     """A `match`."""
 
     match: str
+    """The metric's name."""
     equals: Text
+    """The text that makes it 1, in any case."""
 
     def make(self) -> spec.Match:
         """Return the field."""
-        return spec.Match(self.match, self.places(), help=self.told(), equals=self.equals)
+        return spec.Match(self.match, self.path, help=self.told(), equals=self.equals)
 
 
 class StatesModel(_Placed):
     """A list of `states`, each a series."""
 
     states: str
+    """The metric's name."""
     known: Annotated[list[Text], Field(min_length=1)]
+    """Every state there is, besides `unknown`."""
     label: str = "state"
+    """The label that holds the state."""
     numbered: bool = False
+    """Whether the answer has the place of the state, from 0."""
 
     def make(self) -> spec.States:
         """Return the field."""
         return spec.States(
             self.states,
-            self.places(),
+            self.path,
             help=self.told(),
             states=tuple(state.lower() for state in self.known),
             label=self.label,
@@ -185,11 +216,13 @@ class InfoModel(_Named):
     """An `info`."""
 
     info: str
+    """The metric's name, which ends in _info."""
     labels: Annotated[dict[str, Pointers], Field(min_length=1)]
-    reads: dict[str, Annotated[TextReader, PlainValidator(_text_reader)]] = Field(
-        default_factory=dict
-    )
+    """Labels with the places they are read from."""
+    reads: dict[str, TextReaderName] = Field(default_factory=dict)
+    """How labels are read that are not plain text."""
     when: Condition | None = None
+    """The parameter and value for which it is read."""
 
     def make(self) -> spec.Info:
         """Return the field."""
@@ -201,6 +234,7 @@ class CountModel(_Named):
     """A `count` of items."""
 
     count: str
+    """The metric's name."""
 
     def make(self) -> spec.Count:
         """Return the field."""
@@ -211,18 +245,26 @@ class SilentModel(Model):
     """When an object's fields are not read."""
 
     path: Pointer
+    """A place."""
     is_: Annotated[float, BeforeValidator(_whole_number)] = Field(alias="is")
+    """The number there."""
 
 
 class PartModel(_Named):
     """A `part`: an object that is there or not."""
 
     part: str
+    """The metric's name: 1 where the object is there."""
     path: Pointer
+    """Where the object stands."""
     fields: "list[PlainField]"
+    """What is read within."""
     error: Pointer | None = None
+    """The place within whose presence makes it a failure."""
     silent: SilentModel | None = None
+    """When the fields within are not read."""
     when: Condition | None = None
+    """The parameter and value for which it is read."""
 
     def make(self) -> spec.Part:
         """Return the field."""
@@ -241,11 +283,17 @@ class LinesModel(_Named):
     """The `lines` of a text."""
 
     lines: str
+    """The metric's name: 1 where the text is a status."""
     path: Pointer
+    """Where the text stands."""
     patterns: Annotated[list[Pattern], Field(min_length=1)]
+    """Regular expressions for whole lines; their named groups are places for the fields."""
     shown_by: Annotated[list[str], Field(min_length=1)]
+    """The groups of which one must be found."""
     absent: list[Pattern] = Field(default_factory=list)
+    """What a text is like that says there is nothing."""
     fields: "list[PlainField]"
+    """What is read of the groups."""
 
     @field_validator("shown_by")
     @classmethod
@@ -274,17 +322,24 @@ class WhereModel(Model):
     """Which items are taken."""
 
     path: Pointer
+    """A place in the item."""
     is_: Text = Field(alias="is")
+    """The text there, in any case."""
 
 
 class EachModel(Model):
     """The fields of `each` item."""
 
     each: str
+    """Where the list or object stands; empty for the whole answer."""
     labels: dict[str, Pointers] = Field(default_factory=dict)
+    """Labels with the places in the item they are read from; @key is its key or place."""
     where: WhereModel | None = None
+    """Which items are taken."""
     most: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """How many items are taken."""
     fields: "Annotated[list[ItemField], Field(min_length=1)]"
+    """What is read of each item."""
 
     @field_validator("each")
     @classmethod
@@ -341,3 +396,6 @@ FIELD_MODELS: Mapping[str, type[Model]] = {
     "[each]": EachModel,
 }
 """The models by what stands for them in a location."""
+
+for _model in FIELD_MODELS.values():
+    _model.model_rebuild()  # Their fields are fields, which were named before they were there.

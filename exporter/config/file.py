@@ -22,11 +22,17 @@ class FileModel(Model):
     """The whole file."""
 
     global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
+    """What targets that do not say otherwise go by."""
     system_files: list[str] = Field(default_factory=list)
+    """Patterns of files with further `systems`."""
     systems: dict[str, SystemModel] = Field(default_factory=dict)
+    """Systems of your own by their names; see own-systems.md."""
     clients: dict[str, ClientModel] = Field(default_factory=dict)
+    """How to connect, by a name of your own."""
     discovery: list[DiscoveryModel] = Field(default_factory=list)
+    """Lists that further targets come from; see discovery.md."""
     targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
+    """What to poll."""
 
     @field_validator("global_")
     @classmethod

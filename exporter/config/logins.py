@@ -28,13 +28,21 @@ class OAuth2Model(Model):
     """`oauth2` of a client, in Prometheus' words."""
 
     client_id: Annotated[Text, Field(min_length=1)]
+    """The client's id."""
     client_secret: SecretText | None = None
+    """The client's secret."""
     client_secret_file: SecretFile | None = None
+    """A file with the client's secret, read again when it changes."""
     scopes: list[Annotated[Text, Field(min_length=1)]] = Field(default_factory=list)
+    """What is asked for."""
     token_url: str
+    """Where tokens are given."""
     endpoint_params: dict[str, Text] = Field(default_factory=dict)
+    """Further fields of the token request."""
     tls_config: TlsModel = Field(default_factory=TlsModel)
+    """The same for the token endpoint, which has its own."""
     proxy_url: ProxyUrl | None = None
+    """A proxy for the token endpoint."""
 
     @field_validator("token_url")
     @classmethod
@@ -75,9 +83,13 @@ class WebitelLoginModel(Model):
     """`webitel_login` of a client."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
+    """The user, such as monitor@example.com."""
     username_file: SecretFile | None = None
+    """A file with the user."""
     password: SecretText | None = None
+    """The password."""
     password_file: SecretFile | None = None
+    """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
     def _whole(self) -> "WebitelLoginModel":

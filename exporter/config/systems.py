@@ -28,9 +28,13 @@ class ParamModel(Model):
     """One of `params`: what a target must or may say."""
 
     in_: Literal["path", "query", "switch"] = Field(alias="in")
+    """Whether it fills a place in the path, goes into the query, or only switches fields and endpoints."""
     help: str = ""
+    """What it is."""
     default: Text | None = None
+    """Its value where a target says nothing; without one it is required."""
     choices: list[Text] = Field(default_factory=list)
+    """The values it may have."""
 
     @model_validator(mode="after")
     def _whole(self) -> "ParamModel":
@@ -49,8 +53,11 @@ class RefusalModel(Model):
     """How an answer 200 says that it is none."""
 
     error: Pointer = "/error"
+    """A place where something true means an error."""
     success: Pointer = "/success"
+    """A place where something false means an error."""
     message: Pointer = "/message"
+    """The place of the vendor's own words."""
 
     def make(self) -> Refusal:
         """Return the refusal."""
@@ -61,15 +68,25 @@ class EndpointModel(Model):
     """One of `endpoints`."""
 
     path: str
+    """Where it is below the target's URL, with {places} for parameters."""
     method: Literal["GET", "POST"] = "GET"
+    """How it is asked."""
     body: str | None = None
+    """What a POST sends."""
     headers: dict[str, Text] = Field(default_factory=dict)
+    """Headers to send."""
     formats: Annotated[list[Literal["json", "xml"]], Field(min_length=1)] = ["json"]  # noqa: RUF012
+    """What it answers in, the best first."""
     roots: list[str] = Field(default_factory=list)
+    """Keys to look for within a wrapper, where they do not stand at the top."""
     labels: dict[str, Pointers] = Field(default_factory=dict)
+    """Labels for all of its metrics with the places they are read from."""
     when: Condition | None = None
+    """The parameter and value for which it is asked."""
     refusal: RefusalModel | None = None
+    """How an answer 200 says that it is none."""
     fields: Annotated[list[AnyField], Field(min_length=1)]
+    """What is read of the answer."""
 
     @field_validator("path")
     @classmethod
@@ -114,10 +131,15 @@ class SystemModel(Model):
     """One of `systems`."""
 
     title: str | None = None
+    """What it is called."""
     url_help: str = "the server"
+    """What a target's url is."""
     prefix: str = ""
+    """What its metrics begin with; the system's name where nothing is said."""
     params: dict[str, ParamModel] = Field(default_factory=dict)
+    """Parameters by their names."""
     endpoints: Annotated[list[EndpointModel], Field(min_length=1)]
+    """What is asked."""
 
     @model_validator(mode="after")
     def _whole(self) -> "SystemModel":

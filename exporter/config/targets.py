@@ -28,6 +28,7 @@ from exporter.config.values import (
     check_url,
     context_of,
     fault,
+    shaped,
 )
 from exporter.duration import duration_text
 from exporter.errors import suggestion
@@ -71,9 +72,13 @@ class GlobalModel(Model):
     """`global`: what targets that do not say otherwise go by."""
 
     interval: Interval = DEFAULT_INTERVAL
+    """How often targets are polled, or `on_probe`."""
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
+    """How long a whole poll may take; below the interval."""
     max_age: Duration | None = None
+    """How old a reading may become before it is dropped; three intervals where nothing is said."""
     max_series: MaxSeries = MAX_SERIES
+    """How many series a target may show."""
 
     @field_validator("interval")
     @classmethod
@@ -98,13 +103,20 @@ class GlobalModel(Model):
 class PolledModel(Model):
     """What `targets` and `discovery` say alike. A duration left out is the one of `global`."""
 
-    system: Annotated[System, PlainValidator(_system)]
+    system: Annotated[System, PlainValidator(_system), shaped("system")]
+    """What it is: a system of `status-exporter systems`, or of `systems` here."""
     client: str | None = None
+    """How to connect: one of `clients`; nothing is sent without one."""
     labels: dict[str, Text] = Field(default_factory=dict)
+    """Labels for each of its metrics."""
     interval: Interval | None = None
+    """How often it is polled, or `on_probe`: when Prometheus asks."""
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
+    """How long a whole poll may take."""
     max_age: Duration | None = None
+    """How old a reading may become before it is dropped."""
     max_series: MaxSeries | None = None
+    """How many series it may show."""
 
     @field_validator("client")
     @classmethod
@@ -154,8 +166,11 @@ class TargetModel(PolledModel):
     """One of `targets`."""
 
     name: Text
+    """Its name, the label `target` of its metrics."""
     url: str
+    """Where it is."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
+    """Parameters of its system."""
 
     @field_validator("name")
     @classmethod

@@ -11,15 +11,25 @@ class TlsModel(Model):
     """`tls_config`, in Prometheus' words."""
 
     ca_file: FilePath | None = None
+    """The authorities that are trusted, and they alone; PEM."""
     ca: str | None = None
+    """The same, written here."""
     cert_file: FilePath | None = None
+    """The certificate to show; PEM, read again when it changes."""
     cert: str | None = None
+    """The same, written here."""
     key_file: FilePath | None = None
+    """Its key; PEM, read again when it changes."""
     key: SecretText | None = None
+    """The same, written here."""
     server_name: str | None = None
+    """The name the server's certificate must have, where it is not the URL's host."""
     insecure_skip_verify: bool = False
+    """Whether any certificate will do."""
     min_version: str = "TLS12"
+    """The oldest TLS version that is spoken."""
     max_version: str | None = None
+    """The newest TLS version that is spoken."""
 
     @field_validator("min_version", "max_version")
     @classmethod

@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -172,20 +173,38 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
         raise fault("a URL here has no fragment (#)")
 
 
-Duration = Annotated[float, BeforeValidator(_duration)]
-Interval = Annotated[float, BeforeValidator(_interval)]
-SecretText = Annotated[Secret, PlainValidator(_secret)]
-SecretFile = Annotated[Secret, PlainValidator(_secret_file)]
-FilePath = Annotated[Path, PlainValidator(_path)]
-Text = Annotated[str, BeforeValidator(_scalar_text)]
-ProxyUrl = Annotated[Secret, PlainValidator(_secret), AfterValidator(_proxy)]
+def shaped(kind: str, **schema: Any) -> WithJsonSchema:
+    """Give a value its name in the configuration's reference, and its shape for editors."""
+    return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
+
+
+_SPAN = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
+
+Duration = Annotated[float, BeforeValidator(_duration), shaped("duration", pattern=_SPAN)]
+Interval = Annotated[
+    float,
+    BeforeValidator(_interval),
+    shaped("duration or on_probe", pattern=f"{_SPAN}|^{ON_PROBE}$"),
+]
+SecretText = Annotated[Secret, PlainValidator(_secret), shaped("secret", minLength=1)]
+SecretFile = Annotated[Secret, PlainValidator(_secret_file), shaped("file", minLength=1)]
+FilePath = Annotated[Path, PlainValidator(_path), shaped("file", minLength=1)]
+Text = Annotated[str, BeforeValidator(_scalar_text), shaped("text", type=["string", "integer"])]
+ProxyUrl = Annotated[
+    Secret, PlainValidator(_secret), AfterValidator(_proxy), shaped("secret URL", minLength=1)
+]
 
 
 class Model(BaseModel):
     """A mapping of the file: no unknown keys, no guessed types."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        # A key's docstring is its line in the reference, and what an editor shows.
+        use_attribute_docstrings=True,
     )
 
     @model_validator(mode="before")

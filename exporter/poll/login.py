@@ -7,6 +7,7 @@ again after 30 s, then after twice as long each time, up to 10 minutes, until po
 import asyncio
 import logging
 import math
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -207,6 +208,12 @@ class Login:
             self._note_failure(PollError(Reason.TIMEOUT, f"no whole answer within {seconds:g}s"))
         except PollError as error:
             self._note_failure(error)
+        except Exception:  # noqa: BLE001 - a mistake of ours costs a login, and is not silent
+            trace = scrub(traceback.format_exc(), self._method.client, self.obtained)
+            facts = {"client": self._method.client.name, "traceback": trace}
+            _log.error("login crashed", extra={"facts": facts})
+            told = PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
+            self._note_failure(told)
         else:
             self._hold(granted)
             self._on_login(self._method.client.name, None)
