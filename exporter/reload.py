@@ -8,7 +8,8 @@ import asyncio
 import gc
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.notify import NOBODY, Supervisor
 from exporter.secret import read_file
-from exporter.settings import LARGEST_FILE, Settings
+from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.targets import Change
 from exporter.telemetry import Telemetry
 
@@ -32,6 +33,10 @@ class Follower(Protocol):
     """What lives by the settings: as many targets as it is long."""
 
     def __len__(self) -> int: ...
+
+    def prepare(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Do beforehand, in a thread, what can be done of taking these targets over."""
+        ...
 
     def take_over(self, settings: Settings) -> Change:
         """Live by these settings from now on."""
@@ -101,12 +106,16 @@ class Reloader:
         _log.info("configuration reloaded", extra={"facts": facts})
         return f"{len(self._targets)} targets: {change}"
 
+    def _prepared(self) -> Settings:
+        settings = self._load()
+        return replace(settings, targets=tuple(self._targets.prepare(settings.targets)))
+
     async def _loaded(self) -> Settings:
         # Ten thousand targets take seconds, in which the old ones must be polled. A search for
         # cyclic garbage would walk the whole tree of the file and hold everything up.
         gc.disable()
         try:
-            return await asyncio.to_thread(self._load)
+            return await asyncio.to_thread(self._prepared)
         finally:
             gc.enable()
 

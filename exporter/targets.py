@@ -32,12 +32,12 @@ _NO_POLLS = Tally()
 class Tracked:
     """One target with what is known of it."""
 
-    def __init__(self, target: Target, tally: Tally = _NO_POLLS) -> None:
+    def __init__(self, target: Target) -> None:
         self.target = target
         self.number = _NOWHERE
         self.requests = build(target)
         self.snapshot: Snapshot | None = None
-        self.tally = tally
+        self.tally = _NO_POLLS
         self.renderer = Renderer(target)
         self.faulty: frozenset[str] = frozenset()
         self.is_cut = False
@@ -73,6 +73,8 @@ class Targets:
         self._targets: Sequence[Target] = ()
         self._tracked: list[Tracked] = []
         self._known: dict[str, Tracked] = {}
+        # By the identity of their targets, which they keep alive.
+        self._built: dict[int, Tracked] = {}
         self._systems: Counter[str] = Counter()
         # Beside each other, so that a scrape need not walk ten thousand objects to find them; those
         # of targets polled on probe are not for scrapes, and not among them.
@@ -135,6 +137,21 @@ class Targets:
         """Make the targets of the settings the targets."""
         return self.replace(settings.targets)
 
+    def prepare(self, targets: Sequence[Target]) -> tuple[Target, ...]:
+        """Do beforehand, in whatever thread, what would hold up `replace` with these targets.
+
+        What equals a target there is becomes that one; what does not is built.
+        """
+        same = []
+        for target in targets:
+            old = self._known.get(target.name)
+            if old and old.target == target:
+                same.append(old.target)
+            else:
+                self._built[id(target)] = Tracked(target)
+                same.append(target)
+        return tuple(same)
+
     def replace(self, targets: Sequence[Target]) -> Change:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
         # Ten thousand of which a hundred change should cost the hundred: the others are known by
@@ -170,20 +187,23 @@ class Targets:
         self._on_probe -= sum(one.target.on_probe for one in gone)
         self._waiting = self._snapshots.count(None) - self._on_probe
         self._awaited.difference_update(gone)
+        self._built.clear()
         self._count(change)
         for follow in self.followers:
             follow(change)
         return change
 
-    @staticmethod
-    def _taken_over(old: Tracked | None, target: Target) -> Tracked:
-        if old is None:
-            return Tracked(target)
-        if old.target == target:
-            old.target = target  # Next time they are the same at a glance.
-            return old
+    def _taken_over(self, old: Tracked | None, target: Target) -> Tracked:
+        new = self._built.pop(id(target), None)
+        if new is None:
+            if old and old.target == target:
+                old.target = target  # Next time they are the same at a glance.
+                return old
+            new = Tracked(target)
         # What is counted goes on being counted, so that a new interval does not look like a restart.
-        return Tracked(target, old.tally if old.target.system is target.system else _NO_POLLS)
+        if old and old.target.system is target.system:
+            new.tally = old.tally
+        return new
 
     def _count(self, change: Change) -> None:
         self._systems.update(one.target.system.name for one in change.come)

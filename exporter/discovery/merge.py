@@ -117,6 +117,10 @@ class Lists:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def prepare(self, targets: Sequence[Target]) -> Sequence[Target]:
+        """Do beforehand, in a thread, what can be done of taking these targets over."""
+        return self._targets.prepare(targets)
+
     def take_over(self, settings: Settings) -> Change:
         """Follow what the settings say from now on; a discovery that is the same keeps its list."""
         old = self._followed

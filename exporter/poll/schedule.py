@@ -11,17 +11,19 @@ import heapq
 import logging
 import math
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
 from exporter.clock import Clock
 from exporter.errors import LateError, PollError, Reason
+from exporter.poll.bucket import Bucket
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections
 from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.poll.snapshot import Poll
-from exporter.settings import Client, RateLimit
+from exporter.settings import Client
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
@@ -65,23 +67,6 @@ class Turn:
     """What probes wait for: the end of the poll that is under way or about to leave."""
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """The requests a client may send: a token bucket that hands out moments, not tokens."""
-
-    limit: RateLimit
-    free_at: float = field(default=0.0)
-
-    def reserve(self, now: float, requests: int) -> float:
-        """Take the next free moment for so many requests and return it."""
-        spacing = 1.0 / self.limit.requests_per_second
-        earliest = now - (self.limit.burst - 1) * spacing
-        self.free_at = max(self.free_at, earliest)
-        moment = max(now, self.free_at)
-        self.free_at += spacing * requests
-        return moment
-
-
 class Schedule:
     """Polls every target on its interval for as long as `run` is left running."""
 
@@ -106,7 +91,7 @@ class Schedule:
         self._polling: set[asyncio.Task[None]] = set()
         self._busy: Counter[tuple[str, int]] = Counter()
         self._queues: dict[tuple[str, int], deque[Turn]] = {}
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, Bucket] = {}
         # Counted, since to ask ten thousand targets for each change takes too long.
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
@@ -192,13 +177,13 @@ class Schedule:
             if client.rate_limit is None:
                 self._buckets.pop(client.name, None)
             elif bucket is None or bucket.limit != client.rate_limit:
-                self._buckets[client.name] = _Bucket(client.rate_limit)
+                self._buckets[client.name] = Bucket(client.rate_limit)
         self._intervals.update(one.target.interval for one in change.come)
         self._intervals.subtract(one.target.interval for one in change.gone)
         self._tick_seconds = tick_seconds(+self._intervals)
-        self._clients.update(one.target.client for one in change.come)
+        self._clients.update(_clients_of(change.come))
         if change.gone:
-            self._clients.subtract(one.target.client for one in change.gone)
+            self._clients.subtract(_clients_of(change.gone))
             self._connections.prune({one for one, count in self._clients.items() if count})
 
     async def _tick(self) -> None:
@@ -336,6 +321,16 @@ class Schedule:
             self._targets.record(
                 tracked, Poll(broken, outcome.duration, outcome.ended, outcome.taken)
             )
+
+
+def _clients_of(tracked: Sequence[Tracked]) -> Counter[Client]:
+    """Count the clients; by identity first, since equality of ten thousand takes its time."""
+    known = {id(one.target.client): one.target.client for one in tracked}
+    counts = Counter(id(one.target.client) for one in tracked)
+    found: Counter[Client] = Counter()
+    for identity, number in counts.items():
+        found[known[identity]] += number
+    return found
 
 
 def _release(turn: Turn) -> None:
