@@ -27,11 +27,20 @@ POLLS = "rate(status_exporter_polls_total{@target}[$__rate_interval])"
 FAILURES = "rate(status_exporter_poll_failures_total{@target}[$__rate_interval])"
 LATE = "rate(status_exporter_late_polls_total{@exporter}[$__rate_interval])"
 LAG = "rate(status_exporter_loop_lag_seconds_bucket{@exporter}[$__rate_interval])"
+LOGINS = "rate(status_exporter_logins_total{@exporter}[$__rate_interval])"
+LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[$__rate_interval])"
+LIST_AGE = "time() - status_exporter_discovery_last_refresh_success_timestamp_seconds{@exporter}"
 UNREADABLE = "rate(status_exporter_unreadable_fields_total{@exporter}[$__rate_interval])"
 
 
 def _by_instance(expr: str) -> tuple[Query, ...]:
     return (Query(expr=expr, legend="{{instance}}"),)
+
+
+def _dropped(what: str) -> Query:
+    counter = f"status_exporter_dropped_{what}_total{{@exporter}}"
+    expr = f"sum by (system) (rate({counter}[$__rate_interval]))"
+    return Query(expr=expr, legend=f"{{{{system}}}} {what}")
 
 
 def _durations(part: float, legend: str) -> Query:
@@ -64,10 +73,6 @@ BOARD = Board(
             "status_exporter_last_success_timestamp_seconds",
             "how old readings are stands on the overview.",
         ),
-        (
-            "status_exporter_config_reloads_total",
-            "reloads are marked across the graphs; those that fail have a graph.",
-        ),
     ),
     sections=(
         Section(
@@ -81,12 +86,14 @@ BOARD = Board(
                             "count(status_exporter_build_info{@exporter})",
                             "Exporters that answer scrapes.",
                             base=GREY,
+                            width=3,
                         ),
                         stat(
                             "Targets",
                             "sum(status_exporter_targets{@exporter})",
                             "Targets that the chosen exporters poll.",
                             base=GREY,
+                            width=3,
                         ),
                         stat(
                             "Polls",
@@ -94,6 +101,7 @@ BOARD = Board(
                             "Polls a second of the chosen targets.",
                             unit="cps",
                             base=GREY,
+                            width=3,
                             decimals=1,
                         ),
                         stat(
@@ -103,6 +111,7 @@ BOARD = Board(
                             " is less than the part of targets that are down.",
                             unit="percentunit",
                             steps=(Step(0.001, YELLOW), Step(0.1, RED)),
+                            width=3,
                             decimals=1,
                         ),
                         stat(
@@ -112,6 +121,7 @@ BOARD = Board(
                             " 5 %.",
                             unit="percentunit",
                             steps=(Step(0.01, YELLOW), Step(0.05, RED)),
+                            width=3,
                             decimals=1,
                         ),
                         stat(
@@ -123,6 +133,28 @@ BOARD = Board(
                             base=RED,
                             steps=(Step(1, GREEN),),
                             words=(Word(1, "taken over", GREEN), Word(0, "old one", RED)),
+                            width=3,
+                        ),
+                        stat(
+                            "Oldest list",
+                            f"max({LIST_AGE})",
+                            "How long ago the lists of the discovery that is worst off were all"
+                            " good. Beyond a few refresh intervals its targets are those of"
+                            " before.",
+                            unit="s",
+                            steps=(Step(900, YELLOW), Step(3600, RED)),
+                            width=3,
+                            decimals=0,
+                            empty="no lists",
+                        ),
+                        stat(
+                            "Failed logins",
+                            f"sum({LOGIN_FAILURES}) or vector(0)",
+                            "Logins and token requests that failed of late. Their targets are up"
+                            " for as long as the token at hand is good.",
+                            steps=(Step(0.1, RED),),
+                            width=3,
+                            decimals=0,
                         ),
                     ),
                 ),
@@ -270,13 +302,141 @@ BOARD = Board(
                             width=8,
                         ),
                         lines(
-                            "Failed reloads",
-                            _by_instance(
-                                "sum by (instance) (increase("
-                                "status_exporter_config_reload_failures_total{@exporter}"
-                                "[$__rate_interval]))"
+                            "Left out of answers",
+                            (
+                                _dropped("series"),
+                                _dropped("items"),
                             ),
-                            "Attempts to take over a configuration that left the old one in place.",
+                            "Series beyond a target's `max_series` and items beyond what is taken"
+                            " of a list, a second. What is left out is watched by nobody.",
+                            unit="cps",
+                            width=8,
+                        ),
+                        lines(
+                            "Values nobody takes",
+                            "topk($top, status_exporter_untaken_fields{@target})",
+                            "Values of an answer that no field takes. Where it rises, the vendor"
+                            " has changed something.",
+                            width=8,
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Section(
+            title="Lists, logins and configuration",
+            rows=(
+                Row(
+                    height=8,
+                    panels=(
+                        table(
+                            "Discoveries",
+                            (
+                                (
+                                    "sum by (job, instance, discovery)"
+                                    " (status_exporter_discovery_targets{@exporter})"
+                                ),
+                                (
+                                    "sum by (job, instance, discovery)"
+                                    " (status_exporter_discovery_refused_targets{@exporter})"
+                                ),
+                                f"max by (job, instance, discovery) ({LIST_AGE})",
+                            ),
+                            "How many targets each discovery's lists hold, how many are not polled"
+                            " since others have their names, and how long ago all lists were good.",
+                            (
+                                Column(source="discovery", title="Discovery"),
+                                Column(source="A", title="Targets"),
+                                Column(source="B", title="Refused", steps=(Step(1, RED),)),
+                                Column(
+                                    source="C",
+                                    title="Last good",
+                                    unit="s",
+                                    steps=(Step(900, YELLOW), Step(3600, RED)),
+                                ),
+                                Column(source="instance", title="Exporter"),
+                            ),
+                            sort_by="Last good",
+                            descending=True,
+                            width=8,
+                            empty="No discovery is configured",
+                        ),
+                        lines(
+                            "Lists that could not be read",
+                            (
+                                Query(
+                                    expr="topk($top, sum by (discovery) (increase("
+                                    "status_exporter_discovery_refresh_failures_total{@exporter}"
+                                    "[$__rate_interval])))",
+                                    legend="{{discovery}}",
+                                ),
+                            ),
+                            "Lists that could not be read or were refused; the old ones stay. The"
+                            " exporter's log tells why.",
+                            width=8,
+                        ),
+                        lines(
+                            "Logins",
+                            (
+                                Query(
+                                    expr=f"topk($top, sum by (client) ({LOGINS}))",
+                                    legend="{{client}}",
+                                ),
+                                Query(
+                                    expr="topk($top, sum by (client) (rate("
+                                    "status_exporter_login_failures_total{@exporter}"
+                                    "[$__rate_interval])))",
+                                    legend="{{client}} failed",
+                                ),
+                            ),
+                            "Logins and token requests a second, by client, and those of them that"
+                            " failed.",
+                            unit="cps",
+                            width=8,
+                        ),
+                    ),
+                ),
+                Row(
+                    height=7,
+                    panels=(
+                        lines(
+                            "Turned away",
+                            (
+                                Query(
+                                    expr="sum by (reason) (rate("
+                                    "status_exporter_http_rejected_total{@exporter}"
+                                    "[$__rate_interval]))",
+                                    legend="{{reason}}",
+                                ),
+                                Query(
+                                    expr="sum(rate(status_exporter_web_config_errors_total"
+                                    "{@exporter}[$__rate_interval]))",
+                                    legend="web configuration",
+                                ),
+                            ),
+                            "Requests and connections to the exporters' own ports that were turned"
+                            " away, a second. Where the web configuration cannot be used everybody"
+                            " is, Prometheus too, so that it shows afterwards.",
+                            unit="cps",
+                            width=8,
+                        ),
+                        lines(
+                            "Reloads",
+                            (
+                                Query(
+                                    expr="sum(increase(status_exporter_config_reloads_total"
+                                    "{@exporter}[$__rate_interval]))",
+                                    legend="tried",
+                                ),
+                                Query(
+                                    expr="sum(increase("
+                                    "status_exporter_config_reload_failures_total{@exporter}"
+                                    "[$__rate_interval]))",
+                                    legend="failed",
+                                ),
+                            ),
+                            "Attempts to take over a configuration, and those that left the old one"
+                            " in place.",
                             width=8,
                         ),
                         timeline(

@@ -35,9 +35,13 @@ MAINTENANCE = (
 UP = "status_exporter_target_up{@target}"
 BY_TARGET = "job, instance, target"
 TO_SYSTEM = (
-    "/d/status-exporter-${__data.fields.system}?${datasource:queryparam}&${job:queryparam}"
+    "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
     "&${instance:queryparam}&var-target=${__data.fields.target}&${__url_time_range}"
 )
+
+
+# A fleet and its servers share a dashboard.
+BOARD_OF = 'label_replace({}, "board", "$1", "system", "(.+?)(?:_fleet)?")'
 
 
 def _named(expr: str, state: str) -> str:
@@ -178,7 +182,7 @@ BOARD = Board(
                         table(
                             "All targets",
                             (
-                                f"max by ({BY_TARGET}, system) ({UP})",
+                                BOARD_OF.format(f"max by ({BY_TARGET}, system) ({UP})"),
                                 (
                                     f"time() - max by ({BY_TARGET})"
                                     " (status_exporter_last_success_timestamp_seconds{@target})"
@@ -218,6 +222,7 @@ BOARD = Board(
                                     source="D", title="Unreadable fields", steps=(Step(1, ORANGE),)
                                 ),
                                 Column(source="instance", title="Exporter"),
+                                Column(source="board", title="Dashboard", is_hidden=True),
                             ),
                             sort_by="Up",
                         ),

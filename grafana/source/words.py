@@ -61,6 +61,8 @@ class Column:
     words: tuple[Word, ...] = ()
     width: int | None = None
     link: str = ""
+    is_hidden: bool = False
+    """Whether it is there for the links of others alone."""
 
     @property
     def field(self) -> str:
