@@ -27,10 +27,12 @@ ALARMS = (
     # Declared maintenance is no alarm.
     ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
+# A fleet's target has many servers, of which some are always locked; its dashboard has them.
+ALONE = f'and {ON} status_exporter_target_up{{@target,system="clanforge"}}'
 MAINTENANCE = (
     'genesys_ucs_mode{@target,mode="maintenance"}'
     f' or {ON} mdworkbench_server_state{{@target,state=~"maintenance|suspended"}} == 1'
-    f" or {ON} clanforge_server_admin_locked{{@target}}"
+    f" or {ON} (clanforge_server_admin_locked{{@target}} {ALONE})"
 )
 UP = "status_exporter_target_up{@target}"
 BY_TARGET = "job, instance, target"
@@ -52,9 +54,9 @@ STATE = " or ".join(
     (
         'label_replace(genesys_ucs_mode{@target} == 1, "state", "$1", "mode", "(.+)")',
         "mdworkbench_server_state{@target} == 1",
-        _named("clanforge_server_admin_locked{@target} == 1", "locked"),
+        _named(f"clanforge_server_admin_locked{{@target}} == 1 {ALONE}", "locked"),
         (
-            f"clanforge_server_state{{@target}} == 1 unless {ON}"
+            f"clanforge_server_state{{@target}} == 1 {ALONE} unless {ON}"
             " clanforge_server_admin_locked{@target} == 1"
         ),
         _named("webitel_freeswitch_connected{@target} == 0", "FreeSWITCH lost"),
@@ -106,7 +108,7 @@ BOARD = Board(
                             "In maintenance",
                             f"count(({MAINTENANCE}) == 1) or vector(0)",
                             "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
-                            " servers locked.",
+                            " servers locked that are polled by themselves.",
                             base=GREY,
                             steps=(Step(1, BLUE),),
                         ),
