@@ -30,6 +30,7 @@ COLORS = {"green", "yellow", "orange", "red", "blue", "purple", "text"}
 # Stand in for what Grafana puts in, as it does for a choice of all.
 VARIABLES = {
     "$__rate_interval": "1m",
+    "$__range": "6h",
     "$job": ".+",
     "$instance": ".+",
     "$target": ".+",
@@ -150,7 +151,8 @@ def test_job_and_instance_can_be_chosen_and_each_query_keeps_to_the_choice(board
 def test_rates_are_over_the_rate_interval_and_counters_are_only_in_rates(board: Board) -> None:
     for query in queries_of(written(board)):
         ranges = re.findall(r"\[([^\]]+)\]", query)
-        assert set(ranges) <= {"$__rate_interval"}, query
+        assert set(ranges) <= {"$__rate_interval", "$__range"}, query
+        assert query.count("[$__range]") == query.count("present_over_time(")
         bare = re.sub(r"\b(?:rate|increase)\(\s*[a-z_]+_total\{[^}]*\}\[[^]]*\]\s*\)", "", query)
         assert not re.search(r"[a-z]_total\b", bare), query
 

@@ -2,6 +2,7 @@
 
 from grafana.source.words import (
     BLUE,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
     ORANGE,
@@ -82,6 +83,13 @@ BOARD = Board(
                     height=4,
                     panels=(
                         stat(
+                            "Down",
+                            EXPORTERS_DOWN,
+                            "Exporters that cannot be scraped and could be within the time shown.",
+                            steps=(Step(1, RED),),
+                            width=3,
+                        ),
+                        stat(
                             "Exporters",
                             "count(status_exporter_build_info{@exporter})",
                             "Exporters that answer scrapes.",
@@ -94,15 +102,6 @@ BOARD = Board(
                             "Targets that the chosen exporters poll.",
                             base=GREY,
                             width=3,
-                        ),
-                        stat(
-                            "Polls",
-                            f"sum({POLLS})",
-                            "Polls a second of the chosen targets.",
-                            unit="cps",
-                            base=GREY,
-                            width=3,
-                            decimals=1,
                         ),
                         stat(
                             "Failing",

@@ -2,6 +2,7 @@
 
 from grafana.source.words import (
     BLUE,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
     ORANGE,
@@ -86,31 +87,27 @@ BOARD = Board(
                     height=4,
                     panels=(
                         stat(
-                            "Targets",
-                            f"count({UP})",
-                            "How many of the chosen targets are polled.",
-                            base=GREY,
+                            "Critical alerts",
+                            f'count({ALARMS},severity="critical"}}) or vector(0)',
+                            "Alerts that somebody is woken for. 0, too, where the rules are not"
+                            " loaded.",
+                            steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
                             "Down",
                             f"count({UP} == 0) or vector(0)",
                             "Targets whose last poll failed. None should be.",
                             steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
-                            "Critical alerts",
-                            f'count({ALARMS},severity="critical"}}) or vector(0)',
-                            "Alerts that somebody is woken for. 0, too, where the rules are not"
-                            " loaded.",
+                            "Exporters down",
+                            EXPORTERS_DOWN,
+                            "Exporters that cannot be scraped and could be within the time shown."
+                            " Nothing is known of their targets, which are not among those down.",
                             steps=(Step(1, RED),),
-                        ),
-                        stat(
-                            "In maintenance",
-                            f"count(({MAINTENANCE}) == 1) or vector(0)",
-                            "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
-                            " servers locked that are polled by themselves.",
-                            base=GREY,
-                            steps=(Step(1, BLUE),),
+                            width=3,
                         ),
                         stat(
                             "Links down",
@@ -118,6 +115,7 @@ BOARD = Board(
                             " + (count(webitel_console_connected{@target} == 0) or vector(0))",
                             "Webitel engines without their FreeSWITCH or their console.",
                             steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
                             "Oldest reading",
@@ -129,6 +127,30 @@ BOARD = Board(
                             steps=(Step(120, YELLOW), Step(600, RED)),
                             decimals=0,
                             empty="none up",
+                            width=3,
+                        ),
+                        stat(
+                            "Warnings",
+                            f'count({ALARMS},severity="warning"}}) or vector(0)',
+                            "Alerts that can wait for working hours.",
+                            steps=(Step(1, YELLOW),),
+                            width=3,
+                        ),
+                        stat(
+                            "In maintenance",
+                            f"count(({MAINTENANCE}) == 1) or vector(0)",
+                            "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
+                            " servers locked that are polled by themselves.",
+                            base=GREY,
+                            steps=(Step(1, BLUE),),
+                            width=3,
+                        ),
+                        stat(
+                            "Targets",
+                            f"count({UP})",
+                            "How many of the chosen targets are polled.",
+                            base=GREY,
+                            width=3,
                         ),
                     ),
                 ),
