@@ -415,10 +415,13 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
         await calm(one)
         troubles = trouble(one)
         await one.expect(troubles)
-        query = "sum(job_profile_location:clanforge_servers:count)"
-        data = await asyncio.to_thread(ask, one.address, "query", query=query)
         # Five by themselves, of which the list has one; those five and a sixth in the fleet.
-        assert [result["value"][1] for result in data["result"]] == ["6"]
+        for query in (
+            "sum(job_profile_location:clanforge_servers:count)",
+            f"sum({questions()['clanforge: Capacity: A']})",
+        ):
+            data = await asyncio.to_thread(ask, one.address, "query", query=query)
+            assert [result["value"][1] for result in data["result"]] == ["6"]
         shown = await asyncio.to_thread(answered, one.address)
         losses = loss(one)
         await one.expect(losses, left_over=troubles)
