@@ -8,6 +8,7 @@ are those of the files. What cannot be brought about this way is in NOT_HERE and
 import asyncio
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,11 +24,12 @@ from servers import unused_port
 from test_dashboards import VARIABLES, panels_of, written
 from vocabulary import ALERTS, RULES, alerts
 
-from exporter.serve import listening
 from exporter.simulator.app import World, make_app
+from exporter.simulator.clanforge import ACCOUNT_SERVICE
 from exporter.simulator.demo import config_text
-from exporter.simulator.game_server import Phase
+from exporter.simulator.game_server import GameServer, Phase
 from exporter.simulator.traffic import Traffic, Wave
+from exporter.web.listen import listening
 from grafana.source import BOARDS
 
 PACE = 150
@@ -44,10 +46,14 @@ NOT_HERE = {
     "StatusExporterLoopLag": "the same",
     "StatusExporterInternalErrors": "it takes a fault in the exporter",
     "StatusExporterShardMissing": "it takes a second exporter",
+    "StatusExporterLoginFailing": "a login is tried again after half a minute, whatever the pace",
+    "StatusFieldsUntaken": "an answer is looked at again after minutes, whatever the pace",
 }
 
-# What a busy machine brings about by itself is no fault of the rules.
-BUSY = frozenset({"StatusExporterPollsLate", "StatusExporterLoopLag"})
+# What a busy machine brings about by itself, and a slow one lives to see, is no fault of the rules.
+BUSY = frozenset({"StatusExporterPollsLate", "StatusExporterLoopLag", "StatusFieldsUntaken"})
+# These tell of maintenance for an hour after it.
+LINGERING = frozenset(rule["alert"] for rule in alerts() if "maintenance" in rule["labels"])
 
 Firing = set[tuple[str, str]]
 
@@ -97,7 +103,9 @@ class Scene:
     world: World
     address: str
     exporter: "subprocess.Popen[str]"
+    port: str
     config: Path
+    lists: Path
     again: Callable[[], None] = field(default=lambda: None)
 
     async def firing(self) -> Firing:
@@ -145,18 +153,35 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
     for server in world.clanforge.servers.values():
         server.hold("available")
     async with listening(make_app(world), ["127.0.0.1:0"]) as (simulator,):
-        config = folder / "config.yaml"
+        config, lists = folder / "config.yaml", folder / "lists"
         text = config_text(f"http://{simulator}", "500ms")
-        config.write_text(text.replace("timeout:", "max_age: 10s, timeout:", 1))
+        text = text.replace("timeout:", "max_age: 10s, timeout:", 1)
+        config.write_text(f"{text}{fleet(f'http://{simulator}')}")
+        lists.mkdir()
+        (lists / "games.yaml").write_text("- targets: [1200345]\n")
         options = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
         with (
             started("serve", *options) as (process, exporter),
             prometheus(exporter, folder) as address,
         ):
-            yield Scene(world, address, process, config)
+            yield Scene(world, address, process, exporter, config, lists)
 
 
+def fleet(url: str) -> str:
+    """Configure the servers a second time as a fleet, and one of them a third time by a list."""
+    return (
+        f"  - {{name: fleet, system: clanforge_fleet, url: '{url}', client: clanforge,"
+        f" params: {{accountserviceid: '{ACCOUNT_SERVICE}'}}, max_series: {FLEET_SERIES}}}\n"
+        f"discovery:\n  - {{system: clanforge, url: '{url}', client: clanforge,"
+        " name: 'listed-{item}', file_sd: {files: [lists/*.yaml], refresh_interval: 1s}}\n"
+    )
+
+
+# Five servers that answer their query have no more.
+FLEET_SERIES = 50
 GAMES = [f"game-{number}" for number in range(1200345, 1200350)]
+LISTED = "listed-1200345"
+TARGETS = 11
 
 
 async def calm(one: Scene) -> None:
@@ -169,10 +194,18 @@ async def calm(one: Scene) -> None:
         # Prometheus begins to scrape some seconds after its start.
         assert firing <= {("StatusExporterAbsent", "")}
         data = await asyncio.to_thread(ask, one.address, "query", query=query)
-        if data and len(data["result"]) == 9 and not firing:
+        if data and len(data["result"]) == TARGETS and not firing:
             return
         await asyncio.sleep(0.2)
     pytest.fail("the targets did not come up")
+
+
+def ask_nonsense(address: str) -> None:
+    """Ask the exporter what is not HTTP, and wait until it has turned it away."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        connection.recv(1)
 
 
 def set_clock(world: World, offset: float) -> None:
@@ -201,6 +234,12 @@ def trouble(one: Scene) -> Firing:
     for server, phase in zip(servers.values(), phases, strict=True):
         server.hold(phase)
     world.clanforge.query_failed.add("1200346")
+    # More than the fleet's target may have.
+    listing = replace(servers["1200345"].listing, serverid=1200350, profileid=7, locationid="7")
+    servers["1200350"] = GameServer(listing, Random(1))
+    servers["1200350"].hold("available")
+    (one.lists / "broken.yaml").write_text("targetz\n")
+    (one.lists / "twice.yaml").write_text("- {targets: [1200345], labels: {region: eu}}\n")
     one.config.write_text(one.config.read_text() + "targetz: []\n")
     one.exporter.send_signal(signal.SIGHUP)
 
@@ -212,6 +251,10 @@ def trouble(one: Scene) -> Firing:
         old.switch.rate_limit = old.switch.rate_peak_5min = 1
         old.switch.min_idle_cpu = 100.0
         world.mdworkbench.waiting += 1
+        # As many have waited for two hours.
+        world.mdworkbench._asked = [world.ucs._clock() - 7200] * world.mdworkbench.waiting
+        for _ in range(3):
+            ask_nonsense(one.port)
         world.ucs._requests += 10
         world.ucs._server_errors += 3
         world.ucs._heap.limits = replace(limits, maximum=int(world.ucs._heap.used * 1.05))
@@ -241,6 +284,15 @@ def trouble(one: Scene) -> Firing:
         ("ClanforgeProfileLocked", "991:7"),
         ("ClanforgeProfileOutOfCapacity", "1002:21"),
         ("ClanforgeServerRestartLoop", "game-1200349"),
+        ("ClanforgeAllocatedButEmpty", "fleet"),
+        ("ClanforgeAllocatedButEmpty", LISTED),
+        ("ClanforgeServerQueryFailing", "fleet"),
+        ("ClanforgeServerRestartLoop", "fleet"),
+        ("MdworkbenchLaunchWaitsLong", "mdw"),
+        ("StatusAnswersCut", "clanforge_fleet"),
+        ("StatusExporterDiscoveryFailing", ""),
+        ("StatusExporterDiscoveryRefused", ""),
+        ("StatusExporterRequestsRejected", ""),
         ("ClanforgeProfileOutOfCapacity", "1002:33"),
         ("StatusExporterReloadFailed", ""),
     }
@@ -249,7 +301,18 @@ def trouble(one: Scene) -> Firing:
 def loss(one: Scene) -> Firing:
     """Lose servers for every kind of reason, and have two of them stopped by intention."""
     world = one.world
-    world.webitel.login_expired = True
+    # Denied once: the login is tried again after half a minute.
+    logins = world.webitel.logins
+    denied_from = logins.count
+    logins.denied = True
+    logins.expire()
+    before = one.again
+
+    def again() -> None:
+        before()
+        logins.denied = logins.count == denied_from
+
+    one.again = again
     world.webitel_old.freeswitch = "hang"
     world.clanforge.throttled = True
     world.ucs.mode = "frozen"  # type: ignore[assignment]
@@ -259,7 +322,8 @@ def loss(one: Scene) -> Firing:
     return {
         ("StatusTargetRefused", "pbx-new"),
         ("StatusTargetDown", "pbx-old"),
-        *(("StatusTargetDown", game) for game in GAMES),
+        ("StatusTargetDown", "fleet"),
+        *(("ClanforgeServerUnknown", game) for game in (*GAMES, LISTED)),
         ("StatusManyTargetsDown", "clanforge"),
         ("StatusTargetUnknownState", "ucs-ams"),
         ("MdworkbenchInMaintenance", "mdw"),
@@ -291,7 +355,7 @@ def recovery(one: Scene) -> None:
     """Let everything be well again."""
     one.again = lambda: None
     world = one.world
-    world.webitel.login_expired = world.clanforge.throttled = world.ucs.stuck_switching = False
+    world.webitel.logins.denied = world.clanforge.throttled = world.ucs.stuck_switching = False
     world.webitel.freeswitch = world.webitel_old.freeswitch = "ready"
     world.webitel.console = "Connected"
     world.webitel.worker.drop_queues()
@@ -309,6 +373,9 @@ def recovery(one: Scene) -> None:
     world.ucs._last_request = world.ucs._clock()
     world.ucs._heap.limits = replace(world.ucs._heap.limits, maximum=1037952)
     world.clanforge.query_failed.clear()
+    del world.clanforge.servers["1200350"]
+    for name in ("broken.yaml", "twice.yaml"):
+        (one.lists / name).unlink()
     for server in world.clanforge.servers.values():
         server.hold("available")
     one.config.write_text(one.config.read_text().replace("targetz: []\n", ""))
@@ -336,11 +403,10 @@ def questions() -> dict[str, str]:
 
 
 def answered(address: str) -> set[str]:
-    return {
-        place
-        for place, query in questions().items()
-        if (data := ask(address, "query", query=query)) and data["result"]
-    }
+    """Return the places of the queries that find something; none may be refused."""
+    found = {place: ask(address, "query", query=query) for place, query in questions().items()}
+    assert [place for place, data in found.items() if data is None] == []
+    return {place for place, data in found.items() if data["result"]}
 
 
 @pytest.mark.skipif(not SERVERS, reason="no prometheus on this machine")
@@ -349,15 +415,22 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
         await calm(one)
         troubles = trouble(one)
         await one.expect(troubles)
+        # Five by themselves, of which the list has one; those five and a sixth in the fleet.
+        for query in (
+            "sum(job_profile_location:clanforge_servers:count)",
+            f"sum({questions()['clanforge: Capacity: A']})",
+        ):
+            data = await asyncio.to_thread(ask, one.address, "query", query=query)
+            assert [result["value"][1] for result in data["result"]] == ["6"]
         shown = await asyncio.to_thread(answered, one.address)
         losses = loss(one)
         await one.expect(losses, left_over=troubles)
         shown |= await asyncio.to_thread(answered, one.address)
         held = await maintain(one, troubles | losses)
         recovery(one)
-        await one.seen_until(lambda _, now: not now)
+        await one.seen_until(lambda _, now: {name for name, _ in now} <= LINGERING)
         restarts = restart(one)
-        await one.expect(restarts)
+        await one.expect(restarts, left_over=held | troubles)
         await one.seen_until(lambda _, now: not now)
         one.exporter.kill()
         ends: Firing = {("StatusExporterDown", ""), ("StatusExporterAbsent", "")}

@@ -30,6 +30,7 @@ COLORS = {"green", "yellow", "orange", "red", "blue", "purple", "text"}
 # Stand in for what Grafana puts in, as it does for a choice of all.
 VARIABLES = {
     "$__rate_interval": "1m",
+    "$__range": "6h",
     "$job": ".+",
     "$instance": ".+",
     "$target": ".+",
@@ -98,8 +99,13 @@ def test_no_dashboard_is_left_over() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == {board.name for board in BOARDS}
 
 
+def board_of(system: str) -> str:
+    """Return which dashboard a system has; that of a fleet is that of its servers."""
+    return system.removesuffix("_fleet")
+
+
 def test_there_is_a_dashboard_for_each_system() -> None:
-    assert set(SYSTEMS) <= {board.name for board in BOARDS}
+    assert {board_of(name) for name in SYSTEMS} <= {board.name for board in BOARDS}
 
 
 # What follows are the rules of grafana/dashboard-linter.
@@ -145,7 +151,8 @@ def test_job_and_instance_can_be_chosen_and_each_query_keeps_to_the_choice(board
 def test_rates_are_over_the_rate_interval_and_counters_are_only_in_rates(board: Board) -> None:
     for query in queries_of(written(board)):
         ranges = re.findall(r"\[([^\]]+)\]", query)
-        assert set(ranges) <= {"$__rate_interval"}, query
+        assert set(ranges) <= {"$__rate_interval", "$__range"}, query
+        assert query.count("[$__range]") == query.count("present_over_time(")
         bare = re.sub(r"\b(?:rate|increase)\(\s*[a-z_]+_total\{[^}]*\}\[[^]]*\]\s*\)", "", query)
         assert not re.search(r"[a-z]_total\b", bare), query
 
@@ -193,7 +200,7 @@ def test_a_table_has_a_column_for_what_it_asks(panel: Panel) -> None:
         for query in panel.queries
         for selector in selectors(filled(query.promql))
         for label in exported()[selector.name or ""].labels
-    } | {"state", "freeswitch"}
+    } | {"state", "freeswitch", "board"}
 
     assert len(set(sources)) == len(sources)
     assert {source for source in sources if source.isupper()} <= letters
@@ -236,9 +243,15 @@ def test_a_target_on_the_overview_leads_to_a_dashboard_that_is_there() -> None:
     text = (FOLDER / "overview.json").read_text(encoding="utf-8")
     (path,) = re.findall(r'"/d/([^?]+)\?[^"]*"', text)
 
-    assert {path.replace("${__data.fields.system}", name) for name in SYSTEMS} <= {
-        board.uid for board in BOARDS
-    }
+    (pattern,) = set(re.findall(r'\\"system\\", \\"([^"]+)\\"\)', text))
+    uids = set()
+    for name in SYSTEMS:
+        match = re.fullmatch(pattern, name)
+        assert match
+        assert match[1] == board_of(name)
+        uids.add(path.replace("${__data.fields.board}", match[1]))
+
+    assert uids <= {board.uid for board in BOARDS}
     for kept in ("${datasource:queryparam}", "${job:queryparam}", "${__url_time_range}"):
         assert kept in text
 
@@ -291,7 +304,7 @@ def asked(board: Board) -> set[str]:
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)
 def test_each_metric_of_a_system_is_on_its_dashboard_or_left_out_on_purpose(system: Any) -> None:
-    (board,) = [one for one in BOARDS if one.name == system.name]
+    (board,) = [one for one in BOARDS if one.name == board_of(system.name)]
     families = {family.name for family in system.families}
     unused = {name for name, _ in board.unused}
 

@@ -25,7 +25,19 @@ PROMETHEUS_OWN = {
     "up": frozenset[str](),
     "scrape_duration_seconds": frozenset[str](),
     "scrape_samples_scraped": frozenset[str](),
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "maintenance", "target", "system"}),
+    "ALERTS": frozenset(
+        (
+            "alertname",
+            "alertstate",
+            "severity",
+            "maintenance",
+            "target",
+            "system",
+            "serverid",
+            "profileid",
+            "locationid",
+        )
+    ),
 }
 
 

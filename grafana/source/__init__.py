@@ -3,6 +3,7 @@
 words       what boards are declared in
 overview, genesys_ucs, webitel, mdworkbench, clanforge, exporter
             one BOARD each
+intake      what of the exporters' board is about what they are given
 forms       a panel -> that of Grafana's own library
 build       a board -> that library's dashboard -> JSON
 catalogue   that JSON -> the form that grafana.com takes

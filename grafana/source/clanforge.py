@@ -23,11 +23,13 @@ from grafana.source.words import (
     timeline,
 )
 
-BY_SERVER = "job, instance, target, serverid"
+BY_VIEW = "job, instance, target, serverid"
+# A server may be polled twice: by itself and with its fleet, or by two exporters.
+BY_SERVER = "serverid, profileid, locationid"
 BY_PLACE = "profileid, locationid"
 FREE, ALLOCATED, STOPPED, RESTARTING, LOCKED = range(5)
 # The first that is true counts.
-CONDITION = f" or on ({BY_SERVER}) ".join(
+CONDITION = f" or on ({BY_VIEW}) ".join(
     (
         f"{LOCKED} * (clanforge_server_admin_locked{{@target}} == 1)",
         f'{RESTARTING} * (clanforge_server_state{{@target,state="restarting"}} == 1)',
@@ -47,8 +49,8 @@ WORDS = (
 
 
 def _placed(expr: str) -> str:
-    """Keep the servers of the chosen profiles and locations, and name both."""
-    return f"({expr}) * on ({BY_SERVER}) group_left ({BY_PLACE}) {INFO}"
+    """Keep the servers of the chosen profiles and locations, each once, and name both."""
+    return f"max by ({BY_SERVER}) (({expr}) * on ({BY_VIEW}) group_left ({BY_PLACE}) {INFO})"
 
 
 SERVERS = _placed(CONDITION)
@@ -77,8 +79,10 @@ BOARD = Board(
     title="Status exporter / Clanforge fleet",
     description="A fleet of game servers: how many are free where, who plays, which are in trouble."
     " Each server counts under the first that is true of it: locked, restarting, stopped,"
-    " allocated, free. Players are missing, not 0, where a server did not answer its query.",
-    targets='system="clanforge"',
+    " allocated, free. Players are missing, not 0, where a server did not answer its query."
+    " A server that is polled by itself and with its fleet counts once; where the two differ, the"
+    " first of those words counts.",
+    targets='system=~"clanforge|clanforge_fleet"',
     variables=(
         Variable(
             name="profileid",
@@ -98,7 +102,7 @@ BOARD = Board(
         Mark(
             name="Server restarts",
             expr='clanforge_server_state{@target,state="restarting"} == 1',
-            text="{{target}}",
+            text="server {{serverid}}",
             color=ORANGE,
             # Of a thousand servers there is always one.
             shown=False,
@@ -106,7 +110,7 @@ BOARD = Board(
         Mark(
             name="Server locked or unlocked",
             expr="changes(clanforge_server_admin_locked{@target}[$__rate_interval]) > 0",
-            text="{{target}}",
+            text="server {{serverid}}",
             color=RED,
             shown=False,
         ),
@@ -126,10 +130,10 @@ BOARD = Board(
                     panels=(
                         stat(
                             "Down",
-                            'count(status_exporter_target_up{@target,system="clanforge"} == 0)'
-                            " or vector(0)",
-                            "Servers of whom the API told nothing at the last poll. They count"
-                            " nowhere else here.",
+                            "count(status_exporter_target_up{@target,"
+                            'system=~"clanforge|clanforge_fleet"} == 0) or vector(0)',
+                            "Targets, servers or whole fleets, of which the API told nothing at"
+                            " the last poll. Their servers count nowhere else here.",
                             steps=(Step(1, RED),),
                             width=3,
                         ),
@@ -304,7 +308,7 @@ BOARD = Board(
                             "What each server was when. Of many, those that are locked, restarting"
                             " or stopped come first.",
                             WORDS,
-                            legend="{{target}}",
+                            legend="server {{serverid}}",
                         ),
                     ),
                 ),
@@ -315,14 +319,13 @@ BOARD = Board(
                             "All servers",
                             (
                                 (
-                                    "max by (job, instance, target, serverid, name, profileid,"
-                                    " locationid, country_code, machineid, ip, game_port, query_port)"
-                                    f" ({INFO})"
+                                    "max by (serverid, name, profileid, locationid, country_code,"
+                                    f" machineid, ip, game_port, query_port) ({INFO})"
                                 ),
-                                f"max by ({BY_SERVER}) ({SERVERS})",
-                                f"max by ({BY_SERVER}) ({PLAYERS})",
-                                f"max by ({BY_SERVER}) ({SLOTS})",
-                                f"max by ({BY_SERVER}) ({QUERIED})",
+                                SERVERS,
+                                PLAYERS,
+                                SLOTS,
+                                QUERIED,
                             ),
                             "Every chosen server of which the API tells.",
                             (

@@ -1,10 +1,11 @@
 """The exporters themselves: whether they poll, keep up and understand what they get."""
 
+from grafana.source.intake import ANSWERS, LIST_AGE, LISTS
 from grafana.source.words import (
     BLUE,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
-    ORANGE,
     RED,
     YELLOW,
     Board,
@@ -18,7 +19,6 @@ from grafana.source.words import (
     lines,
     stat,
     table,
-    timeline,
 )
 
 BY = "job, instance"
@@ -27,7 +27,7 @@ POLLS = "rate(status_exporter_polls_total{@target}[$__rate_interval])"
 FAILURES = "rate(status_exporter_poll_failures_total{@target}[$__rate_interval])"
 LATE = "rate(status_exporter_late_polls_total{@exporter}[$__rate_interval])"
 LAG = "rate(status_exporter_loop_lag_seconds_bucket{@exporter}[$__rate_interval])"
-UNREADABLE = "rate(status_exporter_unreadable_fields_total{@exporter}[$__rate_interval])"
+LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[$__rate_interval])"
 
 
 def _by_instance(expr: str) -> tuple[Query, ...]:
@@ -64,10 +64,6 @@ BOARD = Board(
             "status_exporter_last_success_timestamp_seconds",
             "how old readings are stands on the overview.",
         ),
-        (
-            "status_exporter_config_reloads_total",
-            "reloads are marked across the graphs; those that fail have a graph.",
-        ),
     ),
     sections=(
         Section(
@@ -77,24 +73,25 @@ BOARD = Board(
                     height=4,
                     panels=(
                         stat(
+                            "Down",
+                            EXPORTERS_DOWN,
+                            "Exporters that cannot be scraped and could be within the time shown.",
+                            steps=(Step(1, RED),),
+                            width=3,
+                        ),
+                        stat(
                             "Exporters",
                             "count(status_exporter_build_info{@exporter})",
                             "Exporters that answer scrapes.",
                             base=GREY,
+                            width=3,
                         ),
                         stat(
                             "Targets",
                             "sum(status_exporter_targets{@exporter})",
                             "Targets that the chosen exporters poll.",
                             base=GREY,
-                        ),
-                        stat(
-                            "Polls",
-                            f"sum({POLLS})",
-                            "Polls a second of the chosen targets.",
-                            unit="cps",
-                            base=GREY,
-                            decimals=1,
+                            width=3,
                         ),
                         stat(
                             "Failing",
@@ -103,6 +100,7 @@ BOARD = Board(
                             " is less than the part of targets that are down.",
                             unit="percentunit",
                             steps=(Step(0.001, YELLOW), Step(0.1, RED)),
+                            width=3,
                             decimals=1,
                         ),
                         stat(
@@ -112,6 +110,7 @@ BOARD = Board(
                             " 5 %.",
                             unit="percentunit",
                             steps=(Step(0.01, YELLOW), Step(0.05, RED)),
+                            width=3,
                             decimals=1,
                         ),
                         stat(
@@ -123,6 +122,28 @@ BOARD = Board(
                             base=RED,
                             steps=(Step(1, GREEN),),
                             words=(Word(1, "taken over", GREEN), Word(0, "old one", RED)),
+                            width=3,
+                        ),
+                        stat(
+                            "Oldest list",
+                            f"max({LIST_AGE})",
+                            "How long ago the lists of the discovery that is worst off were all"
+                            " good. Beyond a few refresh intervals its targets are those of"
+                            " before.",
+                            unit="s",
+                            steps=(Step(900, YELLOW), Step(3600, RED)),
+                            width=3,
+                            decimals=0,
+                            empty="no lists",
+                        ),
+                        stat(
+                            "Failed logins",
+                            f"sum({LOGIN_FAILURES}) or vector(0)",
+                            "Logins and token requests that failed of late. Their targets are up"
+                            " for as long as the token at hand is good.",
+                            steps=(Step(0.1, RED),),
+                            width=3,
+                            decimals=0,
                         ),
                     ),
                 ),
@@ -213,84 +234,8 @@ BOARD = Board(
                 ),
             ),
         ),
-        Section(
-            title="Answers",
-            rows=(
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "Unreadable fields",
-                            (
-                                Query(
-                                    expr=f"topk($top, sum by (system, metric) ({UNREADABLE}))",
-                                    legend="{{metric}}",
-                                ),
-                            ),
-                            "Fields a second that were there and could not be read, by metric. A"
-                            " step tells of a vendor's new release.",
-                            unit="cps",
-                        ),
-                        table(
-                            "Targets with unreadable fields",
-                            (
-                                (
-                                    "max by (job, instance, target)"
-                                    " (status_exporter_field_faults{@target}) > 0"
-                                ),
-                            ),
-                            "Whose last answer had fields that could not be read, and how many.",
-                            (
-                                Column(source="target", title="Target"),
-                                Column(source="A", title="Fields", steps=(Step(1, ORANGE),)),
-                                Column(source="instance", title="Exporter"),
-                            ),
-                            sort_by="Fields",
-                            descending=True,
-                            width=12,
-                            empty="All fields can be read",
-                        ),
-                    ),
-                ),
-                Row(
-                    height=7,
-                    panels=(
-                        lines(
-                            "Series given twice",
-                            (
-                                Query(
-                                    expr="sum(rate(status_exporter_duplicate_series_total"
-                                    "{@exporter}[$__rate_interval])) or vector(0)",
-                                    legend="a second",
-                                ),
-                            ),
-                            "Series that an answer gave more than once; the first was kept. There"
-                            " should be none.",
-                            unit="cps",
-                            width=8,
-                        ),
-                        lines(
-                            "Failed reloads",
-                            _by_instance(
-                                "sum by (instance) (increase("
-                                "status_exporter_config_reload_failures_total{@exporter}"
-                                "[$__rate_interval]))"
-                            ),
-                            "Attempts to take over a configuration that left the old one in place.",
-                            width=8,
-                        ),
-                        timeline(
-                            "Configuration over time",
-                            "status_exporter_config_last_reload_successful{@exporter}",
-                            "Whether each exporter has taken over its file.",
-                            (Word(0, "old one", RED), Word(1, "taken over", GREEN)),
-                            legend="{{instance}}",
-                            width=8,
-                        ),
-                    ),
-                ),
-            ),
-        ),
+        ANSWERS,
+        LISTS,
         Section(
             title="Process",
             rows=(

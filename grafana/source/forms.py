@@ -160,6 +160,8 @@ def _properties(column: Column) -> Iterator[model.DynamicConfigValue]:
 
     if column.unit != "none":
         yield value("unit", column.unit)
+    if column.is_hidden:
+        yield value("custom.hidden", True)
     if column.width:
         yield value("custom.width", column.width)
     if column.words:

@@ -24,6 +24,8 @@ from grafana.source.words import (
 BY_TARGET = "job, instance, target"
 RUNNING = 'mdworkbench_launches{@target,state="running"}'
 WAITING = 'mdworkbench_launches{@target,state="waiting"}'
+OLDEST_WAITING = "time() - mdworkbench_launch_oldest_waiting_request_timestamp_seconds{@target}"
+OLDEST_RUNNING = "time() - mdworkbench_launch_oldest_running_start_timestamp_seconds{@target}"
 SAFE = (
     'mdworkbench_server_state{@target,state="maintenance"}'
     f" * ignoring (state) ({RUNNING} == bool 0)"
@@ -61,24 +63,7 @@ BOARD = Board(
                             " or vector(0)",
                             "Servers whose last poll failed.",
                             steps=(Step(1, RED),),
-                        ),
-                        stat(
-                            "Not active",
-                            'sum(mdworkbench_server_state{@target,state!="active"})',
-                            "Servers that are suspended or in maintenance.",
-                            steps=(Step(1, BLUE),),
-                        ),
-                        stat(
-                            "Waiting",
-                            f"sum({WAITING})",
-                            "Launches that wait, of all chosen servers.",
-                            base=GREY,
-                        ),
-                        stat(
-                            "Running",
-                            f"sum({RUNNING})",
-                            "Launches that run, of all chosen servers.",
-                            base=GREY,
+                            width=3,
                         ),
                         stat(
                             "Stuck",
@@ -88,6 +73,50 @@ BOARD = Board(
                             "Active servers where launches wait and none runs. For a moment that is"
                             " normal; the alert is at 5 minutes.",
                             steps=(Step(1, RED),),
+                            width=3,
+                        ),
+                        stat(
+                            "Waits longest",
+                            f"max({OLDEST_WAITING})",
+                            "How long the oldest launch has waited. The alert is at an hour, for"
+                            " servers that are active. Known of targets with `launch_queue` only.",
+                            unit="s",
+                            steps=(Step(1800, YELLOW), Step(3600, RED)),
+                            width=3,
+                            decimals=0,
+                            empty="none known",
+                        ),
+                        stat(
+                            "Runs longest",
+                            f"max({OLDEST_RUNNING})",
+                            "How long the oldest launch has run. Known of targets with"
+                            " `launch_queue` only.",
+                            unit="s",
+                            base=GREY,
+                            width=3,
+                            decimals=0,
+                            empty="none known",
+                        ),
+                        stat(
+                            "Not active",
+                            'sum(mdworkbench_server_state{@target,state!="active"})',
+                            "Servers that are suspended or in maintenance.",
+                            steps=(Step(1, BLUE),),
+                            width=3,
+                        ),
+                        stat(
+                            "Waiting",
+                            f"sum({WAITING})",
+                            "Launches that wait, of all chosen servers.",
+                            base=GREY,
+                            width=3,
+                        ),
+                        stat(
+                            "Running",
+                            f"sum({RUNNING})",
+                            "Launches that run, of all chosen servers.",
+                            base=GREY,
+                            width=3,
                         ),
                         stat(
                             "Safe to stop",
@@ -95,6 +124,7 @@ BOARD = Board(
                             "Servers in maintenance on which nothing runs any more.",
                             base=GREY,
                             steps=(Step(1, GREEN),),
+                            width=3,
                         ),
                     ),
                 ),
@@ -151,6 +181,41 @@ BOARD = Board(
                         ),
                     ),
                 ),
+                Row(
+                    height=9,
+                    panels=(
+                        lines(
+                            "Queue by service",
+                            (
+                                Query(
+                                    expr="topk($top, sum by (service, state)"
+                                    " (mdworkbench_service_launches{@target}))",
+                                    legend="{{service}} {{state}}",
+                                ),
+                            ),
+                            "Which services have launches in the queues, where there are most."
+                            " Known of targets with `launch_queue` only, as is what stands beside.",
+                            width=8,
+                        ),
+                        lines(
+                            "Oldest launches that wait",
+                            f"topk($top, {OLDEST_WAITING})",
+                            "How long the oldest one has waited. A line that rises steadily is one"
+                            " launch that is passed over. The line across is that of the alert.",
+                            unit="s",
+                            width=8,
+                            steps=(Step(3600, RED),),
+                        ),
+                        lines(
+                            "Oldest launches that run",
+                            f"topk($top, {OLDEST_RUNNING})",
+                            "How long the oldest one has run. It keeps a place that others wait"
+                            " for.",
+                            unit="s",
+                            width=8,
+                        ),
+                    ),
+                ),
             ),
         ),
         Section(
@@ -170,6 +235,8 @@ BOARD = Board(
                                 f"max by ({BY_TARGET}) ({RUNNING})",
                                 f"max by ({BY_TARGET}) (mdworkbench_resume_on_restart{{@target}})",
                                 f"max by ({BY_TARGET}) ({SAFE})",
+                                f"max by ({BY_TARGET}) ({OLDEST_WAITING})",
+                                f"max by ({BY_TARGET}) ({OLDEST_RUNNING})",
                             ),
                             "Every chosen server that is up. Whether its queue resumes after a"
                             " restart matters in maintenance alone.",
@@ -177,7 +244,14 @@ BOARD = Board(
                                 Column(source="target", title="Target"),
                                 Column(source="state", title="State"),
                                 Column(source="B", title="Waiting", steps=(Step(10, YELLOW),)),
+                                Column(
+                                    source="F",
+                                    title="Waits longest",
+                                    unit="s",
+                                    steps=(Step(0, GREEN), Step(1800, YELLOW), Step(3600, RED)),
+                                ),
                                 Column(source="C", title="Running"),
+                                Column(source="G", title="Runs longest", unit="s"),
                                 Column(
                                     source="D",
                                     title="Resumes",

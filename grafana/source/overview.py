@@ -2,6 +2,7 @@
 
 from grafana.source.words import (
     BLUE,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
     ORANGE,
@@ -27,17 +28,23 @@ ALARMS = (
     # Declared maintenance is no alarm.
     ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
+# A fleet's target has many servers, of which some are always locked; its dashboard has them.
+ALONE = f'and {ON} status_exporter_target_up{{@target,system="clanforge"}}'
 MAINTENANCE = (
     'genesys_ucs_mode{@target,mode="maintenance"}'
     f' or {ON} mdworkbench_server_state{{@target,state=~"maintenance|suspended"}} == 1'
-    f" or {ON} clanforge_server_admin_locked{{@target}}"
+    f" or {ON} (clanforge_server_admin_locked{{@target}} {ALONE})"
 )
 UP = "status_exporter_target_up{@target}"
 BY_TARGET = "job, instance, target"
 TO_SYSTEM = (
-    "/d/status-exporter-${__data.fields.system}?${datasource:queryparam}&${job:queryparam}"
+    "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
     "&${instance:queryparam}&var-target=${__data.fields.target}&${__url_time_range}"
 )
+
+
+# A fleet and its servers share a dashboard.
+BOARD_OF = 'label_replace({}, "board", "$1", "system", "(.+?)(?:_fleet)?")'
 
 
 def _named(expr: str, state: str) -> str:
@@ -48,9 +55,9 @@ STATE = " or ".join(
     (
         'label_replace(genesys_ucs_mode{@target} == 1, "state", "$1", "mode", "(.+)")',
         "mdworkbench_server_state{@target} == 1",
-        _named("clanforge_server_admin_locked{@target} == 1", "locked"),
+        _named(f"clanforge_server_admin_locked{{@target}} == 1 {ALONE}", "locked"),
         (
-            f"clanforge_server_state{{@target}} == 1 unless {ON}"
+            f"clanforge_server_state{{@target}} == 1 {ALONE} unless {ON}"
             " clanforge_server_admin_locked{@target} == 1"
         ),
         _named("webitel_freeswitch_connected{@target} == 0", "FreeSWITCH lost"),
@@ -80,31 +87,27 @@ BOARD = Board(
                     height=4,
                     panels=(
                         stat(
-                            "Targets",
-                            f"count({UP})",
-                            "How many of the chosen targets are polled.",
-                            base=GREY,
+                            "Critical alerts",
+                            f'count({ALARMS},severity="critical"}}) or vector(0)',
+                            "Alerts that somebody is woken for. 0, too, where the rules are not"
+                            " loaded.",
+                            steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
                             "Down",
                             f"count({UP} == 0) or vector(0)",
                             "Targets whose last poll failed. None should be.",
                             steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
-                            "Critical alerts",
-                            f'count({ALARMS},severity="critical"}}) or vector(0)',
-                            "Alerts that somebody is woken for. 0, too, where the rules are not"
-                            " loaded.",
+                            "Exporters down",
+                            EXPORTERS_DOWN,
+                            "Exporters that cannot be scraped and could be within the time shown."
+                            " Nothing is known of their targets, which are not among those down.",
                             steps=(Step(1, RED),),
-                        ),
-                        stat(
-                            "In maintenance",
-                            f"count(({MAINTENANCE}) == 1) or vector(0)",
-                            "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
-                            " servers locked.",
-                            base=GREY,
-                            steps=(Step(1, BLUE),),
+                            width=3,
                         ),
                         stat(
                             "Links down",
@@ -112,6 +115,7 @@ BOARD = Board(
                             " + (count(webitel_console_connected{@target} == 0) or vector(0))",
                             "Webitel engines without their FreeSWITCH or their console.",
                             steps=(Step(1, RED),),
+                            width=3,
                         ),
                         stat(
                             "Oldest reading",
@@ -123,6 +127,30 @@ BOARD = Board(
                             steps=(Step(120, YELLOW), Step(600, RED)),
                             decimals=0,
                             empty="none up",
+                            width=3,
+                        ),
+                        stat(
+                            "Warnings",
+                            f'count({ALARMS},severity="warning"}}) or vector(0)',
+                            "Alerts that can wait for working hours.",
+                            steps=(Step(1, YELLOW),),
+                            width=3,
+                        ),
+                        stat(
+                            "In maintenance",
+                            f"count(({MAINTENANCE}) == 1) or vector(0)",
+                            "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
+                            " servers locked that are polled by themselves.",
+                            base=GREY,
+                            steps=(Step(1, BLUE),),
+                            width=3,
+                        ),
+                        stat(
+                            "Targets",
+                            f"count({UP})",
+                            "How many of the chosen targets are polled.",
+                            base=GREY,
+                            width=3,
                         ),
                     ),
                 ),
@@ -144,11 +172,14 @@ BOARD = Board(
                                 Column(source="severity", title="Severity", width=90),
                                 Column(source="alertname", title="Alert", width=280),
                                 Column(source="target", title="Target", width=160),
+                                Column(source="serverid", title="Game server"),
+                                Column(source="profileid", title="Profile"),
+                                Column(source="locationid", title="Location"),
                                 Column(source="system", title="System"),
                                 Column(source="instance", title="Exporter"),
                             ),
                             sort_by="Severity",
-                            width=14,
+                            width=16,
                         ),
                         lines(
                             "Failures by reason",
@@ -162,7 +193,7 @@ BOARD = Board(
                             ),
                             "Failed polls a second, by reason. README says what each reason means.",
                             unit="cps",
-                            width=10,
+                            width=8,
                             stacked=True,
                         ),
                     ),
@@ -178,7 +209,7 @@ BOARD = Board(
                         table(
                             "All targets",
                             (
-                                f"max by ({BY_TARGET}, system) ({UP})",
+                                BOARD_OF.format(f"max by ({BY_TARGET}, system) ({UP})"),
                                 (
                                     f"time() - max by ({BY_TARGET})"
                                     " (status_exporter_last_success_timestamp_seconds{@target})"
@@ -218,6 +249,7 @@ BOARD = Board(
                                     source="D", title="Unreadable fields", steps=(Step(1, ORANGE),)
                                 ),
                                 Column(source="instance", title="Exporter"),
+                                Column(source="board", title="Dashboard", is_hidden=True),
                             ),
                             sort_by="Up",
                         ),

@@ -13,6 +13,12 @@ Kind = Literal["stat", "lines", "stack", "timeline", "table"]
 EXPORTER = 'job=~"$job",instance=~"$instance"'
 TARGET = f'{EXPORTER},target=~"$target"'
 
+# An exporter that is down no longer says that it is one, but it did.
+EXPORTERS_DOWN = (
+    "count(up{@exporter} == 0 and on (job, instance)"
+    " present_over_time(status_exporter_build_info{@exporter}[$__range])) or vector(0)"
+)
+
 GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
 BLUE, PURPLE, GREY = "blue", "purple", "text"
 
@@ -61,6 +67,8 @@ class Column:
     words: tuple[Word, ...] = ()
     width: int | None = None
     link: str = ""
+    is_hidden: bool = False
+    """Whether it is there for the links of others alone."""
 
     @property
     def field(self) -> str:
