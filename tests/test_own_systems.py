@@ -113,6 +113,64 @@ def test_a_fault_in_a_file_of_systems_is_told_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("path: /calls", "path: []", "6:32: {calls}.path: must not be empty"),
+        ("path: /calls", "path: /a~b", "6:32: {calls}.path: in a path ~1 stands for a slash"),
+        (
+            "path: /calls",
+            "path: /calls, read: [number]",
+            "6:46: {calls}.read: there is no reading",
+        ),
+        ("hub_calls", "calls", "6:14: {calls}.gauge: calls: a metric of hub is named hub_some"),
+        ("/status", "/größe", "4:9: systems.hub.endpoints[0].path: an endpoint's path is as"),
+        ("/status", "/{", "4:9: systems.hub.endpoints[0].path: an endpoint's path is as"),
+        (
+            "    endpoints",
+            "    params: {id: {in: path}}\n    endpoints",
+            "2:3: systems.hub: no endpoint's path has the place {{id}} for its param in: path",
+        ),
+        (
+            "{gauge: hub_calls, path: /calls}",
+            "{each: /u, fields: [{gauge: hub_calls, path: /c, lables: {}}]}",
+            "6:62: {calls}.fields[0].lables: unknown key; did you mean",
+        ),
+        (
+            "path: /status",
+            "path: /status\n        when: {deep: 'true'}",
+            "2:3: systems.hub: when: no target can say deep: true",
+        ),
+    ],
+)
+def test_a_mistake_in_a_declaration_is_one_line_with_its_place(
+    old: str, new: str, fault: str
+) -> None:
+    text = f"systems:{HUB}targets: [{{name: a, system: hub, url: http://h}}]\n"
+    with pytest.raises(ConfigError) as caught:
+        load_text(text.replace(old, new, 1), "c", Path(), SYSTEMS)
+
+    expected = fault.format(calls="systems.hub.endpoints[0].fields[0]")
+    assert any(one.startswith(f"c:{expected}") for one in caught.value.faults), caught.value.faults
+
+
+def test_a_target_that_would_ask_nothing_is_refused() -> None:
+    params = "    params: {deep: {in: switch, default: 'false'}}\n    endpoints"
+    when = "path: /status\n        when: {deep: 'true'}"
+    text = f"systems:{HUB}".replace("    endpoints", params).replace("path: /status", when)
+    target = "targets: [{name: a, system: hub, url: http://h%s}]\n"
+
+    with pytest.raises(ConfigError, match="none of the endpoints of hub would be asked"):
+        load_text(text + target % "", "c", Path(), SYSTEMS)
+    assert load_text(text + target % ", params: {deep: 'true'}", "c", Path(), SYSTEMS).targets
+
+
+def test_a_client_whose_name_is_no_text_is_a_fault() -> None:
+    text = "clients: {true: {}}\ntargets: [{name: a, system: webitel, url: http://h, client: t}]\n"
+    with pytest.raises(ConfigError, match='there is no client "t"'):
+        load_text(text, "c", Path(), SYSTEMS)
+
+
+@pytest.mark.parametrize(
     ("tree", "expected"),
     [
         ({"mode": "production"}, []),

@@ -253,4 +253,8 @@ def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
             faults.append(f'{name} cannot be "{value}"')
     if faults:
         raise fault("; ".join(faults))
+    said = {name: given.get(name, param.default) for name, param in known.items()}
+    conditions = [endpoint.when for endpoint in system.endpoints]
+    if not any(when is None or said.get(when[0]) == when[1] for when in conditions):
+        raise fault(f"with these params none of the endpoints of {system.name} would be asked")
     return given

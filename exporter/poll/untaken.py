@@ -52,8 +52,7 @@ def _taken(endpoint: Endpoint) -> _Taken:
     for paths in endpoint.labels.values():
         taken.places.update(_places(paths))
     if endpoint.refusal:
-        refusal = endpoint.refusal
-        taken.places.update((refusal.error, refusal.success, refusal.message))
+        taken.places.update(_places(endpoint.refusal.paths))
     for one in endpoint.fields:
         _add(one, "", taken)
     return taken
