@@ -121,6 +121,7 @@ class Lists:
         """Follow what the settings say from now on; a discovery that is the same keeps its list."""
         old = self._followed
         self._configured = settings.targets
+        self._targets.declared = frozenset(settings.systems)
         self._followed = [
             next((one for one in old if one.discovery == discovery), None) or self._new(discovery)
             for discovery in settings.discoveries
