@@ -154,14 +154,18 @@ def test_states_info_and_objects_stand_in_items() -> None:
                     fields=(CALLS,),
                     error="/error",
                     silent=("/none", 0),
-                    when=("", ""),
                 ),
             ),
         ),
     )
 
-    assert "pbx_state{line=a,state=up}" in series(reading)
-    assert "pbx_line_info{line=a,version=1.2}" in series(reading)
+    assert series(reading) == {
+        "pbx_state{line=a,state=up}": 1.0,
+        "pbx_state{line=a,state=unknown}": 0.0,
+        "pbx_line_info{line=a,version=1.2}": 1.0,
+        "pbx_part_up{line=a}": 1.0,
+        "pbx_calls{line=a}": 3.0,
+    }
 
 
 def test_an_each_without_fields_is_refused() -> None:
