@@ -11,8 +11,8 @@ import pytest
 from conftest import Vendor, open_vendor, response
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 from program import fetch, run, started
+from prometheus_client.parser import text_string_to_metric_families
 from servers import HEALTHY
 
 from exporter.clock import Clock
