@@ -23,11 +23,11 @@ from servers import unused_port
 from test_dashboards import VARIABLES, panels_of, written
 from vocabulary import ALERTS, RULES, alerts
 
-from exporter.serve import listening
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
 from exporter.simulator.game_server import Phase
 from exporter.simulator.traffic import Traffic, Wave
+from exporter.web.listen import listening
 from grafana.source import BOARDS
 
 PACE = 150

@@ -222,6 +222,6 @@ def _made(name: str, text: str, model: SystemModel) -> System:
     return slot[0]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _slot(_text: str) -> list[System]:
     return []

@@ -2,8 +2,9 @@
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from exporter.errors import FieldError
@@ -138,10 +139,10 @@ def _each(field: Each) -> Step:
             return
         items = _items(raw)
         out.found = True
-        out.dropped += max(0, len(items) - field.most)
+        out.dropped += max(0, len(raw) - field.most)
         common, key, start = out.labels, out.key, len(out.samples)
         out.samples += [sample((name, common, 0.0)) for name in counts]
-        for out.key, item in items[: field.most]:
+        for out.key, item in islice(items, field.most):
             if not is_taken(item):
                 continue
             out.labels = common
@@ -160,11 +161,11 @@ def _whole(tree: Any) -> Any:
     return tree
 
 
-def _items(raw: Any) -> list[tuple[str, Any]]:
+def _items(raw: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(raw, list):
-        return [(str(place), item) for place, item in enumerate(raw)]
+        return ((str(place), item) for place, item in enumerate(raw))
     if isinstance(raw, dict):
-        return list(raw.items())
+        return raw.items()
     raise FieldError(f"{shown(raw)} is neither a list nor an object")
 
 

@@ -6,7 +6,7 @@ What a vendor adds or renames shows here first, and while it is still time.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from exporter.spec import Difference, Each, Endpoint, Field, Info, Lines, Part, Paths
@@ -37,16 +37,20 @@ def untaken(tree: Any, endpoint: Endpoint) -> list[str]:
     They are JSON Pointers with `*` for the items of a list, which are alike.
     """
     taken = _taken(endpoint)
-    found: dict[str, None] = {}
+    found: list[str] = []
+    seen: set[str] = set()
     for pointer in _leaves(tree, ""):
-        if pointer not in found and not taken.has(pointer):
-            found[pointer] = None
+        if pointer in seen:
+            continue
+        seen.add(pointer)
+        if not taken.has(pointer):
+            found.append(pointer)
             if len(found) == _MOST:
                 break
-    return list(found)
+    return found
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _taken(endpoint: Endpoint) -> _Taken:
     taken = _Taken()
     for paths in endpoint.labels.values():
