@@ -1,6 +1,8 @@
 """Systems declared in the configuration: in the words of the built-in ones, checked alike."""
 
 import asyncio
+import json
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from pytest_aiohttp import AiohttpServer
 
 from exporter.config import load_file, load_text
 from exporter.errors import ConfigError
-from exporter.poll.answer import Answer
+from exporter.poll.answer import MAX_BODY, Answer
+from exporter.poll.explain import explain
 from exporter.poll.extract import extract
 from exporter.poll.parse import parse
 from exporter.poll.untaken import untaken
@@ -230,3 +233,64 @@ async def test_explain_tells_of_a_live_target_field_by_field(
     assert re.search(r"mdworkbench_service_launches .*/\[\*\]", queue.stdout)
     assert (down.returncode, down.stdout) == (1, "")
     assert down.stderr.startswith("one: connect: ")
+
+
+LISTED = """
+  hub:
+    endpoints:
+      - path: /status
+        fields:
+          - each: /lines
+            labels: {line: /id}
+            where: {path: /state, is: up}
+            most: 4
+            fields:
+              - {gauge: hub_calls, path: /calls}
+              - {count: hub_lines}
+"""
+LINES = """{"lines": [
+    {"id": 1, "state": "down", "calls": "none"}, {"id": 2, "state": "up", "calls": 7},
+    {"id": 3, "state": "up", "calls": "many"}, {"id": 2, "state": "up", "calls": 8}, {"id": 4}]}
+"""
+
+
+def test_a_sample_tells_of_all_that_a_poll_would_drop(tmp_path: Path) -> None:
+    config = f"systems:{LISTED}global: {{max_series: 3}}\n"
+    target = "targets: [{name: one, system: hub, url: http://127.0.0.1:1}]\n"
+    (tmp_path / "c.yaml").write_text(config + target)
+    (tmp_path / "a.json").write_text(LINES)
+    done = run("check", "c.yaml", "--sample", "one=a.json", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert 'hub_calls{target="one",line="2"} 7\n' in done.stdout
+    assert "# HELP hub_lines Number of items.\n" in done.stdout
+    assert done.stderr.splitlines() == [
+        'a.json: hub_calls: "many" is not a number',
+        "a.json: items of lists beyond what is taken of them: 1",
+        "a.json: series that are given more than once: 1",
+        "a.json: series beyond max_series: 1",
+    ]
+
+
+def test_a_sample_is_a_file_of_the_size_of_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(TARGET)
+    (tmp_path / "a.json").write_bytes(b" " * (MAX_BODY + 1))
+    os.mkfifo(tmp_path / "pipe.json")
+    large = run("check", "c.yaml", "--sample", "one=a.json", cwd=tmp_path)
+    pipe = run("check", "c.yaml", "--sample", "one=pipe.json", cwd=tmp_path)
+
+    assert "--sample: a.json: more than 1048576 bytes" in large.stderr
+    assert "--sample: pipe.json: not a regular file" in pipe.stderr
+
+
+def test_explain_shows_an_item_that_is_taken_and_the_faults_of_all() -> None:
+    config = f"systems:{LISTED}targets: [{{name: a, system: hub, url: http://h}}]\n"
+    (target,) = load_text(config, "c", Path(), SYSTEMS).targets
+    (endpoint,) = target.system.endpoints
+    calls, _ = explain(json.loads(LINES), endpoint, {}, NOW)
+    (empty,) = explain({"lines": []}, endpoint, {}, NOW)
+
+    assert calls.raw == "7 (first of 3)"
+    assert [one.value for one in calls.readings] == [7.0]
+    assert [fault.message for fault in calls.faults] == ['"many" is not a number']
+    assert (empty.place, empty.raw) == ("/lines[*]", "a list")

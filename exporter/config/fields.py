@@ -209,7 +209,7 @@ class CountModel(_Named):
 
     def make(self) -> spec.Count:
         """Return the field."""
-        return spec.Count(self.count, help=self.sentence("the number of items"))
+        return spec.Count(self.count, help=self.sentence("") if self.help else "Number of items.")
 
 
 class SilentModel(Model):

@@ -157,6 +157,14 @@ def _each(field: Each) -> Step:
     return step
 
 
+def taken_items(raw: Any, field: Each) -> list[Any]:
+    """Return the items that the field takes of what stands at its path."""
+    if not isinstance(raw, list | dict):
+        return []
+    is_taken = _condition(field)
+    return [item for _, item in islice(_items(raw), field.most) if is_taken(item)]
+
+
 def _whole(tree: Any) -> Any:
     return tree
 
