@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_text
+from exporter.config.targets import LONGEST_LABEL
 from exporter.discovery.build import Look, Owns
 from exporter.discovery.files import Files
 from exporter.discovery.groups import Group, Text
@@ -177,6 +178,11 @@ async def test_a_bad_list_is_refused_with_its_reason(
             "[0].targets[0]: a whole URL stands for itself: leave url out of the entry",
         ),
         (CLANFORGE, '- targets: [".."]', '[0].targets[0]: serverid cannot be ".."'),
+        (
+            UCS,
+            f"- {{targets: [a], labels: {{site: {'x' * (LONGEST_LABEL + 1)}}}}}",
+            '[0].labels: the text of "site" has more than 1024 characters',
+        ),
         (
             CLANFORGE,
             "- {targets: [1, 2], labels: {__param_serverid: 3}}",

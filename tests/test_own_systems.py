@@ -20,6 +20,7 @@ from exporter.poll.parse import parse
 from exporter.poll.untaken import untaken
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
+from exporter.spec import KEY, Count, Each, Endpoint, Part
 from exporter.systems import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
@@ -281,6 +282,23 @@ def test_a_sample_is_a_file_of_the_size_of_an_answer(tmp_path: Path) -> None:
 
     assert "--sample: a.json: more than 1048576 bytes" in large.stderr
     assert "--sample: pipe.json: not a regular file" in pipe.stderr
+
+
+def test_items_of_an_object_are_alike_where_nothing_takes_them() -> None:
+    part = Part("hub_part", "/part", help="P.", fields=(), silent=("/off", 1))
+    count = Count("hub_lines", help="Lines.")
+    ports = Each("/ports", labels={"port": (KEY,)}, fields=(count,))
+    inner = Each("/lines", labels={"line": (KEY,)}, fields=(part, ports))
+    endpoint = Endpoint(path="/", fields=(inner,))
+    line = {"off": 1, "new": 2, "part": 3, "ports": {"x": {"deep": 1}, "y": {"deep": 1}}}
+    tree = {"lines": {"a": line, "b": line, "c": 7}, "other": {"a": 1}}
+
+    assert untaken(tree, endpoint) == [
+        "/lines/*/new",
+        "/lines/*/ports/*/deep",
+        "/lines/c",
+        "/other/a",
+    ]
 
 
 def test_explain_shows_an_item_that_is_taken_and_the_faults_of_all() -> None:

@@ -21,33 +21,39 @@ class _Taken:
     places: set[str] = field(default_factory=set)
     lists: "list[tuple[str, _Taken]]" = field(default_factory=list)
 
-    def has(self, pointer: str) -> bool:
+    def without(self, pointer: str) -> str | None:
+        """Return the place as it is told, with `*` for the items of an Each; None: it is taken."""
         if pointer in self.places:
-            return True
+            return None
+        told = pointer
         for path, inner in self.lists:
-            item, slash, rest = pointer.removeprefix(f"{path}/").partition("/")
-            if pointer.startswith(f"{path}/") and inner.has(slash + rest if item else ""):
-                return True
-        return False
+            if pointer.startswith(f"{path}/"):
+                _, slash, rest = pointer.removeprefix(f"{path}/").partition("/")
+                left = inner.without(slash + rest)
+                if left is None:
+                    return None
+                told = f"{path}/*{left}" if left else pointer
+        return told
 
 
 def untaken(tree: Any, endpoint: Endpoint) -> list[str]:
     """Return the places of the values that no field takes, each once, at most 200.
 
-    They are JSON Pointers with `*` for the items of a list, which are alike.
+    They are JSON Pointers with `*` for the items of a list or an Each, which are alike.
     """
     taken = _taken(endpoint)
-    found: list[str] = []
+    found: dict[str, None] = {}
     seen: set[str] = set()
     for pointer in _leaves(tree, ""):
         if pointer in seen:
             continue
         seen.add(pointer)
-        if not taken.has(pointer):
-            found.append(pointer)
+        told = taken.without(pointer)
+        if told is not None:
+            found[told] = None
             if len(found) == _MOST:
                 break
-    return found
+    return list(found)
 
 
 @lru_cache(maxsize=1024)
@@ -74,6 +80,8 @@ def _add(one: Field, prefix: str, taken: _Taken) -> None:
         case Part():
             if one.error:
                 taken.places.add(prefix + one.path + one.error)
+            if one.silent:
+                taken.places.add(prefix + one.silent[0])
             taken.places.add(prefix + one.path)
             for field_ in one.fields:
                 _add(field_, prefix + one.path, taken)
