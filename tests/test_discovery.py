@@ -352,6 +352,26 @@ async def test_a_changed_entry_starts_anew_and_holds_its_targets_until_then(
     assert dropped == "0 targets: 0 new, 0 changed, 1 gone"
 
 
+async def test_an_entry_keeps_its_targets_when_another_of_its_host_goes_or_comes(
+    vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.answer = response(json.dumps([{"targets": ["127.0.0.1:1"]}]).encode())
+    entry = f'  - {{system: genesys_ucs, name: "%s-{{item}}", http_sd: {{url: "{vendor.url}"}}}}\n'
+    one, two, three = (entry % name for name in "abc")
+    async with serving(config(discovery=one + two), tmp_path) as service:
+        await service.until(lambda: len(service.targets) == 2)
+        before = service.tracked("b-127.0.0.1:1")
+        vendor.answer = None
+        await service.reload(config(discovery=two))
+        without = service.names()
+        await service.reload(config(discovery=three + two))
+        beside = service.names()
+        same = service.tracked("b-127.0.0.1:1") is before
+
+    assert without == beside == ["b-127.0.0.1:1"]
+    assert same
+
+
 def own_system(name: str, first: str) -> str:
     fields = "".join(f"{{gauge: {name}_{one}, path: /{one}}}, " for one in (first, "status"))
     return f"{name}: {{prefix: {name}, endpoints: [{{path: /s, fields: [{fields}]}}]}}"
