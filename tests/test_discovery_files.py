@@ -11,7 +11,7 @@ from exporter.config import load_text
 from exporter.config.targets import LONGEST_LABEL
 from exporter.discovery.build import Look, Owns
 from exporter.discovery.files import Files
-from exporter.discovery.groups import Group, Text
+from exporter.discovery.groups import MOST_PARTS, Group, Text
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
 
@@ -207,6 +207,21 @@ async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
 
     (why,) = look.faults.values()
     assert why.endswith("(and 19 more)")
+
+
+async def test_a_list_that_repeats_itself_without_end_is_refused(
+    files: Make, tmp_path: Path
+) -> None:
+    items, times = 1000, MOST_PARTS // 1000 + 1
+    again = "- *one\n" * times
+    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * items}]}}\n{again}")
+    put(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
+    look = await files().look()
+
+    assert [*targets(look)] == ["b"]
+    assert [fault.split("/")[-1] for fault in look.faults.values()] == [
+        f"a.yaml: more than {MOST_PARTS} targets and labels"
+    ]
 
 
 async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path) -> None:

@@ -85,6 +85,21 @@ def test_what_comes_after_a_list_has_none_of_its_labels() -> None:
     assert series(reading)["pbx_trunks{}"] == 4.0
 
 
+def test_a_reader_that_breaks_leaves_no_labels_behind() -> None:
+    def broken(_: Any) -> float:
+        raise RuntimeError
+
+    fields = (
+        Each(
+            "/l", labels={"line": ("/id",)}, fields=(Gauge("a", ("/id",), help="A.", read=broken),)
+        ),
+        Gauge("pbx_trunks", ("/trunks",), help="Trunks."),
+    )
+    reading = extract({"l": [{"id": 1}], "trunks": 4}, Endpoint(path="/", fields=fields), {}, NOW)
+
+    assert series(reading) == {"pbx_trunks{}": 4.0}
+
+
 def test_a_bad_item_costs_itself_alone() -> None:
     tree = {"lines": [{"id": "a", "calls": "many"}, {"id": "b", "calls": 2}, None, 7, []]}
     reading = read(tree, Each("/lines", labels={"line": ("/id",)}, fields=(CALLS,)))

@@ -142,15 +142,18 @@ def _each(field: Each) -> Step:
         out.dropped += max(0, len(raw) - field.most)
         common, key, start = out.labels, out.key, len(out.samples)
         out.samples += [sample((name, common, 0.0)) for name in counts]
-        for out.key, item in islice(items, field.most):
-            if not is_taken(item):
-                continue
-            out.labels = common
-            for one in labels:
-                one(item, out)
-            for name, read in inner:
-                attempt(name, read, item, out)
-        out.labels, out.key = common, key
+        try:
+            for out.key, item in islice(items, field.most):
+                if not is_taken(item):
+                    continue
+                out.labels = common
+                for one in labels:
+                    one(item, out)
+                for name, read in inner:
+                    attempt(name, read, item, out)
+        finally:
+            # What comes after has none of these, even where a reader failed in its own way.
+            out.labels, out.key = common, key
         if merges:
             out.samples[start:] = _merged(out.samples[start:], merges)
 
