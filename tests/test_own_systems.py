@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from conftest import NOW, make_target
 from program import run
 from pytest_aiohttp import AiohttpServer
@@ -234,6 +235,32 @@ async def test_explain_tells_of_a_live_target_field_by_field(
     assert re.search(r"mdworkbench_service_launches .*/\[\*\]", queue.stdout)
     assert (down.returncode, down.stdout) == (1, "")
     assert down.stderr.startswith("one: connect: ")
+
+
+async def test_explain_shows_no_token_that_a_login_gave(
+    aiohttp_server: AiohttpServer, tmp_path: Path
+) -> None:
+    async def token(_: web.Request) -> web.Response:
+        granted = {"access_token": "canary-7", "token_type": "Bearer", "expires_in": 60}
+        return web.json_response(granted)
+
+    async def status(request: web.Request) -> web.Response:
+        sent = request.headers["Authorization"].removeprefix("Bearer ")
+        return web.json_response({"calls": f"as {sent}", sent: 1})
+
+    app = web.Application()
+    app.add_routes([web.post("/token", token), web.get("/status", status)])
+    url = str((await aiohttp_server(app)).make_url("")).rstrip("/")
+    oauth2 = f"{{client_id: a, client_secret: b, token_url: '{url}/token'}}"
+    (tmp_path / "config.yaml").write_text(
+        f"systems:{HUB}clients: {{c: {{oauth2: {oauth2}}}}}\n"
+        f"targets: [{{name: one, system: hub, client: c, url: '{url}'}}]\n"
+    )
+    done = await asyncio.to_thread(run, "explain", "one", cwd=tmp_path)
+
+    assert '"as <secret>"' in done.stdout, done.stderr
+    assert "no field takes: /<secret>" in done.stdout
+    assert "canary" not in done.stdout + done.stderr
 
 
 LISTED = """
