@@ -85,6 +85,8 @@ class Targets:
         self._awaited: set[Tracked] = set()
         self.untried = 0
         """How many discoveries have not been tried yet, which readiness waits for, too."""
+        self.declared = frozenset(settings.systems)
+        """The systems of the user's own, whether a target has them or not."""
         self._was_ready = False
         self.coming = 0
         """How many more will be new at once, where they come in portions."""
@@ -107,8 +109,8 @@ class Targets:
 
     @property
     def systems(self) -> frozenset[str]:
-        """The names of the systems there are, and of those that targets have besides."""
-        return frozenset(SYSTEMS) | {target.system.name for target in self._targets}
+        """The names of the systems there are, and of those that targets still have."""
+        return self.declared.union(SYSTEMS) | {target.system.name for target in self._targets}
 
     @property
     def waiting(self) -> int:
@@ -135,6 +137,7 @@ class Targets:
 
     def take_over(self, settings: Settings) -> Change:
         """Make the targets of the settings the targets."""
+        self.declared = frozenset(settings.systems)
         return self.replace(settings.targets)
 
     def prepare(self, targets: Sequence[Target]) -> tuple[Target, ...]:

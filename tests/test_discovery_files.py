@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_text
+from exporter.config.targets import LONGEST_LABEL
 from exporter.discovery.build import Look, Owns
 from exporter.discovery.files import Files
-from exporter.discovery.groups import Group, Text
+from exporter.discovery.groups import MOST_PARTS, Group, Text
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
 
@@ -178,6 +179,11 @@ async def test_a_bad_list_is_refused_with_its_reason(
         ),
         (CLANFORGE, '- targets: [".."]', '[0].targets[0]: serverid cannot be ".."'),
         (
+            UCS,
+            f"- {{targets: [a], labels: {{site: {'x' * (LONGEST_LABEL + 1)}}}}}",
+            '[0].labels: the text of "site" has more than 1024 characters',
+        ),
+        (
             CLANFORGE,
             "- {targets: [1, 2], labels: {__param_serverid: 3}}",
             "[0].labels: serverid is what the items are",
@@ -201,6 +207,21 @@ async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
 
     (why,) = look.faults.values()
     assert why.endswith("(and 19 more)")
+
+
+async def test_a_list_that_repeats_itself_without_end_is_refused(
+    files: Make, tmp_path: Path
+) -> None:
+    items, times = 1000, MOST_PARTS // 1000 + 1
+    again = "- *one\n" * times
+    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * items}]}}\n{again}")
+    put(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
+    look = await files().look()
+
+    assert [*targets(look)] == ["b"]
+    assert [fault.split("/")[-1] for fault in look.faults.values()] == [
+        f"a.yaml: more than {MOST_PARTS} targets and labels"
+    ]
 
 
 async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path) -> None:

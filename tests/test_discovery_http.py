@@ -15,6 +15,7 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.discovery.build import Look
 from exporter.discovery.http import Http
+from exporter.errors import ConfigError
 from exporter.settings import HttpSd
 from exporter.systems import SYSTEMS
 
@@ -55,6 +56,32 @@ async def test_the_request_is_the_one_prometheus_sends(vendor: Vendor) -> None:
         "b:1": {"site": "ams"},
     }
     assert (look.faults, sd.pause) == ({}, 90)
+
+
+async def test_the_clients_secret_parameters_go_along_and_do_not_show(vendor: Vendor) -> None:
+    client = "c: {query_params: {token: {secrets: [hunter22-canary]}}}"
+    vendor.answer = response(b'[{"targets": ["a"], "hunter22-canary": 1}]')
+    for path, sent in (("", "/?"), ("/sd?site=ams", "/sd?site=ams&")):
+        look = await http(f"{vendor.url}{path}", ", client: c", client).look()
+
+        assert vendor.requests[-1].startswith(f"GET {sent}token=hunter22-canary HTTP/1.1\r\n")
+        assert look.faults
+        assert "hunter22" not in str(look.faults)
+
+
+@pytest.mark.parametrize(
+    ("kind", "login"),
+    [
+        ("oauth2", "client_id: a, client_secret: b, token_url: http://127.0.0.1:1/t"),
+        ("webitel_login", "username: u, password: p"),
+    ],
+)
+def test_a_client_that_logs_in_is_refused(kind: str, login: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        http("http://127.0.0.1:1", ", client: c", f"c: {{{kind}: {{{login}}}}}")
+
+    (fault,) = caught.value.faults
+    assert fault.endswith(f".http_sd.client: c has {kind}, which is for targets and not for lists")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Lists in answers: what is read of each item, what is counted, merged, left out and dropped."""
 
+import gc
 import json
+import threading
+import weakref
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from conftest import NOW, Polls, Vendor, make_target, response
 
-from exporter.errors import SpecError
+from exporter.errors import PollError, Reason, SpecError
 from exporter.poll.extract import Reading, extract
+from exporter.poll.untaken import untaken
 from exporter.readers import count, iso_time
 from exporter.spec import KEY, Count, Each, Endpoint, Field, Gauge, Info, Part, States, System
 from exporter.systems import SYSTEMS
@@ -79,6 +83,21 @@ def test_what_comes_after_a_list_has_none_of_its_labels() -> None:
     )
 
     assert series(reading)["pbx_trunks{}"] == 4.0
+
+
+def test_a_reader_that_breaks_leaves_no_labels_behind() -> None:
+    def broken(_: Any) -> float:
+        raise RuntimeError
+
+    fields = (
+        Each(
+            "/l", labels={"line": ("/id",)}, fields=(Gauge("a", ("/id",), help="A.", read=broken),)
+        ),
+        Gauge("pbx_trunks", ("/trunks",), help="Trunks."),
+    )
+    reading = extract({"l": [{"id": 1}], "trunks": 4}, Endpoint(path="/", fields=fields), {}, NOW)
+
+    assert series(reading) == {"pbx_trunks{}": 4.0}
 
 
 def test_a_bad_item_costs_itself_alone() -> None:
@@ -154,14 +173,18 @@ def test_states_info_and_objects_stand_in_items() -> None:
                     fields=(CALLS,),
                     error="/error",
                     silent=("/none", 0),
-                    when=("", ""),
                 ),
             ),
         ),
     )
 
-    assert "pbx_state{line=a,state=up}" in series(reading)
-    assert "pbx_line_info{line=a,version=1.2}" in series(reading)
+    assert series(reading) == {
+        "pbx_state{line=a,state=up}": 1.0,
+        "pbx_state{line=a,state=unknown}": 0.0,
+        "pbx_line_info{line=a,version=1.2}": 1.0,
+        "pbx_part_up{line=a}": 1.0,
+        "pbx_calls{line=a}": 3.0,
+    }
 
 
 def test_an_each_without_fields_is_refused() -> None:
@@ -217,3 +240,45 @@ async def test_a_series_cap_holds_and_is_counted(vendor: Vendor, poll: Polls) ->
     assert isinstance(outcome, Reading)
     assert len(outcome.samples) == 50
     assert outcome.dropped_series > 100
+
+
+async def test_a_large_answer_is_read_beside_the_event_loop(vendor: Vendor, poll: Polls) -> None:
+    threads = []
+
+    def where(value: Any) -> float:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return float(value)
+
+    endpoint = Endpoint(path="/", fields=(Gauge("pbx_calls", ("/calls",), help="C.", read=where),))
+    target = make_target()
+    system = replace(target.system, endpoints=())
+    object.__setattr__(system, "endpoints", (endpoint,))
+    for padding in (0, 100_000):
+        vendor.answer = response(f'{{"calls": 7, "more": "{"x" * padding}"}}'.encode())
+        outcome = (await poll(replace(target, system=system))).outcome
+        assert isinstance(outcome, Reading), outcome
+
+    assert threads == [True, False]
+
+
+async def test_a_large_answer_that_is_wrong_is_a_failure_like_any_other(
+    vendor: Vendor, poll: Polls
+) -> None:
+    vendor.answer = response(b'{"more": "' + b"x" * 100_000)
+    outcome = (await poll(make_target())).outcome
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.BAD_JSON
+
+
+def test_declarations_that_are_no_more_are_forgotten() -> None:
+    def use(number: int) -> weakref.ref[Endpoint]:
+        endpoint = Endpoint(path=f"/{number}", fields=(CALLS,))
+        extract({"calls": 1}, endpoint, {}, NOW)
+        untaken({"calls": 1}, endpoint)
+        return weakref.ref(endpoint)
+
+    refs = [use(number) for number in range(2000)]
+    gc.collect()
+
+    assert refs[0]() is None

@@ -22,6 +22,9 @@ from program import ONE_TARGET, fetch, started
 
 from exporter.web.inbound import Limits
 
+LABELS = ", ".join(f"{name}: '{'x' * 1000}'" for name in "abcde")
+"""Of many targets they are more than the buffers between two processes hold."""
+
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +65,7 @@ def busy_config(tmp_path: Path) -> Path:
     """Configure a page that is larger than what lies between two processes."""
     lines = (
         f"- {{name: t{number}, system: genesys_ucs, url: 'http://127.0.0.1:1',"
-        f" labels: {{x: '{'x' * 5000}'}}}}"
+        f" labels: {{{LABELS}}}}}"
         for number in range(100)
     )
     path = tmp_path / "config.yaml"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exporter.errors import PollError, Reason
 from exporter.poll.answer import Answer
 from exporter.poll.parse import MAX_DEPTH, parse
+from exporter.spec import KEY, Count, Each, Endpoint, Gauge
 from exporter.systems import SYSTEMS
 
 JSON_ONLY = SYSTEMS["genesys_ucs"].endpoints[0]
@@ -265,6 +266,46 @@ def test_what_is_not_well_formed_is_refused(document: str) -> None:
 @pytest.mark.parametrize("raw", [b"<s>\xff</s>", b"<s>\0</s>", b"<s>&#0;</s>", b"<s a='1' a='2'/>"])
 def test_what_xml_cannot_hold_is_refused(raw: bytes) -> None:
     assert refused_xml(raw).startswith("bad_xml: not well-formed XML at line 1 column ")
+
+
+PEERS = Each(
+    "/hub/peers/peer",
+    labels={"peer": ("/id",)},
+    fields=(Each("/line", fields=(Count("own_lines", help="Lines."),)),),
+)
+BY_KEY = Each("/hub/ports", labels={"port": (KEY,)}, fields=(Count("own_ports", help="Ports."),))
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (
+            '<hub><peers><peer id="a"><line/></peer><peer id="b"><line/><line/></peer></peers></hub>',
+            {"peers": {"peer": [{"id": "a", "line": [""]}, {"id": "b", "line": ["", ""]}]}},
+        ),
+        (
+            '<hub><peers><peer id="a"><line><n>1</n></line></peer></peers></hub>',
+            {"peers": {"peer": [{"id": "a", "line": [{"n": "1"}]}]}},
+        ),
+        ("<hub><peers><peer>a</peer></peers></hub>", {"peers": {"peer": ["a"]}}),
+        ("<hub><peers/><ports/></hub>", {"peers": "", "ports": {}}),
+        ("<hub><ports><x>1</x></ports></hub>", {"ports": {"x": "1"}}),
+        ("<hub><ports>7</ports></hub>", {"ports": "7"}),
+    ],
+)
+def test_one_child_alone_is_a_list_where_items_are_wanted(document: str, expected: Any) -> None:
+    endpoint = Endpoint(path="/", fields=(PEERS, BY_KEY), formats=("xml",))
+
+    assert parse(Answer("application/xml", document.encode(), 0.0), endpoint) == {"hub": expected}
+
+
+def test_without_roots_the_paths_begin_with_the_root_element() -> None:
+    gauge = Gauge("own_calls", ("/hub/calls",), help="Calls.")
+    endpoint = Endpoint(path="/", fields=(gauge,), formats=("json", "xml"))
+
+    assert parse(Answer("text/xml", b"<hub><calls>7</calls></hub>", 0.0), endpoint) == {
+        "hub": {"calls": "7"}
+    }
 
 
 def test_xml_may_be_as_deep_as_the_limit() -> None:

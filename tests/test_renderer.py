@@ -32,6 +32,8 @@ def test_rendering_again_is_rendering_anew(
     for number, (outcome, duration) in enumerate(polls, 1):
         poll = Poll(outcome, duration, NOW, 0.0)
         tally = Tally(polls=number, failures={"tls": number // 2}, last_success=NOW)
+        if number % 2 and isinstance(outcome, Reading):
+            kept.prepare(outcome)
         again, anew = kept.render(poll, tally), Renderer(TARGET).render(poll, tally)
 
         assert again.lines == anew.lines
@@ -49,3 +51,12 @@ def test_what_did_not_change_is_kept_as_it_is() -> None:
     assert any(before.lines[:families])
     for one, other in zip(before.lines[:families], after.lines, strict=False):
         assert one is other
+
+
+def test_what_was_prepared_and_not_rendered_counts_for_nothing() -> None:
+    renderer = Renderer(TARGET)
+    twice = (Sample("mdworkbench_resume_on_restart", (), 1.0),) * 2
+    renderer.prepare(Reading(twice, ()))
+    shown = renderer.render(Poll(Reading(twice[:1], ()), 0.1, NOW, 0.0), Tally(polls=1))
+
+    assert shown.duplicates == 0

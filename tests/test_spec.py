@@ -8,7 +8,25 @@ import pytest
 
 from exporter.errors import SpecError
 from exporter.poll.snapshot import TARGET_FAMILIES
-from exporter.spec import Counter, Endpoint, Field, Gauge, Info, System, check_shared
+from exporter.readers import text
+from exporter.spec import (
+    KEY,
+    POLL_TIME,
+    Count,
+    Counter,
+    Each,
+    Endpoint,
+    Field,
+    Gauge,
+    Info,
+    Match,
+    Param,
+    Part,
+    Refusal,
+    States,
+    System,
+    check_shared,
+)
 from exporter.systems import SYSTEMS
 
 
@@ -39,6 +57,10 @@ GOOD = Gauge("pbx_calls", ("/calls",), help="Calls now.")
             (Info("pbx_info", {"v": ("/v",)}, help="V.", reads={"v": str}),),
             "not one of the named readers",
         ),
+        (
+            (Info("pbx_info", {"v": ("/v",)}, help="V.", reads={"w": text}),),
+            "there is no label 'w' to read",
+        ),
         ((Gauge("pbx_calls", ("/c",), help="C.", labels={"le": "1"}),), "'le' cannot be a label"),
         ((Info("pbx_info", {"target": ("/v",)}, help="V."),), "'target' cannot be a label"),
         ((GOOD, Gauge("pbx_calls", ("/d",), help="Other.")), "declared in two different ways"),
@@ -55,6 +77,88 @@ GOOD = Gauge("pbx_calls", ("/calls",), help="Calls now.")
 def test_a_declaration_that_cannot_work_is_refused(fields: tuple[Field, ...], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         declare(*fields)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        States("pbx_calls", ("/c",), help="C.", states=("up",), label="line"),
+        Gauge("pbx_calls", ("/c",), help="C.", labels={"line": "1"}),
+        Info("pbx_calls_info", {"line": ("/c",)}, help="C."),
+        Each("/inner", labels={"line": ("/id",)}, fields=(GOOD,)),
+    ],
+)
+def test_a_label_comes_from_one_place(field: Field) -> None:
+    message = "the label 'line' comes from two places"
+    with pytest.raises(SpecError, match=message):
+        declare(Each("/lines", labels={"line": (KEY,)}, fields=(field,)))  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=message):
+        declare(field, labels={"line": ("/line",)})
+
+
+@pytest.mark.parametrize("pseudo", [KEY, POLL_TIME])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: Match("pbx_calls", (path,), help="C.", equals="1"),
+        lambda path: States("pbx_calls", (path,), help="C.", states=("up",)),
+        lambda path: Info("pbx_calls_info", {"line": (path,)}, help="C."),
+        lambda path: Part("pbx_calls", path, help="C.", fields=()),
+        lambda path: Part("pbx_calls", "/c", help="C.", fields=(), error=path),
+        lambda path: Part("pbx_calls", "/c", help="C.", fields=(), silent=(path, 0)),
+        lambda path: Each(path, fields=(GOOD,)),
+        lambda path: Each("/lines", fields=(GOOD,), where=(path, "x")),
+    ],
+)
+def test_pseudo_paths_stand_only_where_they_mean_something(pseudo: str, make: Any) -> None:
+    with pytest.raises(SpecError, match=f"{pseudo} cannot stand here"):
+        declare(make(pseudo))
+
+
+@pytest.mark.parametrize("pseudo", [KEY, POLL_TIME])
+def test_an_endpoint_has_no_pseudo_paths_of_its_own(pseudo: str) -> None:
+    refusal = Refusal(error=pseudo, success="/success", message="/message")
+    for more in ({"labels": {"line": (pseudo,)}}, {"refusal": refusal}):
+        with pytest.raises(SpecError, match=f"{pseudo} cannot stand here"):
+            declare(GOOD, **more)
+
+
+MERGED = Gauge("pbx_calls", ("/c",), help="C.", merge="sum")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Count("pbx_calls", help="C."),
+        MERGED,
+        Part("pbx_part", "/p", help="P.", fields=(MERGED,)),
+        Each("/lines", fields=(Part("pbx_part", "/p", help="P.", fields=(MERGED,)),)),
+    ],
+)
+def test_what_goes_with_items_stands_within_an_each(field: Field) -> None:
+    with pytest.raises(SpecError, match="is for the fields of an each"):
+        declare(field)
+
+
+@pytest.mark.parametrize("begin", ["status_exporter", "process", "python", "scrape"])
+def test_no_system_has_metrics_of_those_who_have_them_already(begin: str) -> None:
+    prefix = begin.partition("_")[0]
+    fields = (Gauge(f"{begin}_calls", ("/c",), help="C."),)
+    endpoint = Endpoint(path="/status", fields=fields)
+    with pytest.raises(SpecError, match=f"what begins with {begin}_ is no metric of a system"):
+        System(name="pbx", title="P", url_help="p", prefix=prefix, endpoints=(endpoint,))
+
+
+@pytest.mark.parametrize("when", [("calls", "true"), ("detail", "treu")])
+def test_a_condition_is_one_that_a_target_can_meet(when: tuple[str, str]) -> None:
+    detail = Param("detail", "switch", help="D.", default="false", choices=("false", "true"))
+    deep = Each("/l", fields=(Part("pbx_part", "/p", help="P.", fields=(), when=when),))
+    for endpoint in (
+        Endpoint(path="/status", fields=(GOOD,), when=when),
+        Endpoint(path="/status", fields=(deep,)),
+    ):
+        with pytest.raises(SpecError, match=f"no target can say {when[0]}: {when[1]}"):
+            System(name="pbx", title="P", url_help="p", params=(detail,), endpoints=(endpoint,))
 
 
 def test_the_endpoints_labels_stand_on_every_family() -> None:

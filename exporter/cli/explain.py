@@ -28,7 +28,8 @@ def explain(arguments: Arguments) -> int:
     log.set_up(arguments.log_level, arguments.log_format)
     found: Trees = []
     outcome: list[PollError] = []
-    run(_poll(target, found, outcome))
+    obtained: list[str] = []
+    run(_poll(target, found, outcome, obtained))
     console = Console(
         width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False
     )
@@ -37,27 +38,30 @@ def explain(arguments: Arguments) -> int:
         console.print(f"\n{endpoint.method} {target.url}{endpoint.path}", style="bold")
         lines = list(explain_tree(tree, endpoint, dict(target.params), middle))
         faults += sum(len(line.faults) for line in lines)
-        console.print(_table(target, lines))
+        console.print(_table(target, lines, obtained))
         places = untaken(tree, endpoint)
         if places:
-            console.print(f"no field takes: {scrub(', '.join(places), target.client)}")
+            console.print(f"no field takes: {scrub(', '.join(places), target.client, obtained)}")
     for error in outcome:
         print(f"{target.name}: {error.reason}: {error.detail}", file=sys.stderr)
     return 1 if outcome or faults else 0
 
 
-async def _poll(target: Target, found: Trees, failed: list[PollError]) -> None:
+async def _poll(target: Target, found: Trees, failed: list[PollError], obtained: list[str]) -> None:
     clock = Clock()
     connections = Connections(clock)
     try:
         done = await poll(target, build(target), connections, clock, trees=found)
+        # What a login gave, a vendor may give back, too.
+        login = connections.login(target)
+        obtained += login.obtained if login else ()
     finally:
         await connections.close()
     if isinstance(done.outcome, PollError):
         failed.append(done.outcome)
 
 
-def _table(target: Target, lines: list[Line]) -> Table:
+def _table(target: Target, lines: list[Line], obtained: list[str]) -> Table:
     table = Table(show_lines=False, header_style="bold", expand=False)
     for title in ("metric", "field", "what stands there", "reading"):
         table.add_column(title, overflow="fold")
@@ -68,7 +72,6 @@ def _table(target: Target, lines: list[Line]) -> Table:
         ]
         faults = [f"unreadable: {fault.message}" for fault in line.faults]
         told = "\n".join(readings + faults) or "no series"
-        table.add_row(
-            line.metric, line.place, scrub(line.raw, target.client), scrub(told, target.client)
-        )
+        cells = (scrub(text, target.client, obtained) for text in (line.raw, told))
+        table.add_row(line.metric, line.place, *cells)
     return table

@@ -1,18 +1,19 @@
 """`check --sample`: runs a declaration on a saved answer; prints the metrics and every fault."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
 from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, suggestion
-from exporter.poll.answer import Answer
+from exporter.poll.answer import MAX_BODY, Answer
 from exporter.poll.extract import Reading, extract
 from exporter.poll.parse import parse
 from exporter.poll.snapshot import Poll, Renderer, Tally
 from exporter.poll.untaken import untaken
+from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.spec import Endpoint, System
 from exporter.systems import SYSTEMS
@@ -64,29 +65,27 @@ def _example(system: System) -> Target:
 
 def _run(target: Target, path: Path) -> bool:
     try:
-        body = path.read_bytes()
-    except OSError as error:
-        raise ConfigError((f"--sample: {path}: {error.strerror}",)) from None
+        body = read_file(path, MAX_BODY)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError((f"--sample: {path}: {why}",)) from None
     answer = Answer(_TYPES.get(path.suffix.lower(), ""), body, Clock().wall())
     errors = []
     for endpoint in target.system.endpoints:
         # A condition on a parameter is for polls; here every endpoint may be what was saved.
         params = {**target.params, **dict([endpoint.when] if endpoint.when else [])}
         try:
-            _show(replace(target, params=params), endpoint, answer, path)
+            complaints = _show(replace(target, params=params), endpoint, answer, path)
         except PollError as error:
             errors.append(f"{path}: {endpoint.path}: {error.reason}: {error.detail}")
         else:
-            return not _faults(params, endpoint, answer)
+            return not complaints
     print("\n".join(errors), file=sys.stderr)
     return False
 
 
-def _faults(params: Mapping[str, str], endpoint: Endpoint, answer: Answer) -> bool:
-    return bool(extract(parse(answer, endpoint), endpoint, params, answer.middle).faults)
-
-
-def _show(target: Target, endpoint: Endpoint, answer: Answer, path: Path) -> None:
+def _show(target: Target, endpoint: Endpoint, answer: Answer, path: Path) -> int:
+    """Print what the answer gives, and return how much of it is wrong."""
     tree = parse(answer, endpoint)
     reading = extract(tree, endpoint, target.params, answer.middle)
     snapshot = Renderer(target).render(Poll(reading, 0.0, answer.middle, 0.0), Tally())
@@ -94,11 +93,19 @@ def _show(target: Target, endpoint: Endpoint, answer: Answer, path: Path) -> Non
         # What the exporter would say of a poll is not told: there was none.
         if not piece.startswith(b"# HELP status_exporter_"):
             sys.stdout.write(piece.decode())
-    _complain(path, reading)
-    for place in untaken(tree, endpoint):
-        print(f"{path}: {place}: no field takes this", file=sys.stderr)
+    complaints = [*_complaints(reading, snapshot.duplicates, target.max_series)]
+    places = (f"{place}: no field takes this" for place in untaken(tree, endpoint))
+    for told in (*complaints, *places):
+        print(f"{path}: {told}", file=sys.stderr)
+    return len(complaints)
 
 
-def _complain(path: Path, reading: Reading) -> None:
+def _complaints(reading: Reading, duplicates: int, max_series: int) -> Iterator[str]:
     for fault in reading.faults:
-        print(f"{path}: {fault.metric}: {fault.message}", file=sys.stderr)
+        yield f"{fault.metric}: {fault.message}"
+    if reading.dropped_items:
+        yield f"items of lists beyond what is taken of them: {reading.dropped_items}"
+    if duplicates:
+        yield f"series that are given more than once: {duplicates}"
+    if len(reading.samples) > max_series:
+        yield f"series beyond max_series: {len(reading.samples) - max_series}"

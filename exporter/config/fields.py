@@ -22,6 +22,7 @@ from exporter.errors import suggestion
 from exporter.readers import READERS, TEXT_READERS, Reader, TextReader
 from exporter.spec import KEY, POLL_TIME
 
+_STRAY_TILDE = re.compile(r"~(?![01])")
 _READERS = {read.__name__: read for read in READERS}
 _TEXT_READERS = {read.__name__: read for read in TEXT_READERS}
 
@@ -29,21 +30,25 @@ _TEXT_READERS = {read.__name__: read for read in TEXT_READERS}
 def _pointer(value: Any) -> str:
     if not isinstance(value, str) or not (value.startswith("/") or value in {KEY, POLL_TIME}):
         raise fault('a path begins with /, such as "/queue/length"')
+    if _STRAY_TILDE.search(value):
+        raise fault("in a path ~1 stands for a slash within a key, and ~0 for ~")
     return value
 
 
 def _pointers(value: Any) -> tuple[str, ...]:
+    if value == []:
+        raise fault("must not be empty")
     return tuple(_pointer(one) for one in (value if isinstance(value, list) else [value]))
 
 
 def _reader(value: Any) -> Reader:
-    if value not in _READERS:
+    if not isinstance(value, str) or value not in _READERS:
         raise fault(f'there is no reading "{value}"; {suggestion(str(value), _READERS)}')
     return _READERS[value]
 
 
 def _text_reader(value: Any) -> TextReader:
-    if value not in _TEXT_READERS:
+    if not isinstance(value, str) or value not in _TEXT_READERS:
         raise fault(f'there is no reading "{value}"; {suggestion(str(value), _TEXT_READERS)}')
     return _TEXT_READERS[value]
 
@@ -193,7 +198,7 @@ class StatesModel(_Placed):
 
     states: str
     """The metric's name."""
-    known: Annotated[list[Text], Field(min_length=1)]
+    known: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)]
     """Every state there is, besides `unknown`."""
     label: str = "state"
     """The label that holds the state."""
@@ -238,7 +243,7 @@ class CountModel(_Named):
 
     def make(self) -> spec.Count:
         """Return the field."""
-        return spec.Count(self.count, help=self.sentence("the number of items"))
+        return spec.Count(self.count, help=self.sentence("") if self.help else "Number of items.")
 
 
 class SilentModel(Model):

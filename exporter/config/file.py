@@ -54,7 +54,8 @@ class FileModel(Model):
     @classmethod
     def _clients(cls, value: Any, info: ValidationInfo) -> Any:
         # By name: that a client is faulty is not the fault of the targets that use it.
-        context_of(info).clients = frozenset(value if isinstance(value, dict) else ())
+        names = value if isinstance(value, dict) else ()
+        context_of(info).clients = frozenset(name for name in names if isinstance(name, str))
         if isinstance(value, dict) and "" in value:
             raise fault("a client needs a name")
         return value

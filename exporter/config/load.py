@@ -128,7 +128,8 @@ class _Flags:
 def _load(
     data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
 ) -> Settings:
-    more = (source.told(*one) for one in (*_repeated_names(data), *_misplaced_logins(data)))
+    found = (*_repeated_names(data), *_misplaced_logins(data), *_logins_of_lists(data))
+    more = (source.told(*one) for one in found)
     return validated(FileModel, data, source, context, (*faults, *more)).make(context)
 
 
@@ -185,12 +186,7 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
 
 def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
     """Find the targets of other systems, which a Webitel's password would be sent to."""
-    clients = data.get("clients")
-    with_login = {
-        name
-        for name, client in (clients.items() if isinstance(clients, dict) else ())
-        if isinstance(client, dict) and client.get("webitel_login") is not None
-    }
+    with_login = _clients_with("webitel_login", data)
     for place in ("targets", "discovery"):
         entries = data.get(place)
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -202,6 +198,27 @@ def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
                     (place, index, "client"),
                     f"{client} has a webitel_login, which is for the system webitel alone",
                 )
+
+
+def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Find the lists that a client which logs in is to be asked with: it would not be asked to."""
+    entries = data.get("discovery")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        source = entry.get("http_sd") if isinstance(entry, dict) else None
+        client = source.get("client") if isinstance(source, dict) else None
+        for login in ("oauth2", "webitel_login"):
+            if isinstance(client, str) and client in _clients_with(login, data):
+                location = ("discovery", index, "http_sd", "client")
+                yield location, f"{client} has {login}, which is for targets and not for lists"
+
+
+def _clients_with(login: str, data: dict[str, Any]) -> frozenset[str]:
+    clients = data.get("clients")
+    return frozenset(
+        name
+        for name, client in (clients.items() if isinstance(clients, dict) else ())
+        if isinstance(client, dict) and client.get(login) is not None
+    )
 
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
@@ -217,10 +234,12 @@ def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
 
 def _known_keys(location: Location, kind: Any) -> frozenset[str]:
     """Return the keys that the mapping at this location may have."""
-    for part in location:
+    for at, part in reversed([*enumerate(location)]):
         if part in FIELD_MODELS:
-            kind = FIELD_MODELS[str(part)]
-        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind, location = FIELD_MODELS[str(part)], location[at + 1 :]
+            break
+    for part in location:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = {one.alias or name: one for name, one in kind.model_fields.items()}
             kind = fields[str(part)].annotation
         else:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -14,13 +15,13 @@ from pydantic import (
     model_validator,
 )
 
-from exporter.config.fields import AnyField, Condition, Pointer, Pointers
+from exporter.config.document import Location
+from exporter.config.fields import KINDS, AnyField, Condition, Pointer, Pointers
 from exporter.config.values import Context, Model, Text, context_of, fault
 from exporter.errors import SpecError
 from exporter.spec import Endpoint, Param, Refusal, System, check_shared
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_OWN_PREFIX = "status_exporter"
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -91,8 +92,10 @@ class EndpointModel(Model):
     @field_validator("path")
     @classmethod
     def _path(cls, value: str) -> str:
-        if not value.startswith("/") or re.search(r"[\s?#\x00-\x1f]", value):
+        if not value.startswith("/") or re.search(r"[?#]", value):
             raise fault("an endpoint's path begins with / and has no query; see params")
+        if not re.fullmatch(r"[!-z|~]+", _PLACE.sub("", value)):
+            raise fault("an endpoint's path is as it is sent: percent-encoded where need be")
         return value
 
     @field_validator("headers")
@@ -147,6 +150,10 @@ class SystemModel(Model):
             for name in _PLACE.findall(endpoint.path):
                 if name not in self.params or self.params[name].in_ != "path":
                     raise fault(f"the path has a place for {{{name}}}, which is no param in: path")
+        for name, param in self.params.items():
+            paths = (endpoint.path for endpoint in self.endpoints)
+            if param.in_ == "path" and not any(f"{{{name}}}" in path for path in paths):
+                raise fault(f"no endpoint's path has the place {{{name}}} for its param in: path")
         return self
 
     def make(self, name: str) -> System:
@@ -155,8 +162,6 @@ class SystemModel(Model):
         Raises:
             SpecError: It cannot work.
         """
-        if self.prefix.startswith(_OWN_PREFIX) or name.startswith(_OWN_PREFIX):
-            raise SpecError(f"{_OWN_PREFIX} is the exporter's own prefix")
         return System(
             name=name,
             title=self.title or name,
@@ -201,7 +206,8 @@ def declared(
             system = _made(name, json.dumps(value[name], sort_keys=True, default=str), model)
             check_shared([*context.systems.values(), system])
         except SpecError as error:
-            context.late.append((("systems", name), str(error)))
+            place = _place(value[name], str(error).partition(" ")[0].removesuffix(":"))
+            context.late.append((("systems", name, *(place or ())), str(error)))
             context.broken |= {name}
         else:
             context.systems = {**context.systems, name: system}
@@ -215,6 +221,22 @@ def _check_name(name: str, context: Context) -> None:
         raise SpecError(f'there is a system "{name}" already')
 
 
+def _place(data: Any, metric: str) -> Location | None:
+    """Find the field of this name in a declaration."""
+    parts: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(data, dict):
+        parts = data.items()
+    elif isinstance(data, list):
+        parts = enumerate(data)
+    for key, part in parts:
+        if key in KINDS and part == metric:
+            return (key,)
+        inner = _place(part, metric)
+        if inner is not None:
+            return (key, *inner)
+    return None
+
+
 def _made(name: str, text: str, model: SystemModel) -> System:
     slot = _slot(f"{name} {text}")
     if not slot:
@@ -222,6 +244,6 @@ def _made(name: str, text: str, model: SystemModel) -> System:
     return slot[0]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _slot(_text: str) -> list[System]:
     return []

@@ -42,6 +42,9 @@ SHORTEST_INTERVAL = 0.1
 # A snapshot lives this many intervals where no max_age is given: two polls may fail to start.
 MAX_AGE_INTERVALS = 3
 
+# It stands in every series of the target, and of all the others of its group in a list.
+LONGEST_LABEL = 1024
+
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _TARGET_NAME = re.compile(
     r"[^\x00-\x20\x7f-\xa0](?:[^\x00-\x1f\x7f-\x9f]{0,126}[^\x00-\x20\x7f-\xa0])?"
@@ -128,7 +131,9 @@ class PolledModel(Model):
     def _labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         system = info.data.get("system")
         faults = []
-        for name in value:
+        for name, text in value.items():
+            if len(text) > LONGEST_LABEL:
+                faults.append(f'the text of "{name}" has more than {LONGEST_LABEL} characters')
             if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
                 faults.append(f'"{name}" cannot be a label: letters, digits and _, not __ in front')
             elif name in _OWN_LABELS or (system and name in system.labels):
@@ -268,4 +273,8 @@ def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
             faults.append(f'{name} cannot be "{value}"')
     if faults:
         raise fault("; ".join(faults))
+    said = {name: given.get(name, param.default) for name, param in known.items()}
+    conditions = [endpoint.when for endpoint in system.endpoints]
+    if not any(when is None or said.get(when[0]) == when[1] for when in conditions):
+        raise fault(f"with these params none of the endpoints of {system.name} would be asked")
     return given

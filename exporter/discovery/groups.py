@@ -16,6 +16,9 @@ from exporter.errors import ConfigError, ListError, suggestion
 LARGEST_LIST = 16 * 1024 * 1024
 """Bytes of a list: a hundred times those of ten thousand targets."""
 
+MOST_PARTS = 200_000
+"""Targets of a list, and labels of its groups."""
+
 _KEYS = frozenset({"targets", "labels"})
 # A list that is wrong throughout is told by its first faults.
 MOST_FAULTS = 20
@@ -53,6 +56,9 @@ class Text:
         except UnicodeDecodeError as error:
             raise ConfigError((f"{self.name}: not UTF-8 at byte {error.start}",)) from None
         data = self._yaml(text) if self.is_yaml else self._json(text)
+        # By YAML's aliases a small list may say the same a million times.
+        if sum(map(_parts, data)) > MOST_PARTS:
+            raise ConfigError((f"{self.name}: more than {MOST_PARTS} targets and labels",))
         faults = tuple(_faults(data, numbers=self.is_yaml))
         if faults:
             raise ListError(faults)
@@ -112,6 +118,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
+
+
+def _parts(group: Any) -> int:
+    parts = group.values() if isinstance(group, dict) else ()
+    return 1 + sum(len(part) for part in parts if isinstance(part, list | dict))
 
 
 def _labels(group: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The endpoint of a http_sd goes in; its targets come out whenever its list has changed.
 
 The rules are Prometheus': HTTP 200, Content-Type application/json, the full list each time. The
-client's TLS, proxy and credentials are used; redirects are not followed.
+client's TLS, proxy, credentials and query parameters are used; redirects are not followed.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from exporter.discovery.build import Builder, Built, Look, Owns
 from exporter.discovery.files import summary
 from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError, PollError, Reason
-from exporter.poll.request import Request, build, credentials, scrub
+from exporter.poll.request import Request, build, credentials, scrub, with_query
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
 from exporter.poll.snapshot import value_text
@@ -69,6 +69,8 @@ class Http:
 
     async def _fetch(self) -> bytes:
         request = _request(self._source)
+        if self._source.client.query_params:
+            (request,) = with_query((request,), self._source.client)
         secrets = credentials(self._source.client)
         # Made anew each time: there is one request a minute, and the TLS files may have changed.
         session = Session(

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -125,6 +125,7 @@ class Lists:
         """Follow what the settings say from now on; a discovery that is the same keeps its list."""
         old = self._followed
         self._configured = settings.targets
+        self._targets.declared = frozenset(settings.systems)
         self._followed = [
             next((one for one in old if one.discovery == discovery), None) or self._new(discovery)
             for discovery in settings.discoveries
@@ -134,7 +135,7 @@ class Lists:
                 self._end(one)
         for one in self._followed:
             if one not in old:
-                one.built = _held(one, old)
+                one.built = _held(one, old, self._followed)
                 if self._is_running:
                     self._start(one)
         self._note_untried()
@@ -250,13 +251,21 @@ class Lists:
         }
 
 
-def _held(one: _Followed, old: Sequence[_Followed]) -> Built:
+def _held(one: _Followed, old: Sequence[_Followed], new: Sequence[_Followed]) -> Built:
     """Return what a changed discovery goes on with until its own first list is there."""
     for before in old:
+        if _is_same(before, one):
+            return before.built  # Another of its name went or came, which numbers it anew.
+    for before in old:
         # With another client its targets would be polled as nobody wants them polled any more.
-        if before.name == one.name and before.discovery.client == one.discovery.client:
+        same = before.name == one.name and before.discovery.client == one.discovery.client
+        if same and not any(_is_same(before, other) for other in new):
             return before.built
     return Built()
+
+
+def _is_same(one: _Followed, other: _Followed) -> bool:
+    return replace(one.discovery, name=other.name) == other.discovery
 
 
 @asynccontextmanager

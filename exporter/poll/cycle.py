@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
+from exporter.poll.answer import Answer
 from exporter.poll.extract import Fault, Reading, Sample, extract
 from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.login import Login
@@ -37,6 +39,9 @@ Trees = list[tuple[Endpoint, Any, float]]
 # What fits a line of a page or a log; a vendor's own message may be a megabyte.
 _LONGEST_DETAIL = 300
 _LONGEST_READ = 10 * _LONGEST_DETAIL
+# Bytes of an answer whose reading takes longer than the event loop should be held: the status of one
+# server has a tenth of it, a list of a thousand servers five times as much.
+_LARGE = 64 * 1024
 
 
 class _Deadline:
@@ -154,17 +159,27 @@ async def _take(
     new = None if trees is None else 0
     for request in requests:
         answer = await fetcher.fetch(request, secrets)
-        tree = parse(answer, request.endpoint)
-        reading = extract(tree, request.endpoint, target.params, answer.middle)
+        one = partial(_taken, answer, request.endpoint, target.params, look=trees is not None)
+        large = len(answer.body) > _LARGE
+        tree, reading = await asyncio.to_thread(one) if large else one()
         samples += reading.samples
         faults += reading.faults
         items += reading.dropped_items
         if trees is not None and new is not None:
             trees.append((request.endpoint, tree, answer.middle))
-            new += len(untaken(tree, request.endpoint))
+            new += reading.untaken or 0
     told = tuple(Fault(one.metric, _told(one.message, target, obtained)) for one in faults)
     more = max(0, len(samples) - target.max_series)
     return Reading(samples[: target.max_series], told, items, more, new)
+
+
+def _taken(
+    answer: Answer, endpoint: Endpoint, params: Mapping[str, str], *, look: bool
+) -> tuple[Any, Reading]:
+    """Return what the answer says, as a tree and as it is read; touches nothing else."""
+    tree = parse(answer, endpoint)
+    reading = extract(tree, endpoint, params, answer.middle)
+    return tree, replace(reading, untaken=len(untaken(tree, endpoint))) if look else reading
 
 
 def _told(message: str, target: Target, obtained: Iterable[str] = ()) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from exporter.poll.extract import Fault, Sample
 from exporter.poll.pointer import make_getter
 from exporter.poll.steps import Gathering, attempt
-from exporter.poll.structure import groups_of, make_step
+from exporter.poll.structure import groups_of, make_step, taken_items
 from exporter.readers import shown
 from exporter.spec import (
     KEY,
@@ -25,6 +25,7 @@ from exporter.spec import (
 
 # What a person can take in; a list says how many there are.
 _MOST_SERIES = 8
+_MOST_FAULTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Line:
 
 
 def explain(tree: Any, endpoint: Endpoint, params: dict[str, str], middle: float) -> Iterator[Line]:
-    """Yield what each field of the endpoint finds; of a list, what it finds in the first item."""
+    """Yield what each field of the endpoint finds; of a list, what it finds in the first item taken."""
     for one in endpoint.fields:
         yield from _lines(one, tree, "", params, middle)
 
@@ -52,16 +53,18 @@ def _lines(
     if isinstance(one, Each):
         raw = make_getter(one.path)(tree) if one.path else tree
         where = f"{prefix}{one.path or '/'}[*]"
-        items = list(raw.values()) if isinstance(raw, dict) else raw
-        if not isinstance(items, list) or not items:
+        items = taken_items(raw, one)
+        if not items:
             yield Line(
                 metric=one.name, place=where, raw=_shown(raw), readings=(), faults=tuple(out.faults)
             )
             return
         for inner in one.fields:
-            # Its labels need the whole list; the readings of the first item do not.
+            # Labels and faults need the whole list; the readings of the first item do not.
             for line in _lines(inner, items[0], where, params, middle):
-                yield replace(line, raw=f"{line.raw} (first of {len(items)})")
+                faults = [fault for fault in out.faults if fault.metric == line.metric]
+                raw = f"{line.raw} (first of {len(items)})"
+                yield replace(line, raw=raw, faults=tuple(faults[:_MOST_FAULTS]))
         return
     own = [sample for sample in out.samples if sample.family == one.name]
     yield Line(

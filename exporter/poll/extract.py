@@ -7,7 +7,7 @@ no sample and one fault, and costs nothing else.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from exporter.errors import FieldError, PollError, Reason
@@ -72,7 +72,8 @@ def extract(tree: Any, endpoint: Endpoint, params: Mapping[str, str], middle: fl
     return Reading(tuple(out.samples), tuple(out.faults[:_MOST_FAULTS]), out.dropped)
 
 
-@cache
+# A declaration of the user's own is another one after each reload that changes it.
+@lru_cache(maxsize=1024)
 def _plan(endpoint: Endpoint) -> tuple[tuple[str, Step], ...]:
     labels = (
         (label, make_label(label, paths, text, label)) for label, paths in endpoint.labels.items()

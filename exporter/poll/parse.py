@@ -2,21 +2,23 @@
 
 An XML element becomes a dict of its attributes and child elements by local name, or its text
 where it has neither; text beside others stands under `#text`. An attribute wins over a child of
-its name, and children of one name become a list.
+its name, and children of one name become a list. Where an Each reads children whose key it does not
+want, one alone is a list, too.
 """
 
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NoReturn
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from exporter.errors import PollError, Reason
 from exporter.poll.answer import Answer
+from exporter.poll.pointer import make_getter
 from exporter.readers import shown
-from exporter.spec import Endpoint
+from exporter.spec import KEY, Each, Endpoint, Field
 
 MAX_DEPTH = 64
 """Levels of an answer: the vendors' have four."""
@@ -44,7 +46,9 @@ def parse(answer: Answer, endpoint: Endpoint) -> Any:
         raise PollError(Reason.BAD_CONTENT_TYPE, "the answer is XML, not JSON")
     if is_xml:
         _check_parts(Reason.BAD_XML, body.count(b"<"))
-        return _unwrapped_xml(_xml(body), endpoint.roots)
+        tree = _unwrapped_xml(_xml(body), endpoint.roots)
+        _make_lists(tree, endpoint.fields)
+        return tree
     _check_parts(Reason.BAD_JSON, body.count(b"{") + body.count(b"["))
     tree = _json(body, charset)
     if isinstance(tree, list) and endpoint.takes_list:
@@ -228,6 +232,8 @@ def _unwrapped_json(tree: dict[str, Any], roots: tuple[str, ...]) -> dict[str, A
 
 def _unwrapped_xml(tree: dict[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
     """Take the first element of each root's name, at any depth; the document's own comes last."""
+    if not roots:
+        return tree
     found: dict[str, Any] = {}
     for level in (*tree.values(), tree):
         for root in roots:
@@ -247,3 +253,27 @@ def _named(tree: Any, name: str) -> Iterator[Any]:
     elif isinstance(tree, list):
         for value in tree:
             yield from _named(value, name)
+
+
+def _make_lists(tree: Any, fields: Iterable[Field]) -> None:
+    """Make a list of what stands alone and would be one if there were two of it."""
+    for one in fields:
+        if isinstance(one, Each):
+            found = _listed(tree, one) if one.path else tree
+            inner = found.values() if isinstance(found, dict) else found
+            for item in inner if isinstance(found, dict | list) else ():
+                _make_lists(item, one.fields)
+
+
+def _listed(tree: Any, field: Each) -> Any:
+    above, _, last = field.path.rpartition("/")
+    holder = make_getter(above)(tree) if above else tree
+    key = last.replace("~1", "/").replace("~0", "~")
+    found = holder.get(key) if isinstance(holder, dict) else None
+    if found is None or isinstance(found, list):
+        return found
+    if not any(KEY in paths for paths in field.labels.values()):
+        holder[key] = [found]
+    elif not found:
+        holder[key] = {}  # An element without children, which was taken for an empty text.
+    return holder[key]

@@ -20,9 +20,10 @@ from exporter.clock import Clock
 from exporter.errors import LateError, PollError, Reason
 from exporter.poll.bucket import Bucket
 from exporter.poll.cycle import poll
+from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
-from exporter.poll.snapshot import Poll
+from exporter.poll.snapshot import MANY_SERIES, Poll
 from exporter.settings import Client
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
@@ -280,7 +281,7 @@ class Schedule:
                 self._clock,
                 trees=[] if looked is None or polls % _LOOK_EVERY == 0 else None,
             )
-            self._record(tracked, outcome)
+            await self._record(tracked, outcome)
             if isinstance(outcome.outcome, PollError):
                 turn.failures += 1
                 pause = outcome.outcome.retry_after
@@ -312,8 +313,10 @@ class Schedule:
         )
         self._plan(turn, again)
 
-    def _record(self, tracked: Tracked, outcome: Poll) -> None:
+    async def _record(self, tracked: Tracked, outcome: Poll) -> None:
         try:
+            if isinstance(outcome.outcome, Reading) and len(outcome.outcome.samples) > MANY_SERIES:
+                await asyncio.to_thread(tracked.renderer.prepare, outcome.outcome)
             self._targets.record(tracked, outcome)
         except Exception:  # noqa: BLE001 - a mistake of ours stops at one target
             _log.exception("snapshot failed", extra={"facts": {"target": tracked.target.name}})

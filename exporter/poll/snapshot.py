@@ -4,15 +4,21 @@ A line is rendered once, when its value is new, and not at each scrape. Text 0.0
 OpenMetrics 1.0 write samples alike, so the lines serve both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from exporter.errors import PollError
 from exporter.poll.extract import Labels, Reading
-from exporter.poll.request import scrub
-from exporter.settings import Target
+from exporter.poll.request import known_secrets, take_out
+from exporter.settings import Client, Target
 from exporter.spec import Family, Kind, System
+
+MANY_SERIES = 1000
+"""Those of a reading whose lines take longer to make than the event loop should be held."""
+
+# Whose places are remembered; each reload may bring new ones.
+_MOST_SYSTEMS = 1024
 
 
 def _own(name: str, kind: Kind, help_text: str, *labels: str) -> Family:
@@ -107,6 +113,7 @@ class Renderer:
         "_labels",
         "_lines",
         "_names",
+        "_prepared",
         "_scrubbed",
         "_system",
         "_untaken",
@@ -126,13 +133,21 @@ class Renderer:
         self.untaken: int | None = None
         """How many values no field took, when it was last looked at."""
         self._untaken = b""
+        self._prepared: tuple[Reading | None, int] = (None, 0)
+
+    def prepare(self, reading: Reading) -> None:
+        """Make the lines of a reading that will be rendered next; can be done in a thread."""
+        self._prepared = reading, self._read(reading)
 
     def render(self, poll: Poll, tally: Tally) -> Snapshot:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
         outcome = poll.outcome
         lines, duplicates = _no_lines(self._system), 0
         if isinstance(outcome, Reading):
-            duplicates = self._read(outcome)
+            prepared, duplicates = self._prepared
+            if prepared is not outcome:
+                duplicates = self._read(outcome)
+            self._prepared = None, 0
             if outcome.untaken is not None and outcome.untaken != self.untaken:
                 self.untaken = outcome.untaken
                 name = "status_exporter_untaken_fields"
@@ -158,8 +173,7 @@ class Renderer:
     ) -> int:
         places = _places(self._system)
         # A vendor may give back in a text what it was sent in a header.
-        found = {one: scrub(_suffix(one), self._client) for one in set(labels) if one}
-        self._scrubbed = {one: text for one, text in found.items() if text != _suffix(one)}
+        self._scrubbed = _scrubbed(labels, self._client)
         lines: list[list[str]] = [[] for _ in places]
         series: set[tuple[str, Labels]] = set()
         for one in zip(names, labels, values, strict=True):
@@ -216,13 +230,13 @@ class Renderer:
         )
 
 
-@lru_cache
+@lru_cache(maxsize=_MOST_SYSTEMS)
 def _places(system: System) -> dict[str, int]:
     """Return where the lines of each of the system's families stand in a snapshot."""
     return {one.name: at for at, one in enumerate(system.families)}
 
 
-@lru_cache
+@lru_cache(maxsize=_MOST_SYSTEMS)
 def _no_lines(system: System) -> tuple[bytes, ...]:
     return (b"",) * len(system.families)
 
@@ -230,10 +244,24 @@ def _no_lines(system: System) -> tuple[bytes, ...]:
 @lru_cache
 def _layout(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """Return at which places each family's samples stand."""
-    layout: dict[str, tuple[int, ...]] = {}
+    layout: dict[str, list[int]] = {}
     for at, name in enumerate(names):
-        layout[name] = (*layout.get(name, ()), at)
-    return layout
+        layout.setdefault(name, []).append(at)
+    return {name: tuple(places) for name, places in layout.items()}
+
+
+def _scrubbed(labels: Iterable[Labels], client: Client) -> dict[Labels, str]:
+    """Return the suffixes that would show a secret, as they are shown."""
+    suffixes = {one: _suffix(one) for one in set(labels) if one}
+    if not suffixes:
+        return {}
+    known = known_secrets(client, ())
+    # Nearly always there is nothing in any of them, which is seen at one look at all of them.
+    together = "\n".join(suffixes.values())
+    if take_out(together, known) == together:
+        return {}
+    found = {one: take_out(suffix, known) for one, suffix in suffixes.items()}
+    return {one: text for one, text in found.items() if text != suffixes[one]}
 
 
 @lru_cache(maxsize=4096)

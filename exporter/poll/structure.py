@@ -2,8 +2,9 @@
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from exporter.errors import FieldError
@@ -138,33 +139,44 @@ def _each(field: Each) -> Step:
             return
         items = _items(raw)
         out.found = True
-        out.dropped += max(0, len(items) - field.most)
+        out.dropped += max(0, len(raw) - field.most)
         common, key, start = out.labels, out.key, len(out.samples)
         out.samples += [sample((name, common, 0.0)) for name in counts]
-        for out.key, item in items[: field.most]:
-            if not is_taken(item):
-                continue
-            out.labels = common
-            for one in labels:
-                one(item, out)
-            for name, read in inner:
-                attempt(name, read, item, out)
-        out.labels, out.key = common, key
+        try:
+            for out.key, item in islice(items, field.most):
+                if not is_taken(item):
+                    continue
+                out.labels = common
+                for one in labels:
+                    one(item, out)
+                for name, read in inner:
+                    attempt(name, read, item, out)
+        finally:
+            # What comes after has none of these, even where a reader failed in its own way.
+            out.labels, out.key = common, key
         if merges:
             out.samples[start:] = _merged(out.samples[start:], merges)
 
     return step
 
 
+def taken_items(raw: Any, field: Each) -> list[Any]:
+    """Return the items that the field takes of what stands at its path."""
+    if not isinstance(raw, list | dict):
+        return []
+    is_taken = _condition(field)
+    return [item for _, item in islice(_items(raw), field.most) if is_taken(item)]
+
+
 def _whole(tree: Any) -> Any:
     return tree
 
 
-def _items(raw: Any) -> list[tuple[str, Any]]:
+def _items(raw: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(raw, list):
-        return [(str(place), item) for place, item in enumerate(raw)]
+        return ((str(place), item) for place, item in enumerate(raw))
     if isinstance(raw, dict):
-        return list(raw.items())
+        return raw.items()
     raise FieldError(f"{shown(raw)} is neither a list nor an object")
 
 

@@ -6,7 +6,7 @@ What a vendor adds or renames shows here first, and while it is still time.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from exporter.spec import Difference, Each, Endpoint, Field, Info, Lines, Part, Paths
@@ -21,39 +21,48 @@ class _Taken:
     places: set[str] = field(default_factory=set)
     lists: "list[tuple[str, _Taken]]" = field(default_factory=list)
 
-    def has(self, pointer: str) -> bool:
+    def without(self, pointer: str) -> str | None:
+        """Return the place as it is told, with `*` for the items of an Each; None: it is taken."""
         if pointer in self.places:
-            return True
+            return None
+        told = pointer
         for path, inner in self.lists:
-            item, slash, rest = pointer.removeprefix(f"{path}/").partition("/")
-            if pointer.startswith(f"{path}/") and inner.has(slash + rest if item else ""):
-                return True
-        return False
+            if pointer.startswith(f"{path}/"):
+                _, slash, rest = pointer.removeprefix(f"{path}/").partition("/")
+                left = inner.without(slash + rest)
+                if left is None:
+                    return None
+                told = f"{path}/*{left}" if left else pointer
+        return told
 
 
 def untaken(tree: Any, endpoint: Endpoint) -> list[str]:
     """Return the places of the values that no field takes, each once, at most 200.
 
-    They are JSON Pointers with `*` for the items of a list, which are alike.
+    They are JSON Pointers with `*` for the items of a list or an Each, which are alike.
     """
     taken = _taken(endpoint)
     found: dict[str, None] = {}
+    seen: set[str] = set()
     for pointer in _leaves(tree, ""):
-        if pointer not in found and not taken.has(pointer):
-            found[pointer] = None
+        if pointer in seen:
+            continue
+        seen.add(pointer)
+        told = taken.without(pointer)
+        if told is not None:
+            found[told] = None
             if len(found) == _MOST:
                 break
     return list(found)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _taken(endpoint: Endpoint) -> _Taken:
     taken = _Taken()
     for paths in endpoint.labels.values():
         taken.places.update(_places(paths))
     if endpoint.refusal:
-        refusal = endpoint.refusal
-        taken.places.update((refusal.error, refusal.success, refusal.message))
+        taken.places.update(_places(endpoint.refusal.paths))
     for one in endpoint.fields:
         _add(one, "", taken)
     return taken
@@ -71,6 +80,8 @@ def _add(one: Field, prefix: str, taken: _Taken) -> None:
         case Part():
             if one.error:
                 taken.places.add(prefix + one.path + one.error)
+            if one.silent:
+                taken.places.add(prefix + one.silent[0])
             taken.places.add(prefix + one.path)
             for field_ in one.fields:
                 _add(field_, prefix + one.path, taken)

@@ -50,9 +50,11 @@ def source_of(paths: Paths) -> str:
     )
 
 
-def check_paths(name: str, paths: Paths) -> None:
-    """Raise SpecError where a place is no JSON Pointer."""
+def check_paths(name: str, paths: Paths, *pseudo: str) -> None:
+    """Raise SpecError where a place is neither a JSON Pointer nor one of these pseudo paths."""
     for path in paths:
         for pointer in (path.of, path.less) if isinstance(path, Difference) else (path,):
-            if pointer != POLL_TIME and not pointer.startswith("/"):
+            if pointer in {POLL_TIME, KEY} and pointer not in pseudo:
+                raise SpecError(f"{name}: {pointer} cannot stand here")
+            if pointer not in pseudo and not pointer.startswith("/"):
                 raise SpecError(f"{name}: the path {pointer!r} does not begin with /")

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from exporter.errors import SpecError
 from exporter.readers import READERS, TEXT_READERS, Reader, TextReader, number
-from exporter.spec.family import KEY, Family, Kind, Paths, check_paths, source_of
+from exporter.spec.family import KEY, POLL_TIME, Family, Kind, Paths, check_paths, source_of
 
 Merge = Literal["sum", "least", "most"]
 """What becomes of one series that several items of an Each give."""
@@ -99,6 +99,8 @@ class Info:
     def families(self) -> Iterator[Family]:
         """Yield the one family."""
         paths = tuple(path for paths in self.labels.values() for path in paths)
+        for label in self.reads.keys() - self.labels.keys():
+            raise SpecError(f"{self.name}: there is no label {label!r} to read")
         family = _family(self, "info", tuple(self.labels), paths, "text")
         places = (f"{label}: {source_of(paths)}" for label, paths in self.labels.items())
         yield replace(family, source="; ".join(places))
@@ -125,6 +127,9 @@ class Part:
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge's own family, then those within."""
+        places = (self.error, self.silent[0] if self.silent else None)
+        check_paths(self.name, tuple(place for place in places if place is not None))
+        check_alone(self.fields)
         yield _family(self, "gauge", (), (self.path,), "is there, without error")
         yield from _within(self.fields, self.path)
 
@@ -160,6 +165,7 @@ class Lines:
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge's own family, then those within."""
+        check_alone(self.fields)
         yield _family(self, "gauge", (), (self.path,), "is a status text")
         yield from _within(self.fields, self.path)
 
@@ -203,8 +209,10 @@ class Each:
         """Yield the families within."""
         if not self.fields:
             raise SpecError(f"{self.path or 'the whole answer'}: there are no fields for its items")
-        paths = tuple(path for paths in self.labels.values() for path in paths if path != KEY)
-        check_paths(self.path or "each", (*paths, *([self.path] if self.path else [])))
+        paths = (path for paths in self.labels.values() for path in paths)
+        check_paths(self.path or "each", tuple(paths), KEY)
+        others = (self.path, self.where[0] if self.where else "")
+        check_paths(self.path or "each", tuple(path for path in others if path))
         only = f" where {self.where[0]} is {self.where[1]}" if self.where else ""
         for family in _within(self.fields, f"{self.path}[*]{only}"):
             yield replace(family, labels=(*self.labels, *family.labels))
@@ -213,6 +221,14 @@ class Each:
 Plain = Gauge | Match | States | Info
 Item = Plain | Part | Count | Each
 Field = Item | Lines
+
+
+def check_alone(fields: "tuple[Field, ...]") -> None:
+    """Raise SpecError where a field that goes with the items of an Each stands outside of one."""
+    for one in fields:
+        if isinstance(one, Count) or (isinstance(one, Gauge) and one.merge):
+            what = "a count" if isinstance(one, Count) else "merge"
+            raise SpecError(f"{one.name}: {what} is for the fields of an each")
 
 
 def _within(fields: "tuple[Item, ...]", path: str) -> Iterator[Family]:
@@ -232,5 +248,5 @@ def _family(
         raise SpecError(f"{one.name}: {one.read.__name__} is not one of the named readers")
     if isinstance(one, Info) and not TEXT_READERS.issuperset(one.reads.values()):
         raise SpecError(f"{one.name}: a label's reader is not one of the named readers")
-    check_paths(one.name, paths)
+    check_paths(one.name, paths, *([POLL_TIME] if isinstance(one, Gauge) else []))
     return Family(one.name, kind, one.help, labels, source_of(paths), reading)

@@ -1,14 +1,14 @@
 """A vendor product: its endpoints, its parameters, and the check that its declaration can work."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from exporter.errors import SpecError
-from exporter.spec.family import Family, Kind, Paths, family_of
-from exporter.spec.fields import Each, Field
+from exporter.spec.family import Family, Kind, Paths, check_paths, family_of
+from exporter.spec.fields import Each, Field, check_alone
 
 Format = Literal["json", "xml"]
 
@@ -20,6 +20,8 @@ _SUFFIX_OWNERS: Mapping[str, Kind | None] = {
     "_info": "info",
     "_created": None,
 }
+# What the exporter says of itself, its libraries of its process, and Prometheus of a scrape.
+_TAKEN_PREFIXES = ("status_exporter_", "process_", "python_", "scrape_")
 # Labels every series about a target bears, or that Prometheus gives a meaning to.
 _RESERVED_LABELS = frozenset({"target", "system", "job", "instance", "le", "quantile", "reason"})
 
@@ -48,6 +50,11 @@ class Refusal:
     error: str
     success: str
     message: str
+
+    @property
+    def paths(self) -> Paths:
+        """Where all of it stands."""
+        return self.error, self.success, self.message
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,12 +103,22 @@ class System:
     def __post_init__(self) -> None:
         for family in self.families:
             _check(self, family)
+        params = {param.name: param for param in self.params}
+        for name, value in _conditions(self.endpoints):
+            param = params.get(name)
+            if param is None or (param.choices and value not in param.choices):
+                raise SpecError(f"when: no target can say {name}: {value}")
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
         """Every family of the system, once, in the order of declaration."""
         found: dict[str, Family] = {}
         for endpoint in self.endpoints:
+            check_alone(endpoint.fields)
+            for label, paths in endpoint.labels.items():
+                check_paths(label, paths)
+            if endpoint.refusal:
+                check_paths("refusal", endpoint.refusal.paths)
             for one in endpoint.fields:
                 for family in one.families():
                     known = found.get(family.name)
@@ -136,11 +153,23 @@ def _shape(family: Family) -> tuple[str, ...]:
     return family.name, family.kind, family.help, *family.labels
 
 
+def _conditions(parts: Iterable[Endpoint | Field]) -> Iterator[tuple[str, str]]:
+    """Yield every `when` of these parts and of those within."""
+    for one in parts:
+        when = getattr(one, "when", None)
+        if when:
+            yield when
+        yield from _conditions(getattr(one, "fields", ()))
+
+
 def _check(system: System, family: Family) -> None:
     name = family.name
     prefix = system.prefix or system.name
     if not _METRIC.fullmatch(name) or not name.startswith(f"{prefix}_"):
         raise SpecError(f"{name}: a metric of {system.name} is named {prefix}_something")
+    for taken in _TAKEN_PREFIXES:
+        if name.startswith(taken):
+            raise SpecError(f"{name}: what begins with {taken} is no metric of a system")
     for suffix, owner in _SUFFIX_OWNERS.items():
         if name.endswith(suffix) and owner != family.kind:
             raise SpecError(f"{name}: a {family.kind} cannot end in {suffix}")
@@ -150,9 +179,7 @@ def _check(system: System, family: Family) -> None:
         not family.help[:1].islower() and family.help.endswith(".") and family.help.isprintable()
     ):
         raise SpecError(f"{name}: the help is no sentence: {family.help!r}")
-    for label in family.labels:
-        if not _LABEL.fullmatch(label) or label in _RESERVED_LABELS:
-            raise SpecError(f"{name}: {label!r} cannot be a label")
+    _check_labels(family)
     clash = [
         other.name
         for other in system.families
@@ -160,3 +187,11 @@ def _check(system: System, family: Family) -> None:
     ]
     if clash:
         raise SpecError(f"{name} and {clash[0]} are one family to OpenMetrics")
+
+
+def _check_labels(family: Family) -> None:
+    for label in family.labels:
+        if not _LABEL.fullmatch(label) or label in _RESERVED_LABELS:
+            raise SpecError(f"{family.name}: {label!r} cannot be a label")
+        if family.labels.count(label) > 1:
+            raise SpecError(f"{family.name}: the label {label!r} comes from two places")

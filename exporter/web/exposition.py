@@ -53,15 +53,16 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
 
 def expose_targets(shown: Shown, form: Format, names: Collection[str] = ()) -> Iterator[bytes]:
     """Yield what is about targets, without the end mark; `names` are all if there is none."""
-    by_system: dict[str, tuple[System, list[Lines]]] = {}
+    # Not by name: while a reload comes in, there are targets of a declaration as it was and as it is.
+    by_system: dict[System, list[Lines]] = {}
     for number, (target, snapshot) in enumerate(shown):
-        entry = by_system.get(target.system.name)
+        entry = by_system.get(target.system)
         if entry is None:
-            entry = by_system[target.system.name] = (target.system, [])
-        entry[1].append(snapshot.lines)
+            entry = by_system[target.system] = []
+        entry.append(snapshot.lines)
         if number % _TARGETS_A_PIECE == 0:
             yield b""  # Nothing yet, but whoever takes the pieces can let others have their turn.
-    systems = [by_system[name] for name in sorted(by_system)]
+    systems = sorted(by_system.items(), key=lambda one: one[0].name)
     # By name: systems of one prefix share families, each of which has its header once.
     families: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
     own: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
