@@ -44,6 +44,12 @@ def facts(system: System) -> Iterator[str]:
     for param in system.params:
         rule = f"default {param.default}" if param.default is not None else "required"
         yield f"params.{param.name} ({rule}): {param.help}"
+    for action in system.actions:
+        place = f"{action.method} <url>{action.context}{action.path}"
+        yield f"set {action.name} {'|'.join(action.values)}: {place}. {action.help}"
+        for option in action.options:
+            rule = f"{'|'.join(option.choices)}, default {option.default}"
+            yield f"set {action.name} --{option.name} ({rule}): {option.help}"
 
 
 def _table(system: System) -> Table:

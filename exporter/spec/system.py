@@ -1,4 +1,4 @@
-"""A vendor product: its endpoints, its parameters, and the check that its declaration can work."""
+"""A vendor product: its endpoints, parameters and actions, and the check that all of it can work."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 from exporter.errors import SpecError
+from exporter.spec.action import Action, check_actions
 from exporter.spec.family import Family, Kind, Paths, family_of
-from exporter.spec.fields import Each, Field
+from exporter.spec.fields import Each, Field, States
 
 Format = Literal["json", "xml"]
 
@@ -80,7 +81,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class System:
-    """A vendor product: how it is known, where to ask, and what the answers mean.
+    """A vendor product: how it is known, where to ask, what the answers mean, what can be set.
 
     Metrics begin with the system's name, or with `prefix`: systems that show the same things in
     different ways share it, and the families they both have.
@@ -91,11 +92,19 @@ class System:
     url_help: str
     endpoints: tuple[Endpoint, ...]
     params: tuple[Param, ...] = ()
+    actions: tuple[Action, ...] = ()
     prefix: str = ""
 
     def __post_init__(self) -> None:
         for family in self.families:
             _check(self, family)
+        states = {
+            one.name: one
+            for endpoint in self.endpoints
+            for one in endpoint.fields
+            if isinstance(one, States)
+        }
+        check_actions(self.actions, states, {family.name: family for family in self.families})
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
