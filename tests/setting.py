@@ -83,6 +83,7 @@ class Stage:
                 if self._reads_after > self.reads_until_over:
                     self.clock.now += 1000.0
             return await handler(request)
+        self._reads_after = 0
         if self.answer is not None:
             return self.answer
         answer = await handler(request)

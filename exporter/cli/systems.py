@@ -67,6 +67,10 @@ def markdown(system: System) -> Iterator[str]:
     yield f"### {system.title} (`{system.name}`)\n"
     yield from markdown_table(system.families)
     yield ""
+    for action in system.actions:
+        options = "".join(f" [--{one.name}={'|'.join(one.choices)}]" for one in action.options)
+        words = f"{action.name} {'|'.join(action.values)}{options}"
+        yield f"Can be set: `status-exporter set TARGET {words}`. {action.help}\n"
 
 
 def markdown_table(families: Iterable[Family]) -> Iterator[str]:

@@ -186,9 +186,7 @@ class TargetModel(PolledModel):
         given = value or {}
         return checked_params(given, system) if system else given
 
-    def make(
-        self, defaults: GlobalModel, client: Client, operator: Client | None = None
-    ) -> Target:
+    def make(self, defaults: GlobalModel, client: Client, operator: Client | None = None) -> Target:
         """Return the checked data."""
         params = {param.name: param.default for param in self.system.params}
         params |= self.params or {}

@@ -82,7 +82,10 @@ class Once(Session):
         self._is_begun = True
 
     async def _write(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, ___: aiohttp.TraceRequestHeadersSentParams
+        self,
+        _: aiohttp.ClientSession,
+        __: SimpleNamespace,
+        ___: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
         self.is_written = True
 

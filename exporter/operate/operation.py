@@ -11,7 +11,8 @@ from exporter.operate.order import Order
 from exporter.poll.cycle import poll
 from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
-from exporter.poll.request import Headers, Request, build
+from exporter.poll.login import Login
+from exporter.poll.request import Headers, Request, build, scrub
 from exporter.spec import States
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
@@ -63,7 +64,7 @@ class Operation:
         target = self.order.target
         done = await poll(target, self._requests, self._connections, self._clock)
         if isinstance(done.outcome, PollError):
-            return done.outcome
+            return PollError(done.outcome.reason, self._scrubbed(done.outcome.detail))
         return _shown(self.order, done.outcome)
 
     def is_there(self, seen: Seen) -> bool:
@@ -142,9 +143,16 @@ class Operation:
         text = f"{self.order.wanted} does not show after {settle:g}s, but {told(seen)}"
         return ActionError(text, Changed.MAYBE)
 
+    def _scrubbed(self, text: str) -> str:
+        # A server may repeat in an answer to a reading what it was sent with the write.
+        login = self._login()
+        return scrub(text, self.order.client, login.obtained if login else ())
+
+    def _login(self) -> Login | None:
+        return self._connections.login(replace(self.order.target, client=self.order.client))
+
     async def _log_in(self) -> Headers:
-        target = self.order.target
-        login = self._connections.login(replace(target, client=self.order.client))
+        target, login = self.order.target, self._login()
         if login is None:
             return ()
 

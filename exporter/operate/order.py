@@ -34,7 +34,9 @@ class Order:
     @property
     def url(self) -> str:
         """Where it is sent, without what is secret in it."""
-        query = "&".join(f"{name}={quote(value)}" for name, value in self._filled(self.action.query))
+        query = "&".join(
+            f"{name}={quote(value)}" for name, value in self._filled(self.action.query)
+        )
         below = path_below(self.target, self.action.context, self.action.path)
         return f"{place_of(self.target.url)}{below}{f'?{query}' if query else ''}"
 
