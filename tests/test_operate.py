@@ -199,7 +199,7 @@ async def test_the_proxy_of_the_client_is_used(stage: Stage) -> None:
     client = Client(name="far", proxy_url=Secret(f"http://127.0.0.1:{unused_port()}"))
     gone = await failure(replace(target, operator_client=client))
 
-    assert str(denied).startswith("the proxy answered HTTP 407; ")
+    assert str(denied) == f"HTTP 407: the proxy wants other credentials; {NOT}"
     assert str(gone) == f"no connection to the proxy; {NOT}"
     assert stage.seen == []
 

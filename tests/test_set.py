@@ -323,6 +323,15 @@ async def test_what_can_be_set_is_listed(stage: Stage) -> None:
     assert stage.seen == []
 
 
+def test_systems_tells_what_can_be_set() -> None:
+    done = run("systems", "mdworkbench")
+
+    assert "set state active|suspended|maintenance: PUT <url>/mdworkbench/server/state" in (
+        done.stdout
+    )
+    assert "set state --resume-on-restart (false|true, default true): " in done.stdout
+
+
 class Page:
     """docs/set.md, whose commands are run where its servers are the simulator."""
 
@@ -479,16 +488,20 @@ async def test_ctrl_c_at_the_question_sends_nothing(stage: Stage, start: Starts)
     assert stage.writes == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("holds", [True, False], ids=["at the answer", "while reading"])
-async def test_ctrl_c_after_it_was_sent_says_so(holds: bool, stage: Stage, start: Starts) -> None:
+async def test_ctrl_c_after_it_was_sent_says_so(
+    number: signal.Signals, holds: bool, stage: Stage, start: Starts
+) -> None:
     stage.holds_answer = holds
     stage.reads_until_over = 1000
     terminal = start("ucs-ams", "mode", "maintenance", "--yes")
     async with asyncio.timeout(60):
         while not stage.writes or (len(stage.reads) < 2 and not holds):
             await asyncio.sleep(0.05)
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.process.send_signal(number)
 
     assert await terminal.end() == 130
     assert "ucs-ams: interrupted; the server may have changed\n" in terminal.printed
+    assert "outcome=interrupted\n" in terminal.printed
     assert "Traceback" not in terminal.printed

@@ -4,9 +4,12 @@ import asyncio
 import logging
 import os
 import pwd
+import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +21,9 @@ from exporter.operate.order import Order
 from exporter.poll.fetch import Connections
 
 _log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Outcome(StrEnum):
@@ -64,7 +70,7 @@ def carry_out(
     before: Seen | None = None
     outcome = Outcome.INTERRUPTED
     try:
-        before = runner.run(operation.look())
+        before = _run(runner, operation.look())
         _check_readable(before)
         show(order, before)
         outcome = _see_through(operation, before, wishes, runner)
@@ -81,6 +87,26 @@ def carry_out(
         _audit(order, before, outcome)
     if outcome is Outcome.DECLINED:
         raise ExporterError(f"{name}: nothing was sent; the server {Changed.NOT}")
+
+
+def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run it; what ends a process, such as a terminal that goes away, interrupts as Ctrl-C does."""
+
+    async def interruptible() -> _Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task  # noqa: S101 - this is one
+        for number in _ENDINGS:
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await work
+        finally:
+            for number in _ENDINGS:
+                loop.remove_signal_handler(number)
+
+    try:
+        return runner.run(interruptible())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _check_readable(seen: Seen) -> None:
@@ -102,7 +128,7 @@ def _see_through(
     if wishes.asks and not _agreed():
         return Outcome.DECLINED
     try:
-        runner.run(operation.send(min(WRITE_SECONDS, wishes.settle)))
+        _run(runner, operation.send(min(WRITE_SECONDS, wishes.settle)))
     except ActionError as error:
         if not error.lost:
             raise
@@ -142,7 +168,7 @@ def _watch(operation: Operation, wishes: Wishes, runner: asyncio.Runner) -> None
                 print(line, file=sys.stderr)
                 said.append(line)
 
-        runner.run(operation.watch(wishes.settle, tell, drained=wishes.drained))
+        _run(runner, operation.watch(wishes.settle, tell, drained=wishes.drained))
 
 
 def _progress(operation: Operation, seen: Seen, *, drained: bool) -> str:

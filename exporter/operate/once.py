@@ -27,6 +27,7 @@ _REFUSALS = {
     HTTPStatus.UNAUTHORIZED: "the credentials are missing or were rejected",
     HTTPStatus.FORBIDDEN: "this user may not set it, see operator_client",
     HTTPStatus.NOT_FOUND: "there is nothing to set at this URL",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants other credentials",
     HTTPStatus.SERVICE_UNAVAILABLE: "the server takes no requests now",
 }
 # A gateway says so when it passed a request on and heard no more of it.
@@ -68,7 +69,6 @@ class Once(Session):
                 server_hostname=self._server_name,
                 proxy=self._proxy.reveal() if self._proxy else None,
             ) as response:
-                self._check_proxy(response)
                 return response.status
         except UnicodeError:
             raise unknown_host(URL(url, encoded=True).host or "") from None
