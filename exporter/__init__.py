@@ -5,6 +5,7 @@ discovery   lists outside of the file become targets, and the live set follows t
 poll        schedule -> fetch -> parse -> extract -> snapshot, for one target after another
 systems     what each vendor says, declared as data
 targets     the live set of targets, each with its last snapshot
+operate     sets a state of a server, for the command line alone
 web         snapshots -> /metrics, /probe, status page, health
 """
 

@@ -98,6 +98,26 @@ class PollError(ExporterError):
         self.retry_after = retry_after
 
 
+class Changed(StrEnum):
+    """Whether a server is as it was before a write, as far as is known."""
+
+    NOT = "has not changed"
+    MAYBE = "may have changed"
+    DONE = "has changed"
+
+
+class ActionError(ExporterError):
+    """A write that was refused, was not confirmed in time, or whose answer is not known.
+
+    `lost` says that no answer came to what was sent, so that only a reading can tell.
+    """
+
+    def __init__(self, text: str, changed: Changed, *, lost: bool = False) -> None:
+        super().__init__(f"{text}; the server {changed}")
+        self.may_have_changed = changed is not Changed.NOT
+        self.lost = lost
+
+
 class LateError(ExporterError):
     """A poll that had not ended, or not even begun, when whoever waits for it had to answer."""
 

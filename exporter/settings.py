@@ -142,6 +142,8 @@ class Target:
     timeout: float
     max_age: float
     max_series: int = MAX_SERIES
+    operator_client: Client | None = None
+    """How to connect for `set` alone, where that is not by `client`."""
 
     @property
     def on_probe(self) -> bool:

@@ -42,6 +42,13 @@ class Arguments(argparse.Namespace):
     file: Path | None
     samples: list[str]
     format: str
+    words: list[str]
+    is_listing: bool
+    yes: bool
+    dry_run: bool
+    settle: str
+    wait_drained: bool
+    selectors: list[str]
 
 
 DEFAULT_FILE = Path("config.yaml")
@@ -166,7 +173,7 @@ def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | in
         ("params", arguments.params, "--param"),
         ("labels", arguments.labels, "--label"),
     ):
-        target[key] = _pairs(given, flag)
+        target[key] = pairs_of(given, flag)
         flags["targets", 0, key] = flag
     client: dict[str, Any] = {}
     if arguments.username is not None or arguments.password_file is not None:
@@ -180,14 +187,15 @@ def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | in
         }
         flags["clients", "local", "basic_auth"] = "--username"
         flags["clients", "local", "basic_auth", "password_file"] = "--password-file"
-    headers = _pairs(arguments.header_files, "--header-file")
+    headers = pairs_of(arguments.header_files, "--header-file")
     client["http_headers"] = {name: {"files": [file]} for name, file in headers.items()}
     flags["clients", "local", "http_headers"] = "--header-file"
     target["client"] = "local"
     return {"clients": {"local": client}, "targets": [target]}, flags
 
 
-def _pairs(given: list[str], flag: str) -> dict[str, str]:
+def pairs_of(given: list[str], flag: str) -> dict[str, str]:
+    """Return what was given as NAME=VALUE, each name once."""
     from exporter.errors import ConfigError  # noqa: PLC0415
 
     pairs = dict[str, str]()

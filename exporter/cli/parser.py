@@ -5,6 +5,7 @@ from pathlib import Path
 
 from exporter import __version__
 from exporter.cli.options import Arguments, add_config, add_log, add_target
+from exporter.cli.set_flags import add_set
 
 
 def run_command(given: list[str]) -> int:
@@ -21,6 +22,8 @@ def run_command(given: list[str]) -> int:
             from exporter.cli.systems import systems as command  # noqa: PLC0415
         case "schema":
             from exporter.cli.schema import schema as command  # noqa: PLC0415
+        case "set":
+            from exporter.cli.set_action import set_action as command  # noqa: PLC0415
         case "demo":
             from exporter.cli.demo import demo as command  # noqa: PLC0415
         case _:
@@ -126,6 +129,7 @@ def make_parser() -> argparse.ArgumentParser:
         default="json",
         help="a JSON Schema for editors, or tables (default: json)",
     )
+    add_set(command("set", "Set a state of a server, such as its mode, and see that it shows."))
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(
         "--simulator.listen-address",

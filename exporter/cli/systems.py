@@ -44,6 +44,12 @@ def facts(system: System) -> Iterator[str]:
     for param in system.params:
         rule = f"default {param.default}" if param.default is not None else "required"
         yield f"params.{param.name} ({rule}): {param.help}"
+    for action in system.actions:
+        place = f"{action.method} <url>{action.context}{action.path}"
+        yield f"set {action.name} {'|'.join(action.values)}: {place}. {action.help}"
+        for option in action.options:
+            rule = f"{'|'.join(option.choices)}, default {option.default}"
+            yield f"set {action.name} --{option.name} ({rule}): {option.help}"
 
 
 def _table(system: System) -> Table:
@@ -61,6 +67,10 @@ def markdown(system: System) -> Iterator[str]:
     yield f"### {system.title} (`{system.name}`)\n"
     yield from markdown_table(system.families)
     yield ""
+    for action in system.actions:
+        options = "".join(f" [--{one.name}={'|'.join(one.choices)}]" for one in action.options)
+        words = f"{action.name} {'|'.join(action.values)}{options}"
+        yield f"Can be set: `status-exporter set TARGET {words}`. {action.help}\n"
 
 
 def markdown_table(families: Iterable[Family]) -> Iterator[str]:

@@ -77,7 +77,12 @@ class FileModel(Model):
 
         return Settings(
             targets=tuple(
-                target.make(self.global_, named(target.client)) for target in self.targets
+                target.make(
+                    self.global_,
+                    named(target.client),
+                    clients[target.operator_client] if target.operator_client else None,
+                )
+                for target in self.targets
             ),
             discoveries=tuple(self._discoveries(named, context)),
             clients=tuple(clients.values()),

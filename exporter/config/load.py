@@ -192,12 +192,13 @@ def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if not isinstance(entry, dict) or entry.get("system") == "webitel":
                 continue
-            client = entry.get("client")
-            if isinstance(client, str) and client in with_login:
-                yield (
-                    (place, index, "client"),
-                    f"{client} has a webitel_login, which is for the system webitel alone",
-                )
+            for key in ("client", "operator_client"):
+                client = entry.get(key)
+                if isinstance(client, str) and client in with_login:
+                    yield (
+                        (place, index, key),
+                        f"{client} has a webitel_login, which is for the system webitel alone",
+                    )
 
 
 def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:

@@ -174,6 +174,8 @@ class TargetModel(PolledModel):
     """Its name, the label `target` of its metrics."""
     url: str
     """Where it is."""
+    operator_client: str | None = None
+    """The client for `status-exporter set`, where it is another."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
     """Parameters of its system."""
 
@@ -190,6 +192,14 @@ class TargetModel(PolledModel):
         check_url(value, "target's url", userinfo=False)
         return value.rstrip("/")
 
+    @field_validator("operator_client")
+    @classmethod
+    def _operator(cls, value: str | None, info: ValidationInfo) -> str | None:
+        system = info.data.get("system")
+        if value is not None and system and not system.actions:
+            raise fault(f"there is nothing to set of {system.name}: leave it out")
+        return checked_client(value, info)
+
     @field_validator("params")
     @classmethod
     def _params(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str]:
@@ -197,7 +207,7 @@ class TargetModel(PolledModel):
         given = value or {}
         return checked_params(given, system) if system else given
 
-    def make(self, defaults: GlobalModel, client: Client) -> Target:
+    def make(self, defaults: GlobalModel, client: Client, operator: Client | None = None) -> Target:
         """Return the checked data."""
         params = {param.name: param.default for param in self.system.params}
         params |= self.params or {}
@@ -215,6 +225,7 @@ class TargetModel(PolledModel):
             # Nothing renews what is polled on probe, so nobody is told that it should have been.
             max_age=interval if interval == math.inf else max_age,
             max_series=self.max_series or defaults.max_series,
+            operator_client=operator,
         )
 
 

@@ -76,17 +76,13 @@ def build(target: Target) -> tuple[Request, ...]:
 
 def _request(target: Target, endpoint: Endpoint) -> Request:
     params = {param.name: param for param in target.system.params}
-    path = endpoint.path
-    for name, value in target.params.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    if not urlsplit(target.url).path:
-        path = endpoint.context + path
     query = "&".join(
         f"{quote(name, safe='')}={quote(value, safe='')}"
         for name, value in target.params.items()
         if params[name].used_in == "query" and value
     )
     base = place_of(target.url)
+    path = path_below(target, endpoint.context, endpoint.path)
     where = urlsplit(base).path + path + (f"?{query}" if query else "")
     _, host, port = origin_of(base)
     own = {name.lower() for name, _ in target.client.http_headers}
@@ -115,6 +111,13 @@ def _request(target: Target, endpoint: Endpoint) -> Request:
         endpoint=endpoint,
         wants_refusal=isinstance(target.client.login, WebitelLogin),
     )
+
+
+def path_below(target: Target, context: str, path: str) -> str:
+    """Return a path below the target's URL, with its parameters in their places."""
+    for name, value in target.params.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return path if urlsplit(target.url).path else context + path
 
 
 @lru_cache(maxsize=4096)
@@ -150,12 +153,21 @@ def with_query(requests: tuple[Request, ...], client: Client) -> tuple[Request, 
     Raises:
         PollError: A secret cannot be read.
     """
-    query = "&".join(
+    query = secret_query(client)
+    return tuple(one.at(one.url, f"{'&' if '?' in one.url else '?'}{query}") for one in requests)
+
+
+def secret_query(client: Client) -> str:
+    """Return the client's secret query parameters, as they are now, without a ? or &.
+
+    Raises:
+        PollError: A secret cannot be read.
+    """
+    return "&".join(
         f"{quote(name, safe='')}={quote(value.reveal(), safe='')}"
         for name, values in client.query_params
         for value in values
     )
-    return tuple(one.at(one.url, f"{'&' if '?' in one.url else '?'}{query}") for one in requests)
 
 
 def credentials(client: Client) -> Headers:

@@ -5,6 +5,7 @@ holds more of a failure than its kind: the library's own texts may hold URLs wit
 """
 
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -68,8 +69,11 @@ class Session:
         *,
         keep: bool,
         most: int = MAX_BODY,
+        traces: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
         """Must be made in a running event loop; `most` is the largest body, in bytes.
+
+        `traces` are told how far each request has come.
 
         Raises:
             PollError: The TLS files of the client cannot be used now.
@@ -98,6 +102,7 @@ class Session:
             # The whole poll has a deadline; a second clock for each call would only cost.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             trust_env=False,
+            trace_configs=list(traces),
         )
 
     @property
@@ -133,7 +138,7 @@ class Session:
         except UnicodeError:
             raise unknown_host(request.host) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _explained(error) from None
+            raise explained(error) from None
         return Answer(content_type, body, (sent + self._clock.wall()) / 2, response.status)
 
     async def post(self, url: str, body: bytes, headers: Headers) -> Posted:
@@ -162,7 +167,7 @@ class Session:
         except UnicodeError:
             raise unknown_host(urlsplit(url).hostname or "") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _explained(error) from None
+            raise explained(error) from None
 
     def _check_proxy(self, response: aiohttp.ClientResponse) -> None:
         if self._proxy and response.status == _PROXY_DENIES:
@@ -198,7 +203,7 @@ async def _read(response: aiohttp.ClientResponse, most: int = MAX_BODY) -> bytes
     return bytes(body)
 
 
-def _explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a kind of failure
+def explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a kind of failure
     """Name the reason of a failure in our words; the order is from the special to the general."""
     match error:
         case aiohttp.ClientConnectorCertificateError():

@@ -6,6 +6,7 @@ vendor. `null` counts as not there. XML answers become the same tree as JSON one
 both. A mistake in a declaration raises SpecError when the program starts.
 """
 
+from exporter.spec.action import VALUE, Action, Drain, Option
 from exporter.spec.family import (
     KEY,
     POLL_TIME,
@@ -36,9 +37,12 @@ from exporter.spec.system import Endpoint, Format, Param, Refusal, System, check
 __all__ = [
     "KEY",
     "POLL_TIME",
+    "VALUE",
+    "Action",
     "Count",
     "Counter",
     "Difference",
+    "Drain",
     "Each",
     "Endpoint",
     "Family",
@@ -51,6 +55,7 @@ __all__ = [
     "Lines",
     "Match",
     "Merge",
+    "Option",
     "Param",
     "Part",
     "Path",

@@ -1,4 +1,4 @@
-"""A vendor product: its endpoints, its parameters, and the check that its declaration can work."""
+"""A vendor product: its endpoints, parameters and actions, and the check that all of it can work."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Literal
 
 from exporter.errors import SpecError
+from exporter.spec.action import Action, check_actions
 from exporter.spec.family import Family, Kind, Paths, check_paths, family_of
-from exporter.spec.fields import Each, Field, check_alone
+from exporter.spec.fields import Each, Field, States, check_alone
 
 Format = Literal["json", "xml"]
 
@@ -87,7 +88,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class System:
-    """A vendor product: how it is known, where to ask, and what the answers mean.
+    """A vendor product: how it is known, where to ask, what the answers mean, what can be set.
 
     Metrics begin with the system's name, or with `prefix`: systems that show the same things in
     different ways share it, and the families they both have.
@@ -98,6 +99,7 @@ class System:
     url_help: str
     endpoints: tuple[Endpoint, ...]
     params: tuple[Param, ...] = ()
+    actions: tuple[Action, ...] = ()
     prefix: str = ""
 
     def __post_init__(self) -> None:
@@ -108,6 +110,13 @@ class System:
             param = params.get(name)
             if param is None or (param.choices and value not in param.choices):
                 raise SpecError(f"when: no target can say {name}: {value}")
+        states = {
+            one.name: one
+            for endpoint in self.endpoints
+            for one in endpoint.fields
+            if isinstance(one, States)
+        }
+        check_actions(self.actions, states, {family.name: family for family in self.families})
 
     @cached_property
     def families(self) -> tuple[Family, ...]:

@@ -1,11 +1,24 @@
 """Genesys Universal Contact Server, Context Services: "Query Server Status", since 8.0.100.00.
 
+"Set Server Mode" is its action: the server denies everything with 503 while it switches.
+
 The page describes `allocated_memory` and `free_memory` the wrong way round: in its own example
 used = allocated - free to the unit, and the figures are multiples of 64, as HotSpot aligns KiB.
 """
 
 from exporter.readers import count, iso_time, kibibytes
-from exporter.spec import POLL_TIME, Counter, Difference, Endpoint, Gauge, Info, States, System
+from exporter.spec import (
+    POLL_TIME,
+    VALUE,
+    Action,
+    Counter,
+    Difference,
+    Endpoint,
+    Gauge,
+    Info,
+    States,
+    System,
+)
 
 _ERRORS_HELP = (
     "Requests answered with an error (client_errors_today: the caller's, server_errors_today: the"
@@ -16,6 +29,17 @@ SYSTEM = System(
     name="genesys_ucs",
     title="Genesys Universal Contact Server",
     url_help="with its base path, such as https://ucs.example.com:8080/cv or .../genesys/1/cs",
+    actions=(
+        Action(
+            name="mode",
+            help="The server's mode; while it switches, a minute or more, it denies everything.",
+            method="POST",
+            path="/server/mode",
+            body={"mode": VALUE},
+            values=("production", "maintenance"),
+            shown_by="genesys_ucs_mode",
+        ),
+    ),
     endpoints=(
         Endpoint(
             path="/server/status",

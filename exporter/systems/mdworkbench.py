@@ -5,7 +5,19 @@ are read, under any root and namespace.
 """
 
 from exporter.readers import count, flag, iso_time
-from exporter.spec import Count, Each, Endpoint, Gauge, Param, States, System
+from exporter.spec import (
+    VALUE,
+    Action,
+    Count,
+    Drain,
+    Each,
+    Endpoint,
+    Gauge,
+    Option,
+    Param,
+    States,
+    System,
+)
 
 _LAUNCHES_HELP = "Launches in the queue by state (launch.running, launch.waiting)."
 
@@ -21,6 +33,33 @@ SYSTEM = System(
             help="Whether to ask for the list of launches as well, a second request each poll.",
             default="false",
             choices=("false", "true"),
+        ),
+    ),
+    actions=(
+        Action(
+            name="state",
+            help="The state asked of the server; launches that run go on to their end.",
+            method="PUT",
+            context="/mdworkbench",
+            path="/server/state",
+            query={"value": VALUE, "resumeOnRestart": "resume-on-restart"},
+            values=("active", "suspended", "maintenance"),
+            options=(
+                Option(
+                    name="resume-on-restart",
+                    help="Whether a restart resumes the launch queue; matters in maintenance only.",
+                    default="true",
+                    shown_by="mdworkbench_resume_on_restart",
+                    heeded_with=("maintenance",),
+                ),
+            ),
+            shown_by="mdworkbench_server_state",
+            drain=Drain(
+                metric="mdworkbench_launches",
+                labels={"state": "running"},
+                help="running launches",
+                values=("suspended", "maintenance"),
+            ),
         ),
     ),
     endpoints=(

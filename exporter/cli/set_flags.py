@@ -1,0 +1,72 @@
+"""The flags of `set`: those that every action takes, and the options that the systems declare."""
+
+import argparse
+from collections.abc import Mapping
+
+from exporter.cli.options import Arguments, add_config
+from exporter.systems import SYSTEMS
+
+DEFAULT_SETTLE = "90s"
+
+_DEST = "option:"
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add them all."""
+    parser.usage = (
+        "status-exporter set TARGET ACTION VALUE [--OPTION=VALUE] [flags]\n"
+        "       status-exporter set --selector NAME=VALUE ACTION VALUE [--OPTION=VALUE] [flags]\n"
+        "       status-exporter set --list"
+    )
+    parser.add_argument(
+        "words",
+        metavar="TARGET ACTION VALUE",
+        nargs="*",
+        help="the target as the file names it, what to set of it, and to what",
+    )
+    add_config(parser)
+    for flag, dest, text in (
+        ("--list", "is_listing", "list what can be set, and of which targets"),
+        ("--yes", "yes", "do not ask before it is sent"),
+        ("--dry-run", "dry_run", "show what would be sent, and send nothing at all"),
+        ("--wait-drained", "wait_drained", "wait until what is under way has ended, too"),
+    ):
+        parser.add_argument(flag, dest=dest, action="store_true", help=text)
+    parser.add_argument(
+        "--settle",
+        metavar="DURATION",
+        default=DEFAULT_SETTLE,
+        help=f"how long to wait until the state shows (default: {DEFAULT_SETTLE})",
+    )
+    parser.add_argument(
+        "--selector",
+        dest="selectors",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="instead of TARGET: every target with this label, or of this system, one after"
+        " another in the order of the file; given more than once, all must hold",
+    )
+    group = parser.add_argument_group("options of actions")
+    options = {
+        option.name: (option, system)
+        for system in SYSTEMS.values()
+        for action in system.actions
+        for option in action.options
+    }
+    for name, (option, system) in options.items():
+        group.add_argument(
+            f"--{name}",
+            dest=f"{_DEST}{name}",
+            metavar="|".join(option.choices),
+            help=f"{system.name}: {option.help} Left out: {option.default}",
+        )
+
+
+def options_of(arguments: Arguments) -> Mapping[str, str]:
+    """Return the options that were given."""
+    return {
+        dest.removeprefix(_DEST): value
+        for dest, value in vars(arguments).items()
+        if dest.startswith(_DEST) and value is not None
+    }

@@ -1,0 +1,204 @@
+"""One order is shown, asked about, sent and seen through; what became of it is one audit line."""
+
+import asyncio
+import logging
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from exporter.clock import Clock
+from exporter.errors import ActionError, Changed, ExporterError, PollError, Reason
+from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, told
+from exporter.operate.order import Order
+from exporter.poll.fetch import Connections
+
+_log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Outcome(StrEnum):
+    """What became of an order, in the words of the audit line."""
+
+    CONFIRMED = "confirmed"
+    UNCHANGED = "unchanged"
+    """It was so already, and nothing was sent."""
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How orders are to be carried out."""
+
+    settle: float
+    drained: bool
+    asks: bool
+
+
+def show(order: Order, now: Seen | None = None) -> None:
+    """Print what would be done."""
+    print(f"{order.target.name}: {order.action.name}")
+    print(f"  now     {'not asked' if now is None else told(now)}")
+    print(f"  wanted  {order.wanted}")
+    print(f"  sends   {order.action.method} {order.url} {order.body}".rstrip())
+    print(f"  client  {order.client.name or 'none'}", flush=True)
+
+
+def carry_out(
+    order: Order, wishes: Wishes, runner: asyncio.Runner, connections: Connections, clock: Clock
+) -> None:
+    """Carry out one order.
+
+    Raises:
+        ExporterError: It was not sent, was refused, or is not confirmed; the message says which.
+    """
+    name = order.target.name
+    operation = Operation(order, connections, clock)
+    before: Seen | None = None
+    outcome = Outcome.INTERRUPTED
+    try:
+        before = _run(runner, operation.look())
+        _check_readable(before)
+        show(order, before)
+        outcome = _see_through(operation, before, wishes, runner)
+    except ActionError as error:
+        outcome = Outcome.UNCONFIRMED
+        if not error.may_have_changed:
+            outcome = Outcome.REFUSED if operation.is_sent else Outcome.NOT_SENT
+        raise ExporterError(f"{name}: {error}") from None
+    except KeyboardInterrupt:
+        changed = Changed.MAYBE if operation.may_have_changed else Changed.NOT
+        print(f"\n{name}: interrupted; the server {changed}", file=sys.stderr)
+        raise
+    finally:
+        _audit(order, before, outcome)
+    if outcome is Outcome.DECLINED:
+        raise ExporterError(f"{name}: nothing was sent; the server {Changed.NOT}")
+
+
+def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run it; what ends a process, such as a terminal that goes away, interrupts as Ctrl-C does."""
+
+    async def interruptible() -> _Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task  # noqa: S101 - this is one
+        for number in _ENDINGS:
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await work
+        finally:
+            for number in _ENDINGS:
+                loop.remove_signal_handler(number)
+
+    try:
+        return runner.run(interruptible())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _check_readable(seen: Seen) -> None:
+    # What cannot be read before could not be confirmed after. A 503 may be a switch under way.
+    if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
+        raise ActionError(f"not sent, as its state cannot be read: {seen.detail}", Changed.NOT)
+
+
+def _see_through(
+    operation: Operation, before: Seen, wishes: Wishes, runner: asyncio.Runner
+) -> Outcome:
+    order = operation.order
+    name, action = order.target.name, order.action.name
+    if operation.is_there(before):
+        print(f"{name}: {action} is {order.wanted} already; nothing was sent", flush=True)
+        if wishes.drained and not operation.is_drained(before):
+            _watch(operation, wishes, runner)
+        return Outcome.UNCHANGED
+    if wishes.asks and not _agreed():
+        return Outcome.DECLINED
+    try:
+        _run(runner, operation.send(min(WRITE_SECONDS, wishes.settle)))
+    except ActionError as error:
+        if not error.lost:
+            raise
+        print(f"{name}: {error}; reading it", file=sys.stderr)
+    _watch(operation, wishes, runner)
+    print(f"{name}: {action} is {order.wanted}", flush=True)
+    return Outcome.CONFIRMED
+
+
+def _agreed() -> bool:
+    print("Send it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _watch(operation: Operation, wishes: Wishes, runner: asyncio.Runner) -> None:
+    """Wait until the state shows; a bar shows how long where there is a terminal, else lines."""
+    name = operation.order.target.name
+    console = Console(stderr=True, highlight=False, markup=False)
+    said = list[str]()
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    began = bar.get_time()
+
+    with bar:
+        task = bar.add_task(f"{name}: reading", total=wishes.settle)
+
+        def tell(seen: Seen) -> None:
+            line = f"{name}: {_progress(operation, seen, drained=wishes.drained)}"
+            bar.update(task, description=line, completed=bar.get_time() - began)
+            if not console.is_terminal and said[-1:] != [line]:
+                print(line, file=sys.stderr)
+                said.append(line)
+
+        _run(runner, operation.watch(wishes.settle, tell, drained=wishes.drained))
+
+
+def _progress(operation: Operation, seen: Seen, *, drained: bool) -> str:
+    drain = operation.order.drain
+    if isinstance(seen, PollError) or not operation.is_confirmed(seen):
+        return f"not yet, {told(seen)}"
+    if drained and drain and not operation.is_drained(seen):
+        return f"shows {told(seen)}, {drain.help}: {_number(seen.undrained)}"
+    return f"shows {told(seen)}"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
+def _audit(order: Order, before: Seen | None, outcome: Outcome) -> None:
+    facts = {
+        "user": _user(),
+        "target": order.target.name,
+        "action": order.action.name,
+        "from": "unknown" if before is None else told(before),
+        "to": order.wanted,
+        "outcome": outcome,
+    }
+    _log.info("action", extra={"facts": facts})
+
+
+def _user() -> str:
+    # The environment may say anything; the system knows.
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

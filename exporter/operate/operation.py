@@ -1,0 +1,215 @@
+"""An order is carried out: a look before, one write, and looks after it until the state shows."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.clock import Clock
+from exporter.errors import ActionError, Changed, PollError, Reason
+from exporter.operate.once import Once, send_once
+from exporter.operate.order import Order
+from exporter.poll.cycle import poll
+from exporter.poll.extract import Reading
+from exporter.poll.fetch import Connections
+from exporter.poll.login import Login
+from exporter.poll.request import Headers, Request, build, scrub
+from exporter.spec import States
+
+# Servers that wait for what is under way may answer only then; nobody should wait longer.
+WRITE_SECONDS = 30.0
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 5.0
+
+_FLAGS = {0.0: "false", 1.0: "true"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a target shows of an action: its state, its options, and how much is under way."""
+
+    state: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    undrained: float | None = None
+
+
+Seen = Shown | PollError
+"""What came of a look."""
+
+
+class Operation:
+    """One order at one target; `may_have_changed` holds at any time, whatever interrupts it."""
+
+    def __init__(self, order: Order, connections: Connections, clock: Clock) -> None:
+        """Make one; `connections` are those that the target is read by."""
+        self.order = order
+        self._connections = connections
+        self._clock = clock
+        self._requests = _requests(order)
+        self._once: Once | None = None
+        self._is_refused = False
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the request began to be written."""
+        return self._once is not None and self._once.is_written
+
+    @property
+    def may_have_changed(self) -> bool:
+        """Whether something was sent that the server did not refuse."""
+        return self.is_sent and not self._is_refused
+
+    async def look(self) -> Seen:
+        """Read what the target shows now, with the credentials that it is polled with."""
+        target = self.order.target
+        done = await poll(target, self._requests, self._connections, self._clock)
+        if isinstance(done.outcome, PollError):
+            return PollError(done.outcome.reason, self._scrubbed(done.outcome.detail))
+        return _shown(self.order, done.outcome)
+
+    def is_there(self, seen: Seen) -> bool:
+        """Say whether the target shows all that was ordered, each given option included."""
+        return (
+            isinstance(seen, Shown)
+            and seen.state == self.order.value
+            and all(seen.options.get(name) == value for name, value in self.order.options.items())
+        )
+
+    def is_confirmed(self, seen: Seen) -> bool:
+        """Say the same of what the server heeds: an option that it does not may show anything."""
+        if not isinstance(seen, Shown) or seen.state != self.order.value:
+            return False
+        heeded = {
+            option.name
+            for option in self.order.action.options
+            if self.order.value in option.heeded_with
+        }
+        return all(
+            seen.options.get(name) == value
+            for name, value in self.order.options.items()
+            if name in heeded
+        )
+
+    def is_drained(self, seen: Seen) -> bool:
+        """Say whether nothing is under way any more."""
+        return isinstance(seen, Shown) and (self.order.drain is None or seen.undrained == 0.0)
+
+    async def send(self, seconds: float = WRITE_SECONDS) -> None:
+        """Send the order, once, and wait so many seconds for its answer.
+
+        Raises:
+            ActionError: It was refused, or no answer tells what became of it.
+        """
+        try:
+            obtained = await self._log_in()
+            self._once = Once(self.order, self._clock)
+        except PollError as error:
+            raise ActionError(error.detail, Changed.NOT) from None
+        try:
+            await send_once(self.order, self._once, obtained, seconds)
+        except ActionError as error:
+            self._is_refused = not error.may_have_changed
+            raise
+        finally:
+            await self._once.close()
+
+    async def watch(self, settle: float, tell: Callable[[Seen], None], *, drained: bool) -> Shown:
+        """Look again and again until the state shows, with `drained` until nothing runs either.
+
+        Raises:
+            ActionError: So many seconds have passed.
+        """
+        limit = self.order.target.client.rate_limit
+        slowest = 1 / limit.requests_per_second if limit else 0.0
+        until = self._clock.monotonic() + settle
+        pause = _FIRST_PAUSE
+        while True:
+            seen = await self.look()
+            tell(seen)
+            confirmed = self.is_confirmed(seen)
+            if isinstance(seen, Shown) and confirmed and (not drained or self.is_drained(seen)):
+                return seen
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                raise self._unconfirmed(seen, settle)
+            await asyncio.sleep(min(max(pause, slowest), left))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _unconfirmed(self, seen: Seen, settle: float) -> ActionError:
+        if self.is_confirmed(seen):
+            what = self.order.drain.help if self.order.drain else "something under way"
+            changed = Changed.DONE if self.is_sent else Changed.NOT
+            return ActionError(f"after {settle:g}s there are still {what}", changed)
+        text = f"{self.order.wanted} does not show after {settle:g}s, but {told(seen)}"
+        return ActionError(text, Changed.MAYBE)
+
+    def _scrubbed(self, text: str) -> str:
+        # A server may repeat in an answer to a reading what it was sent with the write.
+        login = self._login()
+        return scrub(text, self.order.client, login.obtained if login else ())
+
+    def _login(self) -> Login | None:
+        return self._connections.login(replace(self.order.target, client=self.order.client))
+
+    async def _log_in(self) -> Headers:
+        target, login = self.order.target, self._login()
+        if login is None:
+            return ()
+
+        async def held(headers: Headers) -> Headers:
+            return headers
+
+        try:
+            async with asyncio.timeout(target.timeout):
+                return await login.through(target.name, target.timeout, held)
+        except TimeoutError:
+            text = f"login: no whole answer within {target.timeout:g}s"
+            raise PollError(Reason.TIMEOUT, text) from None
+
+
+def told(seen: Seen) -> str:
+    """Say what came of a look, in a few words."""
+    if isinstance(seen, PollError):
+        return f"unknown ({seen.detail})"
+    options = [f"{name}={value}" for name, value in seen.options.items()]
+    return " ".join([seen.state or "unknown", *options])
+
+
+def _requests(order: Order) -> tuple[Request, ...]:
+    """Return the request that shows the state: the others of a poll would only take time."""
+    return tuple(
+        request
+        for request in build(order.target)
+        if any(one.name == order.action.shown_by for one in request.endpoint.fields)
+    )
+
+
+def _shown(order: Order, reading: Reading) -> Shown:
+    action = order.action
+    label = next(
+        one.label
+        for endpoint in order.target.system.endpoints
+        for one in endpoint.fields
+        if isinstance(one, States) and one.name == action.shown_by
+    )
+    states = [
+        dict(one.labels)[label]
+        for one in reading.samples
+        if one.family == action.shown_by and one.value == 1.0
+    ]
+    flags = {one.family: _FLAGS.get(one.value, "") for one in reading.samples}
+    drain = action.drain
+    undrained = [
+        one.value
+        for one in reading.samples
+        if drain and one.family == drain.metric and {*drain.labels.items()} <= {*one.labels}
+    ]
+    return Shown(
+        state=states[0] if states else "",
+        options={
+            option.name: flags[option.shown_by]
+            for option in action.options
+            if option.shown_by in flags
+        },
+        undrained=undrained[0] if undrained else None,
+    )
