@@ -41,7 +41,8 @@ def secret_keys(model: type[BaseModel], path: str = "") -> Iterator[str]:
             kinds += get_args(kind)
             if kind is Secret:
                 yield at
-            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            elif isinstance(kind, type) and issubclass(kind, BaseModel) and name != "fields":
+                # A system's fields hold one another, without end, and no secret.
                 yield from secret_keys(kind, at)
 
 
