@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SECONDS ?= 300
 MINUTES ?= 10
 
-.PHONY: help demo test check audit fix golden docs dashboards bench bench-quick fuzz soak clean
+.PHONY: help demo test check audit fix golden docs dashboards screenshots bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -41,6 +41,9 @@ docs: $(VENV)/dev ## write anew what documents show of the code: metrics, keys, 
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source
+
+screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium
+	@$(BIN)/pytest -q --renew tests/test_browser.py -k screenshots
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench

@@ -24,6 +24,9 @@ from exporter.telemetry import Telemetry
 _log = logging.getLogger(__name__)
 
 
+# Recent polls that are kept for people to look at; 10,000 targets keep 3 MB of them.
+_MOST_RECENT = 60
+
 # The number of a target that is not, or no longer, one of the set.
 _NOWHERE = -1
 _NO_POLLS = Tally()
@@ -41,6 +44,8 @@ class Tracked:
         self.renderer = Renderer(target)
         self.faulty: frozenset[str] = frozenset()
         self.is_cut = False
+        self.recent = array("f")
+        """How many seconds each of the last polls took; below 0 where it failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,13 @@ class Change:
 
 PollNow = Callable[[Tracked, float, float], Awaitable[None]]
 """Sees to it that a target has a snapshot younger than so many seconds, within so many seconds."""
+
+
+DueIn = Callable[[Tracked], float | None]
+
+
+def _nobody_knows(_tracked: Tracked) -> float | None:
+    return None
 
 
 async def _nobody_polls(_tracked: Tracked, _max_age: float, _within: float) -> None:
@@ -94,6 +106,8 @@ class Targets:
         """Told of every change, in this order."""
         self.poll_now: PollNow = _nobody_polls
         """How a target is polled out of its turn: left here by the schedule."""
+        self.due_in: DueIn = _nobody_knows
+        """In how many seconds the next poll is; the same."""
         self.replace(settings.targets)
         self._awaited = {one for one in self if not one.target.on_probe}
 
@@ -205,7 +219,7 @@ class Targets:
             new = Tracked(target)
         # What is counted goes on being counted, so that a new interval does not look like a restart.
         if old and old.target.system is target.system:
-            new.tally = old.tally
+            new.tally, new.recent = old.tally, old.recent
         return new
 
     def _count(self, change: Change) -> None:
@@ -232,6 +246,10 @@ class Targets:
                 self._note_dropped(tracked, poll.outcome)
             tracked.is_cut = bool(poll.outcome.dropped_items or poll.outcome.dropped_series)
         self._show(tracked, poll, tally)
+        worked = isinstance(poll.outcome, Reading)
+        tracked.recent.append(poll.duration if worked else -poll.duration)
+        if len(tracked.recent) > _MOST_RECENT:
+            del tracked.recent[0]
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:
         """Return what there is to show, at one moment; what is too old is failed first."""

@@ -288,7 +288,18 @@ def _break(path: Path) -> None:
 
 USER = {"Authorization": f"Basic {base64.b64encode(b'someone:canary-user').decode()}"}
 STRANGER = {"Authorization": f"Basic {base64.b64encode(b'x:y').decode()}"}
-ROUTES = ("/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/targets", "/sd", "/none")
+PAGES = tuple(f"/target?name={name}" for name in ("basic", "headers", "login", "oauth-file"))
+ROUTES = (
+    "/",
+    "/metrics",
+    "/-/healthy",
+    "/-/ready",
+    "/-/reload",
+    "/api/v1/targets",
+    "/sd",
+    "/none",
+    *PAGES,
+)
 
 
 async def _page(session: aiohttp.ClientSession, url: str) -> str:

@@ -21,7 +21,7 @@ from port import (
 
 from exporter.clock import Clock
 from exporter.telemetry import Telemetry
-from exporter.web import routes
+from exporter.web import pages
 from exporter.web.connection import peer_of
 from exporter.web.inbound import Inbound, Limits, Rejection
 
@@ -112,7 +112,7 @@ async def test_who_does_not_read_an_answer_is_closed(limits: Limits, header: str
 async def test_who_does_not_read_the_end_of_an_answer_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(routes, "status_page", lambda *_: "x" * 20_000_000)
+    monkeypatch.setattr(pages, "status_page", lambda *_: "x" * 20_000_000)
     async with opened(Limits(answer=0.3)) as port:
         await port.connect(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         await port.until(lambda: port.rejected("slow_response") == 1)

@@ -537,10 +537,9 @@ async def test_what_is_polled_on_probe_is_left_out_of_all_else(gate: Gate) -> No
     assert 'target="r"' in page
     assert 'target="t"' not in page + again
     assert 'status_exporter_targets{system="genesys_ucs"} 2.0\n' in page
-    assert "1 up, 0 down, 0 not polled yet. 1 polled on probe." in before
-    assert ">on probe</td>" in before
-    assert "2 up, 0 down, 0 not polled yet. 1 polled on probe." in after
-    assert ">up, on probe</td>" in after
+    assert "<b>1</b> on probe" in before
+    assert '<span class="state on-probe">on probe</span>' in before
+    assert "<b>2</b> up" in after
 
 
 async def test_a_site_without_a_schedule_says_that_nothing_polls(gate: Gate) -> None:

@@ -20,7 +20,7 @@ from port import (
     opened,
 )
 
-from exporter.web import routes
+from exporter.web import pages
 from exporter.web.inbound import Limits
 
 MALFORMED = [
@@ -131,7 +131,7 @@ async def test_a_mistake_of_ours_is_logged_and_not_shown(
     def fail(*_: object) -> str:
         raise ZeroDivisionError(MARK)
 
-    monkeypatch.setattr(routes, "status_page", fail)
+    monkeypatch.setattr(pages, "status_page", fail)
     answer = await port.ask(b"GET / HTTP/1.0\r\nAccept: text/html\r\n\r\n")
 
     assert answer.split()[1] == b"500"

@@ -15,15 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, Reason
-from exporter.poll.extract import Fault, Reading
+from exporter.poll.extract import Reading
 from exporter.poll.snapshot import Poll
 from exporter.serve import running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web import routes
+from exporter.web import pages
 from exporter.web.listen import ListenError, listening
-from exporter.web.page import status_page
 from exporter.web.routes import make_app
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -134,35 +133,6 @@ async def test_ready_waits_for_the_first_poll_of_each_target(site: Site) -> None
     assert after[::2] == (200, b"Ready.\n")
 
 
-async def test_the_page_tells_what_is_up_and_down_and_why(site: Site) -> None:
-    record(
-        site,
-        a=Reading((), (Fault("genesys_ucs_mode", "a list is not a text"),)),
-        **{'<script>"&': PollError(Reason.HTTP_503, "HTTP <b>503</b>")},
-    )
-    status, headers, body = await site.get("/")
-    text = body.decode()
-
-    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "1 up, 1 down, 1 not polled yet." in text
-    assert "genesys_ucs_mode: a list is not a text" in text
-    assert "http_503: HTTP &lt;b&gt;503&lt;/b&gt;" in text
-    assert "<script>" not in text
-
-
-def test_the_page_shows_what_is_down_first_and_not_more_than_it_can() -> None:
-    settings = Settings(targets=tuple(replace(make_target(), name=f"t{at}") for at in range(700)))
-    targets = Targets(settings, Telemetry(), Clock(wall=lambda: NOW, monotonic=lambda: 0.0))
-    for at, tracked in enumerate(targets):
-        bad = PollError(Reason.TIMEOUT, "x") if at >= 690 else Reading((), ())
-        targets.record(tracked, Poll(bad, 0.1, NOW, 0.0))
-    text = status_page(targets, "/metrics")
-
-    assert "690 up, 10 down, 0 not polled yet." in text
-    assert "200 more targets are not shown." in text
-    assert all(f">t{at}<" in text for at in range(690, 700))
-
-
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])
 async def test_every_answer_has_safe_headers(site: Site, path: str) -> None:
     _, headers, _ = await site.get(path)
@@ -266,7 +236,7 @@ async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
         written_in.append(turn)
         return "page"
 
-    monkeypatch.setattr(routes, "status_page", page)
+    monkeypatch.setattr(pages, "status_page", page)
     counting = asyncio.create_task(count())
     await asyncio.gather(*(site.get("/") for _ in range(50)))
     counting.cancel()

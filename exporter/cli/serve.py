@@ -17,6 +17,8 @@ from exporter.shard import parse_shard
 
 _log = logging.getLogger(__name__)
 
+_TAKEN = frozenset({"/probe", "/sd", "/target"})
+
 
 def serve(arguments: Arguments) -> int:
     """Run the command."""
@@ -72,8 +74,9 @@ def telemetry_path(arguments: Arguments) -> str:
     """Return the checked path of the metrics."""
     path = arguments.telemetry_path
     parts = path.split("/")[1:]
-    bad = not path.startswith("/") or path.startswith("/-/") or set(path) & set("{}?#% ")
-    if path in {"/probe", "/sd"} or bad or ".." in parts or "." in parts or "" in parts[:-1]:
+    bad = not path.startswith("/") or set(path) & set("{}?#% ")
+    taken = path in _TAKEN or path.startswith(("/-/", "/api/", "/static/"))
+    if taken or bad or ".." in parts or "." in parts or "" in parts[:-1]:
         raise ConfigError((f"--web.telemetry-path: {path} is not a path such as /metrics",))
     return path
 

@@ -99,6 +99,7 @@ class Schedule:
         self._follow(Change(come=tuple(targets)))
         targets.followers.append(self._follow)
         targets.poll_now = self.poll_now
+        targets.due_in = self.due_in
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is cancelled too."""
@@ -134,6 +135,13 @@ class Schedule:
         done, _ = await asyncio.wait([turn.over], timeout=within)
         if not done:
             raise self._late(turn)
+
+    def due_in(self, tracked: Tracked) -> float | None:
+        """Return in how many seconds the target is polled next; None where nobody plans to."""
+        turn = self._turns.get(tracked)
+        if turn is None or (tracked.target.on_probe and not turn.task):
+            return None
+        return 0.0 if turn.task else max(0.0, turn.due - self._clock.monotonic())
 
     def _late(self, turn: Turn) -> LateError:
         target = turn.tracked.target

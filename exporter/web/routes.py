@@ -19,7 +19,7 @@ from exporter.web.guard import Guard
 from exporter.web.headers import SAFE_HEADERS
 from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
 from exporter.web.negotiate import accepts_gzip, choose_format
-from exporter.web.page import status_page
+from exporter.web.pages import Pages
 from exporter.web.probe import Prober
 
 # Level 1 of this library is as small as zlib's 6 and ten times as fast.
@@ -46,7 +46,6 @@ class Site:
         self._path = telemetry_path
         self._inbound = inbound
         self._reload = reload
-        self._page_turn = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
@@ -57,7 +56,7 @@ class Site:
         ]
         if self._reload:
             found += [web.post("/-/reload", self.reload), web.get("/-/reload", self.no_reload)]
-        return found if self._path == "/" else [web.get("/", self.status), *found]
+        return found
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the metrics: one view of all targets at one moment, piece by piece."""
@@ -94,15 +93,6 @@ class Site:
             if packer:
                 await response.write(packer.flush())
         return response
-
-    async def status(self, _request: web.Request) -> web.Response:
-        """Serve the page for people."""
-        # Of ten thousand targets it takes a hundredth of a second. However many ask at once, polls
-        # have their turn between two pages.
-        async with self._page_turn:
-            page = status_page(self._targets, self._path)
-            await asyncio.sleep(0)
-        return web.Response(text=page, content_type="text/html", charset="utf-8")
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """Say that the process answers, whatever its targets do."""
@@ -154,5 +144,6 @@ def make_app(
     if guard:
         app.on_response_prepare.append(guard.on_prepare)
     app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
+    app.add_routes(Pages(targets, telemetry_path).routes())
     app.add_routes(Prober(targets).routes())
     return app

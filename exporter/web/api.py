@@ -1,0 +1,43 @@
+"""Targets go in; the same that the pages show comes out as JSON, for programs."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+
+from exporter.targets import Targets, Tracked
+from exporter.web.choice import Choice
+from exporter.web.view import view_of
+
+MOST_AT_ONCE = 1000
+DEFAULT_LIMIT = 100
+
+# A target costs some ten microseconds; a thousand in one go would hold up the polls.
+_TARGETS_A_PIECE = 50
+
+
+def list_targets(targets: Targets, choice: Choice) -> Iterator[bytes]:
+    """Yield the list, piece by piece; it is JSON once it is whole."""
+    chosen = choice.of(targets)
+    head = {
+        "total": chosen.number,
+        "offset": choice.offset,
+        "counts": {state: chosen.counts[state] for state in sorted(chosen.counts)},
+    }
+    yield json.dumps(head)[:-1].encode() + b', "targets": ['
+    mark = ""
+    for start in range(0, len(chosen.shown), _TARGETS_A_PIECE):
+        piece = chosen.shown[start : start + _TARGETS_A_PIECE]
+        rows = ",\n".join(json.dumps(_written(targets, one)) for one in piece)
+        yield f"{mark}\n{rows}".encode()
+        mark = ","
+    yield b"\n]}\n"
+
+
+def _written(targets: Targets, tracked: Tracked) -> dict[str, object]:
+    view = view_of(targets, tracked)
+    return {
+        **{one.name: getattr(view, one.name) for one in fields(view)},
+        "labels": dict(view.labels),
+        "failures": dict(view.failures),
+        "faults": [{"metric": metric, "why": why} for metric, why in view.faults],
+    }

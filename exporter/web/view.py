@@ -1,0 +1,148 @@
+"""A target with its last snapshot goes in; what a person or a program is told of it comes out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from exporter.errors import PollError
+from exporter.poll.extract import Reading
+from exporter.poll.snapshot import Snapshot, base_labels
+from exporter.settings import Target
+from exporter.spec import States, System
+from exporter.targets import Targets, Tracked
+
+State = Literal["down", "waiting", "on probe", "up"]
+
+STATES: tuple[State, ...] = ("down", "waiting", "on probe", "up")
+"""In the order in which they matter."""
+
+# Of a thousand items that are wrong in the same way, some are enough to tell.
+_MOST_FAULTS = 20
+# A fleet has a thousand of each.
+_MOST_SERIES = 50
+
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_UNESCAPED = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One target as it is now; moments in Unix time, durations in seconds."""
+
+    name: str
+    system: str
+    labels: Mapping[str, str]
+    state: State
+    mode: str
+    """The state the vendor names, such as maintenance; empty where it names none."""
+    polled: float | None
+    duration: float | None
+    due: float | None
+    """In how many seconds the next poll is; None where nobody knows."""
+    polls: int
+    failures: Mapping[str, int]
+    last_success: float | None
+    reason: str
+    detail: str
+    meaning: str
+    faults: tuple[tuple[str, str], ...]
+    """Metrics whose field could not be read, each with why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One metric of a target, beside the vendor's name for it, with its series."""
+
+    metric: str
+    source: str
+    help: str
+    series: tuple[tuple[Mapping[str, str], str], ...]
+    """The labels of each, less those of the target, and its value."""
+    hidden: int
+    """Series beyond those."""
+
+
+def state_of(tracked: Tracked) -> State:
+    """Return the state of a target as its table names it."""
+    if tracked.snapshot is None:
+        return "on probe" if tracked.target.on_probe else "waiting"
+    return "up" if tracked.snapshot.up else "down"
+
+
+def view_of(targets: Targets, tracked: Tracked) -> View:
+    """Return the target as it is now."""
+    target, snapshot = tracked.target, tracked.snapshot
+    outcome = snapshot.poll.outcome if snapshot else None
+    error = outcome if isinstance(outcome, PollError) else None
+    faults = outcome.faults if isinstance(outcome, Reading) else ()
+    return View(
+        name=target.name,
+        system=target.system.name,
+        labels=target.labels,
+        state=state_of(tracked),
+        mode=_mode(target, snapshot) if snapshot else "",
+        polled=snapshot.poll.ended if snapshot else None,
+        duration=snapshot.poll.duration if snapshot else None,
+        due=targets.due_in(tracked),
+        polls=tracked.tally.polls,
+        failures=tracked.tally.failures,
+        last_success=tracked.tally.last_success,
+        reason=error.reason if error else "",
+        detail=error.detail if error else "",
+        meaning=error.reason.meaning if error else "",
+        faults=tuple((one.metric, one.message) for one in faults[:_MOST_FAULTS]),
+    )
+
+
+def metrics_of(tracked: Tracked) -> Iterator[Shown]:
+    """Yield the vendor's metrics that the target shows."""
+    if tracked.snapshot is None:
+        return
+    base = f"{{{base_labels(tracked.target)}"
+    for family, lines in zip(tracked.target.system.families, tracked.snapshot.lines, strict=False):
+        found = lines.decode().splitlines()
+        if found:
+            yield Shown(
+                metric=family.name,
+                source=family.source,
+                help=family.help,
+                series=tuple(
+                    _series(line.removeprefix(family.name + base)) for line in found[:_MOST_SERIES]
+                ),
+                hidden=max(0, len(found) - _MOST_SERIES),
+            )
+
+
+def _series(rest: str) -> tuple[Mapping[str, str], str]:
+    labels, _, value = rest.rpartition(" ")
+    return {name: _plain(text) for name, text in _LABEL.findall(labels)}, value
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\.", lambda match: _UNESCAPED.get(match[0], match[0]), text)
+
+
+def _mode(target: Target, snapshot: Snapshot) -> str:
+    """Return the state that is 1 of the first the system names."""
+    place = _first_states(target.system)
+    if place is None:
+        return ""
+    at, label = place
+    for line in snapshot.lines[at].splitlines():
+        if line.endswith(b" 1"):
+            return _plain(dict(_LABEL.findall(line.decode())).get(label, ""))
+    return ""
+
+
+@cache
+def _first_states(system: System) -> tuple[int, str] | None:
+    """Return where the lines of the system's first States stand, and the label of its states."""
+    names = [family.name for family in system.families]
+    for endpoint in system.endpoints:
+        for one in endpoint.fields:
+            # Those of a list's items are no state of the target's own.
+            if isinstance(one, States):
+                return names.index(one.name), one.label
+    return None
