@@ -42,6 +42,9 @@ class Arguments(argparse.Namespace):
     file: Path | None
     samples: list[str]
     format: str
+    exporter_url: str
+    ready: bool
+    insecure: bool
 
 
 DEFAULT_FILE = Path("config.yaml")

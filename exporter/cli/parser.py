@@ -19,6 +19,8 @@ def run_command(given: list[str]) -> int:
             from exporter.cli.poll import poll as command  # noqa: PLC0415
         case "systems":
             from exporter.cli.systems import systems as command  # noqa: PLC0415
+        case "healthcheck":
+            from exporter.cli.healthcheck import healthcheck as command  # noqa: PLC0415
         case "demo":
             from exporter.cli.demo import demo as command  # noqa: PLC0415
         case _:
@@ -117,6 +119,7 @@ def make_parser() -> argparse.ArgumentParser:
     systems.add_argument(
         "--format", choices=("table", "markdown"), default="table", help="(default: table)"
     )
+    _add_healthcheck(command("healthcheck", "Ask a running exporter how it is: exit 0 or 1."))
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(
         "--simulator.listen-address",
@@ -128,6 +131,27 @@ def make_parser() -> argparse.ArgumentParser:
     _add_web(demo, "127.0.0.1:10125")
     add_log(demo, "info")
     return parser
+
+
+def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        dest="exporter_url",
+        metavar="URL",
+        default="http://127.0.0.1:10125",
+        help="where the exporter is, as http://host:port, https://host:port or unix:/path"
+        " (default: http://127.0.0.1:10125)",
+    )
+    parser.add_argument(
+        "--ready",
+        action="store_true",
+        help="ask whether every target had its first poll, not only whether the exporter answers",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="take any certificate, such as one that is not for the name localhost",
+    )
 
 
 def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
