@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 SECONDS ?= 300
 MINUTES ?= 10
 
-.PHONY: help demo test check audit fix golden docs dashboards bench bench-quick fuzz soak clean
+PYTHONS := 3.11 3.12 3.13
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+
+.PHONY: help demo test check audit lock fix golden docs dashboards bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -27,6 +30,16 @@ check: $(VENV)/dev ## check style, types and imports; changes nothing
 
 audit: $(VENV)/dev ## ask whether a dependency has a known vulnerability; needs the network
 	@.ci/audit $(BIN)/pip-audit
+
+lock: $(VENV)/dev ## write requirements.lock, what the image is built of, anew; needs the network
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --output-file requirements.lock pyproject.toml
+	@# Nothing is compiled when the image is built: there has to be a wheel of each.
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
+	  $(BIN)/uv pip compile --quiet --constraint requirements.lock --only-binary :all: \
+	    --python-version $$python --python-platform $$platform pyproject.toml >/dev/null || exit; \
+	done; done
 
 fix: $(VENV)/dev ## mend what can be mended of style
 	@$(BIN)/ruff check --fix .
