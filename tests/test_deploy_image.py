@@ -45,7 +45,7 @@ def linux(python: str) -> dict[str, str]:
 
 
 def locked() -> dict[str, Locked]:
-    found = {}
+    found = dict[str, Locked]()
     for block in re.split(r"^(?=\w)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         line = block.partition("\n")[0].removesuffix("\\").strip()
         one = Requirement(line)
@@ -141,20 +141,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip(f"an image is built by root with {' and '.join(missing) or 'buildah'}")
     work = tmp_path_factory.mktemp("image")
     storage = ("--root", work / "store", "--runroot", work / "run", "--storage-driver", "vfs")
-    download = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
+    download = ["pip", "download", "--quiet", "--require-hashes", "--no-deps"]
     download += ["--only-binary=:all:", "--python-version=3.11", "--dest", str(work / "wheels")]
-    if subprocess.run([*download, "-r", LOCK], check=False, timeout=300).returncode:
+    download += ["--requirement", str(LOCK)]
+    if subprocess.run([sys.executable, "-m", *download], check=False, timeout=300).returncode:
         pytest.skip("the wheels cannot be had: no network")
     include = "--include=python3-pip,binutils,ca-certificates"
-    debian = [
-        "mmdebstrap",
-        "--quiet",
-        "--variant=essential",
-        include,
-        "bookworm",
-        work / "base.tar",
-    ]
-    if subprocess.run(debian, check=False, timeout=400, stderr=subprocess.DEVNULL).returncode:
+    debian = ["mmdebstrap", "--quiet", "--variant=essential", include, "bookworm"]
+    made = subprocess.run(
+        [*debian, str(work / "base.tar")], check=False, timeout=400, stderr=subprocess.DEVNULL
+    )
+    if made.returncode:
         pytest.skip("Debian cannot be had: no network")
     scratch = tool("buildah", *storage, "from", "scratch")
     tool("buildah", *storage, "add", "--quiet", scratch, work / "base.tar", "/")
@@ -228,7 +225,7 @@ def test_the_image_runs_as_its_user_on_a_root_that_is_read_only(root: Path, tmp_
 
 
 def test_the_image_has_its_bytecode_and_nothing_that_installs(root: Path) -> None:
-    modules = [one for one in (root / "app" / "exporter").rglob("*.py")]
+    modules = list((root / "app" / "exporter").rglob("*.py"))
 
     assert modules
     for module in modules:
