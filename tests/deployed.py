@@ -1,6 +1,7 @@
 """What is deployed, held against the program: its flags, its addresses, its paths."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ def parsed(arguments: Sequence[str]) -> Arguments:
     if given[0].startswith("-"):
         given.insert(0, "serve")
     return make_parser().parse_args(given, namespace=Arguments())
+
+
+def flags() -> Iterator[argparse.Action]:
+    """Give every flag and argument of every command."""
+    for action in make_parser()._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for parser in action.choices.values():
+                yield from parser._actions
 
 
 def port_of(arguments: Sequence[str]) -> int:
@@ -186,12 +196,17 @@ _MONITORING: dict[str, dict[str, Any]] = {
             "jobName": {"type": "string"},
             "prober": {
                 "type": "object",
-                "properties": {"url": {"type": "string"}, "path": {"type": "string"}},
+                "properties": {
+                    "url": {"type": "string"},
+                    "path": {"type": "string"},
+                    "scheme": {"enum": ["http", "https"]},
+                },
                 "required": ["url"],
                 "additionalProperties": False,
             },
             "interval": _DURATION,
             "scrapeTimeout": _DURATION,
+            "tlsConfig": {"type": "object"},
             "targets": {
                 "type": "object",
                 "properties": {
