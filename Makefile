@@ -48,9 +48,11 @@ fix: $(VENV)/dev ## mend what can be mended of style
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write anew what documents show of the code: metrics, faults, alerts
+docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code: metrics, faults, alerts, flags
 	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_faults.py
 	@$(BIN)/pytest -q --renew tests/test_rules.py -k 'reference or listing or copy'
+	@$(BIN)/pytest -q --renew tests/test_manual.py tests/test_deploy_kubernetes.py \
+	  tests/test_deploy_compose.py -k 'manual or copy or simulator_is'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source

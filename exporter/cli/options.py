@@ -45,6 +45,7 @@ class Arguments(argparse.Namespace):
     exporter_url: str
     ready: bool
     insecure: bool
+    shell: str
 
 
 DEFAULT_FILE = Path("config.yaml")

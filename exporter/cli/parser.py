@@ -21,6 +21,10 @@ def run_command(given: list[str]) -> int:
             from exporter.cli.systems import systems as command  # noqa: PLC0415
         case "healthcheck":
             from exporter.cli.healthcheck import healthcheck as command  # noqa: PLC0415
+        case "completion":
+            from exporter.cli.completion import completion as command  # noqa: PLC0415
+        case "manual":
+            from exporter.cli.manual import manual as command  # noqa: PLC0415
         case "demo":
             from exporter.cli.demo import demo as command  # noqa: PLC0415
         case _:
@@ -120,6 +124,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--format", choices=("table", "markdown"), default="table", help="(default: table)"
     )
     _add_healthcheck(command("healthcheck", "Ask a running exporter how it is: exit 0 or 1."))
+    completion = command("completion", "Write what completes the command line in a shell.")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    command("manual", "Write the manual page, for man(1).")
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(
         "--simulator.listen-address",
