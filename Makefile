@@ -9,7 +9,7 @@ MINUTES ?= 10
 PYTHONS := 3.11 3.12 3.13
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 
-.PHONY: help demo test check audit lock fix golden docs dashboards bench bench-quick fuzz soak clean
+.PHONY: help demo test check audit lock fix release-check golden docs dashboards bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -44,6 +44,9 @@ lock: $(VENV)/dev ## write requirements.lock, what the image is built of, anew; 
 fix: $(VENV)/dev ## mend what can be mended of style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+release-check: $(VENV)/dev ## build what is released, install it where nothing is, and run it; TAG=v1.2.3
+	@.ci/release-check $(BIN)/uv "$(TAG)"
 
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
