@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking import write_certificates
+from asking import AUTHORITY, write_certificates
 from conftest import Vendor, response
 from guarded import TLS, USERS, guarded, written
 from program import run
@@ -65,6 +65,28 @@ async def test_own_certificates_are_taken_where_that_is_asked_for(
     assert codes == [1, 0]
     assert captured.out == "Healthy.\n"
     assert captured.err.endswith("; --insecure takes any certificate\n")
+
+
+async def test_a_certificate_is_shown_where_the_exporter_asks_for_one(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    write_certificates(tmp_path)
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = AUTHORITY.issue_cert("probe.example.com")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    text = f"{TLS}  client_ca_file: ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n"
+    text = text.replace(
+        "{cert_file: cert.pem, key_file: key.pem}", "\n  cert_file: cert.pem\n  key_file: key.pem"
+    )
+
+    async with guarded(written(tmp_path / "web.yaml", text)) as site:
+        asked = ("--insecure", "--url", f"https://{site.address}")
+        without = await check(*asked)
+        shown = await check(*asked, "--cert-file", str(tmp_path / "client.pem"))
+        wrong = await check(*asked, "--cert-file", str(tmp_path / "ca.pem"))
+
+    assert (without, shown, wrong) == (1, 0, 2)
+    assert capsys.readouterr().out == "Healthy.\n"
 
 
 async def test_text_of_a_stranger_becomes_one_line_that_can_be_shown(

@@ -34,7 +34,7 @@ def healthcheck(arguments: Arguments) -> int:
     """Run the command."""
     url = arguments.exporter_url
     path = "/-/ready" if arguments.ready else "/-/healthy"
-    base, connection = _connection(url, insecure=arguments.insecure)
+    base, connection = _connection(arguments)
     try:
         connection.request("GET", f"{base}{path}")
         answer = connection.getresponse()
@@ -58,12 +58,13 @@ def healthcheck(arguments: Arguments) -> int:
     return 0
 
 
-def _connection(url: str, *, insecure: bool) -> tuple[str, http.client.HTTPConnection]:
+def _connection(arguments: Arguments) -> tuple[str, http.client.HTTPConnection]:
     """Return the path that the URL begins with, and an unopened connection to its host.
 
     Raises:
         ConfigError: It is no URL that an exporter can be asked at.
     """
+    url = arguments.exporter_url
     if url.startswith(_UNIX):
         if not url.startswith("unix:/"):
             raise ConfigError((f"--url: {url} is not a socket such as unix:/run/x.sock",))
@@ -73,13 +74,24 @@ def _connection(url: str, *, insecure: bool) -> tuple[str, http.client.HTTPConne
     base = parts.path.rstrip("/")
     if parts.scheme == "http":
         return base, http.client.HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
+    return base, http.client.HTTPSConnection(
+        parts.hostname, parts.port, timeout=_SECONDS, context=_context(arguments)
+    )
+
+
+def _context(arguments: Arguments) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if insecure:
+    if arguments.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    return base, http.client.HTTPSConnection(
-        parts.hostname, parts.port, timeout=_SECONDS, context=context
-    )
+    if arguments.cert_file:
+        try:
+            # A password would be asked for at the terminal, where nobody is.
+            context.load_cert_chain(arguments.cert_file, arguments.key_file, password="")
+        except (OSError, ValueError):
+            files = f"{arguments.cert_file} and {arguments.key_file or 'no key of its own'}"
+            raise ConfigError((f"--cert-file: {files} are no certificate with its key",)) from None
+    return context
 
 
 def _split(url: str) -> SplitResult:

@@ -45,6 +45,8 @@ class Arguments(argparse.Namespace):
     exporter_url: str
     ready: bool
     insecure: bool
+    cert_file: Path | None
+    key_file: Path | None
     shell: str
 
 

@@ -159,6 +159,13 @@ def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take any certificate, such as one that is not for the name localhost",
     )
+    parser.add_argument(
+        "--cert-file",
+        metavar="FILE",
+        type=Path,
+        help="the certificate to show, where the exporter asks for one",
+    )
+    parser.add_argument("--key-file", metavar="FILE", type=Path, help="the key of the certificate")
 
 
 def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
