@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 SECONDS ?= 300
 MINUTES ?= 10
 
-.PHONY: help demo test check audit fix golden docs dashboards screenshots bench bench-quick fuzz soak clean
+PYTHONS := 3.11 3.12 3.13
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+
+.PHONY: help demo test check audit lock fix release-check golden docs dashboards screenshots bench \
+  bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -28,16 +32,31 @@ check: $(VENV)/dev ## check style, types and imports; changes nothing
 audit: $(VENV)/dev ## ask whether a dependency has a known vulnerability; needs the network
 	@.ci/audit $(BIN)/pip-audit
 
+lock: $(VENV)/dev ## write requirements.lock, what the image is built of, anew; needs the network
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --output-file requirements.lock pyproject.toml
+	@# Nothing is compiled when the image is built: there has to be a wheel of each.
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
+	  $(BIN)/uv pip compile --quiet --constraint requirements.lock --only-binary :all: \
+	    --python-version $$python --python-platform $$platform pyproject.toml >/dev/null || exit; \
+	done; done
+
 fix: $(VENV)/dev ## mend what can be mended of style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+release-check: $(VENV)/dev ## build what is released, install it where nothing is, and run it; TAG=v1.2.3
+	@.ci/release-check $(BIN)/uv "$(TAG)"
+
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
 	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
 
-docs: $(VENV)/dev ## write anew what documents show of the code: metrics, keys, faults, alerts
+docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
 	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_schema.py tests/test_faults.py
 	@$(BIN)/pytest -q --renew tests/test_rules.py -k 'reference or listing or copy'
+	@$(BIN)/pytest -q --renew tests/test_manual.py tests/test_deploy_kubernetes.py \
+	  tests/test_deploy_compose.py -k 'manual or copy or simulator_is'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source

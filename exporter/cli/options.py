@@ -49,6 +49,12 @@ class Arguments(argparse.Namespace):
     settle: str
     wait_drained: bool
     selectors: list[str]
+    exporter_url: str
+    ready: bool
+    insecure: bool
+    cert_file: Path | None
+    key_file: Path | None
+    shell: str
 
 
 DEFAULT_FILE = Path("config.yaml")

@@ -1,33 +1,36 @@
 """Arguments go in; the command they name is run. A command imports what it needs when it runs."""
 
 import argparse
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from exporter import __version__
 from exporter.cli.options import Arguments, add_config, add_log, add_target
 from exporter.cli.set_flags import add_set
 
+_COMMANDS = {
+    "check": "check",
+    "completion": "completion",
+    "demo": "demo",
+    "explain": "explain",
+    "healthcheck": "healthcheck",
+    "manual": "manual",
+    "poll": "poll",
+    "schema": "schema",
+    "serve": "serve",
+    "set": "set_action",
+    "systems": "systems",
+}
+"""The modules of the commands, each with one function of its name."""
+
 
 def run_command(given: list[str]) -> int:
     """Run the command and return its exit code."""
     arguments = make_parser().parse_args(given, namespace=Arguments())
-    match arguments.command:
-        case "check":
-            from exporter.cli.check import check as command  # noqa: PLC0415 - only what is needed
-        case "explain":
-            from exporter.cli.explain import explain as command  # noqa: PLC0415
-        case "poll":
-            from exporter.cli.poll import poll as command  # noqa: PLC0415
-        case "systems":
-            from exporter.cli.systems import systems as command  # noqa: PLC0415
-        case "schema":
-            from exporter.cli.schema import schema as command  # noqa: PLC0415
-        case "set":
-            from exporter.cli.set_action import set_action as command  # noqa: PLC0415
-        case "demo":
-            from exporter.cli.demo import demo as command  # noqa: PLC0415
-        case _:
-            from exporter.cli.serve import serve as command  # noqa: PLC0415
+    name = _COMMANDS[arguments.command]
+    # Only what is needed is imported: a check needs no web server, and --help nothing at all.
+    command: Callable[[Arguments], int] = getattr(import_module(f"exporter.cli.{name}"), name)
     return command(arguments)
 
 
@@ -130,6 +133,10 @@ def make_parser() -> argparse.ArgumentParser:
         help="a JSON Schema for editors, or tables (default: json)",
     )
     add_set(command("set", "Set a state of a server, such as its mode, and see that it shows."))
+    _add_healthcheck(command("healthcheck", "Ask a running exporter how it is: exit 0 or 1."))
+    completion = command("completion", "Write what completes the command line in a shell.")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    command("manual", "Write the manual page, for man(1).")
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(
         "--simulator.listen-address",
@@ -141,6 +148,34 @@ def make_parser() -> argparse.ArgumentParser:
     _add_web(demo, "127.0.0.1:10125")
     add_log(demo, "info")
     return parser
+
+
+def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        dest="exporter_url",
+        metavar="URL",
+        default="http://127.0.0.1:10125",
+        help="where the exporter is, as http://host:port, https://host:port or unix:/path"
+        " (default: http://127.0.0.1:10125)",
+    )
+    parser.add_argument(
+        "--ready",
+        action="store_true",
+        help="ask whether every target had its first poll, not only whether the exporter answers",
+    )
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        help="take any certificate, such as one that is not for the name localhost",
+    )
+    parser.add_argument(
+        "--cert-file",
+        metavar="FILE",
+        type=Path,
+        help="the certificate to show, where the exporter asks for one",
+    )
+    parser.add_argument("--key-file", metavar="FILE", type=Path, help="the key of the certificate")
 
 
 def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
