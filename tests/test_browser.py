@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,10 @@ from pathlib import Path
 
 import pytest
 from program import fetch, started
+from servers import unused_port
+
+from exporter.simulator import genesys_ucs, mdworkbench
+from exporter.simulator.access import Account
 
 pytest.importorskip("playwright", reason="no playwright here")
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -235,9 +240,21 @@ def test_without_a_script_the_page_is_whole(browser: Browser, address: str) -> N
 
 def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
     """Those in docs/ are of the demo; `make screenshots` takes them anew."""
-    flags = ("--simulator.listen-address", "127.0.0.1:0", "--web.listen-address", "127.0.0.1:0")
+    simulator = f"127.0.0.1:{unused_port()}"
+    flags = ("--simulator.listen-address", simulator, "--web.listen-address", "127.0.0.1:0")
     with started("demo", *flags) as (_, where):
         until_ready(f"http://{where}/-/ready")
+        if renew:
+            time.sleep(30)  # For polls to look back at.
+        # A contact server that switches its mode denies everything for a while.
+        write(
+            "POST",
+            f"http://{simulator}/cv/server/mode",
+            genesys_ucs.ADMIN,
+            b'{"mode": "maintenance"}',
+        )
+        write("PUT", f"http://{simulator}{mdworkbench.PATH}?value=suspended", mdworkbench.ADMIN)
+        time.sleep(4)
         for name, path, width, height, dark in (
             ("status", "/", 1280, 640, False),
             ("status-dark", "/", 1280, 640, True),
@@ -250,3 +267,11 @@ def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
                 page.screenshot(path=folder / f"{name}.png")
 
                 assert (DOCS / f"{name}.png").exists()
+
+
+def write(method: str, url: str, account: Account, body: bytes | None = None) -> None:
+    """Change something at the simulator."""
+    headers = {"Authorization": account.authorization, "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - http, on loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.status == 200

@@ -251,7 +251,7 @@ async def test_a_large_answer_is_read_beside_the_event_loop(vendor: Vendor, poll
 
     endpoint = Endpoint(path="/", fields=(Gauge("pbx_calls", ("/calls",), help="C.", read=where),))
     target = make_target()
-    system = replace(target.system, endpoints=())
+    system = replace(target.system, endpoints=(), actions=())
     object.__setattr__(system, "endpoints", (endpoint,))
     for padding in (0, 100_000):
         vendor.answer = response(f'{{"calls": 7, "more": "{"x" * padding}"}}'.encode())

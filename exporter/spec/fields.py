@@ -234,7 +234,7 @@ def check_alone(fields: "tuple[Field, ...]") -> None:
 def _within(fields: "tuple[Item, ...]", path: str) -> Iterator[Family]:
     for one in fields:
         for family in one.families():
-            yield replace(family, source=f"{path} > {family.source}")
+            yield replace(family, source=f"{path} > {family.source}" if family.source else path)
 
 
 def _family(
