@@ -107,6 +107,8 @@ class Port:
         try:
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
+                sent = _LENGTH.search(request)
+                request += await reader.readexactly(int(sent[1])) if sent else b""
                 fault = self._fault()
                 if fault:
                     await FAULTS[fault](reader, writer)
