@@ -44,6 +44,8 @@ class Tracked:
         self.renderer = Renderer(target)
         self.faulty: frozenset[str] = frozenset()
         self.is_cut = False
+        self.words = " ".join((target.name, *target.labels.values())).lower()
+        """What a search looks through."""
         self.recent = array("f")
         """How many seconds each of the last polls took; below 0 where it failed."""
 

@@ -1,6 +1,5 @@
 """A request's query goes in; which targets it wants to see comes out, and how many there are."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ _OPTIONAL = ("state", "system", "search")
 class Choice:
     """What is wanted: of one state, of one system, with words in their names or labels."""
 
-    state: str = ""
+    state: State | None = None
     system: str = ""
     search: str = ""
     limit: int
@@ -28,28 +27,18 @@ class Choice:
     def of(self, targets: Targets) -> "Chosen":
         """Return the targets that are wanted, what matters most first."""
         targets.age()  # What has become too old is down from now on.
-        words = self.search.lower().split()
-        found: dict[State, list[Tracked]] = {state: [] for state in STATES}
-        counts: Counter[State] = Counter()
+        everyone: dict[State, list[Tracked]] = {state: [] for state in STATES}
         for tracked in targets:
-            state = state_of(tracked)
-            counts[state] += 1
-            if self._has(tracked, state, words):
-                found[state].append(tracked)
-        everyone = [one for state in STATES for one in found[state]]
-        shown = everyone[self.offset : self.offset + self.limit]
-        return Chosen(shown=shown, number=len(everyone), counts=counts)
-
-    def _has(self, tracked: Tracked, state: State, words: Sequence[str]) -> bool:
-        if self.state and state != self.state:
-            return False
-        if self.system and tracked.target.system.name != self.system:
-            return False
-        if not words:
-            return True
-        target = tracked.target
-        text = " ".join((target.name, *target.labels.values())).lower()
-        return all(word in text for word in words)
+            everyone[state_of(tracked)].append(tracked)
+        counts = {state: len(those) for state, those in everyone.items() if those}
+        wanted = [self.state] if self.state else STATES
+        found = [one for state in wanted for one in everyone[state]]
+        if self.system:
+            found = [one for one in found if one.target.system.name == self.system]
+        for word in self.search.lower().split():
+            found = [one for one in found if word in one.words]
+        shown = found[self.offset : self.offset + self.limit]
+        return Chosen(shown=shown, number=len(found), counts=counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +62,10 @@ def read_choice(
     kept = MultiDict(one for one in query.items() if one[1] or one[0] not in _OPTIONAL)
     given = read_query(kept, once=(*_OPTIONAL, "limit", "offset"))
     one = {name: values[0] for name, values in given.items()}
-    state, system = one.get("state", ""), one.get("system", "")
-    if state and state not in STATES:
-        raise QueryError(f'unknown state "{quoted(state)}"; known: {", ".join(STATES)}')
+    said, system = one.get("state", ""), one.get("system", "")
+    state = next((state for state in STATES if state == said), None)
+    if said and state is None:
+        raise QueryError(f'unknown state "{quoted(said)}"; known: {", ".join(STATES)}')
     check_systems([system] if system else [], systems)
     return Choice(
         state=state,

@@ -65,7 +65,9 @@ def status_page(targets: Targets, choice: Choice, telemetry_path: str) -> str:
     rows = [view_of(targets, tracked) for tracked in chosen.shown]
     return _TABLE.render(
         rows=[(row, _ago(now - row.polled) if row.polled else "") for row in rows],
-        counts=[(state, chosen.counts[state]) for state in ("up", "down", "waiting", "on probe")],
+        counts=[
+            (state, chosen.counts.get(state, 0)) for state in ("up", "down", "waiting", "on probe")
+        ],
         all=len(targets),
         number=chosen.number,
         choice=choice,
