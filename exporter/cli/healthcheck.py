@@ -101,9 +101,11 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         # Reading the port checks it.
         wrong = not parts.hostname or parts.port == 0
+        # So does whoever looks the name up, and takes none with an empty or an endless part.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise fault from None
-    if wrong or parts.scheme not in {"http", "https"} or parts.username or parts.query:
+    if wrong or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query:
         raise fault
     if not url.isascii() or not url.isprintable() or " " in url:
         raise fault
