@@ -143,6 +143,9 @@ async def test_the_same_choice_holds_for_the_table_and_the_list(
         ),
         ("/?offset=-1", 400, 'offset: "-1" is not a whole number\n'),
         ("/api/v1/targets?limit=x", 400, 'limit: "x" is not a whole number\n'),
+        # Python reads no more digits than 4,300.
+        (f"/?limit={'0' * 5000}", 400, f'limit: "{"0" * 80}..." is not a whole number\n'),
+        ("/?search=" + "a+" * 21, 400, "search: more than 20 words\n"),
         ("/target", 400, "the parameter name is missing: /target?name=NAME\n"),
         ("/target?name=nobody", 404, 'there is no target "nobody"\n'),
         ("/target?name=a&name=b", 400, "the parameter name is given more than once\n"),

@@ -10,7 +10,10 @@ from exporter.targets import Targets, Tracked
 from exporter.web.query import check_systems, quoted, read_query
 from exporter.web.view import STATES, State, state_of
 
-_LARGEST = 10**9
+# A number of more is none that anything here is counted by.
+_MOST_DIGITS = 9
+# Each is looked for in every target; a URL has room for thousands.
+_MOST_WORDS = 20
 _OPTIONAL = ("state", "system", "search")
 
 
@@ -56,7 +59,8 @@ def read_choice(
     """Read what is wanted; without a `limit` it is so many, and never more than `most`.
 
     Raises:
-        QueryError: A parameter, a state or a system is not known, or a number is none.
+        QueryError: A parameter, a state or a system is not known, a number is none, or the
+            words are too many.
     """
     # A form sends what was left empty, too.
     kept = MultiDict(one for one in query.items() if one[1] or one[0] not in _OPTIONAL)
@@ -67,6 +71,8 @@ def read_choice(
     if said and state is None:
         raise QueryError(f'unknown state "{quoted(said)}"; known: {", ".join(STATES)}')
     check_systems([system] if system else [], systems)
+    if len(one.get("search", "").split()) > _MOST_WORDS:
+        raise QueryError(f"search: more than {_MOST_WORDS} words")
     return Choice(
         state=state,
         system=system,
@@ -80,6 +86,6 @@ def _number(given: Mapping[str, str], name: str, default: int) -> int:
     text = given.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal()) or int(text[:12]) > _LARGEST:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         raise QueryError(f'{name}: "{quoted(text)}" is not a whole number')
     return int(text)
