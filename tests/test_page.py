@@ -185,6 +185,29 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert "There are none: the last poll failed, and nothing old is shown." in text
 
 
+async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
+    before = await site.get("/target?name=ams")
+    site.record("ams", Reading((), ()))
+    after = await site.get("/target?name=ams")
+
+    assert "There are none: it was not polled yet." in before[1]
+    assert "There are none: the last poll gave none." in after[1]
+
+
+async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Site) -> None:
+    odd = replace(make_target(), name="odd", labels={"site": "a\u2028b\x85c\rd"})
+    site.targets.replace((odd,))
+    many = [Sample("genesys_ucs_info", (("version", f"v{at}"),), 1.0) for at in range(70)]
+    site.record("odd", Reading((*MODE, *many), ()))
+    _, text = await site.get("/target?name=odd")
+
+    assert text.count('<span class="label">version=v') == 50
+    assert "<li>and 20 more</li>" in text
+    assert text.count('<span class="label">mode=') == 2
+    assert "<li><b>7</b></li>" in text
+    assert "<dd>genesys_ucs, maintenance</dd>" in text
+
+
 async def test_recent_polls_are_bounded_and_outlive_a_reload(site: Site) -> None:
     for _ in range(100):
         site.record("ams", Reading(MODE, ()))

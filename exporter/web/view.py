@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from exporter.errors import PollError
@@ -22,6 +22,8 @@ STATES: tuple[State, ...] = ("down", "waiting", "on probe", "up")
 _MOST_FAULTS = 20
 # A fleet has a thousand of each.
 _MOST_SERIES = 50
+# Whose states are remembered; each reload may bring new systems.
+_MOST_SYSTEMS = 1024
 
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _UNESCAPED = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
@@ -102,16 +104,17 @@ def metrics_of(tracked: Tracked) -> Iterator[Shown]:
         return
     base = f"{{{base_labels(tracked.target)}"
     for family, lines in zip(tracked.target.system.families, tracked.snapshot.lines, strict=False):
-        found = lines.decode().splitlines()
+        # Texts may hold what else a line can end with, U+2028 for one.
+        found = lines.split(b"\n", _MOST_SERIES)[:-1]
         if found:
             yield Shown(
                 metric=family.name,
                 source=family.source,
                 help=family.help,
                 series=tuple(
-                    _series(line.removeprefix(family.name + base)) for line in found[:_MOST_SERIES]
+                    _series(line.decode().removeprefix(family.name + base)) for line in found
                 ),
-                hidden=max(0, len(found) - _MOST_SERIES),
+                hidden=lines.count(b"\n") - len(found),
             )
 
 
@@ -130,13 +133,13 @@ def _mode(target: Target, snapshot: Snapshot) -> str:
     if place is None:
         return ""
     at, label = place
-    for line in snapshot.lines[at].splitlines():
+    for line in snapshot.lines[at].split(b"\n"):
         if line.endswith(b" 1"):
             return _plain(dict(_LABEL.findall(line.decode())).get(label, ""))
     return ""
 
 
-@cache
+@lru_cache(maxsize=_MOST_SYSTEMS)
 def _first_states(system: System) -> tuple[int, str] | None:
     """Return where the lines of the system's first States stand, and the label of its states."""
     names = [family.name for family in system.families]
