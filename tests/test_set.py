@@ -413,8 +413,8 @@ class Terminal:
             while text not in self.printed:
                 self.printed += await asyncio.to_thread(self._read)
 
-    def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
+    def type(self, text: bytes) -> None:
+        os.write(self._ours, text)
 
     async def end(self) -> int:
         """Read what is left and return the exit code."""
@@ -428,7 +428,7 @@ class Terminal:
     def _read(self) -> str:
         # The end of a terminal is an error.
         with suppress(OSError):
-            return os.read(self._ours, 65536).decode().replace("\r\n", "\n")
+            return os.read(self._ours, 65536).decode(errors="replace").replace("\r\n", "\n")
         return ""
 
 
@@ -453,7 +453,7 @@ async def test_on_a_terminal_it_asks_and_shows_progress(stage: Stage, start: Sta
     terminal = start("ucs-ams", "mode", "maintenance")
     await terminal.until("Send it? [y/N] ")
     before = len(stage.writes)
-    terminal.type("y\n")
+    terminal.type(b"y\n")
 
     code = await terminal.end()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.printed)
@@ -465,8 +465,8 @@ async def test_on_a_terminal_it_asks_and_shows_progress(stage: Stage, start: Sta
     assert "ucs-ams: mode is maintenance\n" in plain
 
 
-@pytest.mark.parametrize("answer", ["\n", "n\n", "yeah\n"])
-async def test_anything_but_yes_sends_nothing(answer: str, stage: Stage, start: Starts) -> None:
+@pytest.mark.parametrize("answer", [b"\n", b"n\n", b"yeah\n", b"y\xff\n"])
+async def test_anything_but_yes_sends_nothing(answer: bytes, stage: Stage, start: Starts) -> None:
     terminal = start("ucs-ams", "mode", "maintenance")
     await terminal.until("[y/N] ")
     terminal.type(answer)
@@ -477,10 +477,13 @@ async def test_anything_but_yes_sends_nothing(answer: str, stage: Stage, start: 
     assert stage.writes == []
 
 
-async def test_ctrl_c_at_the_question_sends_nothing(stage: Stage, start: Starts) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ctrl_c_at_the_question_sends_nothing(
+    number: signal.Signals, stage: Stage, start: Starts
+) -> None:
     terminal = start("ucs-ams", "mode", "maintenance")
     await terminal.until("[y/N] ")
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.process.send_signal(number)
 
     assert await terminal.end() == 130
     assert "ucs-ams: interrupted; the server has not changed\n" in terminal.printed

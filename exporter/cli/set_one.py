@@ -9,7 +9,7 @@ import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -139,8 +139,20 @@ def _see_through(
 
 
 def _agreed() -> bool:
-    print("Send it? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    """Ask; what ends a process interrupts this, too."""
+    before = [(number, signal.signal(number, _interrupt)) for number in _ENDINGS]
+    try:
+        print("Send it? [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except (OSError, UnicodeDecodeError):
+        return False  # The terminal went away, or that was no word at all.
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _watch(operation: Operation, wishes: Wishes, runner: asyncio.Runner) -> None:
