@@ -19,6 +19,7 @@ from exporter.poll.snapshot import Poll
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.web.choice import Choice, Chosen
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
@@ -260,6 +261,31 @@ async def test_ten_thousand_are_paged_and_hold_up_nobody(site: Site) -> None:
     assert page.count('<tr role="row"><td') == 11
     assert 'rel="prev" href="/?search=t99"' in page
     assert "111 targets, 101 to 111 of them here." in page
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/targets"])
+async def test_those_who_ask_at_once_are_not_served_in_one_turn(
+    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose, turn, turns = Choice.of, 0, list[int]()
+
+    def noted(choice: Choice, targets: Targets) -> Chosen:
+        turns.append(turn)
+        return choose(choice, targets)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Choice, "of", noted)
+    counting = asyncio.get_running_loop().create_task(count())
+    answers = await asyncio.gather(*(site.get(path) for _ in range(20)))
+    counting.cancel()
+
+    assert [status for status, _ in answers] == [200] * 20
+    assert len(set(turns)) == len(turns) == 20
 
 
 async def test_pages_take_nothing_from_elsewhere(site: Site) -> None:

@@ -1,6 +1,7 @@
 """The paths for people and programs that look at targets: pages, their style, and the same as JSON."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 
@@ -82,10 +83,16 @@ class Pages:
         if request.method == "HEAD":
             return response
         with suppress(ConnectionError):  # Whoever asked went away.
-            for piece in list_targets(self._targets, choice):
+            pieces = list_targets(self._targets, choice)
+            while piece := await self._next(pieces):
                 await response.write(piece)
-                await asyncio.sleep(0)  # Polls must have their turn as well.
         return response
+
+    async def _next(self, pieces: Iterator[bytes]) -> bytes:
+        async with self._turn:
+            piece = next(pieces, b"")
+            await asyncio.sleep(0)
+        return piece
 
     async def static(self, request: web.Request) -> web.Response:
         """Serve the style or the script of the pages."""
