@@ -34,6 +34,7 @@ from exporter.systems import SYSTEMS
 CHART = DEPLOY / "helm" / "status-exporter"
 VERSIONS = ("1.25", "1.33", "1.37")
 VALUES = ("all", "probe")
+POLICY = "templates/networkpolicy.yaml"
 OPERATOR = "monitoring.coreos.com/v1"
 
 Document = dict[str, Any]
@@ -198,6 +199,13 @@ def test_values_that_cannot_be_are_refused(given: list[str], told: str) -> None:
 
 def schema() -> dict[str, Any]:
     return dict(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
+
+
+def test_everybody_may_ask_where_nobody_is_named() -> None:
+    done = rendered(TARGET, "--set-json=networkPolicy.from=[]", "--show-only", POLICY)
+    policy = yaml.safe_load(done.stdout)
+
+    assert policy["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": "metrics"}]}]
 
 
 @pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/probe.yaml"])
