@@ -263,6 +263,17 @@ async def test_ten_thousand_are_paged_and_hold_up_nobody(site: Site) -> None:
     assert "111 targets, 101 to 111 of them here." in page
 
 
+async def test_a_page_leads_to_the_next_of_its_size(site: Site) -> None:
+    _, some = await site.get("/?limit=2&offset=1")
+    _, beyond = await site.get("/?offset=99")
+    _, none = await site.get("/?limit=0")
+
+    assert 'rel="prev" href="/?limit=2"' in some
+    assert 'rel="next" href="/?limit=2&amp;offset=3"' in some
+    assert "None of them is here." in beyond
+    assert "None of them is here." in none
+
+
 @pytest.mark.parametrize("path", ["/", "/api/v1/targets"])
 async def test_those_who_ask_at_once_are_not_served_in_one_turn(
     path: str, site: Site, monkeypatch: pytest.MonkeyPatch

@@ -75,7 +75,7 @@ def status_page(targets: Targets, choice: Choice, telemetry_path: str) -> str:
         systems=sorted(targets.systems),
         earlier=_link(choice, choice.offset - choice.limit) if choice.offset else "",
         later=_link(choice, choice.offset + choice.limit)
-        if choice.offset + choice.limit < chosen.number
+        if choice.limit and choice.offset + choice.limit < chosen.number
         else "",
         telemetry_path=telemetry_path,
         version=__version__,
@@ -105,6 +105,7 @@ def _link(choice: Choice, offset: int) -> str:
         "state": choice.state,
         "system": choice.system,
         "search": choice.search,
+        "limit": choice.limit if choice.limit < ROWS_A_PAGE else None,
         "offset": max(0, offset),
     }
     return "/?" + urlencode({name: value for name, value in given.items() if value})
