@@ -8,92 +8,26 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    PlainValidator,
     Tag,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from exporter import spec
-from exporter.config.values import Model, Text, fault, one_of, shaped
+from exporter.config.field_values import (
+    Condition,
+    Pattern,
+    Pointer,
+    Pointers,
+    ReaderName,
+    TextReaderName,
+    as_float,
+    pointer,
+)
+from exporter.config.values import Model, Text, fault, one_of
 from exporter.errors import suggestion
-from exporter.readers import READERS, TEXT_READERS, Reader, TextReader
-from exporter.spec import KEY, POLL_TIME
-
-_STRAY_TILDE = re.compile(r"~(?![01])")
-_READERS = {read.__name__: read for read in READERS}
-_TEXT_READERS = {read.__name__: read for read in TEXT_READERS}
-
-
-def _pointer(value: Any) -> str:
-    if not isinstance(value, str) or not (value.startswith("/") or value in {KEY, POLL_TIME}):
-        raise fault('a path begins with /, such as "/queue/length"')
-    if _STRAY_TILDE.search(value):
-        raise fault("in a path ~1 stands for a slash within a key, and ~0 for ~")
-    return value
-
-
-def _pointers(value: Any) -> tuple[str, ...]:
-    if value == []:
-        raise fault("must not be empty")
-    return tuple(_pointer(one) for one in (value if isinstance(value, list) else [value]))
-
-
-def _reader(value: Any) -> Reader:
-    if not isinstance(value, str) or value not in _READERS:
-        raise fault(f'there is no reading "{value}"; {suggestion(str(value), _READERS)}')
-    return _READERS[value]
-
-
-def _text_reader(value: Any) -> TextReader:
-    if not isinstance(value, str) or value not in _TEXT_READERS:
-        raise fault(f'there is no reading "{value}"; {suggestion(str(value), _TEXT_READERS)}')
-    return _TEXT_READERS[value]
-
-
-def _condition(value: Any) -> tuple[str, str]:
-    if not isinstance(value, dict) or len(value) != 1 or not all(map(_is_text, *value.items())):
-        raise fault('must be one name with one text, such as {detail: "true"}')
-    return next(iter(value.items()))
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _whole_number(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _pattern(value: Any) -> str:
-    try:
-        re.compile(value, re.ASCII)
-    except (re.error, TypeError) as error:
-        raise fault(f"not a regular expression: {error}") from None
-    return str(value)
-
-
-_PATH: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|@poll_time$)"}
-_PATHS = [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]
-
-Pointer = Annotated[str, PlainValidator(_pointer), shaped("path", **_PATH)]
-Pointers = Annotated[
-    tuple[str, ...],
-    PlainValidator(_pointers),
-    WithJsonSchema({"title": "path or paths", "anyOf": _PATHS}),
-]
-Condition = Annotated[
-    tuple[str, str],
-    PlainValidator(_condition),
-    shaped("name: text", type="object", minProperties=1, maxProperties=1),
-]
-Pattern = Annotated[str, PlainValidator(_pattern), shaped("regular expression")]
-ReaderName = Annotated[Reader, PlainValidator(_reader), shaped("reading", enum=sorted(_READERS))]
-TextReaderName = Annotated[
-    TextReader, PlainValidator(_text_reader), shaped("reading", enum=sorted(_TEXT_READERS))
-]
+from exporter.readers import number
 
 
 class DifferenceModel(Model):
@@ -129,11 +63,11 @@ class _Number(_Named):
     """Where it stands; of several the first that is there."""
     difference: DifferenceModel | None = None
     """Two places, of which the one less the other is the value."""
-    read: ReaderName = _READERS["number"]
+    read: ReaderName = number
     """How it is read: into bytes, seconds, ratios or Unix time."""
     labels: dict[str, Text] = Field(default_factory=dict)
     """Fixed labels."""
-    default: Annotated[float | None, BeforeValidator(_whole_number)] = None
+    default: Annotated[float | None, BeforeValidator(as_float)] = None
     """The value where the vendor leaves it out."""
     merge: Literal["sum", "least", "most"] | None = None
     """What becomes of several items with the same labels."""
@@ -251,7 +185,7 @@ class SilentModel(Model):
 
     path: Pointer
     """A place."""
-    is_: Annotated[float, BeforeValidator(_whole_number)] = Field(alias="is")
+    is_: Annotated[float, BeforeValidator(as_float)] = Field(alias="is")
     """The number there."""
 
 
@@ -349,7 +283,7 @@ class EachModel(Model):
     @field_validator("each")
     @classmethod
     def _each(cls, value: str) -> str:
-        return _pointer(value) if value else value
+        return pointer(value) if value else value
 
     def make(self) -> spec.Each:
         """Return the field."""

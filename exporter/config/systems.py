@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from exporter.config.document import Location
-from exporter.config.fields import KINDS, AnyField, Condition, Pointer, Pointers
+from exporter.config.field_values import Condition, Pointer, Pointers
+from exporter.config.fields import KINDS, AnyField
 from exporter.config.values import Context, Model, Text, context_of, fault
 from exporter.errors import SpecError
 from exporter.spec import Endpoint, Param, Refusal, System, check_shared
