@@ -3,46 +3,66 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= auto
 SECONDS ?= 300
 MINUTES ?= 10
 
-PYTHONS := 3.11 3.12 3.13
-PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+# Only the locked versions, verified by hash. Without source archives nothing is built, so that no
+# build tool is downloaded either.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+  --only-binary :all: --require-hashes --requirement
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check audit lock fix release-check golden docs dashboards screenshots bench \
-  bench-quick fuzz soak clean
+COMPILE := $(BIN)/uv pip compile --quiet --only-binary :all:
+LOCK := $(COMPILE) --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+PYTHONS := 3.11 3.12 3.13 3.14
+GLIBC := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+MUSL := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+
+.PHONY: help demo test test-all check audit lock fix release-check golden docs dashboards \
+  screenshots bench bench-quick fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
 
 demo: $(VENV)/demo ## start a simulator of the four systems and the exporter polling it
-	@$(BIN)/status-exporter demo
+	@$(BIN)/python -m exporter demo
 
-test: $(VENV)/dev ## run the tests
-	@$(BIN)/pytest --cov
+test: $(VENV)/dev ## run the tests that need only Python, in parallel
+	@$(PYTEST) tests/unit tests/service
 
-check: $(VENV)/dev ## check style, types and imports; changes nothing
+test-all: $(VENV)/dev ## run all tests, with coverage; REQUIRE_TOOLS=1 fails where a program is missing
+	@$(PYTEST) --cov $(if $(REQUIRE_TOOLS),--require-tools)
+
+check: $(VENV)/dev ## check style, types, imports and spelling; changes nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/yamllint --strict .
-	@$(MAKE) --no-print-directory audit
+	@$(BIN)/codespell
 
-audit: $(VENV)/dev ## ask whether a dependency has a known vulnerability; needs the network
-	@.ci/audit $(BIN)/pip-audit
+audit: $(VENV)/dev ## look up known vulnerabilities of the locked versions; needs the network
+	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off \
+	  --requirement requirements-dev.lock
 
-lock: $(VENV)/dev ## write requirements.lock, what the image is built of, anew; needs the network
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
-	  --output-file requirements.lock pyproject.toml
-	@# Nothing is compiled when the image is built: there has to be a wheel of each.
-	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
-	  $(BIN)/uv pip compile --quiet --constraint requirements.lock --only-binary :all: \
-	    --python-version $$python --python-platform $$platform pyproject.toml >/dev/null || exit; \
-	done; done
+lock: $(VENV)/dev ## write both locks again, with the newest versions; needs the network
+	@$(LOCK) --output-file requirements.lock pyproject.toml
+	@$(LOCK) --constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
+	@# Nothing is built on installation, so every platform needs a wheel of each version.
+	@for python in $(PYTHONS); do \
+	  for platform in $(GLIBC) $(MUSL); do \
+	    $(COMPILE) --python-version $$python --python-platform $$platform \
+	      --constraint requirements.lock pyproject.toml >/dev/null || exit; \
+	  done; \
+	  for platform in $(GLIBC); do \
+	    $(COMPILE) --python-version $$python --python-platform $$platform \
+	      --constraint requirements-dev.lock --extra dev pyproject.toml >/dev/null || exit; \
+	  done; \
+	done
 
-fix: $(VENV)/dev ## mend what can be mended of style
+fix: $(VENV)/dev ## fix what can be fixed of style automatically
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -77,7 +97,7 @@ soak: $(VENV)/dev ## let 1,000 targets fail in turn for MINUTES=10 and see that 
 	@$(BIN)/python -m soak --minutes $(MINUTES)
 
 clean: ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) .venv-system .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -85,10 +105,11 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo 'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 
-$(VENV)/demo: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --editable .
+$(VENV)/demo: requirements.lock | $(VENV)/bin/pip
+	$(INSTALL) requirements.lock
 	@touch $@
 
-$(VENV)/dev: pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/pip
+	$(INSTALL) requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/demo

@@ -1,6 +1,5 @@
 """The image: what it is built of, and, where buildah is, that it runs as it should be run."""
 
-import importlib.metadata
 import json
 import os
 import re
@@ -8,84 +7,16 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from deployed import DEPLOY, ROOT, parsed, port_of
-from packaging.markers import Marker, default_environment
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from program import ONE_TARGET
 from servers import unused_port
 
 CONTAINERFILE = DEPLOY / "image" / "Containerfile"
 LOCK = ROOT / "requirements.lock"
-PYTHONS = ("3.11", "3.12", "3.13")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Locked:
-    """A release of a package that the image is built of."""
-
-    version: str
-    hashes: int
-    marker: Marker | None
-
-    def is_for(self, python: str) -> bool:
-        return self.marker is None or self.marker.evaluate(linux(python))
-
-
-def linux(python: str) -> dict[str, str]:
-    environment = {name: str(value) for name, value in default_environment().items()}
-    more = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
-    return {**environment, "sys_platform": "linux", "platform_system": "Linux", **more}
-
-
-def locked() -> dict[str, Locked]:
-    found = dict[str, Locked]()
-    for block in re.split(r"^(?=\w)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-        line = block.partition("\n")[0].removesuffix("\\").strip()
-        one = Requirement(line)
-        (exact,) = one.specifier
-        assert exact.operator == "=="
-        found[canonicalize_name(one.name)] = Locked(
-            version=exact.version, hashes=block.count("--hash=sha256:"), marker=one.marker
-        )
-    return found
-
-
-def wanted() -> list[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(project["dependencies"])
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_has_all_that_the_program_needs_and_nothing_else(python: str) -> None:
-    lock = {name: one for name, one in locked().items() if one.is_for(python)}
-    left, seen = [Requirement(one) for one in wanted()], set[str]()
-    while left:
-        one = left.pop()
-        name = canonicalize_name(one.name)
-        if one.marker and not one.marker.evaluate(linux(python)):
-            continue
-        assert name in lock, one
-        assert one.specifier.contains(lock[name].version), one
-        if name not in seen:
-            seen.add(name)
-            left += [Requirement(more) for more in importlib.metadata.requires(one.name) or []]
-
-    assert set(lock) == seen
-
-
-def test_every_release_of_the_lock_is_known_by_its_hashes() -> None:
-    assert [name for name, one in locked().items() if not one.hashes] == []
-
-
-def test_the_lock_does_not_say_where_packages_come_from() -> None:
-    assert "://" not in LOCK.read_text(encoding="utf-8")
 
 
 def instructions() -> list[tuple[str, str]]:
