@@ -44,7 +44,7 @@ check: $(VENV)/dev ## check style, types, imports and spelling; changes nothing
 	@$(BIN)/codespell
 
 audit: $(VENV)/dev ## look up known vulnerabilities of the locked versions; needs the network
-	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off \
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 	  --requirement requirements-dev.lock
 
 lock: $(VENV)/dev ## write both locks again, with the newest versions; needs the network
