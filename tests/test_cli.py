@@ -4,17 +4,20 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from conftest import Vendor, response
-from program import fetch, run, started
+from program import fetch, run, said, started
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.cli.demo import _listening
 from exporter.systems import SYSTEMS
 
 GOOD = 'targets: [{name: a, system: genesys_ucs, url: "http://127.0.0.1:1"}]\n'
@@ -286,3 +289,40 @@ def test_the_demo_shows_all_four_systems_with_figures_that_change() -> None:
         *SYSTEMS
     } - {"clanforge_fleet"}
     assert changed >= {"genesys", "webitel"}
+
+
+def test_demos_without_flags_run_side_by_side() -> None:
+    with started("demo") as (_, first), started("demo") as (_, second):
+        assert first != second
+        for address in (first, second):
+            assert "status_exporter_build_info" in fetch(f"http://{address}/metrics")
+
+
+@pytest.mark.parametrize("flag", ["--web.listen-address", "--simulator.listen-address"])
+def test_a_demo_whose_given_address_is_taken_names_the_flag(flag: str) -> None:
+    addresses = {"--web.listen-address": "127.0.0.1:0", "--simulator.listen-address": "127.0.0.1:0"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        addresses[flag] = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run("demo", *(word for pair in addresses.items() for word in pair))
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert said(done.stderr) == [
+        f"status-exporter: cannot listen on {addresses[flag]}: Address already in use; change {flag}"
+    ]
+
+
+async def test_a_default_port_that_is_taken_gives_way_to_a_free_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        default = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with _listening(web.Application(), [], default, "--flag") as (address,):
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port))).close()
+
+    assert host == "127.0.0.1"
+    assert address != default
+    assert capsys.readouterr().out == (
+        f"cannot listen on {default}: Address already in use; a free port serves instead\n"
+    )
