@@ -13,8 +13,8 @@ from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.serve import running, until_signal
-from exporter.simulator.app import World, make_app
-from exporter.simulator.demo import config_text
+from exporter.simulator.app import make_app
+from exporter.simulator.demo import config_text, make_world
 from exporter.systems import SYSTEMS
 from exporter.web.guard import Guard
 from exporter.web.listen import ListenError, listening
@@ -34,7 +34,7 @@ async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> No
     stop = until_signal()
     given = [] if arguments.simulator_address is None else [arguments.simulator_address]
     default = arguments.default_simulator_address
-    simulator = make_app(World())
+    simulator = make_app(make_world())
     async with _listening(simulator, given, default, "--simulator.listen-address") as simulators:
         text = config_text(f"http://{simulators[0]}")
         settings = load_text(text, "demo", Path(), SYSTEMS)
