@@ -77,8 +77,7 @@ def make_server_context(tls: ServerTls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _limit_versions(context, tls)
     _limit_ciphers(context, tls)
-    if len(tls.curves) == 1:
-        context.set_ecdh_curve(CURVES[tls.curves[0]])
+    _limit_curves(context, tls)
     load_certificate(
         context, Tls(cert_file=tls.cert_file, cert=tls.cert, key_file=tls.key_file, key=tls.key)
     )
@@ -88,6 +87,28 @@ def make_server_context(tls: ServerTls) -> ssl.SSLContext:
     if tls.allowed_sans is not None:
         context.sslobject_class = _checking(frozenset(tls.allowed_sans))
     return context
+
+
+def unnameable_curve(tls: ServerTls) -> str | None:
+    """Return the only curve of the settings if the ssl module cannot name it, or None.
+
+    Debian 12's Python 3.11.2 with OpenSSL 3.0 cannot name X25519.
+    """
+    return None if _limit_curves(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls) else tls.curves[0]
+
+
+def _limit_curves(context: ssl.SSLContext, tls: ServerTls) -> bool:
+    """Limit the context to the only curve of the settings; return False where it cannot be named.
+
+    OpenSSL's default groups then remain, and X25519, the only such curve known, is among the first.
+    """
+    if len(tls.curves) != 1:
+        return True
+    try:
+        context.set_ecdh_curve(CURVES[tls.curves[0]])
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 def _limit_versions(context: ssl.SSLContext, tls: ServerTls) -> None:

@@ -233,6 +233,8 @@ def trouble(one: Scene) -> Firing:
     phases: tuple[Phase, ...] = ("allocated", "available", "locked", "stopped", "restarting")
     for server, phase in zip(servers.values(), phases, strict=True):
         server.hold(phase)
+    # Its match stays empty.
+    servers["1200345"]._move_players = lambda: None  # type: ignore[method-assign]
     world.clanforge.query_failed.add("1200346")
     # More than the fleet's target may have.
     listing = replace(servers["1200345"].listing, serverid=1200350, profileid=7, locationid="7")
@@ -258,7 +260,6 @@ def trouble(one: Scene) -> Firing:
         world.ucs._requests += 10
         world.ucs._server_errors += 3
         world.ucs._heap.limits = replace(limits, maximum=int(world.ucs._heap.used * 1.05))
-        servers["1200345"].players = 0
 
     one.again = again
     return {

@@ -15,7 +15,7 @@ import pytest
 from program import fetch, started
 from servers import unused_port
 
-from exporter.simulator import genesys_ucs, mdworkbench
+from exporter.simulator import mdworkbench
 from exporter.simulator.access import Account
 
 pytest.importorskip("playwright", reason="no playwright here")
@@ -244,15 +244,7 @@ def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
     flags = ("--simulator.listen-address", simulator, "--web.listen-address", "127.0.0.1:0")
     with started("demo", *flags) as (_, where):
         until_ready(f"http://{where}/-/ready")
-        if renew:
-            time.sleep(30)  # For polls to look back at.
-        # A contact server that switches its mode denies everything for a while.
-        write(
-            "POST",
-            f"http://{simulator}/cv/server/mode",
-            genesys_ucs.ADMIN,
-            b'{"mode": "maintenance"}',
-        )
+        until_down(f"http://{where}/metrics")
         write("PUT", f"http://{simulator}{mdworkbench.PATH}?value=suspended", mdworkbench.ADMIN)
         time.sleep(4)
         for name, path, width, height, dark in (
@@ -269,9 +261,17 @@ def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
                 assert (DOCS / f"{name}.png").exists()
 
 
-def write(method: str, url: str, account: Account, body: bytes | None = None) -> None:
+def until_down(url: str) -> None:
+    """Wait until one of the demo's targets fails, as it does from time to time."""
+    deadline = time.monotonic() + 120
+    while not re.search(r"^status_exporter_target_up\{.*\} 0$", fetch(url), re.MULTILINE):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def write(method: str, url: str, account: Account) -> None:
     """Change something at the simulator."""
-    headers = {"Authorization": account.authorization, "Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - http, on loopback
+    headers = {"Authorization": account.authorization}
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - http, on loopback
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         assert answer.status == 200

@@ -73,6 +73,30 @@ def test_certificates_are_followed_and_a_broken_one_opens_nothing(
 
 
 @LOOPS
+def test_a_curve_that_python_cannot_name_is_logged_once_and_tls_works(
+    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_ecdh_curve(_: ssl.SSLContext, name: str) -> None:
+        raise ssl.SSLError(f"unknown group {name}")
+
+    monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", set_ecdh_curve)
+
+    async def main() -> None:
+        read = written(file, TLS.replace("}", ", curve_preferences: [X25519]}"))
+        async with guarded(read) as site:
+            found = [(await site.ask(context=trusting())).status for _ in range(2)]
+
+        assert found == [200, 200]
+
+    run(loop, main())
+
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert "curve" in warning.getMessage()
+    assert warning.facts == {"curve": "X25519"}  # type: ignore[attr-defined]
+
+
+@LOOPS
 def test_a_tls_port_serves_nothing_without_tls(
     loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,9 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asking import write_certificates
+from asking import trusting, write_certificates
 
-from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES, make_server_context
+from exporter.server_tls import (
+    CIPHERS,
+    CLIENT_AUTH,
+    CURVES,
+    make_server_context,
+    unnameable_curve,
+)
 from exporter.web_settings import ServerTls
 
 
@@ -41,6 +47,53 @@ def test_ciphers_that_no_version_can_use_are_an_error(tls: ServerTls) -> None:
 @pytest.mark.parametrize("name", CURVES)
 def test_each_curve_is_known(tls: ServerTls, name: str) -> None:
     make_server_context(replace(tls, curves=(name,)))
+
+
+@pytest.mark.parametrize("error", [ssl.SSLError("unknown group"), ValueError("unknown curve")])
+def test_a_curve_that_python_cannot_name_leaves_the_default_groups(
+    tls: ServerTls, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    curves = replace(tls, curves=("X25519",))
+    client = trusting()
+    client.set_ecdh_curve("prime256v1")
+
+    def set_ecdh_curve(_: ssl.SSLContext, _name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", set_ecdh_curve)
+
+    assert unnameable_curve(curves) == "X25519"
+    assert unnameable_curve(tls) is None
+    assert shake_hands(make_server_context(curves), client)
+
+
+def test_a_curve_that_python_can_name_is_the_only_one(tls: ServerTls) -> None:
+    curves = replace(tls, curves=("CurveP384",))
+    server, client = make_server_context(curves), trusting()
+
+    assert unnameable_curve(curves) is None
+    assert shake_hands(server, client)
+    client.set_ecdh_curve("prime256v1")
+    with pytest.raises(ssl.SSLError):
+        shake_hands(server, client)
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
+    """Do a handshake in memory and return the version of TLS that was agreed on."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        client.wrap_bio(to_client, to_server, server_hostname="127.0.0.1"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    while sides:
+        for side in tuple(sides):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            sides.remove(side)
+            version = side.version()
+    return version
 
 
 @pytest.mark.parametrize("prefer", [True, False])

@@ -1,3 +1,4 @@
+import asyncio
 import re
 import signal
 import socket
@@ -5,24 +6,26 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from itertools import groupby
 from random import Random
 from typing import Any
 
 import aiohttp
 import pytest
 import yaml
-from conftest import HandClock
+from conftest import HandClock, SimulatorClient
 from pytest_aiohttp import AiohttpClient
 
 from exporter.simulator.access import Account
 from exporter.simulator.app import World, make_app
-from exporter.simulator.clanforge import FLEET, Clanforge
-from exporter.simulator.demo import config_text
-from exporter.simulator.genesys_ucs import GenesysUcs
-from exporter.simulator.mdworkbench import MDWorkbench
-from exporter.simulator.webitel import Webitel
+from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET, KEYS, Clanforge
+from exporter.simulator.demo import config_text, make_world
+from exporter.simulator.genesys_ucs import MONITOR, GenesysUcs
+from exporter.simulator.mdworkbench import ADMIN, MDWorkbench
+from exporter.simulator.webitel import LOGIN, Webitel
 
 MORNING = 1710753164.108
+MIDNIGHT = 1710720000.0
 HOUR = 3600.0
 YEAR = 365 * 24 * HOUR
 
@@ -111,6 +114,87 @@ def test_a_year_without_a_request_costs_no_more_than_an_hour(
         return random.draws - before
 
     assert 0 < draws_after(YEAR) < 2 * draws_after(HOUR)
+
+
+async def fetch(client: SimulatorClient, path: str, headers: dict[str, str]) -> Any:
+    async with client.get(path, headers=headers) as answer:
+        assert answer.status == 200
+        return await answer.json()
+
+
+async def genesys_ucs(client: SimulatorClient) -> object:
+    headers = {"Authorization": MONITOR.authorization}
+    body = await fetch(client, "/cv/server/status", headers)
+    return body["request_today"], body["used_memory"]
+
+
+async def webitel_old(client: SimulatorClient) -> object:
+    body = await fetch(client, "/old/api/v2/status", dict(LOGIN))
+    return body["Node memory"]["heapUsed"], body["freeSWITCH"].splitlines()[2:]
+
+
+async def webitel_new(client: SimulatorClient) -> object:
+    body = await fetch(client, "/api/v2/status", dict(LOGIN))
+    return body["nodeMemory"]["heapUsed"], body["freeSWITCH"].splitlines()[2:]
+
+
+async def mdworkbench(client: SimulatorClient) -> object:
+    headers = {"Authorization": ADMIN.authorization}
+    body = await fetch(client, "/mdworkbench/server/state", headers)
+    return body["launch"]
+
+
+async def clanforge(client: SimulatorClient) -> object:
+    path = f"/cfp/v1/server/list?accountserviceid={ACCOUNT_SERVICE}&query_info=1"
+    body = await fetch(client, path, {"Authorization": KEYS.authorization})
+    return [(one.get("query_info") or {}).get("players") for one in body["servers"]]
+
+
+@pytest.mark.parametrize("hour", range(24))
+@pytest.mark.parametrize("system", [genesys_ucs, webitel_old, webitel_new, mdworkbench, clanforge])
+async def test_figures_change_within_ten_seconds_at_any_hour(
+    system: Callable[[SimulatorClient], Any], hour: int, aiohttp_client: AiohttpClient
+) -> None:
+    clock = HandClock(MIDNIGHT + hour * HOUR)
+    client = await aiohttp_client(make_app(World(clock=clock, seed=hour)))
+    seen = []
+    for _ in range(30):
+        seen.append(await system(client))
+        clock.now += 2  # The interval of the demo.
+
+    # Six polls span ten seconds.
+    still = [at for at in range(len(seen) - 5) if all(one == seen[at] for one in seen[at : at + 6])]
+    assert still == []
+
+
+async def test_one_server_of_the_demo_fails_and_recovers_within_two_minutes(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    clock = HandClock(MORNING)
+    world = make_world(clock)
+    client = await aiohttp_client(make_app(world))
+    ups, step = [], 5
+    for _ in range(6 * 60 // step):
+        ups.append(await is_answered(client, world))
+        await webitel_new(client)
+        clock.now += step
+    spells = [(is_up, step * len(list(spell))) for is_up, spell in groupby(ups)]
+
+    assert [is_up for is_up, _ in spells[:5]] == [True, False, True, False, True]
+    assert all(seconds < 120 for _, seconds in spells)
+
+
+async def is_answered(client: SimulatorClient, world: World) -> bool:
+    """Request the status of the older Webitel; return False where the request hangs."""
+    request = asyncio.create_task(webitel_old(client))
+    while not request.done() and not world.webitel_old.held:
+        await asyncio.sleep(0.001)
+    if request.done():
+        return bool(await request)
+    request.cancel()
+    while world.webitel_old.held:
+        await asyncio.sleep(0.001)
+    return False
 
 
 async def test_index_names_the_addresses_and_credentials(aiohttp_client: AiohttpClient) -> None:

@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -186,6 +186,33 @@ def test_servers_live(clock: HandClock, world: World) -> None:
     for (phase, start), (_, end) in pairwise(phases):
         if phase == "restarting":
             assert 20 <= end - start <= 41
+
+
+def test_a_player_joins_or_leaves_every_few_seconds(clock: HandClock, world: World) -> None:
+    fleet = world.clanforge
+    server = fleet.servers[ONE]
+    server.hold("allocated")
+    seen = []
+    for _ in range(3600):
+        clock.now += 1
+        fleet.status(ONE, query_info=True)
+        seen.append(server.players)
+
+    assert max(len(list(spell)) for _, spell in groupby(seen)) <= 5
+    assert max(seen) == server.listing.max_players
+
+
+def test_a_match_begins_where_none_is_left(clock: HandClock, world: World) -> None:
+    servers = list(world.clanforge.servers.values())
+    for server in servers[:3]:
+        server.hold("locked")
+    for server, until in zip(servers[3:], (900.0, 600.0), strict=True):
+        server.enter("available", clock.now)
+        server.until = clock.now + until
+    clock.now += 1
+    world.clanforge.status(ONE, query_info=False)
+
+    assert [server.phase for server in servers] == ["locked"] * 3 + ["available", "allocated"]
 
 
 def test_every_phase_is_seen_in_the_fleet_within_a_day(clock: HandClock, world: World) -> None:

@@ -1,6 +1,11 @@
 """`demo`: starts a simulator of the four systems and an exporter that polls it."""
 
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+
+from aiohttp import web
 
 from exporter import log
 from exporter.cli.options import Arguments, web_of
@@ -8,11 +13,11 @@ from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.serve import running, until_signal
-from exporter.simulator.app import World, make_app
-from exporter.simulator.demo import config_text
+from exporter.simulator.app import make_app
+from exporter.simulator.demo import config_text, make_world
 from exporter.systems import SYSTEMS
 from exporter.web.guard import Guard
-from exporter.web.listen import listening
+from exporter.web.listen import ListenError, listening
 from exporter.web.routes import make_app as make_site
 from exporter.web_settings import ReadWeb
 
@@ -27,17 +32,23 @@ def demo(arguments: Arguments) -> int:
 
 async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> None:
     stop = until_signal()
-    async with listening(make_app(World()), [arguments.simulator_address]) as simulators:
+    given = [] if arguments.simulator_address is None else [arguments.simulator_address]
+    default = arguments.default_simulator_address
+    simulator = make_app(make_world())
+    async with _listening(simulator, given, default, "--simulator.listen-address") as simulators:
         text = config_text(f"http://{simulators[0]}")
         settings = load_text(text, "demo", Path(), SYSTEMS)
         clock = Clock()
         async with running(settings, clock) as (targets, telemetry):
             guard = Guard(read_web, telemetry, clock) if read_web else None
             site = make_site(targets, telemetry, path, guard=guard)
-            addresses = arguments.addresses or [arguments.default_address]
-            scheme = "https" if guard and guard.ssl_context else "http"
+            given = arguments.addresses or []
+            default = arguments.default_address
             tls = guard.ssl_context if guard else None
-            async with listening(site, addresses, tls=tls) as exporters:
+            scheme = "https" if tls else "http"
+            async with _listening(
+                site, given, default, "--web.listen-address", tls=tls
+            ) as exporters:
                 print(
                     f"simulator  http://{simulators[0]}/\n"
                     f"status     {scheme}://{exporters[0]}/\n"
@@ -46,3 +57,29 @@ async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> No
                     flush=True,
                 )
                 await stop.wait()
+
+
+@asynccontextmanager
+async def _listening(
+    app: web.Application,
+    given: Sequence[str],
+    default: str,
+    flag: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[list[str]]:
+    """Serve on the addresses given by the flag, else on the default one or a free port beside it.
+
+    Raises:
+        ListenError: A given address cannot be listened on, or no port is free.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            on = await stack.enter_async_context(listening(app, given or [default], tls=tls))
+        except ListenError as error:
+            if given:
+                raise ListenError(f"{error}; change {flag}") from None
+            host = default.rpartition(":")[0]
+            on = await stack.enter_async_context(listening(app, [f"{host}:0"], tls=tls))
+            print(f"{error}; a free port serves instead", flush=True)
+        yield on

@@ -23,7 +23,8 @@ class Arguments(argparse.Namespace):
     systemd_socket: bool
     max_requests: int
     web_config_file: Path | None
-    simulator_address: str
+    simulator_address: str | None
+    default_simulator_address: str
     shard: str
     total_shards: int
     log_level: str

@@ -142,10 +142,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--simulator.listen-address",
         dest="simulator_address",
         metavar="ADDRESS",
-        default="127.0.0.1:10126",
-        help="where the simulator listens (default: 127.0.0.1:10126)",
+        help="where the simulator listens (default: 127.0.0.1:10126, or a free port)",
     )
-    _add_web(demo, "127.0.0.1:10125")
+    demo.set_defaults(default_simulator_address="127.0.0.1:10126")
+    _add_web(demo, "127.0.0.1:10125", fallback=", or a free port")
     add_log(demo, "info")
     return parser
 
@@ -178,13 +178,14 @@ def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key-file", metavar="FILE", type=Path, help="the key of the certificate")
 
 
-def _add_web(parser: argparse.ArgumentParser, address: str) -> None:
+def _add_web(parser: argparse.ArgumentParser, address: str, *, fallback: str = "") -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="addresses",
         metavar="ADDRESS",
         action="append",
-        help=f"where to listen, as :10125 or unix:/path; may be given more than once (default: {address})",
+        help="where to listen, as :10125 or unix:/path; may be given more than once"
+        f" (default: {address}{fallback})",
     )
     parser.add_argument(
         "--web.telemetry-path",

@@ -197,6 +197,16 @@ class Clanforge:
         for step in self._pace.steps(self._clock()):
             for server in self.servers.values():
                 server.live(step)
+            self._keep_a_match(step.end)
+
+    def _keep_a_match(self, now: float) -> None:
+        """Allocate a server where none is, so that there are players at any hour."""
+        servers = self.servers.values()
+        if any(server.phase == "allocated" for server in servers):
+            return
+        free = [one for one in servers if one.phase == "available" and not one.held]
+        if free:
+            min(free, key=lambda one: one.until).enter("allocated", now)
 
 
 def _error(

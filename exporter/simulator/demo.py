@@ -1,13 +1,24 @@
-"""The address of a running simulator becomes a configuration that polls all of it."""
+"""What `demo` shows: the simulated servers, and a configuration that polls all of them."""
 
 import json
 import re
+import time
 
 from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel, webitel_login
+from exporter.simulator.app import World
+from exporter.simulator.pace import Clock
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 # A poll must be over before the next one is due, and a made-up server answers at once.
 LONGEST_TIMEOUT = 5000
+
+
+def make_world(clock: Clock = time.time) -> World:
+    """Make the servers, one of which fails from time to time; the others are always up."""
+    world = World(clock=clock)
+    # A system with a second server, so that figures of all four systems are always there.
+    world.webitel_old.outages = True
+    return world
 
 
 def config_text(base_url: str, interval: str = "2s") -> str:

@@ -24,6 +24,8 @@ AFTER_MATCH_WEIGHTS = (70, 20, 6, 4)
 # A lobby fills in a minute or two.
 JOIN_CHANCE = 0.15
 LEAVE_CHANCE = 0.04
+# After so long without either, one joins, or leaves a full server.
+LONGEST_CALM = 4
 
 # At rest a server shows this map.
 LOBBY = "lobby"
@@ -64,7 +66,9 @@ class GameServer:
         self.map = LOBBY
         self.held = False
         self._random = random
-        self._until = 0.0
+        self.until = 0.0
+        """When the phase ends, in Unix seconds, unless the server is held."""
+        self._calm = 0
 
     @property
     def phase(self) -> Phase:
@@ -96,15 +100,15 @@ class GameServer:
         fresh = UUID(int=self._random.getrandbits(128), version=4)
         self.allocated_uuid = str(fresh) if allocated else ""
         self.map = self._random.choice(MAPS) if allocated else LOBBY
-        self.players = 0
+        self.players = self._calm = 0
         shortest, longest = next(span for name, *span in DURATIONS if name == phase)
-        self._until = now + self._random.uniform(shortest, longest)
+        self.until = now + self._random.uniform(shortest, longest)
 
     def live(self, step: Step) -> None:
         """Go on for a step."""
         if step.leap and not self.held:
             self.enter(self._random.choice(get_args(Phase)), step.end)
-        elif step.end >= self._until and not self.held:
+        elif step.end >= self.until and not self.held:
             self.enter(self._next(), step.end)
         elif self.phase == "allocated":
             self._move_players()
@@ -125,7 +129,12 @@ class GameServer:
         return "allocated" if self.phase == "available" else "available"
 
     def _move_players(self) -> None:
+        before = self.players
         if self.players < self.listing.max_players and self._random.random() < JOIN_CHANCE:
             self.players += 1
         if self.players and self._random.random() < LEAVE_CHANCE:
             self.players -= 1
+        self._calm = 0 if self.players != before else self._calm + 1
+        if self._calm >= LONGEST_CALM:
+            self.players += 1 if self.players < self.listing.max_players else -1
+            self._calm = 0

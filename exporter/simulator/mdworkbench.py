@@ -29,6 +29,10 @@ SHORTEST_LAUNCH, LONGEST_LAUNCH = 20.0, 90.0
 MEAN_LAUNCH = (SHORTEST_LAUNCH + LONGEST_LAUNCH) / 2
 # At the top of the day the two slots are almost, but not quite, enough.
 REQUESTS = Wave(low=0.006, high=0.034)
+# A short launch on a schedule, which needs no slot, so that figures change at any hour. Usual polling
+# intervals are no multiple of seven seconds: they would find the same figure each time.
+SCHEDULE_SECONDS = 7
+SCHEDULED_LAUNCH = 3.5
 # Enough for the first answer to show a queue at work.
 WARM_UP = HOUR
 
@@ -156,6 +160,8 @@ class MDWorkbench:
                 self.waiting += self._traffic.arrivals(step)
             if self.state == "active" and not self.queue_stuck:
                 self._start_launches(step)
+                if step.end % SCHEDULE_SECONDS == 0:
+                    self._ends.append(step.end + SCHEDULED_LAUNCH)
 
     def _start_launches(self, step: Step) -> None:
         if step.leap:

@@ -38,6 +38,12 @@ EXPIRED_LOGIN: Mapping[str, str] = MappingProxyType(
 # How often a held request looks whether its client is still there.
 HOLD_SECONDS = 0.05
 
+# With `outages`: the first begins early enough for a visitor of the demo to see it. Polls back off,
+# so that the target is down for up to ten seconds more.
+OUTAGE_PERIOD = 90.0
+OUTAGE_START = 20.0
+OUTAGE_SECONDS = 20.0
+
 CLOSED_TEXT = "-ERR: FreeSWITCH server connect close!"
 
 
@@ -81,7 +87,10 @@ RELEASE_36 = Release(
 
 
 class Webitel:
-    """One server; `freeswitch`, `console`, `login_expired` and `forked` may be set at any time."""
+    """One server; `freeswitch`, `console`, `login_expired` and `forked` may be set at any time.
+
+    With `outages` set, FreeSWITCH's socket is half-dead from time to time: the status hangs.
+    """
 
     def __init__(
         self,
@@ -94,10 +103,11 @@ class Webitel:
     ) -> None:
         self.freeswitch: FreeSwitchState = "ready"
         self.login_expired = False
+        self.outages = False
         self.forked = forked
         self.release = release
         self.held = 0
-        now = clock()
+        now = self._made = clock()
         self.worker = WebitelWorker(random, now=now, total_memory=release.total_memory)
         self.switch = FreeSwitch(
             random, now=now, version=release.freeswitch_version, sessions=release.sessions
@@ -138,6 +148,12 @@ class Webitel:
         self._advance()
         self.switch.restart(self._clock())
 
+    @property
+    def hangs(self) -> bool:
+        """Whether a request for the status is never answered."""
+        moment = (self._clock() - self._made) % OUTAGE_PERIOD - OUTAGE_START
+        return self.freeswitch == "hang" or (self.outages and 0 <= moment < OUTAGE_SECONDS)
+
     def release_held(self) -> None:
         """Let go of the requests which hang."""
         self._closing.set()
@@ -170,7 +186,7 @@ class Webitel:
 
     async def _answer(self, request: web.Request) -> web.Response:
         response = self._refusal(request)
-        if response is None and self.freeswitch == "hang":
+        if response is None and self.hangs:
             await self._hold(request)
         if response is None:
             response = web.json_response(self.status())

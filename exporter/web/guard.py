@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.server_tls import unnameable_curve
 from exporter.telemetry import Telemetry
 from exporter.web.certificates import Certificates
 from exporter.web.inbound import Rejection
@@ -46,6 +47,7 @@ class Guard:
         self._faults: dict[str, str] = {}
         self._limiter = Limiter(self._last.rate_limit) if self._last.rate_limit else None
         self._users = Users()
+        _warn_of_curve(self._last.tls)
         self.ssl_context: ssl.SSLContext | None = (
             Certificates(self._tls, self._tell_of_certificates) if self._last.tls else None
         )
@@ -120,7 +122,18 @@ class Guard:
             _log.error(event, extra={"facts": {"why": fault}})
 
     def _tell_of_change(self, before: WebSettings, after: WebSettings) -> None:
+        if self.ssl_context and after.tls != before.tls:
+            _warn_of_curve(after.tls)
         is_late = after.rate_limit != before.rate_limit
         is_late = is_late or (after.tls is not None and self.ssl_context is None)
         facts = {"acts_after_restart": "TLS on or off, rate_limit"} if is_late else {}
         _log.info("web configuration read again", extra={"facts": facts})
+
+
+def _warn_of_curve(tls: ServerTls | None) -> None:
+    curve = tls and unnameable_curve(tls)
+    if curve:
+        _log.warning(
+            "this Python cannot limit TLS to the curve; OpenSSL's default groups serve",
+            extra={"facts": {"curve": curve}},
+        )
