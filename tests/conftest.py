@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
@@ -30,6 +31,19 @@ PARAMS = {
     "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
     "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
 }
+
+
+# Without a deadline, and without the health check that times the making of examples: both measure
+# how busy the machine is. The examples are the same in each run, so that a commit that passed today
+# passes tomorrow and anywhere. New ones are what `make fuzz` is for, and
+# `pytest --hypothesis-profile=explore`.
+hypothesis.settings.register_profile(
+    "explore", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "suite", hypothesis.settings.get_profile("explore"), derandomize=True
+)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
