@@ -223,7 +223,7 @@ def test_serve_runs_until_a_signal_and_ends_well(config: Path, number: signal.Si
         assert "status_exporter_build_info" in fetch(f"http://{address}/metrics")
         process.send_signal(number)
 
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stdout is not None
         assert "msg=stopping" in process.stdout.read()
 
@@ -280,7 +280,7 @@ def test_the_demo_shows_all_four_systems_with_figures_that_change() -> None:
             changed = {name.partition("_")[0] for name in names}
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert set(ups.values()) == {"1"}
     assert {re.search(r'system="(\w+)"', name)[1] for name in ups} == {  # type: ignore[index]
         *SYSTEMS

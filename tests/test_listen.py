@@ -127,7 +127,7 @@ def test_a_context_makes_it_https(loop: Callable[[], asyncio.AbstractEventLoop])
     authority.configure_trust(theirs)
 
     async def served() -> bytes:
-        async with asyncio.timeout(30), listening(site(), ["127.0.0.1:0"], tls=ours) as (address,):
+        async with asyncio.timeout(60), listening(site(), ["127.0.0.1:0"], tls=ours) as (address,):
             host, _, port = address.rpartition(":")
             reader, writer = await asyncio.open_connection(host, int(port), ssl=theirs)
             writer.write(LAST)
@@ -222,5 +222,5 @@ def test_a_unix_socket_is_gone_after_the_program(config: Path, tmp_path: Path) -
         assert stat.S_ISSOCK(path.stat().st_mode)
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert not path.exists()
