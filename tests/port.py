@@ -84,12 +84,14 @@ class Port:
 
 @asynccontextmanager
 async def opened(
-    limits: Limits, grace: float = 0.2, path: Path | None = None
+    limits: Limits, grace: float = 0.2, path: Path | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Port]:
-    """Serve with these limits; the end has to come in time."""
+    """Serve with these limits, measured by the clock; the end has to come in time."""
     telemetry = Telemetry()
     targets = Targets(Settings(targets=()), telemetry, Clock())
     app = make_app(targets, telemetry, "/metrics", limits=limits)
+    if clock:
+        app[GUARD]._clock = clock
     async with AsyncExitStack() as stack:
         more = [f"unix:{path}"] if path else []
         address, *_ = await stack.enter_async_context(

@@ -51,7 +51,9 @@ async def test_a_scrape_that_is_read_is_whole_though_the_service_ends() -> None:
 
 @pytest.mark.usefixtures("large")
 async def test_readers_that_do_not_read_hold_up_no_end() -> None:
-    async with opened(Limits(connections=2000), grace=0.1) as port:
+    # None of them is closed before all of them are there.
+    limits = Limits(connections=2000, head=600.0, answer=600.0)
+    async with opened(limits, grace=0.1) as port:
         for number in range(1000):
             await port.connect(SCRAPE if number % 25 == 0 else HEALTHY if number % 2 else b"G")
         await port.until(lambda: port.inbound.held == 1000)
