@@ -1,7 +1,8 @@
 """What many tests need: a vendor that replays bytes, a target that polls it, a fixed clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,23 @@ hypothesis.settings.register_profile(
     "suite", hypothesis.settings.get_profile("explore"), derandomize=True
 )
 hypothesis.settings.load_profile("suite")
+
+
+LONGEST_TEST = 900
+"""Seconds. A busy machine comes nowhere near; without it, a test that hangs would not fail."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    def fail(*_: object) -> None:
+        pytest.fail(f"{item.nodeid} did not end within {LONGEST_TEST} s")
+
+    signal.signal(signal.SIGALRM, fail)
+    signal.alarm(LONGEST_TEST)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -183,6 +201,12 @@ async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Po
     one = Poller(request.param, hand)
     yield one
     await one.connections.close()
+
+
+@pytest.fixture
+def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a configuration poll often with a timeout that a busy machine does not reach."""
+    monkeypatch.setattr("exporter.config.targets._checked_timeout", lambda timeout, *_: timeout)
 
 
 @pytest.fixture
