@@ -216,6 +216,30 @@ async def test_a_schedule_that_ends_ends_the_service(crowd: Crowd) -> None:
             await asyncio.Event().wait()
 
 
+class Overtaken(Schedule):
+    """A schedule whose next tick comes between the end of a poll and the callback of its task."""
+
+    def _plan_next(self, turn: Turn, due: float, pause: float) -> None:
+        super()._plan_next(turn, due, pause)
+        self.leave_due(turn.due)
+
+
+async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: Crowd) -> None:
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    targets = Targets(Settings(targets=targets_of(crowd, 1)), telemetry, clock)
+    connections = Connections(clock)
+    schedule = Overtaken(targets, connections, telemetry, clock, 100)
+    for now[0] in (1.0, 3.0, 5.0):
+        schedule.leave_due(now[0])
+        while schedule._polling:
+            await asyncio.wait(schedule._polling)
+            await asyncio.sleep(0)
+    await connections.close()
+
+    assert crowd.asked["t0"] == 3
+
+
 async def test_with_few_places_every_target_has_its_turn(crowd: Crowd) -> None:
     clock, telemetry = Clock(), Telemetry()
     targets = Targets(Settings(targets=targets_of(crowd, 30)), telemetry, clock)
