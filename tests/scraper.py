@@ -83,6 +83,17 @@ def ask(address: str, path: str, **params: str) -> Any:
     return json.loads(body)["data"]
 
 
+def until_scraped(address: str) -> Any:
+    """Ask for the targets until the last scrape of each worked, or the wait is over."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        targets = ask(address, "targets")
+        errors = {target["lastError"] for target in targets["activeTargets"]}
+        if errors == {""} or time.monotonic() > deadline:
+            return targets
+        time.sleep(0.2)
+
+
 def until_answered(address: str, query: str, expected: int) -> list[Any]:
     """Ask until as many series come back as are expected, or the wait is over."""
     deadline = time.monotonic() + PATIENCE
