@@ -1,11 +1,14 @@
 """What many tests need: a vendor that replays bytes, a target that polls it, a fixed clock."""
 
 import asyncio
+import re
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -201,6 +204,19 @@ async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Po
     one = Poller(request.param, hand)
     yield one
     await one.connections.close()
+
+
+@pytest.fixture
+def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know that names in .invalid do not exist, whatever the machine's name server says or takes."""
+    find = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        if re.fullmatch(r"[a-z]{1,63}\.invalid", host):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 @pytest.fixture

@@ -176,6 +176,7 @@ async def test_what_is_no_http_may_have_been_taken() -> None:
     assert str(error) == f"not a valid HTTP answer; {MAYBE}"
 
 
+@pytest.mark.usefixtures("own_names")
 async def test_a_server_that_was_not_reached_cannot_have_changed() -> None:
     port = unused_port()
     refused = await failure(make_target(url=f"http://127.0.0.1:{port}"))
