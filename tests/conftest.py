@@ -1,6 +1,7 @@
 """What many tests need: a vendor that replays bytes, a target that polls it, a fixed clock."""
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -36,6 +37,10 @@ PARAMS = {
     "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
 }
 
+
+# Help texts and progress bars are wrapped at the width of the terminal, here and in programs that
+# tests start.
+os.environ["COLUMNS"] = "80"
 
 # Without a deadline, and without the health check that times the making of examples: both measure
 # how busy the machine is. The examples are the same in each run, so that a commit that passed today
