@@ -1,11 +1,17 @@
 """What many tests need: a vendor that replays bytes, a target that polls it, a fixed clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
@@ -30,6 +36,40 @@ PARAMS = {
     "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
     "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
 }
+
+
+# Help texts and progress bars are wrapped at the width of the terminal, here and in programs that
+# tests start.
+os.environ["COLUMNS"] = "80"
+
+# Without a deadline, and without the health check that times the making of examples: both measure
+# how busy the machine is. The examples are the same in each run, so that a commit that passed today
+# passes tomorrow and anywhere. New ones are what `make fuzz` is for, and
+# `pytest --hypothesis-profile=explore`.
+hypothesis.settings.register_profile(
+    "explore", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "suite", hypothesis.settings.get_profile("explore"), derandomize=True
+)
+hypothesis.settings.load_profile("suite")
+
+
+LONGEST_TEST = 900
+"""Seconds. A busy machine comes nowhere near; without it, a test that hangs would not fail."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    def fail(*_: object) -> None:
+        pytest.fail(f"{item.nodeid} did not end within {LONGEST_TEST} s")
+
+    signal.signal(signal.SIGALRM, fail)
+    signal.alarm(LONGEST_TEST)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -169,6 +209,25 @@ async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Po
     one = Poller(request.param, hand)
     yield one
     await one.connections.close()
+
+
+@pytest.fixture
+def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know that names in .invalid do not exist, whatever the machine's name server says or takes."""
+    find = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        if re.fullmatch(r"[a-z]{1,63}\.invalid", host):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@pytest.fixture
+def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a configuration poll often with a timeout that a busy machine does not reach."""
+    monkeypatch.setattr("exporter.config.targets._checked_timeout", lambda timeout, *_: timeout)
 
 
 @pytest.fixture

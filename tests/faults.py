@@ -61,7 +61,7 @@ class Fault:
     piece: bytes = b""
     """What follows the answer without end."""
     pause: float = 0.0
-    """Between two pieces, in seconds."""
+    """Between two pieces, or before a reset, in seconds."""
     asks_first: bool = True
     """Whether it happens after the request, not before it."""
     listens: Listens = Listens.HTTP
@@ -72,6 +72,11 @@ class Fault:
     host: str = "127.0.0.1"
     system: str = "genesys_ucs"
     flaps: bool = False
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether each poll of it takes seconds."""
+        return self.reason is Reason.TIMEOUT or (self.then is Then.RESET and self.pause > 0)
 
 
 def _answer(reason: Reason | None, *answers: bytes, then: Then = Then.KEEP) -> Fault:
@@ -111,6 +116,8 @@ def _tls(listens: Listens) -> Fault:
     return Fault(reason=Reason.TLS, listens=listens, secure=True, either=False)
 
 
+# A busy machine may take so long to read an answer.
+_READ_SECONDS = 4.0
 _TIMEOUT, _CONNECT, _HTTP = Reason.TIMEOUT, Reason.CONNECT, Reason.BAD_HTTP
 _JSON, _XML, _SHAPE, _TYPE = (
     Reason.BAD_JSON,
@@ -131,7 +138,10 @@ FAULTS: Mapping[str, Fault] = {
     "reset instead of an answer": _answer(_CONNECT, b"", then=Then.RESET),
     "reset within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.RESET),
     "closed within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.CLOSE),
-    "reset within the body": _answer(_HTTP, HEALTHY[:-5], then=Then.RESET),
+    # What a client reads together with the reset may be lost to it.
+    "reset within the body": replace(
+        _answer(_HTTP, HEALTHY[:-5], then=Then.RESET), pause=_READ_SECONDS
+    ),
     "closed within the body": _answer(_HTTP, HEALTHY[:-5], then=Then.CLOSE),
     "silence after connecting": _early(_TIMEOUT, Then.WAIT),
     "silence instead of an answer": _answer(_TIMEOUT, b"", then=Then.WAIT),

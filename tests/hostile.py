@@ -89,7 +89,7 @@ class Place:
             if fault.then is Then.WAIT:
                 await reader.read()
             if fault.then is Then.RESET:
-                await asyncio.sleep(0.3)  # What was sent is lost where it was not read before.
+                await asyncio.sleep(fault.pause)
                 _reset(writer)
             if fault.then is not Then.KEEP:
                 return

@@ -1,4 +1,4 @@
-"""A page goes in; what it says of each target, and of the exporter itself, comes out."""
+"""Reads a page of metrics: what it shows of each target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,25 +18,17 @@ class Seen:
     faults: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """One scrape: each target, and the exporter's own figures."""
-
-    targets: Mapping[str, Seen]
-    own: Mapping[str, float]
-    taken: float
+Page = Mapping[str, Seen]
+"""One scrape: what it shows of each target, by name."""
 
 
-def read_page(text: str, taken: float) -> Page:
+def read_page(text: str) -> Page:
     """Read a page as Prometheus would."""
     seen: dict[str, dict[str, Any]] = {}
-    own: dict[str, float] = {}
     for family in parse_text(text):
         for sample in family.samples:
             name = sample.labels.get("target")
             if name is None:
-                if not sample.labels or "le" in sample.labels:
-                    own[sample.name + sample.labels.get("le", "")] = sample.value
                 continue
             one = seen.setdefault(name, {"vendor": 0, "failures": {}, "faults": 0.0})
             match sample.name.removeprefix("status_exporter_"):
@@ -50,4 +42,4 @@ def read_page(text: str, taken: float) -> Page:
                     one["faults"] = sample.value
                 case other if other == sample.name:
                     one["vendor"] += 1
-    return Page(targets={name: Seen(**one) for name, one in seen.items()}, own=own, taken=taken)
+    return {name: Seen(**one) for name, one in seen.items()}

@@ -60,7 +60,7 @@ class Port:
 
     async def ask(self, sent: bytes, path: Path | None = None) -> bytes:
         """Return everything that comes until the end of the connection."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             reader, writer = await self.connect(sent, path)
             parts = [b""]
             with suppress(ConnectionError):
@@ -73,7 +73,7 @@ class Port:
         return b"200 OK" in await self.ask(LAST)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds():
                 await asyncio.sleep(0.01)
 
@@ -84,12 +84,14 @@ class Port:
 
 @asynccontextmanager
 async def opened(
-    limits: Limits, grace: float = 0.2, path: Path | None = None
+    limits: Limits, grace: float = 0.2, path: Path | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Port]:
-    """Serve with these limits; the end has to come in time."""
+    """Serve with these limits, measured by the clock; the end has to come in time."""
     telemetry = Telemetry()
     targets = Targets(Settings(targets=()), telemetry, Clock())
     app = make_app(targets, telemetry, "/metrics", limits=limits)
+    if clock:
+        app[GUARD]._clock = clock
     async with AsyncExitStack() as stack:
         more = [f"unix:{path}"] if path else []
         address, *_ = await stack.enter_async_context(
@@ -97,7 +99,7 @@ async def opened(
         )
         port = Port(address, telemetry, app[GUARD])
         yield port
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await stack.aclose()
         port.close()
 
@@ -132,7 +134,7 @@ def site() -> web.Application:
 async def ask(family: int, address: object) -> bytes:
     """Ask whether the site is healthy and return the whole answer."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return await _asked(loop, family, address)
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,5 +55,14 @@ def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def fetch(url: str) -> str:
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 - http, on loopback
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http, on loopback
         return str(answer.read().decode())
+
+
+def fetch_until(url: str, expected: str) -> str:
+    """Fetch the page until it holds the text, and return it."""
+    deadline = time.monotonic() + 60
+    while expected not in (page := fetch(url)):
+        assert time.monotonic() < deadline, page
+        time.sleep(0.02)
+    return page

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from program import fetch
-from servers import unused_port
 
 HERE = Path(__file__).parent
 # Debian's own, and a 3.x that was unpacked beside the project or is named in the environment.
@@ -23,6 +23,10 @@ CANDIDATES = (
     *os.environ.get("PROMETHEUS", "").split(os.pathsep),
 )
 SERVERS = [path for path in CANDIDATES if path and Path(path).is_file()]
+
+LISTENING = re.compile(r'msg="Listening on" .*?address=(\S+:\d+)')
+# What must happen does so long before; what does not fails.
+PATIENCE = 60.0
 
 
 def version_of(server: str) -> str:
@@ -40,20 +44,34 @@ def prometheus(server: str, job: str, folder: Path) -> Iterator[str]:
         f"  - {{job_name: demo, {job}}}\n",
         encoding="utf-8",
     )
-    address = f"127.0.0.1:{unused_port()}"
     command = [
         server,
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={address}",
+        "--web.listen-address=127.0.0.1:0",
     ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield address
-        finally:
-            process.kill()
-            process.wait()
+    with running(command, folder / "log") as address:
+        yield address
+
+
+@contextmanager
+def running(command: list[str], log: Path) -> Iterator[str]:
+    """Run a server of the Prometheus project on a port that the system chooses; yield its address.
+
+    They log the address on which they listen.
+    """
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (found := LISTENING.search(log.read_text(encoding="utf-8"))):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.05)
+        yield found[1]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def ask(address: str, path: str, **params: str) -> Any:
@@ -65,9 +83,20 @@ def ask(address: str, path: str, **params: str) -> Any:
     return json.loads(body)["data"]
 
 
+def until_scraped(address: str) -> Any:
+    """Ask for the targets until the last scrape of each worked, or the wait is over."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        targets = ask(address, "targets")
+        errors = {target["lastError"] for target in targets["activeTargets"]}
+        if errors == {""} or time.monotonic() > deadline:
+            return targets
+        time.sleep(0.2)
+
+
 def until_answered(address: str, query: str, expected: int) -> list[Any]:
-    """Ask until as many series come back as are expected, or a minute has passed."""
-    deadline = time.monotonic() + 60
+    """Ask until as many series come back as are expected, or the wait is over."""
+    deadline = time.monotonic() + PATIENCE
     result: list[Any] = []
     while time.monotonic() < deadline:
         data = ask(address, "query", query=query)

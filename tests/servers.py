@@ -27,10 +27,19 @@ def mode(poll: Poll) -> str:
     return next(one.labels[0][1] for one in poll.outcome.samples if one.value == 1.0)
 
 
+_RESERVED = list[socket.socket]()
+
+
 def unused_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Reserve a port of loopback on which nothing listens, for as long as the tests run.
+
+    The system gives it to no other process. A server that sets SO_REUSEADDR can listen on it.
+    """
+    one = socket.socket()
+    _RESERVED.append(one)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", 0))
+    return int(one.getsockname()[1])
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import os
 import socket
 import sys
@@ -10,6 +11,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from pages import Page, read_page
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
+from exporter.poll.rhythm import rounds, tick_seconds
 from exporter.poll.snapshot import TARGET_FAMILIES, Poll
 from exporter.serve import running
 from exporter.settings import Client, Settings, Target, Tls
@@ -33,13 +36,19 @@ from exporter.web.routes import make_app
 HERE = Path(__file__).parent
 INTERVAL = 0.4
 GOOD_TARGETS = 10
-# Long enough for a handshake on a busy machine; short, as silence lasts as long.
-_TIMEOUT = 1.0
-_PATIENT = 20.0
-# So many polls of each fault are looked at: more than it takes to be asked at the longest spacing.
+# Long enough for a handshake on a busy machine; no longer, as each poll of a silent server lasts it.
+_TIMEOUT = 5.0
+_PATIENT = 60.0
+# So many polls of each fault are looked at: more than it takes to be polled at the longest spacing.
 _ROUNDS = 5
+# Those whose polls take seconds are polled less often in the same time.
+_SLOW_ROUNDS = 2
+# What a moment may hold more than another: connections that are just being made, evidence.
+_MORE_FILES = 10
+_MORE_TASKS = 2
+_MORE_BYTES = 4 * 2**20
 # A fault that never comes to this is a failure of the test, not a reason to wait on.
-_LONGEST = 60.0
+_LONGEST = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +60,8 @@ class Told:
     reason: Reason | None
     up: bool
     vendor: bool
+    pause: float
+    """How long the vendor wants not to be polled, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +71,14 @@ class Held:
     files: int
     tasks: int
     memory: int
+
+    def exceeds(self, before: "Held") -> bool:
+        """Say whether it is more than what a moment may hold more than another."""
+        return (
+            self.files > before.files + _MORE_FILES
+            or self.tasks > before.tasks + _MORE_TASKS
+            or self.memory > before.memory + _MORE_BYTES
+        )
 
 
 @dataclass(kw_only=True, repr=False)
@@ -72,8 +91,8 @@ class Evidence:
     broken: float = 0.0
     mending: float = 0.0
     mended: float = 0.0
-    starved: float = 0.0
-    """The share of the time for which the exporter or the servers waited for a processor."""
+    ticks: list[float] = field(default_factory=list)
+    """When the schedule looked for polls that are due."""
     logged: list[logging.LogRecord] = field(default_factory=list)
 
     def while_broken(self, name: str) -> list[Told]:
@@ -81,6 +100,19 @@ class Evidence:
         return [
             one for one in self.polls[name] if self.broken < one.left and one.ended < self.mending
         ]
+
+    def overdue(self, name: str) -> int:
+        """Return how many ticks of the schedule passed without a poll that was due, at the most.
+
+        However late the ticks are, at each of them the schedule can start every poll that is due.
+        """
+        tick, failures, most = tick_seconds({INTERVAL: len(self.polls)}), 0, 0
+        for one, following in pairwise(self.polls[name]):
+            failures = failures + 1 if one.reason else 0
+            owed = max(one.pause + INTERVAL, (rounds(failures) + 0.5) * INTERVAL)
+            looks = sum(one.ended < at < following.left for at in self.ticks)
+            most = max(most, looks - math.ceil(owed / tick))
+        return most
 
     def recovers_after(self, name: str) -> int:
         """Return which of the polls that left after mending was the first that worked; 0: none."""
@@ -103,7 +135,7 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
     handler = _Keep(evidence.logged)
     logging.getLogger().addHandler(handler)
     try:
-        async with _hostile() as (told, say, pid):
+        async with _hostile() as (told, say):
             settings = Settings(targets=tuple(_targets(told)))
             down = _misname(patch)
             async with (
@@ -117,8 +149,14 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
                     url=f"http://{address}/metrics",
                     scraper=scraper,
                     patch=patch,
-                    pids=(os.getpid(), pid),
                 )
+                observe = telemetry.loop_lag.observe
+
+                def tick(lag: float) -> None:
+                    observe(lag)
+                    evidence.ticks.append(Clock().monotonic())
+
+                patch.setattr(telemetry.loop_lag, "observe", tick)
                 await siege.run(say, down)
     finally:
         logging.getLogger().removeHandler(handler)
@@ -134,9 +172,7 @@ class _Siege:
         url: str,
         scraper: aiohttp.ClientSession,
         patch: pytest.MonkeyPatch,
-        pids: tuple[int, ...],
     ) -> None:
-        self._pids = pids
         self._evidence = evidence
         self._targets = targets
         self._url = url
@@ -148,12 +184,13 @@ class _Siege:
             record(tracked, poll)
             snapshot = tracked.snapshot
             assert snapshot is not None
-            reason = poll.outcome.reason if isinstance(poll.outcome, PollError) else None
+            error = poll.outcome if isinstance(poll.outcome, PollError) else None
             own = len(TARGET_FAMILIES)
             told = Told(
                 left=poll.taken - poll.duration,
                 ended=poll.taken,
-                reason=reason,
+                reason=error.reason if error else None,
+                pause=error.retry_after if error else 0.0,
                 up=snapshot.lines[-own].endswith(b" 1\n"),
                 vendor=any(snapshot.lines[:-own]),
             )
@@ -169,31 +206,28 @@ class _Siege:
         down.add("vendor.invalid")
         await say("break")
         evidence.broken = self._now()
-        await self._until(lambda: self._rounds() >= 1)
+        await self._until(lambda: self._polled(1, slow=1))
         await self._look("first")
-        waited, began = self._waited(), self._now()
         tracemalloc.start()
-        await self._until(lambda: self._rounds() >= _ROUNDS - 2)
+        await self._until(lambda: self._polled(_ROUNDS - 2, slow=1))
         await self._look("before")
-        await self._until(lambda: self._rounds() >= _ROUNDS)
-        await self._look("after")
+        await self._until(lambda: self._polled(_ROUNDS, slow=_SLOW_ROUNDS))
+        await self._look("after", like="before")
         tracemalloc.stop()
-        pairs = zip(self._waited(), waited, strict=True)
-        evidence.starved = max(now - was for now, was in pairs) / (self._now() - began)
         evidence.mending = self._now()
         await say("mend")
         down.clear()
         evidence.mended = self._now()
         await self._until(lambda: all(evidence.recovers_after(name) for name in evidence.polls))
-        await self._look("mended")
+        await self._look("mended", like="well")
 
-    def _waited(self) -> list[float]:
-        return [_waited(pid) for pid in self._pids]
-
-    def _rounds(self) -> int:
+    def _polled(self, times: int, *, slow: int) -> bool:
+        """Say whether each target was polled so many times while broken."""
         evidence = self._evidence
-        return min(
-            sum(one.left > evidence.broken for one in evidence.polls[name]) for name in tried()
+        return all(
+            sum(one.left > evidence.broken for one in evidence.polls[name])
+            >= (slow if fault.is_slow else times)
+            for name, fault in tried().items()
         )
 
     async def _until(self, check: Callable[[], bool]) -> None:
@@ -201,17 +235,25 @@ class _Siege:
         while not check() and self._now() - began < _LONGEST:
             await asyncio.sleep(0.05)
 
-    async def _look(self, name: str) -> None:
+    async def _look(self, name: str, like: str = "") -> None:
+        """Take a page, and what is held: as little as at an earlier look, once polls have ended."""
         async with self._scraper.get(self._url) as answer:
-            page = await answer.text()
-        self._evidence.pages[name] = read_page(page, self._now())
-        samples = []
+            self._evidence.pages[name] = read_page(await answer.text())
+        samples = list[tuple[int, int, int]]()
+
+        def least() -> Held:
+            """Return the least of many moments: what is under way at one of them is no leak."""
+            samples.append(_holds())
+            files, tasks, memory = (min(one) for one in zip(*samples, strict=True))
+            return Held(files=files, tasks=tasks, memory=memory)
+
         for _ in range(20):
             await asyncio.sleep(0.02)
-            samples.append(_holds())
-        # The least of many moments: what is under way at one of them is no leak.
-        files, tasks, memory = (min(one) for one in zip(*samples, strict=True))
-        self._evidence.held[name] = Held(files=files, tasks=tasks, memory=memory)
+            held = least()
+        if like:
+            await self._until(lambda: not least().exceeds(self._evidence.held[like]))
+            held = least()
+        self._evidence.held[name] = held
 
 
 def _holds() -> tuple[int, int, int]:
@@ -219,14 +261,8 @@ def _holds() -> tuple[int, int, int]:
     return len(os.listdir("/dev/fd")), len(asyncio.all_tasks()), memory  # noqa: PTH208 - names alone
 
 
-def _waited(pid: int) -> float:
-    """Return for how many seconds a process was ready and had no processor, where that is told."""
-    told = Path(f"/proc/{pid}/schedstat")
-    return int(told.read_text(encoding="ascii").split()[1]) / 1e9 if told.exists() else 0.0
-
-
 @asynccontextmanager
-async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any], int]]:
+async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(HERE / "hostile.py"),
@@ -243,7 +279,7 @@ async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]
         assert await stdout.readline() == b"done\n"
 
     try:
-        yield json.loads(await stdout.readline()), say, process.pid
+        yield json.loads(await stdout.readline()), say
     finally:
         process.kill()
         await process.wait()

@@ -16,7 +16,7 @@ import promql_parser as promql
 import pytest
 import yaml
 from program import fetch
-from servers import unused_port
+from scraper import running
 from vocabulary import ROOT, alerts, known_to_rules, labels_of
 
 EXAMPLE = ROOT / "deploy" / "prometheus" / "alertmanager.example.yml"
@@ -76,21 +76,15 @@ TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 @contextmanager
 def alertmanager(folder: Path) -> Iterator[str]:
     """Run Alertmanager with the example; yield its address."""
-    address = f"127.0.0.1:{unused_port()}"
     command = [
         str(ALERTMANAGER),
         f"--config.file={EXAMPLE}",
         f"--storage.path={folder}",
-        f"--web.listen-address={address}",
+        "--web.listen-address=127.0.0.1:0",
         "--cluster.listen-address=",
     ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield address
-        finally:
-            process.kill()
-            process.wait()
+    with running(command, folder / "log") as address:
+        yield address
 
 
 def tell(address: str, sent: list[dict[str, str]]) -> None:

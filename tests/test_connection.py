@@ -28,6 +28,7 @@ async def test_a_refused_connection_is_tried_again_at_the_next_poll(poll: Polls)
         assert result(await poll(target)) == OK
 
 
+@pytest.mark.usefixtures("own_names")
 async def test_an_unknown_host_name_is_told(poll: Polls) -> None:
     actual = result(await poll(make_target(url="http://nonexistent.invalid")))
 

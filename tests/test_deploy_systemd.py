@@ -124,7 +124,7 @@ def test_the_program_runs_confined_and_tells_systemd(tmp_path: Path) -> None:
         listener.listen()
         os.set_inheritable(listener.fileno(), True)
         notify.bind(str(tmp_path / "notify"))
-        notify.settimeout(30)
+        notify.settimeout(60)
         process = subprocess.Popen(
             [sys.executable, "-c", HAND_OVER, str(listener.fileno()), *flags],
             pass_fds=[listener.fileno()],

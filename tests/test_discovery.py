@@ -11,7 +11,7 @@ import pytest
 from conftest import Vendor, open_vendor, response
 from hypothesis import given
 from hypothesis import strategies as st
-from program import fetch, run, started
+from program import fetch_until, run, started
 from prometheus_client.parser import text_string_to_metric_families
 from servers import HEALTHY
 
@@ -85,7 +85,7 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
             yield service
 
 
-HEAD = "global: {interval: 200ms, timeout: 150ms}\n"
+HEAD = "global: {interval: 200ms, timeout: 1m, max_age: 1h}\n"
 FILES = '  - {system: genesys_ucs, file_sd: {files: ["*.json"]}}\n'
 
 
@@ -110,6 +110,9 @@ async def other() -> AsyncIterator[Vendor]:
     async with open_vendor() as one:
         one.answer = HEALTHY
         yield one
+
+
+pytestmark = pytest.mark.usefixtures("any_timeout")
 
 
 @pytest.fixture(autouse=True)
@@ -449,8 +452,7 @@ async def test_the_simulators_list_leads_to_its_servers(
     clients = (
         "clients: {c: {basic_auth: {username: DEMOACCESSKEY, password: demo-clanforge-key}}}\n"
     )
-    text = config(discovery=entry, clients=clients).replace("150ms", "10s").replace("200ms", "15s")
-    async with serving(text, tmp_path) as service:
+    async with serving(config(discovery=entry, clients=clients), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 5)
         await service.until(lambda: not service.targets.waiting)
         ups = [snapshot.up for _, snapshot in service.targets.snapshots()]
@@ -462,15 +464,14 @@ async def test_the_simulators_list_leads_to_its_servers(
 
 def test_the_program_follows_a_file_checks_it_and_polls_what_is_in_it(tmp_path: Path) -> None:
     path, file = tmp_path / "config.yaml", tmp_path / "a.json"
-    path.write_text(config())
+    path.write_text(config().replace("200ms, timeout: 1m", "10s"))
     put(file, "127.0.0.1:1")
     flags = ("--config.file", str(path))
     with started("serve", *flags, "--web.listen-address", "127.0.0.1:0") as (_, address):
-        while 'target_up{target="127.0.0.1:1"' not in fetch(f"http://{address}/metrics"):
-            pass
+        metrics = f"http://{address}/metrics"
+        fetch_until(metrics, 'target_up{target="127.0.0.1:1"')
         put(file, "127.0.0.1:2")
-        while 'target_up{target="127.0.0.1:2"' not in (page := fetch(f"http://{address}/metrics")):
-            pass
+        page = fetch_until(metrics, 'target_up{target="127.0.0.1:2"')
     polled = run("poll", *flags, "127.0.0.1:2")
     unknown = run("poll", *flags, "127.0.0.1:3")
     good = run("check", str(path))

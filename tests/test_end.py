@@ -51,7 +51,9 @@ async def test_a_scrape_that_is_read_is_whole_though_the_service_ends() -> None:
 
 @pytest.mark.usefixtures("large")
 async def test_readers_that_do_not_read_hold_up_no_end() -> None:
-    async with opened(Limits(connections=2000), grace=0.1) as port:
+    # None of them is closed before all of them are there.
+    limits = Limits(connections=2000, head=600.0, answer=600.0)
+    async with opened(limits, grace=0.1) as port:
         for number in range(1000):
             await port.connect(SCRAPE if number % 25 == 0 else HEALTHY if number % 2 else b"G")
         await port.until(lambda: port.inbound.held == 1000)
@@ -80,7 +82,7 @@ def stalled(address: str, many: int) -> list[socket.socket]:
     for _ in range(many):
         one = socket.socket()
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        one.settimeout(30)
+        one.settimeout(60)
         one.connect((host, int(port)))
         one.sendall(SCRAPE)
         opened.append(one)
@@ -99,7 +101,7 @@ def test_a_signal_ends_the_program_whoever_does_not_read(busy_config: Path) -> N
         page = fetch(f"http://{address}/metrics")
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         for one in held:
             one.close()
     assert page.count("status_exporter_target_up{") == 100
@@ -117,7 +119,7 @@ def test_a_second_signal_ends_the_program_at_once(busy_config: Path) -> None:
             pass
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(timeout=30) == -signal.SIGINT
+        assert process.wait(timeout=60) == -signal.SIGINT
         one.close()
 
 
@@ -134,11 +136,11 @@ def test_a_vendor_that_hangs_holds_up_no_end(tmp_path: Path) -> None:
         )
         flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
         with started(*flags) as (process, _):
-            vendor.settimeout(20)
+            vendor.settimeout(60)
             connection, _ = vendor.accept()  # It is asked, and never answers.
             process.send_signal(signal.SIGTERM)
 
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
             connection.close()
 
 
@@ -146,7 +148,7 @@ def wait_until_ready(address: str) -> None:
     host, _, port = address.rpartition(":")
     answer = b""
     while b"\nReady." not in answer:
-        with socket.create_connection((host, int(port)), timeout=30) as one:
+        with socket.create_connection((host, int(port)), timeout=60) as one:
             one.sendall(b"GET /-/ready HTTP/1.0\r\n\r\n")
             answer = one.recv(4096)
 

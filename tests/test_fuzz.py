@@ -39,13 +39,7 @@ def test_what_once_failed_fails_no_more(name: str, path: Path) -> None:
 def test_what_must_hold_holds_for_what_is_nearly_right(name: str) -> None:
     harness = HARNESSES[name]
 
-    @settings(
-        max_examples=EXAMPLES[name],
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=EXAMPLES[name], suppress_health_check=list(HealthCheck))
     @given(strategy(harness))
     def holds(data: bytes) -> None:
         harness.check(data)

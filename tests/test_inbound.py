@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from logins import Hand
 from port import (
     HEALTHY,
     LAST,
@@ -23,12 +25,20 @@ from exporter.clock import Clock
 from exporter.telemetry import Telemetry
 from exporter.web import pages
 from exporter.web.connection import peer_of
-from exporter.web.inbound import Inbound, Limits, Rejection
+from exporter.web.inbound import Inbound, Limits, Phase, Rejection
 
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     enlarge(monkeypatch)
+
+
+async def pass_until(holds: Callable[[], bool], hand: Hand) -> None:
+    """Let time pass on the clock until something has happened."""
+    async with asyncio.timeout(60):
+        while not holds():
+            hand.passed += 0.1
+            await asyncio.sleep(0.01)
 
 
 def test_every_reason_is_there_from_the_beginning() -> None:
@@ -44,23 +54,26 @@ def test_every_reason_is_there_from_the_beginning() -> None:
 @pytest.mark.parametrize(
     "sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: h\r\nX: ", HEALTHY + b"GET /"]
 )
-async def test_who_does_not_finish_a_head_is_closed(sent: bytes) -> None:
-    async with opened(Limits(head=0.2)) as port:
-        await port.ask(sent)
+async def test_who_does_not_finish_a_head_is_closed(sent: bytes, hand: Hand) -> None:
+    async with opened(Limits(head=0.2), clock=hand.clock) as port:
+        asking = asyncio.create_task(port.ask(sent))
+        await port.until(lambda: port.inbound.held == 1)
+        await pass_until(asking.done, hand)
 
         assert port.rejected("slow_request") == 1
         assert await port.is_well()
 
 
-async def test_a_byte_now_and_then_gains_no_time() -> None:
-    async with opened(Limits(head=0.2)) as port:
+async def test_a_byte_now_and_then_gains_no_time(hand: Hand) -> None:
+    async with opened(Limits(head=0.2), clock=hand.clock) as port:
         reader, writer = await port.connect(HEALTHY)
         await reader.readuntil(b"Healthy.\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with suppress(ConnectionError):
                 for letter in b"GET /" + b"x" * 5000:
                     writer.write(bytes([letter]))
                     await writer.drain()
+                    hand.passed += 0.01
                     await asyncio.sleep(0.01)
                     if reader.at_eof() or port.rejected("slow_request"):
                         break
@@ -68,11 +81,13 @@ async def test_a_byte_now_and_then_gains_no_time() -> None:
         assert port.rejected("slow_request") == 1
 
 
-async def test_a_connection_between_two_requests_stays() -> None:
-    async with opened(Limits(head=0.1)) as port:
+async def test_a_connection_between_two_requests_stays(hand: Hand) -> None:
+    async with opened(Limits(head=0.1), clock=hand.clock) as port:
         reader, writer = await port.connect(HEALTHY)
         await reader.readuntil(b"Healthy.\n")
-        await asyncio.sleep(0.4)  # As long as several heads may take.
+        await port.until(lambda: {one.phase for one in port.inbound._callers} == {Phase.IDLE})
+        hand.passed += 0.4  # As long as several heads may take.
+        await asyncio.sleep(0.1)  # For it to be looked at again and again.
         writer.write(HEALTHY)
 
         assert await reader.readuntil(b"Healthy.\n")
@@ -100,12 +115,16 @@ async def test_a_connection_that_is_not_used_again_is_closed() -> None:
         (Limits(margin=0.1), "0.2"),
     ],
 )
-async def test_who_does_not_read_an_answer_is_closed(limits: Limits, header: str) -> None:
-    async with opened(limits) as port:
+async def test_who_does_not_read_an_answer_is_closed(
+    limits: Limits, header: str, hand: Hand
+) -> None:
+    async with opened(limits, clock=hand.clock) as port:
         sent = SCRAPE[:-2] + f"X-Prometheus-Scrape-Timeout-Seconds: {header}\r\n\r\n".encode()
         await port.connect(sent)
-        await port.until(lambda: port.inbound.held == 0 and port.rejected("slow_response") == 1)
+        await port.until(lambda: any(one.stalled_since for one in port.inbound._callers))
+        await pass_until(lambda: port.inbound.held == 0, hand)
 
+        assert port.rejected("slow_response") == 1
         assert await port.is_well()
 
 
@@ -223,7 +242,7 @@ async def test_a_scraper_is_served_among_a_thousand_that_do_not_read() -> None:
             with suppress(ConnectionError):
                 await port.connect(SCRAPE)
             held = max(held, measured())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # As Prometheus does: one that is turned away comes again.
             while (page := await port.ask(LAST_SCRAPE)).count(PIECE) < PIECES:
                 assert page == b"" or page.startswith(b"HTTP/1.0 503 ")

@@ -190,14 +190,14 @@ async def test_a_login_that_hangs_is_told_as_such_and_ends_by_itself(
     engine: Engine, site: Site, poller: Poller
 ) -> None:
     site.go_on.clear()
-    target = target_of(engine, timeout=0.05)
+    target = target_of(engine, timeout=0.5)
     first = result(await poller.poll(target))
     while not poller.failures:
         await asyncio.sleep(0.01)
     second = result(await poller.poll(target))
 
-    assert first.startswith("timeout: login: no whole answer within 0.05s")
-    assert second.startswith("timeout: login: no whole answer within 0.05s; the next login is ")
+    assert first.startswith("timeout: login: no whole answer within 0.5s")
+    assert second.startswith("timeout: login: no whole answer within 0.5s; the next login is ")
     assert len(site.asked("/login")) == 1
 
 

@@ -25,7 +25,7 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[sock
     address = str(tmp_path / "notify") if request.param == "path" else name
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
         one.bind(address.replace("@", "\0"))
-        one.settimeout(30)
+        one.settimeout(60)
         yield one, address
 
 
@@ -106,7 +106,7 @@ async def test_signs_of_life_end_where_the_schedule_stands_still(tmp_path: Path)
             """Let the watchdog look several times."""
             signs()
             rounds[0] = 0
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while rounds[0] < 3:
                     await asyncio.sleep(0.001)
             return signs()
@@ -153,7 +153,7 @@ def test_the_program_tells_systemd(
         while not told[-1].startswith("STOPPING=1"):
             told.append(box.recv(4096).decode())
 
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert told[0] == "READY=1\nSTATUS=polling 1 targets"
     assert set(told[1:-1]) == {"WATCHDOG=1"}
 
@@ -169,7 +169,7 @@ def test_a_program_that_is_stopped_gives_no_sign_of_life(
     flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as box:
         box.bind(path)
-        box.settimeout(30)
+        box.settimeout(60)
         with started(*flags) as (process, _):
             while box.recv(4096) != b"WATCHDOG=1":
                 pass
@@ -182,6 +182,6 @@ def test_a_program_that_is_stopped_gives_no_sign_of_life(
                     left += 1
             assert left < 100
             process.send_signal(signal.SIGCONT)
-            box.settimeout(30)
+            box.settimeout(60)
 
             assert box.recv(4096) == b"WATCHDOG=1"

@@ -176,6 +176,7 @@ async def test_what_is_no_http_may_have_been_taken() -> None:
     assert str(error) == f"not a valid HTTP answer; {MAYBE}"
 
 
+@pytest.mark.usefixtures("own_names")
 async def test_a_server_that_was_not_reached_cannot_have_changed() -> None:
     port = unused_port()
     refused = await failure(make_target(url=f"http://127.0.0.1:{port}"))
@@ -394,11 +395,12 @@ async def test_a_context_path_of_the_users_holds_for_writes() -> None:
         assert operation.order.url == "https://lab.example.com/studio/server/state?value=active"
 
 
+@pytest.mark.usefixtures("any_timeout")
 async def test_the_service_sends_nothing_but_reads(stage: Stage) -> None:
     """A login of a Webitel is the one exception."""
     login = "webitel_login: {username: monitor@example.com, password: webitel-demo}"
     text = stage.config.read_text(encoding="utf-8").replace(
-        "clients:\n", f"global: {{interval: 100ms, timeout: 90ms}}\nclients:\n  pbx: {{{login}}}\n"
+        "clients:\n", f"global: {{interval: 100ms, timeout: 1m}}\nclients:\n  pbx: {{{login}}}\n"
     )
     text = text.replace('system: webitel, url: "', 'system: webitel, client: pbx, url: "')
     stage.write_config(text)

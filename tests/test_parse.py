@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import PollError, Reason
@@ -339,7 +339,6 @@ BODY = st.one_of(st.binary(), MARKUP, DECLARED, st.sampled_from(sorted(BODIES.va
 
 
 @given(BODY, CONTENT_TYPES, st.sampled_from([JSON_ONLY, BOTH]))
-@settings(deadline=None)
 def test_any_bytes_give_a_tree_or_a_poll_error(body: bytes, content_type: str, kind: Any) -> None:
     actual: Any
     try:
@@ -369,7 +368,6 @@ OBJECTS = st.dictionaries(
 
 
 @given(OBJECTS, st.booleans())
-@settings(deadline=None)
 def test_any_json_object_comes_out_as_it_went_in(value: dict[str, Any], escaped: bool) -> None:
     raw = json.dumps(value, ensure_ascii=escaped).encode()
 

@@ -64,7 +64,7 @@ def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) ->
         own = Path(f"/proc/{process.pid}/fdinfo")
         modes = {number: (own / str(number)).read_text() for number in (3, 4)}
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from program import fetch, started
-from scraper import SERVERS, ask, prometheus, until_answered, version_of
+from scraper import SERVERS, ask, prometheus, until_answered, until_scraped, version_of
 
 from exporter.systems import SYSTEMS
 
@@ -45,7 +45,7 @@ def test_prometheus_answers_for_all_four_systems(server: str, demo: str, tmp_pat
     with prometheus(server, job, tmp_path) as address:
         answers = {query: len(until_answered(address, query, n)) for query, n in QUERIES.items()}
         names = set(ask(address, "label/__name__/values"))
-        targets = ask(address, "targets")["activeTargets"]
+        targets = until_scraped(address)["activeTargets"]
 
     assert answers == QUERIES
     assert [target["lastError"] for target in targets] == [""]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from program import fetch, started
-from scraper import SERVERS, ask, prometheus, until_answered, version_of
+from scraper import SERVERS, ask, prometheus, until_answered, until_scraped, version_of
 from servers import unused_port
 
 from exporter.simulator.demo import config_text
@@ -52,7 +52,7 @@ def test_prometheus_scrapes_each_target_that_the_list_names(
             address, "query", query=f'count_over_time(up{{instance="{ON_PROBE}"}}[5m])'
         )["result"]
         labels = ask(address, "labels")
-        targets = ask(address, "targets")
+        targets = until_scraped(address)
 
     names = {"ucs-ams", "pbx-old", "pbx-new", "mdw"} | {
         name for name in ups if name.startswith("game-")

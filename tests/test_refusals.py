@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from port import (
     HEALTHY,
@@ -148,29 +148,29 @@ def served() -> Iterator[int]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        async with opened(Limits(head=5.0)) as port:
+        async with opened(Limits(head=60.0)) as port:
             found.append(port.port)
             ready.set()
             await end.wait()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     yield found[0]
     loop.call_soon_threadsafe(end.set)
-    thread.join(30)
+    thread.join(60)
     loop.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     sent=st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=40), max_size=12).map(b"".join)
 )
 def test_after_any_bytes_the_next_request_is_answered(served: int, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", served), timeout=30) as one:
+    with socket.create_connection(("127.0.0.1", served), timeout=60) as one:
         with suppress(ConnectionError):
             one.sendall(sent)
-        with socket.create_connection(("127.0.0.1", served), timeout=30) as good:
+        with socket.create_connection(("127.0.0.1", served), timeout=60) as good:
             good.sendall(LAST)
 
             assert good.recv(65536).startswith(b"HTTP/1.0 200 OK\r\n")

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from conftest import Vendor, open_vendor
-from program import fetch, started
+from program import fetch_until, started
 from servers import HEALTHY
 
 from exporter.clock import Clock
@@ -74,12 +74,15 @@ async def serving(text: str) -> AsyncIterator[Service]:
 
 
 def config(*targets: str, clients: str = "") -> str:
-    head = "global: {interval: 200ms, timeout: 150ms}\n" + clients
+    head = "global: {interval: 200ms, timeout: 1m, max_age: 1h}\n" + clients
     return head + "targets:\n" + "".join(f"  - {{{target}}}\n" for target in targets)
 
 
 def ucs(name: str, vendor: Vendor, more: str = "") -> str:
     return f'name: {name}, system: genesys_ucs, url: "{vendor.url}"{more}'
+
+
+pytestmark = pytest.mark.usefixtures("any_timeout")
 
 
 @pytest.fixture
@@ -286,16 +289,9 @@ def write(path: Path, *names: str, body: str | None = None) -> None:
     """Replace the file in one step, as configuration management does."""
     targets = [f"name: {name}, system: genesys_ucs, url: http://127.0.0.1:1" for name in names]
     new = path.with_suffix(".new")
-    new.write_text(config(*targets) if body is None else body)
+    text = config(*targets).replace("200ms, timeout: 1m", "10s")
+    new.write_text(text if body is None else body)
     new.replace(path)
-
-
-def until(url: str, expected: str) -> str:
-    """Fetch the page until it holds the text; the test's own time limit ends what hangs."""
-    while True:
-        page = fetch(url)
-        if expected in page:
-            return page
 
 
 def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
@@ -304,25 +300,25 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
     flags = ("--config.file", str(path), "--web.listen-address", "127.0.0.1:0")
     with started(*flags) as (process, address):
         metrics = f"http://{address}/metrics"
-        until(metrics, 'target_up{target="one"')
+        fetch_until(metrics, 'target_up{target="one"')
         write(path, "two")
         process.send_signal(signal.SIGHUP)
-        page = until(metrics, 'target_up{target="two"')
+        page = fetch_until(metrics, 'target_up{target="two"')
         write(path, body="targets: [}")
         process.send_signal(signal.SIGHUP)
-        kept = until(metrics, "status_exporter_config_last_reload_successful 0.0")
+        kept = fetch_until(metrics, "status_exporter_config_last_reload_successful 0.0")
     auto = ("--config.enable-auto-reload", "--config.auto-reload-interval", "50ms")
     write(path, "one")
     with started(*flags, *auto) as (_, address):
         metrics = f"http://{address}/metrics"
-        until(metrics, 'target_up{target="one"')
+        fetch_until(metrics, 'target_up{target="one"')
         write(path, body="targets: [}")
-        until(metrics, "status_exporter_config_reload_failures_total 1.0")
+        fetch_until(metrics, "status_exporter_config_reload_failures_total 1.0")
         path.unlink()
         os.mkfifo(path)
-        until(metrics, "status_exporter_config_reload_failures_total 2.0")
+        fetch_until(metrics, "status_exporter_config_reload_failures_total 2.0")
         write(path, "three")
-        automatic = until(metrics, 'target_up{target="three"')
+        automatic = fetch_until(metrics, 'target_up{target="three"')
 
     assert 'target="one"' not in page
     assert 'target="two"' in kept

@@ -405,13 +405,21 @@ class Terminal:
             env={**os.environ, "TERM": "xterm"},
         )
         os.close(theirs)
-        self.printed = ""
+        self._read_so_far = b""
+
+    @property
+    def printed(self) -> str:
+        """What the program printed so far."""
+        # Decoded as a whole: a read may end within a character or a line end.
+        return self._read_so_far.decode(errors="replace").replace("\r\n", "\n")
 
     async def until(self, text: str) -> None:
         """Read until the text was printed."""
         async with asyncio.timeout(60):
             while text not in self.printed:
-                self.printed += await asyncio.to_thread(self._read)
+                piece = await asyncio.to_thread(self._read)
+                assert piece, f"it ended before it printed {text!r}: {self.printed}"
+                self._read_so_far += piece
 
     def type(self, text: bytes) -> None:
         os.write(self._ours, text)
@@ -420,16 +428,16 @@ class Terminal:
         """Read what is left and return the exit code."""
         async with asyncio.timeout(60):
             while piece := await asyncio.to_thread(self._read):
-                self.printed += piece
+                self._read_so_far += piece
             code = await asyncio.to_thread(self.process.wait)
         os.close(self._ours)
         return code
 
-    def _read(self) -> str:
+    def _read(self) -> bytes:
         # The end of a terminal is an error.
         with suppress(OSError):
-            return os.read(self._ours, 65536).decode(errors="replace").replace("\r\n", "\n")
-        return ""
+            return os.read(self._ours, 65536)
+        return b""
 
 
 Starts = Callable[..., Terminal]

@@ -296,10 +296,10 @@ def test_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
         try:
             base = process.stdout.readline().decode().strip()
             assert re.fullmatch(r"http://127\.0\.0\.1:\d+", base)
-            with urllib.request.urlopen(f"{base}/", timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{base}/", timeout=60) as answer:  # noqa: S310
                 assert b"/cv/server/status" in answer.read()
             process.send_signal(stop)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
             assert process.stderr.read() == b""
         finally:
             process.kill()

@@ -112,7 +112,7 @@ def test_a_short_soak_ends_with_its_figures() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
     # How late or large anything is, a busy machine decides; that there is nothing lost it does not.

@@ -265,6 +265,9 @@ class Schedule:
         turn.task = None
         _release(turn)
         self._polling.discard(task)
+        if turn.entry == math.inf and not (turn.is_gone or turn.tracked.target.on_probe):
+            # A tick came since the poll ended, and dropped the next turn as the task was still set.
+            self._plan(turn, turn.due)
         self._busy[turn.host] -= 1
         if not self._busy[turn.host]:
             del self._busy[turn.host]
