@@ -21,11 +21,19 @@ from exporter.poll.snapshot import Poll
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls, Sessions
 from support.scripted_site import Site, open_site
+from support.tools import ToolPolicy
 from support.vendor import Vendor, open_vendor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew", action="store_true", help="write the golden files anew")
+    parser.addoption(
+        "--require-tools", action="store_true", help="fail, not skip, where a program is missing"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    ToolPolicy.required = config.getoption("--require-tools")
 
 
 @pytest.fixture

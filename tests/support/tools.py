@@ -19,11 +19,17 @@ _OTHER_NAMES = {
 }
 
 
+class ToolPolicy:
+    """Whether a missing program fails the test; `--require-tools` sets it."""
+
+    required = False
+
+
 def tool(name: str, version: str = "") -> str:
     """Return the path of a program, if need be of a version that begins so.
 
     It is looked for on PATH and in the folders of `.tools`: in each, in its `bin` and in its
-    `usr/bin`. Where it is missing, the test is skipped.
+    `usr/bin`. Where it is missing, the test is skipped; with `--require-tools` it fails.
     """
     wanted = (
         path
@@ -34,7 +40,9 @@ def tool(name: str, version: str = "") -> str:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test for want of something."""
+    """Skip the test for want of something; with `--require-tools`, fail it."""
+    if ToolPolicy.required:
+        pytest.fail(f"missing: {what}", pytrace=False)
     pytest.skip(f"missing: {what}")
 
 
