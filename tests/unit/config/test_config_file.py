@@ -19,6 +19,9 @@ from support.paths import DATA, ROOT
 BAD = sorted((DATA / "configs" / "bad").glob("*.yaml"))
 
 
+_NOBODY = 65534
+
+
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_a_broken_rule_gives_its_message(
     path: Path, renew: bool, monkeypatch: pytest.MonkeyPatch
@@ -198,12 +201,22 @@ targets: [{name: t, system: genesys_ucs, url: "http://h", client: c}]
     assert "canary" not in str(settings)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "config.yaml"
     path.touch(mode=0o000)
-    with pytest.raises(ConfigError, match="Permission denied"):
-        load_file(path, SYSTEMS)
+    # The folders above it are closed to the user whom root becomes.
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    user = os.geteuid()
+    # Root reads every file.
+    os.seteuid(user or _NOBODY)
+    try:
+        with pytest.raises(ConfigError, match=r"^config\.yaml: Permission denied$"):
+            load_file(Path("config.yaml"), SYSTEMS)
+    finally:
+        os.seteuid(user)
 
 
 def test_a_file_that_is_missing_a_pipe_or_no_text_is_named(tmp_path: Path) -> None:
