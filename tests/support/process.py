@@ -1,25 +1,66 @@
 """Runs the program as a process, the way a user does."""
 
+import atexit
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
+
+from support.paths import ROOT
 
 ONE_TARGET = "targets:\n- {name: a, system: genesys_ucs, url: 'http://127.0.0.1:1'}\n"
 """A configuration of one target that is always down."""
 
 
+class _ForkServer:
+    """One `support.fork_server`, and the socket to it."""
+
+    def __init__(self) -> None:
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._orders.settimeout(60)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "support.fork_server"],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            )
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        self._orders.close()
+        self._process.kill()
+        self._process.wait()
+
+    def run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        order = {"arguments": arguments, "folder": str(folder), "environment": dict(os.environ)}
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            streams = [out.fileno(), err.fileno()]
+            socket.send_fds(self._orders, [json.dumps(order).encode()], streams)
+            code = json.loads(self._orders.recv(100))
+            for one in (out, err):
+                one.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+_idle = list[_ForkServer]()
+
+
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program as a process of its own."""
-    command = [sys.executable, "-m", "exporter", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=60)
+    """Run the program as a process of its own, forked from one that has imported it."""
+    server = _idle.pop() if _idle else _ForkServer()
+    done = server.run(arguments, cwd or Path.cwd())
+    _idle.append(server)
+    return done
 
 
 def said(stderr: str) -> list[str]:
