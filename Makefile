@@ -70,19 +70,20 @@ release-check: $(VENV)/dev ## build what is released, install it where nothing i
 	@.ci/release-check $(BIN)/uv "$(TAG)"
 
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
-	@$(BIN)/pytest -q --renew tests/test_systems.py tests/test_config.py
+	@$(BIN)/pytest -q --renew tests/unit/systems tests/unit/config/test_config_file.py
 
 docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
-	@$(BIN)/pytest -q --renew tests/test_docs.py tests/test_schema.py tests/test_faults.py
-	@$(BIN)/pytest -q --renew tests/test_rules.py -k 'reference or listing or copy'
-	@$(BIN)/pytest -q --renew tests/test_manual.py tests/test_deploy_kubernetes.py \
-	  tests/test_deploy_compose.py -k 'manual or copy or simulator_is'
+	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_schema.py \
+	  tests/service/test_faults.py
+	@$(BIN)/pytest -q --renew tests/unit/deploy/test_rules.py -k 'reference or listing or copy'
+	@$(BIN)/pytest -q --renew tests/service/test_manual.py tests/unit/deploy/test_kubernetes.py \
+	  tests/unit/deploy/test_compose.py -k 'manual or copy or simulator_is'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source
 
 screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium
-	@$(BIN)/pytest -q --renew tests/test_browser.py -k screenshots
+	@$(BIN)/pytest -q --renew tests/external/test_browser.py -k screenshots
 
 bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
 	@$(BIN)/python -m bench

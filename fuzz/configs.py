@@ -93,7 +93,7 @@ def _seeds() -> Sequence[bytes]:
             {"name": "t", "system": "genesys_ucs", "url": "http://127.0.0.1:1", "client": "a"}
         ],
     }
-    bad = sorted((ROOT / "tests" / "configs" / "bad").glob("*.yaml"))
+    bad = sorted((ROOT / "tests" / "data" / "configs" / "bad").glob("*.yaml"))
     return (
         example.encode(),
         plain.encode(),

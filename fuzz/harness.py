@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 
 ROOT = Path(__file__).parent.parent
-ANSWERS = ROOT / "tests" / "answers"
-_CORPUS = ROOT / "tests" / "corpus"
+ANSWERS = ROOT / "tests" / "data" / "answers"
+_CORPUS = ROOT / "tests" / "data" / "corpus"
 
 MOST = 64 * 1024
 """Bytes of one input."""

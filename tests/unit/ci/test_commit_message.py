@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / ".ci" / "commit_message.py"
+from support.paths import ROOT
+
+SCRIPT = ROOT / ".ci" / "commit_message.py"
 BODY = "\n\nA look-up failed for good where a thread could not be started.\n"
 
 

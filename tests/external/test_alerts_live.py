@@ -1,0 +1,446 @@
+"""The simulator, the exporter and a real Prometheus, driven through everything that can happen.
+
+What takes half an hour in life must not take it here: each duration in the rules is divided by
+PACE, and polls and scrapes come as much quicker. Thresholds, expressions and the order of things
+are those of the files. What cannot be brought about this way is in NOT_HERE and has its unit test.
+"""
+
+import asyncio
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+
+from exporter.simulator.app import World, make_app
+from exporter.simulator.clanforge import ACCOUNT_SERVICE
+from exporter.simulator.demo import config_text
+from exporter.simulator.game_server import GameServer, Phase
+from exporter.simulator.traffic import Traffic, Wave
+from exporter.web.listen import listening
+from grafana.source import BOARDS
+from support.dashboards import VARIABLES, panels_of, written
+from support.metric_names import ALERTS, RULES, alerts
+from support.process import started
+from support.prometheus_server import ask, running
+from support.tools import tool
+
+PACE = 150
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# Far beyond what is needed, so that only a hang fails.
+PATIENCE = 180.0
+# These fire when polls or scrapes fail. At this pace they would do so after 1.2 s, which a busy
+# machine takes now and then to answer three scrapes; here it takes a target or exporter that is gone.
+UNREACHABLE = (
+    "StatusTargetDown",
+    "StatusManyTargetsDown",
+    "StatusExporterDown",
+    "StatusExporterAbsent",
+)
+UNREACHABLE_SECONDS = 8
+
+NOT_HERE = {
+    "ClanforgeServerLockedOver24h": "a day is too long even so",
+    "ClanforgeProfileCapacityLow": "the simulator's fleet is too small",
+    "StatusTargetStale": "polls cannot be kept from running",
+    "StatusExporterPollsStopped": "the same",
+    "StatusExporterPollsLate": "it takes a busy machine",
+    "StatusExporterLoopLag": "the same",
+    "StatusExporterInternalErrors": "it takes a fault in the exporter",
+    "StatusExporterShardMissing": "it takes a second exporter",
+    "StatusExporterLoginFailing": "a login is tried again after half a minute, whatever the pace",
+    "StatusFieldsUntaken": "an answer is looked at again after minutes, whatever the pace",
+}
+
+# What a busy machine brings about by itself, and a slow one lives to see, is no fault of the rules.
+BUSY = frozenset({"StatusExporterPollsLate", "StatusExporterLoopLag", "StatusFieldsUntaken"})
+# These tell of maintenance for an hour after it.
+LINGERING = frozenset(rule["alert"] for rule in alerts() if "maintenance" in rule["labels"])
+
+Firing = set[tuple[str, str]]
+
+
+def quickened(text: str) -> str:
+    def shorter(found: re.Match[str]) -> str:
+        return f"{found[1]}{int(found[2]) * UNITS[found[3]] * 1000 // PACE}ms"
+
+    text = re.sub(r"(\[|offset |for: )(\d+)([smhd])\b", shorter, text)
+    unreachable = rf"(alert: (?:{'|'.join(UNREACHABLE)})\n(?:(?!.*alert:).*\n)*? +for: )\w+"
+    return re.sub(unreachable, rf"\g<1>{UNREACHABLE_SECONDS}s", text)
+
+
+@contextmanager
+def prometheus(target: str, folder: Path) -> Iterator[str]:
+    """Run a Prometheus with the quickened rules; yield its address."""
+    for path in (RULES, ALERTS):
+        (folder / path.name).write_text(quickened(path.read_text(encoding="utf-8")))
+    settings = {
+        "global": {
+            "scrape_interval": "500ms",
+            "scrape_timeout": "450ms",
+            "evaluation_interval": "250ms",
+        },
+        "rule_files": [RULES.name, ALERTS.name],
+        "scrape_configs": [{"job_name": "live", "static_configs": [{"targets": [target]}]}],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
+    command = [
+        tool("prometheus", "3"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--web.listen-address=127.0.0.1:0",
+    ]
+    with running(command, folder / "log") as address:
+        yield address
+
+
+@dataclass
+class Scene:
+    """Everything that runs, and what is done to it again and again."""
+
+    world: World
+    address: str
+    exporter: "subprocess.Popen[str]"
+    port: str
+    config: Path
+    lists: Path
+    again: Callable[[], None] = field(default=lambda: None)
+
+    async def firing(self) -> Firing:
+        query = 'ALERTS{alertstate="firing"}'
+        data = await asyncio.to_thread(ask, self.address, "query", query=query)
+        found = {named(one["metric"]) for one in data["result"]} if data else set()
+        return {one for one in found if one[0] not in BUSY}
+
+    async def seen_until(self, done: Callable[[Firing, Firing], bool]) -> Firing:
+        """Gather what fires until it is enough, given all that fired and what does now."""
+        seen: Firing = set()
+        now: Firing = set()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
+        while loop.time() < deadline:
+            self.again()
+            now = await self.firing()
+            seen |= now
+            if done(seen, now):
+                return seen
+            await asyncio.sleep(0.2)
+        pytest.fail(f"waited in vain; now {sorted(now)}, in all {sorted(seen)}")
+
+    async def expect(self, expected: Firing, *, left_over: Firing = frozenset()) -> None:  # type: ignore[assignment]
+        """Wait for every alert expected, and let none other fire, save what is left over."""
+        seen = await self.seen_until(lambda all_of_them, _: expected <= all_of_them)
+        # Some of what must not fire would need a moment more.
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 1.5
+        seen |= await self.seen_until(lambda _, __: loop.time() > end)
+
+        assert seen - left_over == expected - left_over
+
+
+def named(labels: dict[str, str]) -> tuple[str, str]:
+    """Name an alert and what it is about, as briefly as can be."""
+    place = ":".join(labels[name] for name in ("profileid", "locationid") if name in labels)
+    about = labels.get("target") or labels.get("metric") or place or labels.get("system", "")
+    return labels["alertname"], about
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    world = World(seed=1, switch_seconds=1.0)
+    for server in world.clanforge.servers.values():
+        server.hold("available")
+    async with listening(make_app(world), ["127.0.0.1:0"]) as (simulator,):
+        config, lists = folder / "config.yaml", folder / "lists"
+        text = config_text(f"http://{simulator}", "500ms")
+        text = text.replace("timeout:", "max_age: 10s, timeout:", 1)
+        config.write_text(f"{text}{fleet(f'http://{simulator}')}")
+        lists.mkdir()
+        (lists / "games.yaml").write_text("- targets: [1200345]\n")
+        options = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
+        with (
+            started("serve", *options) as (process, exporter),
+            prometheus(exporter, folder) as address,
+        ):
+            yield Scene(world, address, process, exporter, config, lists)
+
+
+def fleet(url: str) -> str:
+    """Configure the servers a second time as a fleet, and one of them a third time by a list."""
+    return (
+        f"  - {{name: fleet, system: clanforge_fleet, url: '{url}', client: clanforge,"
+        f" params: {{accountserviceid: '{ACCOUNT_SERVICE}'}}, max_series: {FLEET_SERIES}}}\n"
+        f"discovery:\n  - {{system: clanforge, url: '{url}', client: clanforge,"
+        " name: 'listed-{item}', file_sd: {files: [lists/*.yaml], refresh_interval: 1s}}\n"
+    )
+
+
+# Five servers that answer their query have no more.
+FLEET_SERIES = 50
+GAMES = [f"game-{number}" for number in range(1200345, 1200350)]
+LISTED = "listed-1200345"
+TARGETS = 11
+
+
+async def calm(one: Scene) -> None:
+    """Let everything be well for so long that the rules have a past to compare with."""
+    query = "count_over_time(status_exporter_target_up[1m]) > 20"
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while loop.time() < deadline:
+        firing = await one.firing()
+        # Prometheus begins to scrape some seconds after its start.
+        assert firing <= {("StatusExporterAbsent", "")}
+        data = await asyncio.to_thread(ask, one.address, "query", query=query)
+        if data and len(data["result"]) == TARGETS and not firing:
+            return
+        await asyncio.sleep(0.2)
+    pytest.fail("the targets did not come up")
+
+
+def ask_nonsense(address: str) -> None:
+    """Ask the exporter what is not HTTP, and wait until it has turned it away."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        connection.recv(1)
+
+
+def set_clock(world: World, offset: float) -> None:
+    """Put the clock of the UCS wrong, without another start than it had."""
+    world.ucs._started -= offset - world.ucs.clock_offset
+    world.ucs.clock_offset = offset
+
+
+def trouble(one: Scene) -> Firing:
+    """Bring about whatever may happen to servers that are up."""
+    world = one.world
+    world.webitel.freeswitch, world.webitel.console = "disconnected", "Offline"
+    old = world.webitel_old
+    old.crash_worker()
+    old.freeswitch = "not ready"
+    old.worker.pid = "none"  # type: ignore[assignment]
+    world.mdworkbench.stick_queue()
+    world.mdworkbench._ends.clear()
+    world.mdworkbench.waiting = 20
+    set_clock(world, 60.0)
+    world.ucs._traffic = Traffic(Wave(low=0.0, high=0.0), Random(1))
+    world.ucs._last_request = world.ucs._clock() - 3600
+    limits = world.ucs._heap.limits
+    servers = world.clanforge.servers
+    phases: tuple[Phase, ...] = ("allocated", "available", "locked", "stopped", "restarting")
+    for server, phase in zip(servers.values(), phases, strict=True):
+        server.hold(phase)
+    # Its match stays empty.
+    servers["1200345"]._move_players = lambda: None  # type: ignore[method-assign]
+    world.clanforge.query_failed.add("1200346")
+    # More than the fleet's target may have.
+    listing = replace(servers["1200345"].listing, serverid=1200350, profileid=7, locationid="7")
+    servers["1200350"] = GameServer(listing, Random(1))
+    servers["1200350"].hold("available")
+    (one.lists / "broken.yaml").write_text("targetz\n")
+    (one.lists / "twice.yaml").write_text("- {targets: [1200345], labels: {region: eu}}\n")
+    one.config.write_text(one.config.read_text() + "targetz: []\n")
+    one.exporter.send_signal(signal.SIGHUP)
+
+    def again() -> None:
+        world.webitel.worker.api_queue += 60
+        old.worker.free_memory = 0
+        old.switch.session_limit = max(1, old.switch.active)
+        old.switch.active = old.switch.session_limit
+        old.switch.rate_limit = old.switch.rate_peak_5min = 1
+        old.switch.min_idle_cpu = 100.0
+        world.mdworkbench.waiting += 1
+        # As many have waited for two hours.
+        world.mdworkbench._asked = [world.ucs._clock() - 7200] * world.mdworkbench.waiting
+        for _ in range(3):
+            ask_nonsense(one.port)
+        world.ucs._requests += 10
+        world.ucs._server_errors += 3
+        world.ucs._heap.limits = replace(limits, maximum=int(world.ucs._heap.used * 1.05))
+
+    one.again = again
+    return {
+        ("WebitelFreeswitchDisconnected", "pbx-new"),
+        ("WebitelConsoleDisconnected", "pbx-new"),
+        ("WebitelConsoleQueueGrowing", "pbx-new"),
+        ("FreeswitchNotReady", "pbx-old"),
+        ("FreeswitchSessionSaturation", "pbx-old"),
+        ("FreeswitchSessionRateSaturation", "pbx-old"),
+        ("FreeswitchCpuBelowMinIdle", "pbx-old"),
+        ("WebitelWorkerCrashed", "pbx-old"),
+        ("WebitelHostMemoryLow", "pbx-old"),
+        ("StatusFieldsUnreadable", "webitel_process_id"),
+        ("MdworkbenchQueueNotMoving", "mdw"),
+        ("MdworkbenchQueueGrowing", "mdw"),
+        ("UcsServerErrorRatioHigh", "ucs-ams"),
+        ("UcsClockSkew", "ucs-ams"),
+        ("UcsHeapNearMax", "ucs-ams"),
+        ("UcsNoTraffic", "ucs-ams"),
+        ("ClanforgeAllocatedButEmpty", "game-1200345"),
+        ("ClanforgeServerQueryFailing", "game-1200346"),
+        ("ClanforgeServerLocked", "game-1200347"),
+        ("ClanforgeProfileLocked", "991:7"),
+        ("ClanforgeProfileOutOfCapacity", "1002:21"),
+        ("ClanforgeServerRestartLoop", "game-1200349"),
+        ("ClanforgeAllocatedButEmpty", "fleet"),
+        ("ClanforgeAllocatedButEmpty", LISTED),
+        ("ClanforgeServerQueryFailing", "fleet"),
+        ("ClanforgeServerRestartLoop", "fleet"),
+        ("MdworkbenchLaunchWaitsLong", "mdw"),
+        ("StatusAnswersCut", "clanforge_fleet"),
+        ("StatusExporterDiscoveryFailing", ""),
+        ("StatusExporterDiscoveryRefused", ""),
+        ("StatusExporterRequestsRejected", ""),
+        ("ClanforgeProfileOutOfCapacity", "1002:33"),
+        ("StatusExporterReloadFailed", ""),
+    }
+
+
+def loss(one: Scene) -> Firing:
+    """Lose servers for every kind of reason, and have two of them stopped by intention."""
+    world = one.world
+    # Denied once: the login is tried again after half a minute.
+    logins = world.webitel.logins
+    denied_from = logins.count
+    logins.denied = True
+    logins.expire()
+    before = one.again
+
+    def again() -> None:
+        before()
+        logins.denied = logins.count == denied_from
+
+    one.again = again
+    world.webitel_old.freeswitch = "hang"
+    world.clanforge.throttled = True
+    world.ucs.mode = "frozen"  # type: ignore[assignment]
+    world.mdworkbench.change("maintenance", resume_on_restart=False)
+    world.mdworkbench._ends.append(world.ucs._clock() + 3600)
+    set_clock(world, 0.0)
+    return {
+        ("StatusTargetRefused", "pbx-new"),
+        ("StatusTargetDown", "pbx-old"),
+        ("StatusTargetDown", "fleet"),
+        *(("ClanforgeServerUnknown", game) for game in (*GAMES, LISTED)),
+        ("StatusManyTargetsDown", "clanforge"),
+        ("StatusTargetUnknownState", "ucs-ams"),
+        ("MdworkbenchInMaintenance", "mdw"),
+        ("MdworkbenchDrainStuck", "mdw"),
+        ("MdworkbenchQueueNotResumedAfterRestart", "mdw"),
+    }
+
+
+async def maintain(one: Scene, before: Firing) -> Firing:
+    """Have UCS in maintenance, where errors are no alarm, and then lose it."""
+    world = one.world
+    world.ucs.mode = "maintenance"
+    errors_end = {("UcsServerErrorRatioHigh", "ucs-ams")}
+    await one.seen_until(lambda _, now: not now & errors_end)
+    held: Firing = {
+        ("UcsInMaintenance", "ucs-ams"),
+        ("UcsStuckInMaintenance", "ucs-ams"),
+        ("MdworkbenchStuckInMaintenance", "mdw"),
+    }
+    await one.expect(held, left_over=before - errors_end)
+    world.ucs.stuck_switching = True
+    both = {("StatusTargetDown", "ucs-ams"), ("UcsInMaintenance", "ucs-ams")}
+    # Both at once: then Alertmanager can have the one inhibit the other.
+    await one.seen_until(lambda _, now: both <= now)
+    return held | both
+
+
+def recovery(one: Scene) -> None:
+    """Let everything be well again."""
+    one.again = lambda: None
+    world = one.world
+    world.webitel.logins.denied = world.clanforge.throttled = world.ucs.stuck_switching = False
+    world.webitel.freeswitch = world.webitel_old.freeswitch = "ready"
+    world.webitel.console = "Connected"
+    world.webitel.worker.drop_queues()
+    world.webitel_old.release_held()
+    world.webitel_old.worker.free_memory = world.webitel_old.worker.total_memory // 4
+    world.webitel_old.worker.pid = 7
+    world.webitel_old.switch.session_limit, world.webitel_old.switch.rate_limit = 1000, 30
+    world.webitel_old.switch.rate_peak_5min = 0
+    world.webitel_old.switch.min_idle_cpu = 0.0
+    world.mdworkbench.waiting = 0
+    world.mdworkbench._ends.clear()
+    world.mdworkbench.queue_stuck = False
+    world.mdworkbench.change("active")
+    world.ucs.mode = "production"
+    world.ucs._last_request = world.ucs._clock()
+    world.ucs._heap.limits = replace(world.ucs._heap.limits, maximum=1037952)
+    world.clanforge.query_failed.clear()
+    del world.clanforge.servers["1200350"]
+    for name in ("broken.yaml", "twice.yaml"):
+        (one.lists / name).unlink()
+    for server in world.clanforge.servers.values():
+        server.hold("available")
+    one.config.write_text(one.config.read_text().replace("targetz: []\n", ""))
+    one.exporter.send_signal(signal.SIGHUP)
+
+
+def restart(one: Scene) -> Firing:
+    """Restart what tells of it."""
+    one.world.ucs.restart()
+    one.world.webitel.restart_freeswitch()
+    return {("UcsRestarted", "ucs-ams"), ("FreeswitchRestarted", "pbx-new")}
+
+
+def questions() -> dict[str, str]:
+    """Return every query of every panel, as Grafana would send it, by where it stands."""
+    found = {}
+    for board in BOARDS:
+        for panel in panels_of(written(board)):
+            for target in panel["targets"]:
+                query = target["expr"]
+                for variable, value in {**VARIABLES, "$__rate_interval": "4s"}.items():
+                    query = query.replace(variable, value)
+                found[f"{board.name}: {panel['title']}: {target['refId']}"] = query
+    return found
+
+
+def answered(address: str) -> set[str]:
+    """Return the places of the queries that find something; none may be refused."""
+    found = {place: ask(address, "query", query=query) for place, query in questions().items()}
+    assert [place for place, data in found.items() if data is None] == []
+    return {place for place, data in found.items() if data["result"]}
+
+
+async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path: Path) -> None:
+    async with scene(tmp_path) as one:
+        await calm(one)
+        troubles = trouble(one)
+        await one.expect(troubles)
+        # Five by themselves, of which the list has one; those five and a sixth in the fleet.
+        for query in (
+            "sum(job_profile_location:clanforge_servers:count)",
+            f"sum({questions()['clanforge: Capacity: A']})",
+        ):
+            data = await asyncio.to_thread(ask, one.address, "query", query=query)
+            assert [result["value"][1] for result in data["result"]] == ["6"]
+        shown = await asyncio.to_thread(answered, one.address)
+        losses = loss(one)
+        await one.expect(losses, left_over=troubles)
+        shown |= await asyncio.to_thread(answered, one.address)
+        held = await maintain(one, troubles | losses)
+        recovery(one)
+        await one.seen_until(lambda _, now: {name for name, _ in now} <= LINGERING)
+        restarts = restart(one)
+        await one.expect(restarts, left_over=held | troubles)
+        await one.seen_until(lambda _, now: not now)
+        one.exporter.kill()
+        ends: Firing = {("StatusExporterDown", ""), ("StatusExporterAbsent", "")}
+        await one.expect(ends)
+
+    fired = {name for name, _ in troubles | losses | held | restarts | ends}
+    assert set(questions()) - shown == set()
+    assert {rule["alert"] for rule in alerts()} - fired == set(NOT_HERE)

@@ -1,0 +1,274 @@
+"""The pages in a real browser: at two sizes, in both colour schemes, live, by keyboard, by ear."""
+
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from exporter.simulator import mdworkbench
+from exporter.simulator.access import Account
+from support.paths import ROOT
+from support.process import fetch, started, unused_port
+from support.tools import tool
+
+DOCS = ROOT / "docs"
+# Milliseconds. The pages renew themselves every five seconds.
+SOON = 60_000
+
+
+class Vendor(BaseHTTPRequestHandler):
+    """A contact server that answers as it is told."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        is_lab = "/lab" in self.path
+        body = b'{"mode": "production", "request_today": 7, "extra": 1}'
+        self.send_response(503 if is_lab else type(self).status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def address(vendor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    config = tmp_path_factory.mktemp("browser") / "config.yaml"
+    targets = [
+        # The one that a test breaks is polled often.
+        f'  - {{name: ucs-{at:03}, system: genesys_ucs, url: "{vendor}"{", interval: 1s, timeout: 900ms" if at == 7 else ""}}}'
+        for at in range(120)
+    ]
+    config.write_text(
+        "global: {interval: 20s, timeout: 10s}\ntargets:\n"
+        + "\n".join(targets)
+        + f'\n  - {{name: lab, system: genesys_ucs, url: "{vendor}/lab", labels: {{site: berlin}}}}\n',
+        encoding="utf-8",
+    )
+    flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
+    with started("serve", *flags) as (process, where):
+        assert process.stdout is not None
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        until_ready(f"http://{where}/-/ready")
+        yield f"http://{where}"
+
+
+def until_ready(url: str) -> None:
+    """Wait for every target's first poll."""
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(urllib.error.HTTPError):
+            fetch(url)
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+        one = playwright.chromium.launch(executable_path=tool("chromium"), args=flags)
+        yield one
+        one.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 760, dark: bool = False
+) -> Iterator[Page]:
+    """Open a page, and make sure that it complains of nothing and asks nobody else."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(re.sub(r"(//[^/]*).*", r"\1", request.url)))
+    page.goto(url)
+    try:
+        yield page
+    finally:
+        context.close()
+    own = re.sub(r"(//[^/]*).*", r"\1", url)
+    assert asked <= {own, "data:,"}
+    assert wrong == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_table_fits_and_can_be_read(
+    browser: Browser, address: str, width: int, *, dark: bool
+) -> None:
+    with opened(browser, address, width=width, dark=dark) as page:
+        expect(page.get_by_role("heading", name="Targets")).to_be_visible()
+        row = page.get_by_role("row").filter(has_text="lab")
+        expect(row).to_contain_text("down")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        ink, paper = page.evaluate(
+            "(() => { const s = getComputedStyle(document.body); return [s.color, s.backgroundColor] })()"
+        )
+
+    assert wide <= width
+    assert contrast(ink, paper) > 7
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, as WCAG 2 has it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        red, green, blue = (
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_search_filter_and_pages_lead_to_what_is_wanted(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        page.get_by_label("Search").fill("berlin")
+        page.get_by_label("Search").press("Enter")
+        expect(page.get_by_role("status")).to_have_text("1 target.")
+        page.get_by_role("link", name=re.compile("in all")).click()
+        expect(page.get_by_role("status")).to_have_text("121 targets, 1 to 100 of them here.")
+        page.get_by_role("link", name="Later").click()
+        expect(page.get_by_role("status")).to_have_text("121 targets, 101 to 121 of them here.")
+        page.locator("#state").select_option("down")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_target_is_seen_going_down_and_coming_back(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/?search=ucs-007") as page:
+        state = page.locator("tbody .state")
+        expect(state).to_have_text("up", timeout=SOON)
+        page.evaluate("window.kept = true")
+        Vendor.status = 500
+        try:
+            expect(state).to_have_text("down", timeout=SOON)
+            expect(page.locator(".why")).to_contain_text("http_5xx")
+        finally:
+            Vendor.status = 200
+        expect(state).to_have_text("up", timeout=SOON)
+        # It was the same page all along.
+        assert page.evaluate("window.kept")
+
+
+def test_a_renewal_leaves_the_place_and_the_typing_alone(browser: Browser, address: str) -> None:
+    with opened(browser, address, height=400) as page:
+        page.get_by_label("Search").fill("half a wor")
+        page.evaluate("scrollTo(0, 600)")
+        link = page.get_by_role("link", name="ucs-050")
+        link.focus()
+        scrolled = page.evaluate("scrollY")
+        link.evaluate("(link) => { window.before = link }")
+        page.wait_for_function("!window.before.isConnected", timeout=SOON)
+        expect(page.get_by_role("link", name="ucs-050")).to_be_focused()
+
+        assert page.get_by_label("Search").input_value() == "half a wor"
+        assert page.evaluate("scrollY") == scrolled
+
+
+def test_everything_can_be_reached_and_heard(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/?search=lab") as page:
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        heard = page.locator("body").aria_snapshot()
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent") == "lab":
+                break
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("lab")
+        expect(page.get_by_role("alert")).to_contain_text("http_503")
+        expect(page.get_by_role("img", name=re.compile("The last .* polls"))).to_be_visible()
+
+    for words in ("banner", "main", "search", 'searchbox "Search"', "columnheader", "rowheader"):
+        assert words in heard
+    assert re.search(r'table "Targets, those that are down first"', heard)
+
+
+def test_a_page_says_when_the_exporter_no_longer_answers(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.route("**/*", lambda route: route.abort())
+    expect(page.locator("main.halted")).to_be_visible(timeout=SOON)
+    page.unroute_all()
+    expect(page.locator("main:not(.halted)")).to_be_visible(timeout=SOON)
+    context.close()
+
+
+def test_without_a_script_the_page_is_whole(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/target?name=ucs-001")
+    expect(page.get_by_role("heading", name="Readings")).to_be_visible()
+    assert page.locator("noscript").count() == 1
+    context.close()
+
+
+def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
+    """Those in docs/ are of the demo; `make screenshots` takes them anew."""
+    simulator = f"127.0.0.1:{unused_port()}"
+    flags = ("--simulator.listen-address", simulator, "--web.listen-address", "127.0.0.1:0")
+    with started("demo", *flags) as (_, where):
+        until_ready(f"http://{where}/-/ready")
+        until_down(f"http://{where}/metrics")
+        write("PUT", f"http://{simulator}{mdworkbench.PATH}?value=suspended", mdworkbench.ADMIN)
+        if renew:
+            time.sleep(4)  # For polls to find that out.
+        for name, path, width, height, dark in (
+            ("status", "/", 1280, 640, False),
+            ("status-dark", "/", 1280, 640, True),
+            ("status-phone", "/", 390, 760, False),
+            ("target", "/target?name=mdw", 1280, 900, False),
+        ):
+            url = f"http://{where}{path}"
+            with opened(browser, url, width=width, height=height, dark=dark) as page:
+                folder = DOCS if renew else tmp_path
+                page.screenshot(path=folder / f"{name}.png")
+
+                assert (DOCS / f"{name}.png").exists()
+
+
+def until_down(url: str) -> None:
+    """Wait until one of the demo's targets fails, as it does from time to time."""
+    deadline = time.monotonic() + 120
+    while not re.search(r"^status_exporter_target_up\{.*\} 0$", fetch(url), re.MULTILINE):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def write(method: str, url: str, account: Account) -> None:
+    """Change something at the simulator."""
+    headers = {"Authorization": account.authorization}
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - http, on loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        assert answer.status == 200

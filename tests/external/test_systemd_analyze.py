@@ -1,0 +1,40 @@
+"""systemd's own judgement of the units."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.deployment_files import MOST_EXPOSED, SERVICE, SOCKET
+from support.tools import tool
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    # Which colours and pages systemd would make of it is no matter of ours.
+    environment = {**os.environ, "SYSTEMD_PAGER": "cat", "SYSTEMD_LOG_COLOR": "0"}
+    return subprocess.run(
+        [tool("systemd-analyze"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
+    )
+
+
+def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
+    for unit in (SERVICE, SOCKET):
+        text = unit.read_text(encoding="utf-8")
+        # What is not installed here stands where it would be.
+        text = text.replace("/opt/status-exporter/bin/status-exporter", sys.executable)
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+
+    done = analyze("verify", "--man=no", tmp_path / SERVICE.name, tmp_path / SOCKET.name)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_little_of_the_system_is_left_to_the_service() -> None:
+    done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", SERVICE)
+
+    assert done.returncode == 0, done.stdout

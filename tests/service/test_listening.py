@@ -1,0 +1,127 @@
+"""Where the program listens: ports, Unix sockets, sockets that systemd passes."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from support.process import run, said, started, unused_port
+from support.raw_requests import ask, listeners
+
+
+def test_a_bare_port_in_use_ends_the_program_with_one_line(config: Path) -> None:
+    with socket.socket() as one:
+        one.bind(("0.0.0.0", 0))  # noqa: S104 - that is what the bare port is
+        one.listen()
+        address = f":{one.getsockname()[1]}"
+        done = run("serve", "--config.file", str(config), "--web.listen-address", address)
+
+    assert done.returncode == 1
+    assert said(done.stderr) == [
+        f"status-exporter: cannot listen on {address}: Address already in use"
+    ]
+
+
+def test_a_negative_number_of_requests_is_told(config: Path) -> None:
+    done = run("serve", "--config.file", str(config), "--web.max-requests", "-1")
+
+    assert (done.returncode, done.stderr) == (2, "--web.max-requests: -1 is below 0\n")
+
+
+def test_a_unix_socket_is_gone_after_the_program(config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.sock"
+    addresses = ("--web.listen-address", f"unix:{path}", "--web.listen-address", "127.0.0.1:0")
+    with started("--config.file", str(config), *addresses) as (process, _):
+        assert stat.S_ISSOCK(path.stat().st_mode)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=60) == 0
+    assert not path.exists()
+
+
+# Takes the sockets up as numbers 3 and following, and names this process as theirs.
+HAND_OVER = """
+import os, sys
+numbers = [int(one) for one in sys.argv[1].split(",") if one]
+for at, number in enumerate(numbers):
+    os.dup2(number, 3 + at)
+os.environ |= {"LISTEN_FDS": str(len(numbers)), "LISTEN_PID": str(os.getpid())}
+os.execv(sys.executable, [sys.executable, "-m", "exporter", *sys.argv[2:]])
+"""
+
+
+def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) -> None:
+    tcp, unix = listeners(tmp_path)
+    numbers = f"{tcp.fileno()},{unix.fileno()}"
+    ignored = f"127.0.0.1:{unused_port()}"
+    arguments = ("--config.file", str(config), "--web.systemd-socket")
+    process = subprocess.Popen(
+        [sys.executable, "-c", HAND_OVER, numbers, *arguments, "--web.listen-address", ignored],
+        pass_fds=(tcp.fileno(), unix.fileno()),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        # The queue of a passed socket is there before the process is.
+        answers = [asyncio.run(ask(one.family, one.getsockname())) for one in (tcp, unix)]
+        own = Path(f"/proc/{process.pid}/fdinfo")
+        modes = {number: (own / str(number)).read_text() for number in (3, 4)}
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+        tcp.close()
+        unix.close()
+
+    assert [b"Healthy." in answer for answer in answers] == [True, True]
+    # O_CLOEXEC, in octal.
+    assert all(
+        int(re.findall(r"flags:\s+(\d+)", mode)[0], 8) & os.O_CLOEXEC for mode in modes.values()
+    )
+    assert process.returncode == 0
+    assert ignored not in log
+    assert (tmp_path / "passed.sock").exists()
+
+
+def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
+    done = run("serve", "--config.file", str(config), "--web.systemd-socket")
+
+    assert done.returncode == 1
+    assert said(done.stderr) == [
+        "status-exporter: cannot listen: --web.systemd-socket is given, and no socket was passed"
+    ]
+
+
+def test_a_passed_socket_that_does_not_listen_is_one_line(config: Path, tmp_path: Path) -> None:
+    with socket.socket() as one, (tmp_path / "file").open("w") as file:
+        done = [
+            subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    HAND_OVER,
+                    str(number),
+                    "--web.systemd-socket",
+                    "--config.file",
+                    str(config),
+                ],
+                pass_fds=(number,),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for number in (one.fileno(), file.fileno())
+        ]
+
+    assert [each.returncode for each in done] == [1, 1]
+    assert [said(each.stderr) for each in done] == [
+        ["status-exporter: cannot listen on passed socket 3: not a listening TCP or Unix socket"],
+        ["status-exporter: cannot listen on passed socket 3: Socket operation on non-socket"],
+    ]

@@ -1,0 +1,30 @@
+"""Pages of the documentation, read: their blocks of YAML and their commands."""
+
+import re
+import shlex
+from pathlib import Path
+
+from support.paths import ROOT
+
+README = ROOT / "README.md"
+
+
+def yaml_blocks(page: Path = README) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+INSTALL_PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^ {4}(\S.*)$", INSTALL_PAGE, re.MULTILINE)
+TOLD = re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", INSTALL_PAGE))
+
+
+def commands(program: str) -> list[list[str]]:
+    """Return the commands of the page that begin with the program, as words."""
+    found = [shlex.split(line.partition(" | ")[0].partition(" > ")[0]) for line in SHOWN]
+    found += [one.split() for one in TOLD if one.startswith(f"{program} ")]
+    return [words for words in found if words[0] == program]
+
+
+def install_yaml() -> tuple[str, str]:
+    systemd, chart = re.findall(r"```yaml\n(.*?)```", INSTALL_PAGE, re.DOTALL)
+    return systemd, chart

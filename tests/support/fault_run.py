@@ -1,0 +1,349 @@
+"""The whole service polls every fault at once; out comes what was seen of each, before and after."""
+
+import asyncio
+import json
+import logging
+import math
+import os
+import socket
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import pytest
+
+from exporter.clock import Clock
+from exporter.errors import PollError, Reason
+from exporter.poll.rhythm import rounds, tick_seconds
+from exporter.poll.snapshot import TARGET_FAMILIES, Poll
+from exporter.serve import running
+from exporter.settings import Client, Settings, Target, Tls
+from exporter.systems import SYSTEMS
+from exporter.targets import Targets, Tracked
+from exporter.web.listen import listening
+from exporter.web.routes import make_app
+from support.fault_catalog import FAULTS, Fault, tried
+from support.fault_server import GOOD, SECURE
+from support.metrics_page import Page, read_page
+from support.paths import ROOT
+from support.polling import make_target
+
+INTERVAL = 0.4
+GOOD_TARGETS = 10
+# Long enough for a handshake on a busy machine; no longer, as each poll of a silent server lasts it.
+_TIMEOUT = 5.0
+_PATIENT = 60.0
+# So many polls of each fault are looked at: more than it takes to be polled at the longest spacing.
+_ROUNDS = 5
+# Those whose polls take seconds are polled less often in the same time.
+_SLOW_ROUNDS = 2
+# What a moment may hold more than another: connections that are just being made, evidence.
+_MORE_FILES = 10
+_MORE_TASKS = 2
+_MORE_BYTES = 4 * 2**20
+# A fault that never comes to this is a failure of the test, not a reason to wait on.
+_LONGEST = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One poll: when it left and ended, what came of it, and what its snapshot shows."""
+
+    left: float
+    ended: float
+    reason: Reason | None
+    up: bool
+    vendor: bool
+    pause: float
+    """How long the vendor wants not to be polled, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the process holds."""
+
+    files: int
+    tasks: int
+    memory: int
+
+    def exceeds(self, before: "Held") -> bool:
+        """Say whether it is more than what a moment may hold more than another."""
+        return (
+            self.files > before.files + _MORE_FILES
+            or self.tasks > before.tasks + _MORE_TASKS
+            or self.memory > before.memory + _MORE_BYTES
+        )
+
+
+@dataclass(kw_only=True, repr=False)
+class Evidence:
+    """Everything that was seen."""
+
+    polls: dict[str, list[Told]] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    broken: float = 0.0
+    mending: float = 0.0
+    mended: float = 0.0
+    ticks: list[float] = field(default_factory=list)
+    """When the schedule looked for polls that are due."""
+    logged: list[logging.LogRecord] = field(default_factory=list)
+
+    def while_broken(self, name: str) -> list[Told]:
+        """Return the polls that left and ended while the servers were broken."""
+        return [
+            one for one in self.polls[name] if self.broken < one.left and one.ended < self.mending
+        ]
+
+    def overdue(self, name: str) -> int:
+        """Return how many ticks of the schedule passed without a poll that was due, at the most.
+
+        However late the ticks are, at each of them the schedule can start every poll that is due.
+        """
+        tick, failures, most = tick_seconds({INTERVAL: len(self.polls)}), 0, 0
+        for one, following in pairwise(self.polls[name]):
+            failures = failures + 1 if one.reason else 0
+            owed = max(one.pause + INTERVAL, (rounds(failures) + 0.5) * INTERVAL)
+            looks = sum(one.ended < at < following.left for at in self.ticks)
+            most = max(most, looks - math.ceil(owed / tick))
+        return most
+
+    def recovers_after(self, name: str) -> int:
+        """Return which of the polls that left after mending was the first that worked; 0: none."""
+        after = [one for one in self.polls[name] if one.left > self.mended]
+        return next((at for at, one in enumerate(after, 1) if one.reason is None), 0)
+
+
+class _Keep(logging.Handler):
+    def __init__(self, kept: list[logging.LogRecord]) -> None:
+        super().__init__(logging.WARNING)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append(record)
+
+
+async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
+    """Run the service before, during and after the faults."""
+    evidence = Evidence()
+    handler = _Keep(evidence.logged)
+    logging.getLogger().addHandler(handler)
+    try:
+        async with _hostile() as (told, say):
+            settings = Settings(targets=tuple(_targets(told)))
+            down = _misname(patch)
+            async with (
+                running(settings, Clock()) as (targets, telemetry),
+                listening(make_app(targets, telemetry, "/metrics"), ["127.0.0.1:0"]) as (address,),
+                aiohttp.ClientSession() as scraper,
+            ):
+                siege = _Siege(
+                    evidence,
+                    targets,
+                    url=f"http://{address}/metrics",
+                    scraper=scraper,
+                    patch=patch,
+                )
+                observe = telemetry.loop_lag.observe
+
+                def tick(lag: float) -> None:
+                    observe(lag)
+                    evidence.ticks.append(Clock().monotonic())
+
+                patch.setattr(telemetry.loop_lag, "observe", tick)
+                await siege.run(say, down)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return evidence
+
+
+class _Siege:
+    def __init__(
+        self,
+        evidence: Evidence,
+        targets: Targets,
+        *,
+        url: str,
+        scraper: aiohttp.ClientSession,
+        patch: pytest.MonkeyPatch,
+    ) -> None:
+        self._evidence = evidence
+        self._targets = targets
+        self._url = url
+        self._scraper = scraper
+        self._now = Clock().monotonic
+        record = targets.record
+
+        def spy(tracked: Tracked, poll: Poll) -> None:
+            record(tracked, poll)
+            snapshot = tracked.snapshot
+            assert snapshot is not None
+            error = poll.outcome if isinstance(poll.outcome, PollError) else None
+            own = len(TARGET_FAMILIES)
+            told = Told(
+                left=poll.taken - poll.duration,
+                ended=poll.taken,
+                reason=error.reason if error else None,
+                pause=error.retry_after if error else 0.0,
+                up=snapshot.lines[-own].endswith(b" 1\n"),
+                vendor=any(snapshot.lines[:-own]),
+            )
+            evidence.polls.setdefault(tracked.target.name, []).append(told)
+
+        patch.setattr(targets, "record", spy)
+
+    async def run(self, say: Callable[[str], Any], down: set[str]) -> None:
+        """Go through the three phases."""
+        evidence = self._evidence
+        await self._until(lambda: all(one.snapshot and one.snapshot.up for one in self._targets))
+        await self._look("well")
+        down.add("vendor.invalid")
+        await say("break")
+        evidence.broken = self._now()
+        await self._until(lambda: self._polled(1, slow=1))
+        await self._look("first")
+        tracemalloc.start()
+        await self._until(lambda: self._polled(_ROUNDS - 2, slow=1))
+        await self._look("before")
+        await self._until(lambda: self._polled(_ROUNDS, slow=_SLOW_ROUNDS))
+        await self._look("after", like="before")
+        tracemalloc.stop()
+        evidence.mending = self._now()
+        await say("mend")
+        down.clear()
+        evidence.mended = self._now()
+        await self._until(lambda: all(evidence.recovers_after(name) for name in evidence.polls))
+        await self._look("mended", like="well")
+
+    def _polled(self, times: int, *, slow: int) -> bool:
+        """Say whether each target was polled so many times while broken."""
+        evidence = self._evidence
+        return all(
+            sum(one.left > evidence.broken for one in evidence.polls[name])
+            >= (slow if fault.is_slow else times)
+            for name, fault in tried().items()
+        )
+
+    async def _until(self, check: Callable[[], bool]) -> None:
+        began = self._now()
+        while not check() and self._now() - began < _LONGEST:
+            await asyncio.sleep(0.05)
+
+    async def _look(self, name: str, like: str = "") -> None:
+        """Take a page, and what is held: as little as at an earlier look, once polls have ended."""
+        async with self._scraper.get(self._url) as answer:
+            self._evidence.pages[name] = read_page(await answer.text())
+        samples = list[tuple[int, int, int]]()
+
+        def least() -> Held:
+            """Return the least of many moments: what is under way at one of them is no leak."""
+            samples.append(_holds())
+            files, tasks, memory = (min(one) for one in zip(*samples, strict=True))
+            return Held(files=files, tasks=tasks, memory=memory)
+
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            held = least()
+        if like:
+            await self._until(lambda: not least().exceeds(self._evidence.held[like]))
+            held = least()
+        self._evidence.held[name] = held
+
+
+def _holds() -> tuple[int, int, int]:
+    memory, _ = tracemalloc.get_traced_memory()
+    return len(os.listdir("/dev/fd")), len(asyncio.all_tasks()), memory  # noqa: PTH208 - names alone
+
+
+@asynccontextmanager
+async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "support.fault_server"),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
+
+    async def say(word: str) -> None:
+        stdin.write(f"{word}\n".encode())
+        assert await stdout.readline() == b"done\n"
+
+    try:
+        yield json.loads(await stdout.readline()), say
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _targets(told: dict[str, Any]) -> list[Target]:
+    ports, client = told["ports"], Client(name="siege", tls=Tls(ca=told["ca"]))
+    made = [_target(name, fault, ports[name], client) for name, fault in tried().items()]
+    good = Fault(reason=None)
+    for number in range(GOOD_TARGETS):
+        secure = number % 2 == 1
+        port = ports[SECURE if secure else GOOD]
+        one = _target(f"good {number}", good, port, client, secure=secure)
+        made.append(one)
+    return made
+
+
+def _target(
+    name: str, fault: Fault, port: int, client: Client, *, secure: bool | None = None
+) -> Target:
+    scheme = "https" if (fault.secure if secure is None else secure) else "http"
+    short = fault.reason is Reason.TIMEOUT
+    plain = make_target(fault.system, f"{scheme}://{fault.host}:{port}", client=client)
+    return Target(
+        name=name,
+        system=SYSTEMS[fault.system],
+        url=plain.url,
+        client=client,
+        interval=INTERVAL,
+        timeout=_TIMEOUT if short else _PATIENT,
+        max_age=10 * _LONGEST,
+    )
+
+
+def _misname(patch: pytest.MonkeyPatch) -> set[str]:
+    """Let the names in the returned set be unknown, and all others mean this machine."""
+    unknown: set[str] = set()
+    find = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
+        if host in unknown:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find("127.0.0.1" if str(host).endswith(".invalid") else host, port, *rest, **more)
+
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    # A look-up serves for half a minute; here it is asked again each time.
+    patch.setattr("exporter.poll.resolve._FRESH_SECONDS", 0.0)
+    return unknown
+
+
+def table(evidence: Evidence) -> str:
+    """Write what was seen as a table: fault, reasons, the poll after mending that works again."""
+    lines = ["| fault | over HTTP | over TLS | works again with poll |", "| --- " * 4 + "|"]
+    for name, fault in FAULTS.items():
+        plain = "" if fault.secure else name
+        secure = name if fault.secure else f"{name}, over TLS"
+        cells = [_shown(evidence, one) for one in (plain, secure)]
+        failing = [one for one in (plain, secure) if one in evidence.polls and tried()[one].reason]
+        again = max((evidence.recovers_after(one) for one in failing), default="-")
+        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {again} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(evidence: Evidence, name: str) -> str:
+    if name not in evidence.polls:
+        return "-"
+    reasons = {told.reason for told in evidence.while_broken(name)}
+    return ", ".join(sorted(f"`{one}`" for one in reasons if one)) or "up"

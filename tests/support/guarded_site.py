@@ -1,0 +1,89 @@
+"""The site of the exporter with a web configuration file, on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from exporter.clock import Clock
+from exporter.config import WebFile
+from exporter.settings import Settings
+from exporter.targets import Targets
+from exporter.telemetry import Telemetry
+from exporter.web.guard import Guard
+from exporter.web.inbound import DEFAULT_LIMITS, Limits
+from exporter.web.listen import listening
+from exporter.web.routes import make_app
+from exporter.web_settings import WebSettings
+from support.http_client import Answer, ask, basic
+
+# Of "fakepassword".
+HASH = "$2y$04$lM2HnJirWCCr/dupYr026OvcbeE9cl/PqMnjxQTPESQ9l46hq8qwO"
+RIGHT = basic("alice", "fakepassword")
+USERS = f"basic_auth_users: {{alice: {HASH}}}\n"
+HEADERS = "http_server_config: {headers: {Content-Security-Policy: ours, X-XSS-Protection: 0}}\n"
+TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
+
+
+class Site:
+    """A running site behind a guard, with a client to ask it."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.address = ""
+        self._telemetry = telemetry
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def slow(self, _request: web.Request) -> web.Response:
+        self.reached.set()
+        await self.go_on.wait()
+        return web.Response()
+
+    async def ask(self, path: str = "/metrics", **how: Any) -> Answer:
+        return await asyncio.to_thread(ask, self.address, path, **how)
+
+    @property
+    def refused(self) -> float:
+        return self._value("web_config_errors_total")
+
+    def rejected(self, reason: str) -> float:
+        return self._value("http_rejected_total", reason=reason)
+
+    def _value(self, name: str, **labels: str) -> float:
+        found = self._telemetry.registry.get_sample_value(f"status_exporter_{name}", labels)
+        assert found is not None
+        return found
+
+
+async def broken(_request: web.Request) -> web.Response:
+    raise RuntimeError("a mistake of ours")
+
+
+@asynccontextmanager
+async def guarded(
+    read: Callable[[], WebSettings], limits: Limits = DEFAULT_LIMITS
+) -> AsyncIterator[Site]:
+    telemetry, clock = Telemetry(), Clock()
+    guard = Guard(read, telemetry, clock)
+    targets = Targets(Settings(targets=()), telemetry, clock)
+    app = make_app(targets, telemetry, "/metrics", limits=limits, guard=guard)
+    site = Site(telemetry)
+    app.router.add_get("/broken", broken)
+    app.router.add_get("/slow", site.slow)
+    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (site.address,):
+        yield site
+
+
+def write(file: Path, text: str | None) -> None:
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text, encoding="utf-8")
+
+
+def written(file: Path, text: str) -> Callable[[], WebSettings]:
+    write(file, text)
+    return WebFile(file).read

@@ -1,0 +1,105 @@
+"""A target to poll, clocks that a test moves, and the result of a poll."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from exporter.clock import Clock
+from exporter.errors import PollError
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections, Kept
+from exporter.poll.request import build
+from exporter.poll.snapshot import Poll
+from exporter.settings import Client, Target
+from exporter.systems import SYSTEMS
+
+NOW = 1710753164.25
+"""2024-03-18T09:12:44.25Z, shortly after the recordings were made."""
+
+
+FIXED = Clock(wall=lambda: NOW, monotonic=lambda: 1000.0)
+PARAMS = {
+    "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
+    "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
+}
+
+
+def make_target(
+    system: str = "genesys_ucs",
+    url: str = "http://127.0.0.1:1",
+    *,
+    client: Client | None = None,
+    params: Mapping[str, str] | None = None,
+    timeout: float = 5.0,
+) -> Target:
+    """Make a target with nothing special about it."""
+    return Target(
+        name="t",
+        system=SYSTEMS[system],
+        url=url,
+        client=client or Client(name=""),
+        params=params if params is not None else PARAMS.get(system, {}),
+        interval=15.0,
+        timeout=timeout,
+        max_age=45.0,
+    )
+
+
+Polls = Callable[[Target], Awaitable[Poll]]
+
+
+class Sessions(Connections):
+    """Sends everything through the client that can do everything."""
+
+    def _make(self, client: Client, *, plain: bool) -> Kept:
+        del plain
+        return super()._make(client, plain=False)
+
+
+class Hand:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start: float) -> None:
+        self.passed = 0.0
+        self._start = start
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(wall=lambda: self._start + self.passed, monotonic=lambda: 1000.0 + self.passed)
+
+
+class Poller:
+    """Polls with connections that are kept from one poll to the next, and counts their logins."""
+
+    def __init__(self, kind: type[Connections], hand: Hand) -> None:
+        self.logins: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self._hand = hand
+        self.connections = kind(hand.clock, on_login=self._count)
+
+    def _count(self, client: str, error: PollError | None) -> None:
+        self.logins[client] += 1
+        if error is not None:
+            self.failures[client] += 1
+
+    async def poll(self, target: Target) -> Poll:
+        return await poll_once(target, build(target), self.connections, self._hand.clock)
+
+    async def together(self, target: Target, count: int) -> list[Poll]:
+        """Poll so many targets of one server at once."""
+        targets = [replace(target, name=str(number)) for number in range(count)]
+        return list(await asyncio.gather(*map(self.poll, targets)))
+
+
+OK = "ok"
+
+
+def result(poll: Poll) -> str:
+    return str(poll.outcome) if isinstance(poll.outcome, PollError) else OK
+
+
+def mode(poll: Poll) -> str:
+    """Return the mode that the answer named."""
+    assert not isinstance(poll.outcome, PollError), poll.outcome
+    return next(one.labels[0][1] for one in poll.outcome.samples if one.value == 1.0)

@@ -1,0 +1,65 @@
+"""Programs that tests need beside Python: where they are, and what happens where one is missing."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from typing import NoReturn
+
+import pytest
+
+from support.paths import ROOT
+
+# What a distribution calls a program where it has another name for it.
+_OTHER_NAMES = {
+    "alertmanager": ["prometheus-alertmanager"],
+    "blackbox_exporter": ["prometheus-blackbox-exporter"],
+    "chromium": ["chromium-browser", "google-chrome"],
+}
+
+
+class ToolPolicy:
+    """Whether a missing program fails the test; `--require-tools` sets it."""
+
+    required = False
+
+
+def tool(name: str, version: str = "") -> str:
+    """Return the path of a program, if need be of a version that begins so.
+
+    It is looked for on PATH and in the folders of `.tools`: in each, in its `bin` and in its
+    `usr/bin`. Where it is missing, the test is skipped; with `--require-tools` it fails.
+    """
+    wanted = (
+        path
+        for path in _candidates(name)
+        if not version or f"{version_of(path)}.".startswith(f"{version}.")
+    )
+    return next(wanted, None) or missing(f"{name} {version}".strip())
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test for want of something; with `--require-tools`, fail it."""
+    if ToolPolicy.required:
+        pytest.fail(f"missing: {what}", pytrace=False)
+    pytest.skip(f"missing: {what}")
+
+
+@cache
+def version_of(path: str) -> str:
+    """Return the version that a program shows, such as `3.5.0`."""
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    found = re.search(r"version v?(\d[\d.]*)", done.stdout + done.stderr)
+    assert found, done
+    return found[1]
+
+
+def _candidates(name: str) -> Iterator[str]:
+    for one in (name, *_OTHER_NAMES.get(name, [])):
+        if path := shutil.which(one):
+            yield path
+        for folder in ("*", "*/bin", "*/usr/bin"):
+            for found in sorted((ROOT / ".tools").glob(f"{folder}/{one}")):
+                if found.is_file():
+                    yield str(found)

@@ -1,0 +1,96 @@
+"""Vendor servers on loopback: one that replays bytes, one with a handler."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
+    """Serve connections with the handler; a client that leaves is no fault."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def response(
+    body: bytes, content_type: str = "application/json", *, status: str = "200 OK", more: str = ""
+) -> bytes:
+    """Write a whole HTTP answer."""
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}"
+    if content_type:
+        head += f"Content-Type: {content_type}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+BODY = b'{"mode":"production"}'
+HEALTHY = response(BODY)
+
+
+def recorded(path: Path) -> bytes | None:
+    """Return the HTTP answer a recording stands for, or None where the vendor never answers."""
+    raw = path.read_bytes()
+    if path.suffix == ".http":
+        head, _, body = raw.partition(b"\n\n")
+        lines = [
+            line for line in head.split(b"\n") if not line.lower().startswith(b"content-length")
+        ]
+        lines.append(b"Content-Length: %d" % len(body))
+        return b"\r\n".join(lines) + b"\r\n\r\n" + body
+    if raw.startswith(b"(no bytes"):
+        return None
+    content_type = "application/xml" if path.suffix == ".xml" else "application/json"
+    return response(raw, content_type)
+
+
+class Vendor:
+    """A server on loopback that gives every request the same bytes and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answer: bytes | None = b""
+        self.requests: list[str] = []
+        self.connections = 0
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
+                if self.answer is None:
+                    await reader.read()  # Until the client gives up.
+                    return
+                writer.write(self.answer)
+                await writer.drain()
+                if b"connection: close" in self.answer.lower():
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def open_vendor() -> AsyncIterator[Vendor]:
+    """Start a vendor and stop it."""
+    vendor = Vendor()
+    server = await asyncio.start_server(vendor.handle, "127.0.0.1", 0)
+    vendor.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield vendor
+    finally:
+        server.close()

@@ -1,0 +1,142 @@
+"""The command line: what it prints, and the exit codes."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.cli import main
+from exporter.systems import SYSTEMS
+
+GOOD = 'targets: [{name: a, system: genesys_ucs, url: "http://127.0.0.1:1"}]\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def test_check_says_what_a_sound_file_holds(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["check", str(config)], ["check", "--config.file", str(config)]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == "configuration OK: 1 target, 0 clients\n"
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["serve", "--config.check"], ["--config.check"]])
+def test_a_faulty_file_exits_2_with_every_fault_on_standard_error(
+    arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text("global: {interval: 1}\ntargets: [{name: a}]\n", encoding="utf-8")
+
+    assert main([*arguments, "--config.file", str(config)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"{config}:1:10: global.interval: 1 is not a duration such as 15s, 1m30s or 500ms",
+        f"{config}:2:11: targets[0].system: this key is required",
+        f"{config}:2:11: targets[0].url: this key is required",
+    ]
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "no.yaml"
+
+    assert main(["serve", "--config.file", str(missing)]) == 2
+    assert capsys.readouterr().err == f"{missing}: No such file or directory\n"
+
+
+def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(config), "--config.file", str(config)]) == 2
+    assert "give the file once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "http://h"], "--system: this key is required"),
+        (["--system", "webitel"], "--url: this key is required"),
+        (["--system", "webitle", "--url", "http://h"], 'did you mean "webitel"?'),
+        (["--system", "webitel", "--url", "h"], "--url: a target's url begins with"),
+        (["--system", "clanforge", "--url", "http://h"], "--param: clanforge needs the parameter"),
+        (
+            ["--system", "webitel", "--url", "http://h", "--param", "x"],
+            "--param: x is not NAME=VALUE",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--interval", "5s"],
+            "--timeout: 5s (the default",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--username", "u"],
+            "--username: needs password or password_file",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--header-file", "X-Key=/no/file"],
+            "--header-file: /no/file: No such file",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--config.file", "c.yaml"],
+            "--config.file and --system exclude each other",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "/probe"],
+            "--web.telemetry-path: /probe is not a path",
+        ),
+        (
+            ["--system", "webitel", "--url", "http://h", "--web.telemetry-path", "metrics"],
+            "--web.telemetry-path: metrics is not a path",
+        ),
+    ],
+)
+def test_a_wrong_flag_is_named(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_systems_lists_every_metric_with_its_field(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems"]) == 0
+    out = capsys.readouterr().out
+
+    for system in SYSTEMS.values():
+        for family in system.families:
+            assert family.name in out
+    assert "/Node memory/rss" in out
+    assert "params.serverid (required)" in out
+
+
+def test_systems_lists_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["systems", "mdworkbench"]) == 0
+    assert "webitel" not in capsys.readouterr().out
+    assert main(["systems", "webitle"]) == 2
+    assert 'did you mean "webitel"?' in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"status-exporter {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["serve", "--no-such-flag"], ["poll", "a", "b"]]
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+
+
+def test_poll_wants_to_know_which(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = GOOD.replace("targets: [", "").replace("name: a", "name: b").rstrip("]\n")
+    config.write_text(GOOD.replace("]", f", {other}]"), encoding="utf-8")
+
+    assert main(["poll", "--config.file", str(config)]) == 2
+    assert capsys.readouterr().err == "which target? There are: a, b\n"
+    assert main(["poll", "c", "--config.file", str(config)]) == 2
+    assert capsys.readouterr().err == 'there is no target "c"; known: a, b\n'

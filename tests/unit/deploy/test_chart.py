@@ -1,0 +1,77 @@
+"""The chart, as far as it can be read without helm."""
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from exporter import __version__
+from support.manifests import (
+    CHART,
+    documents,
+    flags,
+    paths,
+    schema,
+)
+from support.paths import DEPLOY
+
+
+@pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/probe.yaml"])
+def test_the_values_keep_to_their_schema(name: str) -> None:
+    (values,) = documents(CHART / name)
+
+    jsonschema.validate(values, schema())
+
+
+def test_the_schema_knows_the_values_and_nothing_else() -> None:
+    (values,) = documents(CHART / "values.yaml")
+    known = schema()["properties"]
+
+    assert known.keys() == values.keys()
+    for key, one in known.items():
+        if "properties" in one:
+            assert one["properties"].keys() == values[key].keys()
+
+
+def templates() -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted((CHART / "templates").rglob("*"))
+        if path.is_file()
+    )
+
+
+def test_templates_use_only_values_that_there_are() -> None:
+    (values,) = documents(CHART / "values.yaml")
+    used = re.findall(r"\.Values((?:\.\w+)+)", templates())
+
+    assert len(used) > 50
+    for path in used:
+        at: Any = values
+        for key in path.split(".")[1:]:
+            assert key in at, path
+            at = at[key]
+
+
+def test_flags_and_paths_in_templates_are_those_of_the_program() -> None:
+    text = templates()
+    told = re.findall(r"^ +- (--[a-z.-]+)(?:=|$)", text, re.MULTILINE)
+    known = {flag for one in flags() for flag in one.option_strings}
+
+    assert {"--config.file", "--config.enable-auto-reload", "--shard", "--url"} <= set(told)
+    assert set(told) <= known
+    for path in re.findall(r'"(/-/\w+)"', text):
+        assert path in paths()
+    assert "containerPort: 10125" in text
+
+
+def test_the_chart_is_of_this_version() -> None:
+    (chart,) = documents(CHART / "Chart.yaml")
+    tags = [
+        one["newTag"]
+        for folder in ("base", "sidecar")
+        for one in documents(DEPLOY / "kubernetes" / folder / "kustomization.yaml")[0]["images"]
+    ]
+
+    assert {chart["version"], chart["appVersion"], *tags} == {__version__}

@@ -1,0 +1,224 @@
+"""The documents name what there is, all of it and nothing else."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+import yaml
+from prometheus_client import Metric
+
+from exporter import __version__
+from exporter.cli.parser import make_parser
+from exporter.cli.systems import markdown, markdown_table
+from exporter.config import load_text
+from exporter.discovery.build import Builder
+from exporter.discovery.groups import Text
+from exporter.errors import Reason
+from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.systems import SYSTEMS
+from exporter.telemetry import Telemetry
+from support.documents import README, yaml_blocks
+from support.paths import ROOT
+
+START, END = "<!-- metrics: written by `make docs` -->\n", "<!-- end of metrics -->"
+
+
+def own_families() -> Iterator[Metric]:
+    for family in Telemetry().registry.collect():
+        if family.name.startswith("status_exporter_"):
+            yield family
+
+
+def reference() -> str:
+    """Write the metrics reference from the declarations."""
+    lines = [line for system in SYSTEMS.values() for line in markdown(system)]
+    lines += ["### Of every target\n", *markdown_table(TARGET_FAMILIES), ""]
+    lines += ["`reason` is one of:\n", "| reason | meaning |\n| --- | --- |"]
+    lines += [f"| `{reason}` | {reason.meaning} |" for reason in Reason]
+    lines += ["", "### Of the exporter\n", "| metric | type | what it says |\n| --- | --- | --- |"]
+    for family in own_families():
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        lines.append(f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |")
+    lines += ["", "`process_*` and `python_*` are those of every Python exporter.", ""]
+    return "\n".join(lines)
+
+
+def test_the_metrics_reference_is_that_of_the_declarations(renew: bool) -> None:
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    expected = f"{before}{START}\n{reference()}\n{END}{after}"
+    if renew:
+        README.write_text(expected, encoding="utf-8")
+        text = expected
+
+    assert text == expected
+
+
+def test_every_configuration_in_readme_loads(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "webitel-token", "webitel-key", "mdworkbench", "clanforge"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    blocks = [block for block in yaml_blocks() if "scrape_configs" not in block]
+    shown = [
+        target.system.name
+        for block in blocks
+        for target in load_text(block, "README.md", tmp_path, SYSTEMS).targets
+    ]
+
+    assert set(shown) == set(SYSTEMS)
+
+
+def test_every_example_of_discovery_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "discovery.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(yaml|json)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "clanforge", "inventory"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    fleet, ids, addresses, listed = (body for _, body in blocks)
+    (clanforge,) = load_text(fleet, "discovery.md", tmp_path, SYSTEMS).discoveries
+    (ucs,) = load_text(addresses, "discovery.md", tmp_path, SYSTEMS).discoveries
+
+    assert [
+        *Builder(clanforge.template, lambda _: True)
+        .build(Text(ids.encode(), "ids", is_yaml=True).groups())
+        .targets
+    ] == ["cf-1200345", "cf-1200346", "cf-1200349"]
+    assert [
+        (one.url, dict(one.labels))
+        for one in Builder(ucs.template, lambda _: True)
+        .build(Text(listed.encode(), "list").groups())
+        .targets.values()
+    ] == [
+        ("https://10.0.0.1:8080/cv", {"team": "voice", "site": "ams"}),
+        ("https://10.0.0.2:8080/cv", {"team": "voice", "site": "ams"}),
+    ]
+
+
+def test_every_yaml_in_readme_is_yaml() -> None:
+    for block in yaml_blocks():
+        yaml.safe_load(block)
+
+
+def flags() -> Iterator[str]:
+    parsers = [make_parser()]
+    for action in make_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+    for parser in parsers:
+        for action in parser._actions:
+            yield from action.option_strings
+
+
+def test_every_flag_and_command_is_in_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    told = set(re.findall(r"--[a-z][a-z.-]*", text))
+
+    assert set(flags()) - told == {"-h", "--help"}
+    assert told - set(flags()) == set()
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    opening = README.read_text(encoding="utf-8").splitlines()[:12]
+
+    assert any("make demo" in line for line in opening)
+    assert any("make test" in line for line in opening)
+
+
+PAGES = [
+    README,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {README.resolve()}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        linked |= {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)", text)}
+    # The runbooks stand in a folder that is linked, and in every alert.
+    alone = [page for page in PAGES if page.resolve() not in linked and "runbooks" not in str(page)]
+
+    assert [str(page.relative_to(ROOT)) for page in alone] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "systems").glob("*.md")), ids=lambda page: page.stem
+)
+def test_a_systems_page_has_a_configuration_that_loads(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "secrets").mkdir()
+    for name in re.findall(r"secrets/([\w-]+)", block):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    (target,) = load_text(block, page.name, tmp_path, SYSTEMS).targets
+
+    assert target.system.name.partition("_")[0] == page.stem.partition("-")[0]
+
+
+def test_every_system_has_a_page() -> None:
+    text = "".join(
+        page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "systems").glob("*.md")
+    )
+
+    assert [
+        name for name in SYSTEMS if f"system: {name}" not in text and f"`{name}`" not in text
+    ] == []
+
+
+# Keys of the configuration that begin as metrics do.
+KEYS = {"webitel_login"}
+METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")
+WITHOUT_RULES = [
+    str(page.relative_to(ROOT)) for page in PAGES if page.name not in {"alerts.md", "dashboards.md"}
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["config.example.yaml", *(one for one in WITHOUT_RULES if "runbooks" not in one)]
+)
+def test_documents_name_only_metrics_that_exist(name: str) -> None:
+    known = set(METRIC.findall(reference()))
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    assert set(METRIC.findall(text)) - known - KEYS == set()
+
+
+def test_the_changelog_is_about_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## (\S+)", text, re.MULTILINE)[0] == __version__
+
+
+def test_every_client_of_the_page_about_authentication_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "authentication.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setenv("API_KEY", "s")
+    authority = trustme.CA()
+    issued = authority.issue_cert("monitor@example.com")
+    (tmp_path / "secrets").mkdir()
+    for name in ("ucs", "token", "key", "client", "webitel"):
+        (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "secrets" / "client.key")
+
+    for block in blocks:
+        (client,) = yaml.safe_load(block)["clients"]
+        system = "webitel" if client == "webitel" else "genesys_ucs"
+        target = f'{{name: t, system: {system}, url: "http://h", client: {client}}}'
+        load_text(f"{block}targets: [{target}]\n", "authentication.md", tmp_path, SYSTEMS)
+    assert len(blocks) > 5

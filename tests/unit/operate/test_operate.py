@@ -1,0 +1,540 @@
+"""Writing to a vendor: what is sent, how often, and what is known of the server afterwards."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import web
+
+from exporter.cli.parser import make_parser
+from exporter.clock import Clock
+from exporter.config import load_file
+from exporter.errors import ActionError, ConfigError, SpecError
+from exporter.operate.operation import Operation, Shown
+from exporter.operate.order import ordered
+from exporter.poll.fetch import Connections
+from exporter.secret import Secret
+from exporter.serve import running
+from exporter.settings import BasicAuth, Client, OAuth2, Target, Tls
+from exporter.spec import (
+    VALUE,
+    Action,
+    Drain,
+    Endpoint,
+    Gauge,
+    Option,
+    States,
+    System,
+)
+from exporter.systems import SYSTEMS
+from support.polling import make_target
+from support.process import unused_port
+from support.scripted_site import Seen as Asked
+from support.scripted_site import Site, json
+from support.simulator_stage import Stage, staged
+from support.vendor import response, serving
+
+NOT, MAYBE = "the server has not changed", "the server may have changed"
+
+
+@asynccontextmanager
+async def operating(
+    target: Target, value: str = "", options: Mapping[str, str] | None = None
+) -> AsyncIterator[Operation]:
+    """Make an operation that sets the one thing there is to be set."""
+    (action,) = target.system.actions
+    connections = Connections(Clock())
+    order = ordered(target, action.name, value or action.values[-1], options or {})
+    try:
+        yield Operation(order, connections, Clock())
+    finally:
+        await connections.close()
+
+
+async def failure(target: Target, seconds: float = 5.0) -> ActionError:
+    """Send an order that fails and return how."""
+    async with operating(target) as operation:
+        with pytest.raises(ActionError) as caught:
+            await operation.send(seconds)
+        assert operation.may_have_changed is caught.value.may_have_changed
+        return caught.value
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path) as one:
+        yield one
+
+
+def target_of(stage: Stage, name: str) -> Target:
+    return next(one for one in load_file(stage.config, SYSTEMS).targets if one.name == name)
+
+
+async def test_a_mode_is_set_by_a_post_of_json(stage: Stage) -> None:
+    async with operating(target_of(stage, "ucs-ams")) as operation:
+        await operation.send()
+
+    (write,) = stage.writes
+    assert (write.method, write.path) == ("POST", "/cv/server/mode")
+    assert write.body == b'{"mode": "maintenance"}'
+    assert write.headers["content-type"] == "application/json"
+    assert stage.world.ucs.mode == "maintenance"
+
+
+async def test_a_state_is_set_by_a_put_with_its_options(stage: Stage) -> None:
+    options = {"resume-on-restart": "false"}
+    async with operating(target_of(stage, "mdw"), "maintenance", options) as operation:
+        await operation.send()
+
+    (write,) = stage.writes
+    place = "/mdworkbench/server/state?value=maintenance&resumeOnRestart=false"
+    assert (write.method, write.path, write.body) == ("PUT", place, b"")
+    assert not stage.world.mdworkbench.resume_on_restart
+
+
+async def test_an_option_that_is_not_given_is_not_sent(stage: Stage) -> None:
+    async with operating(target_of(stage, "mdw"), "suspended") as operation:
+        await operation.send()
+
+    assert [one.path for one in stage.writes] == ["/mdworkbench/server/state?value=suspended"]
+
+
+async def test_writes_have_credentials_of_their_own(stage: Stage) -> None:
+    target = target_of(stage, "ucs-ams")
+    error = await failure(replace(target, operator_client=None))
+    async with operating(target) as operation:
+        await operation.look()
+        await operation.send()
+    reader, writer = stage.reads[0], stage.writes[-1]
+
+    assert str(error).startswith("HTTP 403: ")
+    assert reader.headers["authorization"] == stage.writes[0].headers["authorization"]
+    assert reader.headers["authorization"] != writer.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, f"HTTP 400: the server takes no such value; {NOT}"),
+        (401, f"HTTP 401: the credentials are missing or were rejected; {NOT}"),
+        (403, f"HTTP 403: this user may not set it, see operator_client; {NOT}"),
+        (404, f"HTTP 404: there is nothing to set at this URL; {NOT}"),
+        (409, f"HTTP 409: the server refused; {NOT}"),
+        (503, f"HTTP 503: the server takes no requests now; {NOT}"),
+        (302, f"HTTP 302, which is not followed: correct the url; {MAYBE}"),
+        (500, f"HTTP 500; {MAYBE}"),
+        (504, f"HTTP 504; {MAYBE}"),
+    ],
+)
+async def test_a_refusal_says_whether_the_server_may_have_changed(
+    status: int, message: str, stage: Stage
+) -> None:
+    stage.answer = web.Response(status=status, headers={"Location": "/cv/server/status"})
+
+    error = await failure(target_of(stage, "ucs-ams"))
+
+    assert str(error) == message
+    assert error.lost is (status == 504)
+    assert len(stage.seen) == 1
+
+
+@pytest.mark.parametrize("name", ["ucs-ams", "mdw"])
+async def test_an_order_whose_answer_is_lost_is_not_sent_again(name: str, stage: Stage) -> None:
+    stage.loses_answer = True
+
+    error = await failure(target_of(stage, name))
+
+    assert str(error) == f"the connection broke before there was an answer; {MAYBE}"
+    assert error.lost
+    assert len(stage.writes) == 1
+
+
+async def test_an_order_that_is_not_answered_may_have_been_taken(stage: Stage) -> None:
+    stage.holds_answer = True
+
+    error = await failure(target_of(stage, "mdw"), seconds=0.2)
+
+    assert str(error) == f"no answer within 0.2s; {MAYBE}"
+    assert error.lost
+
+
+async def test_what_is_no_http_may_have_been_taken() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        await writer.drain()
+
+    async with serving(talk) as url:
+        error = await failure(make_target("mdworkbench", url))
+
+    assert str(error) == f"not a valid HTTP answer; {MAYBE}"
+
+
+@pytest.mark.usefixtures("own_names")
+async def test_a_server_that_was_not_reached_cannot_have_changed() -> None:
+    port = unused_port()
+    refused = await failure(make_target(url=f"http://127.0.0.1:{port}"))
+    unknown = await failure(make_target(url="http://vendor.invalid"))
+
+    assert str(refused) == f"no connection: Connection refused; {NOT}"
+    assert str(unknown) == f"the host name vendor.invalid cannot be resolved; {NOT}"
+    assert not refused.lost
+
+
+async def test_the_proxy_of_the_client_is_used(stage: Stage) -> None:
+    async def deny(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response(b"", status="407 Proxy Authentication Required"))
+        await writer.drain()
+
+    target = target_of(stage, "mdw")
+    async with serving(deny) as url:
+        client = Client(name="far", proxy_url=Secret(url))
+        denied = await failure(replace(target, operator_client=client))
+    client = Client(name="far", proxy_url=Secret(f"http://127.0.0.1:{unused_port()}"))
+    gone = await failure(replace(target, operator_client=client))
+
+    assert str(denied) == f"HTTP 407: the proxy wants other credentials; {NOT}"
+    assert str(gone) == f"no connection to the proxy; {NOT}"
+    assert stage.seen == []
+
+
+@asynccontextmanager
+async def over_tls(authority: trustme.CA) -> AsyncIterator[tuple[str, list[str]]]:
+    asked = list[str]()
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(request.method)
+        return web.json_response({})
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}", asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_certificate_of_the_server_is_checked() -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    async with over_tls(authority) as (url, asked):
+        trusting = Client(name="a", tls=Tls(ca=authority.cert_pem.bytes().decode()))
+        doubting = Client(name="b", tls=Tls(ca=other.cert_pem.bytes().decode()))
+        async with operating(make_target(url=url, client=trusting)) as operation:
+            await operation.send()
+        error = await failure(make_target(url=url, client=doubting))
+
+    assert asked == ["POST"]
+    assert str(error).startswith("the server's certificate: ")
+    assert str(error).endswith(NOT)
+
+
+def with_login(site: Site) -> Target:
+    login = OAuth2(
+        client_id="set", client_secret=Secret("s-1"), token_url=f"{site.url}/oauth2/token"
+    )
+    return make_target(url=site.url, client=Client(name="o", login=login))
+
+
+async def test_a_token_is_asked_for_and_sent(site: Site) -> None:
+    site.answers = {
+        "/oauth2/token": json({"access_token": "token-1", "token_type": "Bearer"}),
+        "/server/mode": json({"server changed": "maintenance"}),
+    }
+    async with operating(with_login(site)) as operation:
+        await operation.send()
+
+    (write,) = site.asked("/server/mode")
+    assert write.headers["authorization"] == "Bearer token-1"
+
+
+async def test_a_token_that_is_refused_does_not_send_the_order_again(site: Site) -> None:
+    site.answers = {
+        "/oauth2/token": json({"access_token": "token-1", "token_type": "Bearer"}),
+        "/server/mode": json({}, status=401),
+    }
+    error = await failure(with_login(site))
+
+    assert str(error).endswith(NOT)
+    assert len(site.asked("/server/mode")) == 1
+
+
+async def test_without_a_login_nothing_is_sent(site: Site) -> None:
+    site.answers = {"/oauth2/token": json({"error": "invalid_client"}, status=401)}
+    error = await failure(with_login(site))
+
+    assert re.fullmatch(rf"login: HTTP 401, invalid_client; the next login .*; {NOT}", str(error))
+    assert site.asked("/server/mode") == []
+
+
+async def test_secret_query_parameters_are_sent_and_not_shown(site: Site) -> None:
+    site.answers = {"/mdworkbench/server/state": json({})}
+    client = Client(name="q", query_params=(("key", (Secret("k-secret"),)),))
+    async with operating(make_target("mdworkbench", site.url, client=client)) as operation:
+        await operation.send()
+        shown = f"{operation.order.url} {operation.order!r}"
+
+    assert site.seen[0].path == "/mdworkbench/server/state?value=maintenance&key=k-secret"
+    assert "k-secret" not in shown
+
+
+async def test_what_a_server_repeats_of_the_writers_secret_is_not_shown(site: Site) -> None:
+    def repeat(asked: Asked) -> web.Response:
+        del asked
+        return web.Response(body=b"\x89PNG", content_type="image/w-secret")
+
+    auth = BasicAuth(username=Secret("w", is_plain=True), password=Secret("w-secret"))
+    target = replace(make_target(url=site.url), operator_client=Client(name="w", basic_auth=auth))
+    site.answers = {"/server/status": repeat}
+    async with operating(target) as operation:
+        seen = await operation.look()
+
+    assert "w-secret" not in str(seen)
+    assert "<secret>" in str(seen)
+
+
+async def test_a_key_file_that_became_unusable_stops_the_order(
+    stage: Stage, tmp_path: Path
+) -> None:
+    auth = BasicAuth(username=Secret("w", is_plain=True), password=Secret(file=tmp_path / "gone"))
+    client = Client(name="w", basic_auth=auth)
+    error = await failure(replace(target_of(stage, "mdw"), operator_client=client))
+
+    assert str(error) == f"{tmp_path / 'gone'}: No such file or directory; {NOT}"
+    assert stage.seen == []
+
+
+def ignore(_: object) -> None:
+    """Take no notice."""
+
+
+async def test_a_switch_is_waited_for_while_the_server_denies_everything(stage: Stage) -> None:
+    stage.reads_until_over = 2
+    told = list[object]()
+    async with operating(target_of(stage, "ucs-ams")) as operation:
+        await operation.send()
+        seen = await operation.watch(60.0, told.append, drained=False)
+
+    assert seen == Shown(state="maintenance")
+    assert [str(one) for one in told[:-1]] == ["http_503: HTTP 503"] * 2
+
+
+async def test_a_switch_that_does_not_end_is_not_confirmed(stage: Stage) -> None:
+    stage.world.ucs.stuck_switching = True
+    async with operating(target_of(stage, "ucs-ams")) as operation:
+        with pytest.raises(ActionError) as caught:
+            await operation.watch(0.1, ignore, drained=False)
+
+    text = "maintenance does not show after 0.1s, but unknown (HTTP 503)"
+    assert str(caught.value) == f"{text}; {MAYBE}"
+
+
+async def test_what_runs_is_waited_for_only_where_that_is_wanted(stage: Stage) -> None:
+    stage.reads_until_over = 3
+    assert stage.world.mdworkbench.status()["launch"]["running"] > 0
+    async with operating(target_of(stage, "mdw")) as operation:
+        await operation.send()
+        first = await operation.watch(60.0, ignore, drained=False)
+        last = await operation.watch(60.0, ignore, drained=True)
+
+    assert first.undrained is not None
+    assert first.undrained > 0
+    assert last.undrained == 0
+
+
+async def test_launches_that_do_not_end_are_told(stage: Stage) -> None:
+    stage.reads_until_over = 1000
+    async with operating(target_of(stage, "mdw")) as operation:
+        await operation.send()
+        with pytest.raises(ActionError, match=r"^after 0.1s there are still running launches; "):
+            await operation.watch(0.1, ignore, drained=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "is_confirmed"),
+    [
+        ("maintenance", {"value": "maintenance", "resumeOnRestart": False}, True),
+        ("maintenance", {"value": "maintenance", "resumeOnRestart": True}, False),
+        ("maintenance", {"value": "maintenance"}, False),
+        ("maintenance", {"value": "active", "resumeOnRestart": False}, False),
+        ("suspended", {"value": "suspended", "resumeOnRestart": True}, True),
+        ("suspended", {"value": "suspended"}, True),
+        ("suspended", {"value": "drowsy"}, False),
+    ],
+)
+async def test_an_option_is_confirmed_where_the_vendor_heeds_it(
+    value: str, shown: dict[str, Any], is_confirmed: bool, site: Site
+) -> None:
+    site.answers = {"/mdworkbench/server/state": json({"state": shown})}
+    options = {"resume-on-restart": "false"}
+    async with operating(make_target("mdworkbench", site.url), value, options) as operation:
+        assert operation.is_confirmed(await operation.look()) is is_confirmed
+
+
+async def test_only_the_answer_that_shows_the_state_is_asked_for(site: Site) -> None:
+    site.answers = {"/mdworkbench/server/state": json({"state": {"value": "active"}})}
+    target = make_target("mdworkbench", site.url, params={"launch_queue": "true"})
+    async with operating(target) as operation:
+        await operation.look()
+
+    assert [one.path for one in site.seen] == ["/mdworkbench/server/state"]
+
+
+async def test_a_context_path_of_the_users_holds_for_writes() -> None:
+    target = make_target("mdworkbench", "https://lab.example.com/studio")
+    async with operating(target, "active") as operation:
+        assert operation.order.url == "https://lab.example.com/studio/server/state?value=active"
+
+
+@pytest.mark.usefixtures("any_timeout")
+async def test_the_service_sends_nothing_but_reads(stage: Stage) -> None:
+    """A login of a Webitel is the one exception."""
+    login = "webitel_login: {username: monitor@example.com, password: webitel-demo}"
+    text = stage.config.read_text(encoding="utf-8").replace(
+        "clients:\n", f"global: {{interval: 100ms, timeout: 1m}}\nclients:\n  pbx: {{{login}}}\n"
+    )
+    text = text.replace('system: webitel, url: "', 'system: webitel, client: pbx, url: "')
+    stage.write_config(text)
+    settings = load_file(stage.config, SYSTEMS)
+    async with running(settings, Clock()), asyncio.timeout(60):
+        while len(stage.seen) < 40 or not any(one.path == "/login" for one in stage.seen):
+            await asyncio.sleep(0.05)
+    asked = {(one.method, one.path) for one in stage.seen}
+
+    assert {path for method, path in asked if method == "POST"} == {"/login"}
+    assert {method for method, _ in asked} == {"GET", "POST"}
+    assert {path for method, path in asked if method == "GET"} == {
+        "/cv/server/status",
+        "/mdworkbench/server/state",
+        "/api/v2/status",
+    }
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "value", "options", "message"),
+    [
+        ("webitel", "mode", "x", {}, "t: there is nothing to set of webitel"),
+        ("genesys_ucs", "mod", "x", {}, 't: genesys_ucs has no action "mod"; did you mean "mode"?'),
+        (
+            "genesys_ucs",
+            "mode",
+            "Maintenance",
+            {},
+            "t: mode is one of production, maintenance, not",
+        ),
+        ("genesys_ucs", "mode", "production", {"x": "y"}, "t: mode of genesys_ucs has no --x"),
+        (
+            "mdworkbench",
+            "state",
+            "active",
+            {"resume-on-restart": "no"},
+            't: --resume-on-restart is one of false, true, not "no"',
+        ),
+    ],
+)
+def test_an_order_that_cannot_be_is_told(
+    system: str, name: str, value: str, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        ordered(make_target(system), name, value, options)
+
+
+MODE = States("pbx_mode", ("/mode",), help="Mode (mode).", states=("on", "off"))
+CALLS = Gauge("pbx_calls", ("/calls",), help="Calls (calls).", labels={"state": "now"})
+GOOD = Action(
+    name="mode",
+    help="The mode.",
+    method="PUT",
+    path="/mode",
+    query={"value": VALUE},
+    values=("on", "off"),
+    shown_by="pbx_mode",
+)
+HARD = Option(name="hard", help="At once.", default="false", shown_by="pbx_calls")
+
+
+def declare(*actions: Action) -> System:
+    endpoint = Endpoint(path="/status", fields=(MODE, CALLS))
+    return System(name="pbx", title="PBX", url_help="it", endpoints=(endpoint,), actions=actions)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([replace(GOOD, name="the mode")], "the action 'the mode' needs a name of its own"),
+        ([GOOD, GOOD], "the action 'mode' needs a name of its own"),
+        ([replace(GOOD, path="mode")], "does not begin with /"),
+        ([replace(GOOD, query={})], "either in a query or in a body"),
+        ([replace(GOOD, body={"mode": VALUE})], "either in a query or in a body"),
+        ([replace(GOOD, query={"value": "value"})], "holds @value and each option, once"),
+        ([replace(GOOD, options=(HARD,))], "holds @value and each option, once"),
+        ([replace(GOOD, help="mode")], "the help is no sentence"),
+        ([replace(GOOD, shown_by="pbx_calls")], "no States is named 'pbx_calls'"),
+        ([replace(GOOD, values=("on", "half"))], "does not show each of its values"),
+        ([replace(GOOD, values=())], "does not show each of its values"),
+        (
+            [replace(GOOD, drain=Drain(metric="pbx_x", help="calls", values=("off",)))],
+            "nothing shows that it has drained",
+        ),
+        (
+            [
+                replace(
+                    GOOD,
+                    drain=Drain(
+                        metric="pbx_calls", help="calls", values=("off",), labels={"x": "y"}
+                    ),
+                )
+            ],
+            "pbx_calls has no such labels",
+        ),
+        *(
+            ([replace(GOOD, query={"value": VALUE, "hard": one.name}, options=(one,))], message)
+            for one, message in (
+                (replace(HARD, name="Hard"), "'Hard' cannot be an option"),
+                (replace(HARD, default="maybe"), "hard is false or true"),
+                (replace(HARD, help="at once"), "the help is no sentence"),
+                (replace(HARD, shown_by="pbx_x"), "nothing shows the option hard"),
+                (replace(HARD, heeded_with=("half",)), "nothing shows the option hard"),
+            )
+        ),
+    ],
+)
+def test_an_action_that_cannot_work_is_refused(actions: list[Action], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        declare(*actions)
+
+
+def test_an_action_that_can_work_is_not() -> None:
+    query = {"value": VALUE, "hard": "hard"}
+    drain = Drain(metric="pbx_calls", help="calls", values=("off",), labels={"state": "now"})
+
+    declare(GOOD, replace(GOOD, name="more", query=query, options=(HARD,), drain=drain))
+
+
+def test_every_option_is_a_flag_of_set() -> None:
+    options = {
+        f"--{option.name}"
+        for system in SYSTEMS.values()
+        for action in system.actions
+        for option in action.options
+    }
+
+    assert options <= set(re.findall(r"--[a-z-]+", set_help()))
+
+
+def set_help() -> str:
+    commands = make_parser()._subparsers
+    assert commands is not None
+    choices = commands._group_actions[0].choices
+    assert isinstance(choices, dict)
+    return str(choices["set"].format_help())

@@ -1,0 +1,110 @@
+"""What a login is made with and what it gives are shown nowhere."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from exporter.errors import PollError, Reason
+from exporter.poll.extract import Reading
+from exporter.poll.fetch import Connections
+from exporter.poll.request import build
+from exporter.poll.snapshot import Renderer, Tally
+from exporter.settings import Target
+from support.polling import OK, Hand, Poller, result
+from support.scripted_site import Seen, Site
+from support.webitel_engine import BODY, CANARY, Engine, login, target_of
+
+
+@pytest.fixture
+def engine(site: Site) -> Engine:
+    return Engine(site)
+
+
+async def test_what_a_login_gave_never_shows(
+    engine: Engine, site: Site, poller: Poller, caplog: pytest.LogCaptureFixture
+) -> None:
+    def status(seen: Seen) -> web.Response:
+        token, key = seen.headers["x-access-token"], seen.headers["x-key"]
+        told = {"Version": f"{token} {key}", "Users session": f"{token}{'x' * 99}"}
+        return web.json_response({**BODY, **told})
+
+    site.answers["/api/v2/status"] = status
+    target = target_of(engine, login(f"{CANARY}-password"))
+    engine.password = f"{CANARY}-password"
+    poll = await poller.poll(target)
+    lines = b"".join(Renderer(target).render(poll, Tally(polls=1)).lines).decode()
+    assert isinstance(poll.outcome, Reading)
+    assert "<secret>" in lines
+    assert "<secret>" in poll.outcome.faults[0].message
+    told = f"{lines}{poll!r}{caplog.text}{target!r}{build(target)!r}"
+    assert CANARY not in told
+    assert CANARY not in repr(vars(poller.connections.login(target)))
+
+
+class Crashing(Connections):
+    """Stands for a mistake of ours, in whose message a token stands."""
+
+    def of(self, target: Target) -> object:  # type: ignore[override]
+        login = self.login(target)
+        assert login is not None
+        if login.obtained:
+            raise RuntimeError(f"no way with {login.obtained}")
+        return super().of(target)
+
+
+async def test_a_mistake_of_ours_shows_no_token(
+    engine: Engine, hand: Hand, caplog: pytest.LogCaptureFixture
+) -> None:
+    poller = Poller(Crashing, hand)
+    target = target_of(engine)
+    assert result(await poller.poll(target)) == OK
+    outcome = (await poller.poll(target)).outcome
+    await poller.connections.close()
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.INTERNAL
+    facts = [str(record.__dict__.get("facts")) for record in caplog.records]
+    assert "no way with (" in facts[0]
+    assert CANARY not in "".join(facts)
+
+
+async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
+    engine: Engine,
+    poller: Poller,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = 0
+
+    async def ask(_self: object, _session: object) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+        raise RuntimeError(f"{CANARY}-password")
+
+    monkeypatch.setattr("exporter.poll.webitel_login.WebitelMethod.ask", ask)
+    target = target_of(engine, login(f"{CANARY}-password"))
+    for poll in (*await poller.together(target, 3), await poller.poll(target)):
+        assert result(poll).startswith("internal: ")
+
+    assert calls == 1
+    assert CANARY not in "".join(str(record.__dict__.get("facts")) for record in caplog.records)
+
+
+async def test_a_mistake_of_ours_in_a_login_is_a_failed_login(
+    engine: Engine,
+    poller: Poller,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def ask(_self: object, _session: object) -> None:
+        raise RuntimeError(f"no way with {CANARY}-password")
+
+    monkeypatch.setattr("exporter.poll.webitel_login.WebitelMethod.ask", ask)
+    first = result(await poller.poll(target_of(engine, login(f"{CANARY}-password"))))
+
+    assert first.startswith("internal: login: a fault of the exporter, see its log; ")
+    assert "login crashed" in caplog.text
+    assert poller.failures == {"c": 1}
+    assert f"{CANARY}-password" not in str([vars(record) for record in caplog.records])

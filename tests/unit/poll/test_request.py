@@ -1,0 +1,369 @@
+"""What a poll sends: its URL, its headers, its credentials, and that these are never told."""
+
+import os
+from base64 import b64decode, b64encode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.errors import PollError, Reason
+from exporter.poll.request import build, credentials, scrub
+from exporter.secret import Secret
+from exporter.settings import Authorization, BasicAuth, Client, Tls
+from exporter.spec import Endpoint, Gauge, System
+from exporter.systems import SYSTEMS
+from support.polling import OK, Polls, make_target, result
+from support.vendor import Vendor, response
+
+CANARY = "canary-8271"
+
+
+def basic(username: str, password: Secret) -> Client:
+    return Client(name="", basic_auth=BasicAuth(username=Secret(username), password=password))
+
+
+def bearer(value: Secret, scheme: str = "Bearer") -> Client:
+    return Client(name="", authorization=Authorization(type=scheme, credentials=value))
+
+
+def client_headers(*headers: tuple[str, str]) -> Client:
+    return Client(name="", http_headers=tuple((name, (Secret(value),)) for name, value in headers))
+
+
+URLS = [
+    # A path in the target's URL takes the place of the usual context.
+    ("mdworkbench", "http://mdw.test", "http://mdw.test/mdworkbench/server/state"),
+    ("mdworkbench", "http://mdw.test:8080", "http://mdw.test:8080/mdworkbench/server/state"),
+    ("mdworkbench", "http://mdw.test/studio", "http://mdw.test/studio/server/state"),
+    ("mdworkbench", "http://mdw.test/a/b", "http://mdw.test/a/b/server/state"),
+    ("genesys_ucs", "https://ucs.test/cv", "https://ucs.test/cv/server/status"),
+    ("genesys_ucs", "https://ucs.test", "https://ucs.test/server/status"),
+    ("genesys_ucs", "http://192.0.2.1:8080", "http://192.0.2.1:8080/server/status"),
+    ("genesys_ucs", "http://[2001:db8::1]:8080/cv", "http://[2001:db8::1]:8080/cv/server/status"),
+    ("genesys_ucs", "http://ucs.test/a%2Fb%20c", "http://ucs.test/a%2Fb%20c/server/status"),
+]
+
+
+@pytest.mark.parametrize(("system", "url", "expected"), URLS)
+def test_a_url_is_the_targets_and_the_endpoints(system: str, url: str, expected: str) -> None:
+    (request,) = build(make_target(system, url))
+
+    assert str(request.url) == expected
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_an_endpoint_has_one_request(system: str) -> None:
+    requests = build(make_target(system))
+    always = tuple(one for one in SYSTEMS[system].endpoints if one.when is None)
+
+    assert tuple(one.endpoint for one in requests) == always
+    assert all("{" not in str(one.url) for one in requests)
+
+
+def test_an_endpoint_of_a_parameter_is_asked_where_it_is_set() -> None:
+    requests = build(make_target("mdworkbench", params={"launch_queue": "true"}))
+
+    assert tuple(one.endpoint for one in requests) == SYSTEMS["mdworkbench"].endpoints
+
+
+async def test_a_post_sends_its_body(vendor: Vendor, poll: Polls) -> None:
+    vendor.answer = response(b'{"calls": 1}')
+    system = System(
+        name="pbx",
+        title="PBX",
+        url_help="the PBX",
+        endpoints=(
+            Endpoint(
+                path="/rpc",
+                method="POST",
+                body='{"ask":"status"}',
+                fields=(Gauge("pbx_calls", ("/calls",), help="Calls."),),
+            ),
+        ),
+    )
+    assert result(await poll(replace(make_target(), system=system))) == OK
+    head = vendor.requests[0].lower()
+
+    assert head.startswith("post /rpc http/1.1\r\n")
+    assert "content-length: 16\r\n" in head
+    assert head.count("content-type: application/json\r\n") == 1
+
+
+PARAMS = [
+    ({"serverid": "12", "query_info": "true"}, "12/status?query_info=true"),
+    ({"serverid": "12", "query_info": "false"}, "12/status?query_info=false"),
+    # What only the exporter acts on is not sent.
+    (
+        {"serverid": "12", "query_info": "true", "match_info": "true"},
+        "12/status?query_info=true",
+    ),
+    ({"serverid": "12", "match_info": "true"}, "12/status"),
+    ({"serverid": "a/../b?c#d%e"}, "a%2F..%2Fb%3Fc%23d%25e/status"),
+    (
+        {"serverid": "é {query_info}", "query_info": "x"},
+        "%C3%A9%20%7Bquery_info%7D/status?query_info=x",
+    ),
+    ({"serverid": "12", "query_info": "a&b=c#d e"}, "12/status?query_info=a%26b%3Dc%23d%20e"),
+]
+
+
+@pytest.mark.parametrize(("params", "expected"), PARAMS)
+def test_parameters_are_encoded_where_they_stand(params: dict[str, str], expected: str) -> None:
+    (request,) = build(make_target("clanforge", "http://mgs.test", params=params))
+
+    assert str(request.url) == f"http://mgs.test/cfp/v1/server/{expected}"
+
+
+async def test_an_encoded_url_is_sent_as_it_is(vendor: Vendor, poll: Polls) -> None:
+    vendor.answer = response(b"{}")
+    await poll(make_target("clanforge", params={"serverid": "a/b é", "query_info": "true"}))
+
+    assert vendor.requests[0].startswith(
+        "GET /cfp/v1/server/a%2Fb%20%C3%A9/status?query_info=true HTTP/1.1\r\n"
+    )
+
+
+COMMON = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"status-exporter/{__version__}",
+}
+
+
+@pytest.mark.parametrize(
+    ("system", "client", "expected"),
+    [
+        ("genesys_ucs", Client(name=""), COMMON),
+        ("mdworkbench", Client(name=""), COMMON),
+        (
+            "clanforge",
+            Client(name=""),
+            {**COMMON, "Content-Type": "application/x-www-form-urlencoded"},
+        ),
+        ("clanforge", client_headers(("content-type", "text/plain")), COMMON),
+        ("genesys_ucs", client_headers(("X-Other", "1")), COMMON),
+        (
+            "mdworkbench",
+            client_headers(("ACCEPT", "application/xml"), ("user-agent", "us")),
+            {"Accept-Encoding": "identity"},
+        ),
+    ],
+)
+def test_the_fixed_headers_yield_to_the_clients_own(
+    system: str, client: Client, expected: dict[str, str]
+) -> None:
+    (request,) = build(make_target(system, client=client))
+
+    assert dict(request.headers) == expected
+
+
+async def test_the_clients_own_headers_are_sent_once_and_its_values_all(
+    vendor: Vendor, poll: Polls
+) -> None:
+    vendor.answer = response(b"{}")
+    headers = (("Accept", (Secret("text/json"),)), ("X-Key", (Secret("a"), Secret("b"))))
+    await poll(make_target(client=Client(name="", http_headers=headers)))
+
+    lines = vendor.requests[0].split("\r\n")
+    assert [line for line in lines if line.startswith("Accept:")] == ["Accept: text/json"]
+    assert [line for line in lines if line.startswith("X-Key:")] == ["X-Key: a", "X-Key: b"]
+
+
+@pytest.mark.parametrize("password", ["plain", "a:b:c", "pässwörd €", " blanks ", "two\nlines", ""])
+def test_basic_credentials_hold_any_password(password: str) -> None:
+    ((name, value),) = credentials(basic("üser", Secret(password)))
+
+    assert name == "Authorization"
+    assert value.startswith("Basic ")
+    assert b64decode(value.removeprefix("Basic ")).decode() == f"üser:{password}"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Token"])
+def test_an_authorization_has_its_scheme(scheme: str) -> None:
+    expected = (("Authorization", f"{scheme} {CANARY}"),)
+
+    assert credentials(bearer(Secret(CANARY), scheme)) == expected
+
+
+def test_headers_keep_their_order_and_every_value() -> None:
+    headers = (("X-B", (Secret("1"), Secret("2"))), ("X-A", (Secret("3"),)))
+    expected = (("X-B", "1"), ("X-B", "2"), ("X-A", "3"))
+
+    assert credentials(Client(name="", http_headers=headers)) == expected
+
+
+def test_a_client_without_secrets_sends_none() -> None:
+    assert credentials(Client(name="")) == ()
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    client = bearer(Secret(file=path))
+    for number, content in enumerate([b"one", b"two\n", b"three\r\n", b"f\xc3\xbcnf \n", b"six"]):
+        path.write_bytes(content)
+        # A clock of the file system may be too coarse to tell two writes apart.
+        os.utime(path, (number, number))
+        expected = (("Authorization", f"Bearer {content.decode().rstrip(chr(13) + chr(10))}"),)
+
+        assert credentials(client) == expected
+        assert credentials(client) == expected
+
+
+def test_a_file_may_be_replaced_and_come_back(tmp_path: Path) -> None:
+    path, new = tmp_path / "token", tmp_path / "new"
+    client = bearer(Secret(file=path))
+    path.write_text("old", encoding="utf-8")
+    new.write_text("new", encoding="utf-8")
+
+    assert credentials(client) == (("Authorization", "Bearer old"),)
+    new.replace(path)
+    assert credentials(client) == (("Authorization", "Bearer new"),)
+    path.unlink()
+    with pytest.raises(PollError):
+        credentials(client)
+    path.write_text("back", encoding="utf-8")
+    assert credentials(client) == (("Authorization", "Bearer back"),)
+
+
+BAD_FILES = {
+    "missing": (None, "{path}: No such file or directory"),
+    "empty": (b"", "{path}: the file is empty"),
+    "a line end only": (b"\r\n", "{path}: the file is empty"),
+    "binary": (CANARY.encode() + b"\xff\xfe", "{path}: not UTF-8 text"),
+    "two lines": (
+        f"{CANARY}\nX-Admin: 1\n".encode(),
+        "the value of Authorization has a control character or line end",
+    ),
+    "NUL": (
+        f"{CANARY}\0".encode(),
+        "the value of Authorization has a control character or line end",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), BAD_FILES.values(), ids=BAD_FILES)
+async def test_a_bad_file_is_told_without_its_content_and_nothing_is_sent(
+    content: bytes | None, expected: str, tmp_path: Path, vendor: Vendor, poll: Polls
+) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    target = make_target(client=bearer(Secret(file=path)))
+
+    # A second poll must not make do with what the first one kept.
+    for _ in range(2):
+        outcome = (await poll(target)).outcome
+
+        assert isinstance(outcome, PollError)
+        assert outcome.reason is Reason.CREDENTIALS
+        assert outcome.detail == expected.format(path=path)
+    assert vendor.requests == []
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "\0", "a\x7f", "a\x1bb"])
+def test_a_header_value_cannot_smuggle_in_another(value: str) -> None:
+    with pytest.raises(PollError, match="credentials: the value of X-Key has a control character"):
+        credentials(client_headers(("X-Key", value)))
+
+
+def test_a_tab_may_stand_in_a_header() -> None:
+    assert credentials(client_headers(("X-Key", "a\tb"))) == (("X-Key", "a\tb"),)
+
+
+CLIENTS = {
+    "basic": basic("user", Secret(CANARY)),
+    "bearer": bearer(Secret(CANARY)),
+    "header": client_headers(("X-Key", CANARY)),
+    "proxy": Client(name="", proxy_url=Secret(CANARY)),
+    "key": Client(name="", tls=Tls(key=Secret(CANARY))),
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
+def test_secrets_are_taken_out_of_a_text(client: Client) -> None:
+    assert scrub(f"no {CANARY}, {CANARY}!", client) == "no <secret>, <secret>!"
+    assert CANARY not in repr(client)
+
+
+def test_a_secret_that_is_not_there_takes_nothing_out(tmp_path: Path) -> None:
+    client = Client(
+        name="",
+        authorization=Authorization(type="Bearer", credentials=Secret(file=tmp_path / "none")),
+        http_headers=(("X-Key", (Secret(""), Secret(CANARY))),),
+    )
+
+    assert scrub(f"said {CANARY}", client) == "said <secret>"
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        CLIENTS["basic"],
+        CLIENTS["bearer"],
+        CLIENTS["header"],
+    ],
+    ids=["basic", "bearer", "header"],
+)
+async def test_a_vendor_that_repeats_a_secret_does_not_make_it_known(
+    client: Client, vendor: Vendor, poll: Polls
+) -> None:
+    vendor.answer = response(f'{{"error": true, "error_message": "no {CANARY}"}}'.encode())
+    outcome = (await poll(make_target("clanforge", client=client))).outcome
+
+    assert str(outcome) == "vendor_error: the vendor reports an error: no <secret>"
+
+
+def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
+    client = client_headers(("X-A", CANARY), ("X-B", f"{CANARY}-and-more"))
+
+    assert scrub(f"no {CANARY}-and-more", client) == "no <secret>"
+
+
+def test_basic_credentials_are_taken_out_as_they_are_sent() -> None:
+    client = basic("user", Secret(CANARY))
+    ((_, sent),) = credentials(client)
+
+    assert scrub(f"no {sent}", client) == "no Basic <secret>"
+
+
+async def test_a_secret_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
+    message = "x" * 192 + CANARY
+    vendor.answer = response(f'{{"error": true, "error_message": "{message}"}}'.encode())
+    outcome = (await poll(make_target("clanforge", client=CLIENTS["bearer"]))).outcome
+
+    assert CANARY[:8] not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("secret", "times"), [(CANARY * 1000, 1), (CANARY * 10, 40)], ids=["long", "often"]
+)
+async def test_a_message_that_is_cut_within_a_secret_does_not_make_it_known(
+    secret: str, times: int, vendor: Vendor, poll: Polls
+) -> None:
+    message = f"no {secret} " * times
+    vendor.answer = response(f'{{"error": true, "error_message": "{message}"}}'.encode())
+    outcome = (await poll(make_target("clanforge", client=bearer(Secret(secret))))).outcome
+
+    assert CANARY[:8] not in str(outcome)
+
+
+async def test_a_long_token_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
+    token = CANARY * 1000
+    vendor.answer = response(f'{{"mode": "production", "used_memory": "{token}"}}'.encode())
+    outcome = (await poll(make_target(client=bearer(Secret(token))))).outcome
+
+    assert "<secret>" in str(outcome)
+    assert CANARY not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [f"{CANARY}%40", f"{CANARY}@", b64encode(f"user:{CANARY}@".encode()).decode()],
+    ids=["as written", "as meant", "as sent"],
+)
+def test_the_password_of_a_proxy_is_taken_out_in_every_form(form: str) -> None:
+    client = Client(name="", proxy_url=Secret(f"http://user:{CANARY}%40@proxy"))
+
+    assert scrub(f"no {form}!", client) == "no <secret>!"

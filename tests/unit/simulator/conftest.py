@@ -1,0 +1,23 @@
+"""A simulator whose clock the tests move."""
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from exporter.simulator.app import World, make_app
+from support.simulator_stage import HandClock, SimulatorClient
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> HandClock:
+    """Stand at the moment the test's module names as MORNING."""
+    return HandClock(request.module.MORNING)
+
+
+@pytest.fixture
+def world(clock: HandClock) -> World:
+    return World(clock=clock, seed=1)
+
+
+@pytest.fixture
+async def client(aiohttp_client: AiohttpClient, world: World) -> SimulatorClient:
+    return await aiohttp_client(make_app(world))

@@ -1,0 +1,114 @@
+"""Secrets: read again when their files change, never waited for, and never given back."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import PollError, Reason
+from exporter.poll.cycle import poll as poll_once
+from exporter.poll.fetch import Connections, Kept
+from exporter.poll.request import build
+from exporter.poll.snapshot import Renderer, Tally
+from exporter.secret import Secret
+from exporter.settings import Authorization, BasicAuth, Client, Target
+from support.polling import FIXED, Polls, make_target
+from support.vendor import Vendor, response
+
+CANARY = 'canary/"x y'
+
+
+def client() -> Client:
+    return Client(
+        name="c",
+        authorization=Authorization(type="Bearer", credentials=Secret("canary-bearer")),
+        http_headers=(
+            ("X-Key", (Secret(CANARY),)),
+            ("X-Tenant", (Secret("production", is_plain=True),)),
+        ),
+    )
+
+
+def reason(secret: Secret) -> Reason:
+    with pytest.raises(PollError) as caught:
+        secret.reveal()
+    return caught.value.reason
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("one\n", encoding="utf-8")
+    secret = Secret(file=path)
+    first = secret.reveal()
+    path.write_text("another\n", encoding="utf-8")
+
+    assert (first, secret.reveal()) == ("one", "another")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    assert reason(Secret(file=path)) is Reason.CREDENTIALS
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff", b"x" * 100_000])
+def test_a_file_that_holds_no_secret_fails_the_poll(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+
+    assert reason(Secret(file=path)) is Reason.CREDENTIALS
+
+
+def test_a_secret_does_not_print() -> None:
+    assert "canary" not in f"{Secret(CANARY)!r} {Secret(CANARY)} {client()}"
+
+
+async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
+    vendor: Vendor, poll: Polls
+) -> None:
+    vendor.answer = response(
+        b'{"mode": "production", "version": "Bearer canary-bearer, canary/\\"x y"}'
+    )
+    target = make_target(client=client())
+    snapshot = Renderer(target).render(await poll(target), Tally(polls=1))
+    text = b"".join(snapshot.lines).decode()
+
+    assert "canary" not in text
+    assert 'version="Bearer <secret>, <secret>"' in text
+    assert 'mode="production"} 1' in text
+
+
+async def test_a_user_name_from_a_file_is_a_secret_too(
+    vendor: Vendor, poll: Polls, tmp_path: Path
+) -> None:
+    (tmp_path / "user").write_text("canary-user", encoding="utf-8")
+    auth = BasicAuth(username=Secret(file=tmp_path / "user"), password=Secret("canary-password"))
+    vendor.answer = response(b'{"error": true, "error_message": "user canary-user is locked"}')
+    outcome = (
+        await poll(make_target("clanforge", client=Client(name="c", basic_auth=auth)))
+    ).outcome
+
+    assert isinstance(outcome, PollError)
+    assert outcome.detail == "the vendor reports an error: user <secret> is locked"
+
+
+class Crashing(Connections):
+    """Stands for a mistake of ours, in whose message a secret stands."""
+
+    def of(self, target: Target) -> Kept:
+        raise RuntimeError(f"no way to {target.name} with canary-bearer")
+
+
+async def test_a_mistake_of_ours_costs_one_poll_and_no_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    target = make_target(client=client())
+    outcome = (await poll_once(target, build(target), Crashing(FIXED), FIXED)).outcome
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.INTERNAL
+    (record,) = caplog.records
+    told = str(record.__dict__["facts"]["traceback"])
+    assert "RuntimeError: no way to t with <secret>" in told
+    assert "canary" not in told + str(outcome)

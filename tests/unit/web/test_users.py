@@ -1,0 +1,190 @@
+"""Who has a password, how often that is worked out, and what a flood of guesses does."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+
+import bcrypt
+import pytest
+
+from exporter.secret import Secret
+from exporter.web import users as module
+from exporter.web.limit import Limiter
+from exporter.web.users import Users, Verdict, credentials
+from exporter.web_settings import RequestLimit
+from support.http_client import basic
+
+WORK = bcrypt.checkpw
+
+
+def hashed(password: str, cost: int = 4) -> Secret:
+    return Secret(bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode())
+
+
+ALICE = {"alice": hashed("wonderland")}
+RIGHT = basic("alice", "wonderland")
+
+
+class Counting:
+    """Stands before the real work: keeps what was asked, and can be made to wait."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.at_once = 0
+        self.most_at_once = 0
+
+    def __call__(self, password: bytes, against: bytes) -> bool:
+        self.asked.append(against)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.may_go_on.wait(60)
+        self.at_once -= 1
+        return WORK(password, against)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counting]:
+    counting = Counting()
+    monkeypatch.setattr(bcrypt, "checkpw", counting)
+    yield counting
+    counting.may_go_on.set()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_result_is_worked_out_once(work: Counting) -> None:
+    users = Users()
+    headers = [RIGHT, basic("alice", "x"), basic("bob", "x")] * 5
+    found = [await users.look_up(header, ALICE) for header in headers]
+
+    assert found == [Verdict.RIGHT, Verdict.WRONG, Verdict.WRONG] * 5
+    assert len(work.asked) == 3
+
+
+async def test_the_same_question_many_times_at_once_is_worked_out_once(work: Counting) -> None:
+    users = Users()
+    found = await asyncio.gather(*(users.look_up(RIGHT, ALICE) for _ in range(15)))
+
+    assert found == [Verdict.RIGHT] * 15
+    assert len(work.asked) == 1
+
+
+async def test_what_makes_no_sense_costs_no_work(work: Counting) -> None:
+    users = Users()
+    for header in ("", "Basic", "Basic ", "Basic !", "Bearer x", "Basic YWxpY2U=", "\udcff"):
+        assert await users.look_up(header, ALICE) is Verdict.WRONG
+
+    assert work.asked == []
+
+
+async def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(work: Counting) -> None:
+    users = Users()
+    some = {"a": hashed("x", 4), "b": hashed("x", 6), "c": hashed("x", 5)}
+    for name in (b"nobody", b"\xff"):
+        assert await users.look_up(basic(name.decode("latin-1"), "x"), some) is Verdict.WRONG
+
+    assert [against[:7] for against in work.asked] == [b"$2b$06$"] * 2
+
+
+async def test_who_is_not_there_is_not_let_in_by_the_password_of_the_stand_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_NOBODYS", ALICE["alice"].reveal()[7:])
+    users = Users()
+    before = await users.look_up(RIGHT, ALICE)
+    after = [await users.look_up(RIGHT, {"bob": hashed("x")}) for _ in range(2)]
+
+    assert (before, after) == (Verdict.RIGHT, [Verdict.WRONG] * 2)
+
+
+async def test_a_new_password_replaces_the_old_one() -> None:
+    users = Users()
+    new = {"alice": hashed("looking glass")}
+    found = [
+        await users.look_up(basic("alice", password), one)
+        for one in (ALICE, new, ALICE)
+        for password in ("wonderland", "looking glass")
+    ]
+
+    right, wrong = Verdict.RIGHT, Verdict.WRONG
+    assert found == [right, wrong, wrong, right, right, wrong]
+
+
+async def test_of_a_password_72_bytes_count() -> None:
+    users = Users()
+    long = {"alice": hashed("x" * 72)}
+    found = [await users.look_up(basic("alice", "x" * size), long) for size in (71, 72, 73, 500)]
+
+    assert found == [Verdict.WRONG, *[Verdict.RIGHT] * 3]
+
+
+async def test_a_flood_of_guesses_waits_in_a_short_queue_and_delays_no_scraper(
+    work: Counting,
+) -> None:
+    users = Users()
+    assert await users.look_up(RIGHT, ALICE) is Verdict.RIGHT
+    work.may_go_on.clear()
+    guesses = [
+        asyncio.create_task(users.look_up(basic("alice", str(at)), ALICE)) for at in range(50)
+    ]
+    await until(lambda: sum(one.done() for one in guesses) == 30)
+    scrape = await users.look_up(RIGHT, ALICE)
+    work.may_go_on.set()
+    found = await asyncio.gather(*guesses)
+
+    assert scrape is Verdict.RIGHT
+    assert found.count(Verdict.BUSY) == 30
+    assert found.count(Verdict.WRONG) == 20
+    assert work.most_at_once == 1
+
+
+async def test_what_is_remembered_is_bounded_and_guesses_push_out_no_right_one(
+    work: Counting,
+) -> None:
+    users = Users()
+    await users.look_up(RIGHT, ALICE)
+    for at in range(150):
+        await users.look_up(basic("alice", str(at)), ALICE)
+    done = len(work.asked)
+    await users.look_up(RIGHT, ALICE)
+
+    assert len(work.asked) == done
+    assert (len(users._right), len(users._wrong)) == (1, 100)
+    assert not [one for one in (*users._right, *users._wrong) if b"wonderland" in one]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (basic("a", "b"), (b"a", b"b")),
+        (basic("a", "b:c"), (b"a", b"b:c")),
+        (basic("a", "b").upper().replace(basic("a", "b")[6:].upper(), "YTpi"), (b"a", b"b")),
+        (basic("", ""), (b"", b"")),
+        ("Basic YTpi ", None),
+        ("Basic\tYTpi", None),
+        ("Basic YTp", None),
+    ],
+)
+def test_credentials_are_read_as_in_go(header: str, expected: tuple[bytes, bytes] | None) -> None:
+    assert credentials(header) == expected
+
+
+def test_a_limit_lets_a_burst_through_and_then_one_at_a_time() -> None:
+    limiter = Limiter(RequestLimit(interval=0.5, burst=2))
+    moments = (10.0, 10.0, 10.0, 10.4, 10.5, 10.5, 11.0, 99.0, 99.0, 99.0)
+    found = [limiter.allows(moment) for moment in moments]
+
+    assert found == [True, True, False, False, True, False, True, True, True, False]
+
+
+@pytest.mark.parametrize("burst", [0, -1])
+def test_a_limit_without_a_burst_lets_nothing_through(burst: int) -> None:
+    limiter = Limiter(RequestLimit(interval=1e-9, burst=burst))
+
+    assert [limiter.allows(moment) for moment in (0.0, 1.0)] == [False, False]
