@@ -5,6 +5,7 @@
 other programs or much time. `support/` is what they share, and `data/` what they read.
 """
 
+import logging
 import os
 import re
 import signal
@@ -71,6 +72,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     ToolPolicy.required = config.getoption("--require-tools")
+
+
+@pytest.fixture(autouse=True)
+def _same_log() -> Iterator[None]:
+    """Undo what a command that runs in this process sets up of logging, for the tests after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
