@@ -11,7 +11,8 @@ MINUTES ?= 10
 # build tool is downloaded either.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   --only-binary :all: --require-hashes --requirement
-PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+# By file, so that tests that share an expensive fixture, such as one run of all faults, share it.
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 COMPILE := $(BIN)/uv pip compile --quiet --only-binary :all:
 LOCK := $(COMPILE) --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -11,9 +11,6 @@ from support.fault_catalog import FAULTS, tried
 from support.fault_run import GOOD_TARGETS, Evidence, besiege, table
 from support.paths import ROOT
 
-# One run of the service serves all tests, in one worker.
-pytestmark = pytest.mark.xdist_group("faults")
-
 DOCUMENT = ROOT / "docs" / "faults.md"
 START = "<!-- faults: written by `make docs` -->\n"
 TRIED = tried()
