@@ -161,6 +161,8 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
         config, lists = folder / "config.yaml", folder / "lists"
         text = config_text(f"http://{simulator}", "500ms")
         text = text.replace("timeout:", "max_age: 10s, timeout:", 1)
+        # A login that is not answered in time is tried again after half a minute, at any pace.
+        text = text.replace("name: pbx-new,", "name: pbx-new, interval: 2s, timeout: 1900ms,")
         config.write_text(f"{text}{fleet(f'http://{simulator}')}")
         lists.mkdir()
         (lists / "games.yaml").write_text("- targets: [1200345]\n")
