@@ -7,19 +7,23 @@ import zlib
 
 from exporter.errors import PollError, Reason
 from exporter.poll.answer import CUT_SHORT, MAX_BODY, too_large
+from exporter.text import shown
 
 # Parts of a gzip body, which may be many and empty.
 _MAX_MEMBERS = 100
 _DEFLATE_METHOD = 8
+# No compression, in words that servers use for it; most mean the character set.
+_NO_CODINGS = frozenset({b"", b"identity", b"none", b"utf-8", b"utf8", b"binary", b"8bit"})
 
 
-def inflate(body: bytes, encoding: bytes) -> bytes:
-    """Undo the compression, which was not asked for, up to the limit.
+def inflate(body: bytes, encoding: bytes, most: int = MAX_BODY) -> bytes:
+    """Undo the compression, which was not asked for, up to the limit of `most` bytes.
 
     Raises:
         PollError: It is damaged, of another kind, or goes beyond the limit.
     """
-    if encoding in {b"", b"identity"}:
+    encoding = encoding.strip().lower()
+    if encoding in _NO_CODINGS:
         return body
     if encoding in {b"gzip", b"x-gzip"}:
         window = 16 + zlib.MAX_WBITS
@@ -28,16 +32,17 @@ def inflate(body: bytes, encoding: bytes) -> bytes:
         has_head = body[:1] and body[0] & 0xF == _DEFLATE_METHOD
         window = zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS
     else:
-        raise PollError(Reason.BAD_HTTP, CUT_SHORT)
+        name = shown(encoding.decode("latin-1"))
+        raise PollError(Reason.BAD_HTTP, f"the Content-Encoding {name} is not supported")
     unpacked = b""
     for _ in range(_MAX_MEMBERS):
         unpacker = zlib.decompressobj(window)
         try:
-            unpacked += unpacker.decompress(body, MAX_BODY + 1 - len(unpacked))
+            unpacked += unpacker.decompress(body, most + 1 - len(unpacked))
         except zlib.error:
             break
-        if len(unpacked) > MAX_BODY:
-            raise too_large()
+        if len(unpacked) > most:
+            raise too_large(most)
         if unpacker.eof and not unpacker.unused_data:
             return unpacked
         if not unpacker.eof:

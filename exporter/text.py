@@ -1,0 +1,40 @@
+"""Text from answers made safe for labels, messages and terminals."""
+
+import re
+from typing import Any
+
+CUT = "..."
+"""Marks the end of a value that was too long to show."""
+
+LONGEST_TEXT = 256
+"""The longest label value in characters: a longer one is an error or an attack on the database."""
+
+# A message is one line, and the value is only a part of it.
+_LONGEST_SHOWN = 36
+# Lone surrogates are legal in JSON and cannot be encoded as UTF-8. Control characters reach a
+# terminal as commands. Bidirectional and zero-width characters make two different labels look
+# the same, or show a message in another order than it was written.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def printable(value: str) -> str:
+    """Replace each character that cannot be encoded, or is invisible, with U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", value)
+
+
+def shown(value: Any) -> str:
+    """Return a value of an answer for a message: short, printable, containers by type only."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, int) and value.bit_length() > LONGEST_TEXT:
+        return f"a number of {value.bit_length()} bits"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    # A text can be a megabyte; the part that cannot be shown is not copied.
+    text = f'"{value[:_LONGEST_SHOWN]}"' if isinstance(value, str) else str(value)
+    written = printable(text)
+    return written if len(written) <= _LONGEST_SHOWN else f"{written[:_LONGEST_SHOWN]}{CUT}"
