@@ -19,7 +19,6 @@ LOCK := $(COMPILE) --upgrade --universal --python-version 3.11 --generate-hashes
   --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 PYTHONS := 3.11 3.12 3.13 3.14
 GLIBC := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
-MUSL := x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 
 .PHONY: help demo test test-all check audit lock fix release-check golden docs dashboards \
   screenshots bench bench-quick fuzz soak clean
@@ -51,13 +50,12 @@ audit: $(VENV)/dev ## look up known vulnerabilities of the locked versions; need
 lock: $(VENV)/dev ## write both locks again, with the newest versions; needs the network
 	@$(LOCK) --output-file requirements.lock pyproject.toml
 	@$(LOCK) --constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
-	@# Nothing is built on installation, so every platform needs a wheel of each version.
+	@# Nothing is built on installation, so every platform needs a wheel of each version. google-re2
+	@# has none for musl.
 	@for python in $(PYTHONS); do \
-	  for platform in $(GLIBC) $(MUSL); do \
+	  for platform in $(GLIBC); do \
 	    $(COMPILE) --python-version $$python --python-platform $$platform \
 	      --constraint requirements.lock pyproject.toml >/dev/null || exit; \
-	  done; \
-	  for platform in $(GLIBC); do \
 	    $(COMPILE) --python-version $$python --python-platform $$platform \
 	      --constraint requirements-dev.lock --extra dev pyproject.toml >/dev/null || exit; \
 	  done; \

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from exporter.declare.system import System
 from exporter.secret import Secret
-from exporter.spec import System
 
 # A hundred thousand targets take a third of it.
 LARGEST_FILE = 64 * 1024 * 1024
@@ -68,8 +68,8 @@ class OAuth2:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebitelLogin:
-    """A user of a Webitel server, who logs in for a token."""
+class PasswordLogin:
+    """A user and password for the login that the target's system declares."""
 
     username: Secret
     password: Secret
@@ -96,7 +96,7 @@ class Client:
     name: str
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
-    login: OAuth2 | WebitelLogin | None = None
+    login: OAuth2 | PasswordLogin | None = None
     """What gives the credentials only when it is asked."""
     http_headers: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
     query_params: tuple[tuple[str, tuple[Secret, ...]], ...] = ()

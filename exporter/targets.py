@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Reading
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll, Renderer, Snapshot, Tally
 from exporter.settings import Settings, Target
@@ -240,7 +240,7 @@ class Targets:
             return  # It went while it was polled.
         before = tracked.tally
         tally = Tally(before.polls + 1, before.failures, before.last_success)
-        if isinstance(poll.outcome, Reading):
+        if isinstance(poll.outcome, Extraction):
             tally = Tally(before.polls + 1, before.failures, poll.ended)
             if poll.outcome.faults or tracked.faulty:
                 self._note_faults(tracked, poll.outcome)
@@ -248,7 +248,7 @@ class Targets:
                 self._note_dropped(tracked, poll.outcome)
             tracked.is_cut = bool(poll.outcome.dropped_items or poll.outcome.dropped_series)
         self._show(tracked, poll, tally)
-        worked = isinstance(poll.outcome, Reading)
+        worked = isinstance(poll.outcome, Extraction)
         tracked.recent.append(poll.duration if worked else -poll.duration)
         if len(tracked.recent) > _MOST_RECENT:
             del tracked.recent[0]
@@ -304,7 +304,7 @@ class Targets:
         else:
             _log.info("target up again", extra={"facts": facts})
 
-    def _note_faults(self, tracked: Tracked, reading: Reading) -> None:
+    def _note_faults(self, tracked: Tracked, reading: Extraction) -> None:
         system = tracked.target.system.name
         for fault in reading.faults:
             self._telemetry.unreadable_fields.labels(system, fault.metric).inc()
@@ -315,7 +315,7 @@ class Targets:
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
         tracked.faulty = faulty
 
-    def _note_dropped(self, tracked: Tracked, reading: Reading) -> None:
+    def _note_dropped(self, tracked: Tracked, reading: Extraction) -> None:
         system = tracked.target.system.name
         items, series = reading.dropped_items, reading.dropped_series
         self._telemetry.dropped_items.labels(system).inc(items)

@@ -12,7 +12,7 @@ from exporter.errors import PollError, Reason
 from exporter.poll.answer import MAX_BODY, Answer
 from exporter.poll.line import Line, StaleError
 from exporter.poll.plain import Plain
-from exporter.poll.request import Request, build
+from exporter.poll.request import EndpointRequest, build
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
 from exporter.settings import Client, Target
@@ -60,7 +60,9 @@ async def _read(pieces: list[bytes]) -> str:
     line = Line(asyncio.get_running_loop().create_future, lambda _: None)
     wire = _Wire()
     line.connection_made(cast("asyncio.Transport", wire))
-    asking = asyncio.create_task(line.ask(b"GET / HTTP/1.1\r\n\r\n"))
+    asking = asyncio.create_task(
+        line.ask(b"GET / HTTP/1.1\r\n\r\n", _request("http://127.0.0.1:1", Client(name="")))
+    )
     await asyncio.sleep(0)
     for piece in pieces:
         if not wire.closing:
@@ -153,7 +155,7 @@ class _Both:
         return found[0], found[1]
 
 
-def _request(url: str, client: Client) -> Request:
+def _request(url: str, client: Client) -> EndpointRequest:
     system = SYSTEMS["genesys_ucs"]
     target = Target(
         name="t", system=system, url=url, client=client, interval=15.0, timeout=5.0, max_age=45.0

@@ -17,11 +17,11 @@ from exporter.errors import PollError, Reason
 from exporter.poll.answer import Answer
 from exporter.poll.cycle import poll
 from exporter.poll.fetch import Connections, Kept
-from exporter.poll.request import Headers, Request, build
+from exporter.poll.request import EndpointRequest, Headers, Request, build
 from exporter.poll.snapshot import Renderer, Snapshot, Tally
-from exporter.readers import printable
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
+from exporter.text import printable
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format
 from fuzz.harness import ANSWERS, Harness
@@ -29,11 +29,12 @@ from fuzz.mutate import mutate_bytes, mutate_tree
 
 _NOW = 1710753164.25
 _CLOCK = Clock(wall=lambda: _NOW, monotonic=lambda: 1000.0)
-_TYPES = ("application/json", "application/xml", "", "text/plain; charset=utf-16")
+_TYPES = ("application/json", "application/xml", "", "text/html; charset=gb18030")
 _PARAMS = {"clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "true"}}
 _TOKENS = (
     *(b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"null", b"NaN", b"-Infinity", b"1e999"),
     *(b'"\\ud800"', b"\xff", b"\0", b"\xef\xbb\xbf", b"9" * 400, b"9" * 5000, b"[" * 70),
+    *(b'"a":1,"a":2,', b"{}\n{}", b"1,2", b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"{\0", b"\0{"),
     *(b"<", b">", b"/>", b"</a>", b"<a>", b"&lt;", b"&#0;", b"&e;", b"<!DOCTYPE a>", b"<![CDATA["),
     *(b"<!--", b"-->", b'<?xml version="1.0" encoding="utf-16"?>', b'xmlns="x"', b'value="active"'),
     b"UP 0 years, 0 days\nFreeSWITCH (Version 1.6) is ready\n",
@@ -63,7 +64,7 @@ class _Canned(Connections):
 
 
 @cache
-def _targets() -> tuple[tuple[Target, tuple[Request, ...], Renderer], ...]:
+def _targets() -> tuple[tuple[Target, tuple[EndpointRequest, ...], Renderer], ...]:
     made = (
         Target(
             name=name,

@@ -27,9 +27,9 @@ def check(arguments: Arguments) -> int:
 def report(settings: Settings) -> None:
     """Say that the configuration is sound, and how much there is of it."""
     targets, clients = len(settings.targets), len(settings.clients)
-    parts = [_counted(targets, "target"), _counted(clients, "client")]
+    parts = [counted(targets, "target"), counted(clients, "client")]
     if settings.discoveries:
-        parts.append(_counted(len(settings.discoveries), "discovery", "discoveries"))
+        parts.append(counted(len(settings.discoveries), "discovery", "discoveries"))
     print(f"configuration OK: {', '.join(parts)}")
     if settings.discoveries:
         _report_files(settings)
@@ -45,8 +45,9 @@ def _report_files(settings: Settings) -> None:
             found, faults = asyncio.run(once(alone, Clock()))
             for fault in faults:
                 print(f"warning: {fault}", file=sys.stderr)
-            print(f"{discovery.name}: {_counted(len(found), 'target')} now")
+            print(f"{discovery.name}: {counted(len(found), 'target')} now")
 
 
-def _counted(number: int, one: str, more: str = "") -> str:
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number with the word for what is counted."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"

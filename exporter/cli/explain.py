@@ -1,4 +1,4 @@
-"""`explain`: polls one target once and tells what becomes of each field, and what none takes."""
+"""`explain`: polls one target once and lists every field, and the values that no field maps."""
 
 import sys
 
@@ -11,14 +11,14 @@ from exporter.cli.poll import chosen
 from exporter.cli.serve import run
 from exporter.cli.systems import PIPE_WIDTH
 from exporter.clock import Clock
+from exporter.declare.explain import Explanation
+from exporter.declare.explain import explain as explain_tree
+from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError
 from exporter.poll.cycle import Trees, poll
-from exporter.poll.explain import Line
-from exporter.poll.explain import explain as explain_tree
 from exporter.poll.fetch import Connections
 from exporter.poll.request import build, scrub
 from exporter.poll.snapshot import value_text
-from exporter.poll.untaken import untaken
 from exporter.settings import Target
 
 
@@ -36,12 +36,12 @@ def explain(arguments: Arguments) -> int:
     faults = 0
     for endpoint, tree, middle in found:
         console.print(f"\n{endpoint.method} {target.url}{endpoint.path}", style="bold")
-        lines = list(explain_tree(tree, endpoint, dict(target.params), middle))
+        lines = explain_tree(tree, endpoint, target.params, middle)
         faults += sum(len(line.faults) for line in lines)
         console.print(_table(target, lines, obtained))
-        places = untaken(tree, endpoint)
+        places = unmapped(tree, endpoint)
         if places:
-            console.print(f"no field takes: {scrub(', '.join(places), target.client, obtained)}")
+            console.print(f"unmapped: {scrub(', '.join(places), target.client, obtained)}")
     for error in outcome:
         print(f"{target.name}: {error.reason}: {error.detail}", file=sys.stderr)
     return 1 if outcome or faults else 0
@@ -52,7 +52,7 @@ async def _poll(target: Target, found: Trees, failed: list[PollError], obtained:
     connections = Connections(clock)
     try:
         done = await poll(target, build(target), connections, clock, trees=found)
-        # What a login gave, a vendor may give back, too.
+        # A vendor may send back what a login gave.
         login = connections.login(target)
         obtained += login.obtained if login else ()
     finally:
@@ -61,17 +61,17 @@ async def _poll(target: Target, found: Trees, failed: list[PollError], obtained:
         failed.append(done.outcome)
 
 
-def _table(target: Target, lines: list[Line], obtained: list[str]) -> Table:
+def _table(target: Target, lines: tuple[Explanation, ...], obtained: list[str]) -> Table:
     table = Table(show_lines=False, header_style="bold", expand=False)
-    for title in ("metric", "field", "what stands there", "reading"):
+    for title in ("metric", "field", "value there", "result"):
         table.add_column(title, overflow="fold")
     for line in lines:
-        readings = [
+        results = [
             " ".join([*(f"{name}={value}" for name, value in one.labels), value_text(one.value)])
-            for one in line.readings
+            for one in line.samples
         ]
         faults = [f"unreadable: {fault.message}" for fault in line.faults]
-        told = "\n".join(readings + faults) or "no series"
-        cells = (scrub(text, target.client, obtained) for text in (line.raw, told))
+        result = "\n".join(results + faults) or "no series"
+        cells = (scrub(text, target.client, obtained) for text in (line.raw, result))
         table.add_row(line.metric, line.place, *cells)
     return table

@@ -1,12 +1,16 @@
 """The flags that several commands share, and the settings that they lead to."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exporter.log import FORMATS, LEVELS
-from exporter.settings import Settings
 from exporter.web_settings import ReadWeb
+
+if TYPE_CHECKING:  # A healthcheck starts every few seconds and needs no configuration.
+    from exporter.declare.system import System
+    from exporter.settings import Settings
 
 
 class Arguments(argparse.Namespace):
@@ -54,6 +58,7 @@ class Arguments(argparse.Namespace):
     ready: bool
     insecure: bool
     cert_file: Path | None
+    answer: str
     key_file: Path | None
     shell: str
 
@@ -99,6 +104,14 @@ def add_log(parser: argparse.ArgumentParser, level: str) -> None:
     )
 
 
+_CONNECTION = (
+    ("--timeout", "timeout", "DURATION", "how long a poll may take (default: 5s)"),
+    ("--username", "username", "NAME", "for basic authentication"),
+    ("--password-file", "password_file", "FILE", "for basic authentication"),
+)
+_HEADER = ("--header-file", "header_files", "NAME=FILE", "a header to send, its value in a file")
+
+
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the flags that stand for a configuration of one target."""
     group = parser.add_argument_group("one target, without a configuration file")
@@ -106,9 +119,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         ("--system", "system", "SYSTEM", "what it is; see `status-exporter systems`"),
         ("--url", "url", "URL", "where it is"),
         ("--interval", "interval", "DURATION", "how often to poll it (default: 15s)"),
-        ("--timeout", "timeout", "DURATION", "how long a poll may take (default: 5s)"),
-        ("--username", "username", "NAME", "for basic authentication"),
-        ("--password-file", "password_file", "FILE", "for basic authentication"),
+        *_CONNECTION,
     ):
         group.add_argument(flag, dest=dest, metavar=metavar, help=text)
     group.add_argument(
@@ -118,23 +129,47 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         default="local",
         help="the value of its label `target` (default: local)",
     )
-    for flag, dest, metavar, text in (
+    for option in (
         ("--param", "params", "NAME=VALUE", "a parameter of its system, such as serverid=1200345"),
         ("--label", "labels", "NAME=VALUE", "a label for its metrics"),
-        ("--header-file", "header_files", "NAME=FILE", "a header to send, its value in a file"),
+        _HEADER,
     ):
-        group.add_argument(
-            flag,
-            dest=dest,
-            metavar=metavar,
-            action="append",
-            default=[],
-            help=f"{text}; may be given more than once",
-        )
+        _add_repeated(group, *option)
 
 
-def settings_of(arguments: Arguments) -> Settings:
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for how to connect to a URL that is no target of a file."""
+    group = parser.add_argument_group("if ANSWER is a URL")
+    for flag, dest, metavar, text in _CONNECTION:
+        group.add_argument(flag, dest=dest, metavar=metavar, help=text)
+    _add_repeated(group, *_HEADER)
+    parser.set_defaults(
+        url=None, config_file=None, target_name="local", interval=None, params=[], labels=[]
+    )
+
+
+def _add_repeated(
+    group: "argparse._ArgumentGroup", flag: str, dest: str, metavar: str, text: str
+) -> None:
+    group.add_argument(
+        flag,
+        dest=dest,
+        metavar=metavar,
+        action="append",
+        default=[],
+        help=f"{text}; may be given more than once",
+    )
+
+
+def settings_of(
+    arguments: Arguments,
+    *,
+    needs_targets: bool = True,
+    systems: "Mapping[str, System] | None" = None,
+) -> "Settings":
     """Return the settings the flags lead to: those of the file, or of the one target.
+
+    `systems` are those that the one target may have, if not the built-in ones.
 
     Raises:
         ConfigError: Every fault of them.
@@ -147,11 +182,12 @@ def settings_of(arguments: Arguments) -> Settings:
         given = [flag for flag, dest in _ONE_TARGET.items() if getattr(arguments, dest, None)]
         if given:
             raise ConfigError((f"{given[0]} goes with --system and --url, not with a file",))
-        return load_file(arguments.config_file or DEFAULT_FILE, SYSTEMS)
+        file = arguments.config_file or DEFAULT_FILE
+        return load_file(file, SYSTEMS, needs_targets=needs_targets)
     if arguments.config_file:
         raise ConfigError(("--config.file and --system exclude each other",))
     data, flags = _document(arguments)
-    return load_flags(data, flags, SYSTEMS)
+    return load_flags(data, flags, SYSTEMS if systems is None else systems)
 
 
 def web_of(arguments: Arguments) -> ReadWeb | None:

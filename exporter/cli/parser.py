@@ -6,12 +6,14 @@ from importlib import import_module
 from pathlib import Path
 
 from exporter import __version__
-from exporter.cli.options import Arguments, add_config, add_log, add_target
-from exporter.cli.set_flags import add_set
+from exporter.cli.options import Arguments, add_config, add_connection, add_log, add_target
+from exporter.cli.set_flags import add_options, add_set, add_system_options
 
 _COMMANDS = {
     "check": "check",
     "completion": "completion",
+    "convert": "convert",
+    "declare": "declare",
     "demo": "demo",
     "explain": "explain",
     "healthcheck": "healthcheck",
@@ -27,15 +29,20 @@ _COMMANDS = {
 
 def run_command(given: list[str]) -> int:
     """Run the command and return its exit code."""
-    arguments = make_parser().parse_args(given, namespace=Arguments())
+    # The flags of `set` take the systems to be loaded, which a healthcheck must not wait for.
+    parser = make_parser(options=given[0] == "set")
+    arguments, rest = parser.parse_known_args(given, namespace=Arguments())
+    unknown = add_options(arguments, rest) if arguments.command == "set" else rest
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     name = _COMMANDS[arguments.command]
     # Only what is needed is imported: a check needs no web server, and --help nothing at all.
     command: Callable[[Arguments], int] = getattr(import_module(f"exporter.cli.{name}"), name)
     return command(arguments)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the whole command line."""
+def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
+    """Make the parser of the whole command line; `options` are those of the systems' actions."""
     parser = argparse.ArgumentParser(
         prog="status-exporter",
         description="Polls vendor status endpoints and serves what they say to Prometheus.",
@@ -120,10 +127,25 @@ def make_parser() -> argparse.ArgumentParser:
         " every fault; may be given more than once",
     )
     add_config(check)
+    declare = command("declare", "Propose a declaration of a system for an answer.")
+    declare.add_argument(
+        "answer",
+        metavar="ANSWER",
+        help="a file with the answer, - for standard input, or the URL of the status endpoint",
+    )
+    declare.add_argument(
+        "--system",
+        metavar="NAME",
+        help="what to call the system (default: after the file or host)",
+    )
+    add_connection(declare)
     systems = command("systems", "List the systems: their fields, readings and metrics.")
     systems.add_argument("name", metavar="SYSTEM", nargs="?", help="only this one")
     systems.add_argument(
-        "--format", choices=("table", "markdown"), default="table", help="(default: table)"
+        "--format",
+        choices=("table", "markdown", "yaml"),
+        default="table",
+        help="a table, a part of the metrics reference, or the declaration (default: table)",
     )
     schema = command("schema", "Write the shape of the configuration file.")
     schema.add_argument(
@@ -132,11 +154,17 @@ def make_parser() -> argparse.ArgumentParser:
         default="json",
         help="a JSON Schema for editors, or tables (default: json)",
     )
-    add_set(command("set", "Set a state of a server, such as its mode, and see that it shows."))
+    set_ = command("set", "Set a state of a server, such as its mode, and see that it shows.")
+    add_set(set_)
+    if options:
+        add_system_options(set_)
     _add_healthcheck(command("healthcheck", "Ask a running exporter how it is: exit 0 or 1."))
     completion = command("completion", "Write what completes the command line in a shell.")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     command("manual", "Write the manual page, for man(1).")
+    convert = command("convert", "Write another exporter's configuration in this one's words.")
+    convert.add_argument("format", choices=("json-exporter",), help="the other exporter")
+    convert.add_argument("file", metavar="FILE", type=Path, help="its configuration file")
     demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
     demo.add_argument(
         "--simulator.listen-address",

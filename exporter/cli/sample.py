@@ -1,39 +1,48 @@
 """`check --sample`: runs a declaration on a saved answer; prints the metrics and every fault."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from exporter.cli.check import counted
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
 from exporter.clock import Clock
+from exporter.declare.absent import absent
+from exporter.declare.endpoint import Endpoint
+from exporter.declare.extraction import Extraction
+from exporter.declare.system import System
+from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.poll.answer import MAX_BODY, Answer
-from exporter.poll.extract import Reading, extract
 from exporter.poll.parse import parse
 from exporter.poll.snapshot import Poll, Renderer, Tally
-from exporter.poll.untaken import untaken
 from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
-from exporter.spec import Endpoint, System
 from exporter.systems import SYSTEMS
+from exporter.text import printable
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format
 
-_TYPES = {".xml": "application/xml", ".json": "application/json"}
+_TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain"}
+# An answer may have hundreds of values that no user needs.
+_MAX_SHOWN = 8
 
 
 def check_samples(arguments: Arguments) -> int:
-    """Run every sample; 1 where one has a fault."""
+    """Run every sample; 1 if one has a fault."""
     settings = Settings(targets=())
     if arguments.config_file or DEFAULT_FILE.exists():
-        settings = settings_of(arguments)
+        settings = settings_of(arguments, needs_targets=False)
     sound = True
     for given in arguments.samples:
         name, equals, path = given.partition("=")
         if not equals:
-            raise ConfigError((f"--sample: {given} is not NAME=ANSWER",))
-        sound &= _run(_target(name, settings), Path(path))
+            raise ConfigError((f"--sample: {given} is not NAME=ANSWER or NAME:/path=ANSWER",))
+        name, _, wanted = name.partition(":")
+        target = _target(name, settings)
+        sound &= _run(target, _endpoint(target.system, wanted), Path(path))
     return 0 if sound else 1
 
 
@@ -46,66 +55,101 @@ def _target(name: str, settings: Settings) -> Target:
     if name not in systems:
         known = {*targets, *systems}
         raise ConfigError((f'--sample: no target or system "{name}"; {suggestion(name, known)}',))
-    return _example(systems[name])
-
-
-def _example(system: System) -> Target:
-    params = {param.name: param.default or "" for param in system.params}
+    system = systems[name]
     return Target(
         name="sample",
         system=system,
         url="http://127.0.0.1",
         client=Client(name=""),
-        params=params,
+        params={name: param.default or "" for name, param in system.params.items()},
         interval=15.0,
         timeout=5.0,
         max_age=45.0,
     )
 
 
-def _run(target: Target, path: Path) -> bool:
+def _endpoint(system: System, wanted: str) -> Endpoint:
+    """Return the endpoint with this path, or the first."""
+    paths = {endpoint.path: endpoint for endpoint in system.endpoints}
+    if wanted and wanted not in paths:
+        hint = suggestion(wanted, paths)
+        raise ConfigError((f'--sample: {system.name} has no endpoint "{wanted}"; {hint}',))
+    return paths[wanted] if wanted else system.endpoints[0]
+
+
+def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
     try:
         body = read_file(path, MAX_BODY)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError((f"--sample: {path}: {why}",)) from None
     answer = Answer(_TYPES.get(path.suffix.lower(), ""), body, Clock().wall())
-    errors = []
-    for endpoint in target.system.endpoints:
-        # A condition on a parameter is for polls; here every endpoint may be what was saved.
-        params = {**target.params, **dict([endpoint.when] if endpoint.when else [])}
-        try:
-            complaints = _show(replace(target, params=params), endpoint, answer, path)
-        except PollError as error:
-            errors.append(f"{path}: {endpoint.path}: {error.reason}: {error.detail}")
-        else:
-            return not complaints
-    print("\n".join(errors), file=sys.stderr)
-    return False
+    # A condition on a parameter is for polls; here the endpoint is the one that was saved.
+    chosen = {name: values[0] for name, values in (endpoint.when or {}).items()}
+    target = replace(target, params={**target.params, **chosen})
+    series, faults = 0, list[str]()
+    try:
+        tree, broken = parse(answer, endpoint)
+    except PollError as error:
+        _report([f"{path}: {endpoint.path}: {error.reason}: {error.detail}"])
+        return False
+    try:
+        found = endpoint.extract(tree, target.params, answer.middle, broken)
+        series = _print_metrics(target, found, answer.middle)
+        faults += _faults(found, target.max_series)
+    except PollError as error:
+        faults.append(f"{endpoint.path}: {error.reason}: {error.detail}")
+    missing = absent(tree, endpoint, target.params)
+    unused = unmapped(tree, endpoint)
+    _report(f"{path}: {line}" for line in (*faults, *missing, *_grouped(unused)))
+    counts = (
+        f"{series} series",
+        counted(len(faults), "fault"),
+        counted(len(missing), "path that finds nothing", "paths that find nothing"),
+        counted(len(unused), "unmapped value"),
+    )
+    _report([f"{path}: {target.system.name} {endpoint.path}: {', '.join(counts)}"])
+    return not faults
 
 
-def _show(target: Target, endpoint: Endpoint, answer: Answer, path: Path) -> int:
-    """Print what the answer gives, and return how much of it is wrong."""
-    tree = parse(answer, endpoint)
-    reading = extract(tree, endpoint, target.params, answer.middle)
-    snapshot = Renderer(target).render(Poll(reading, 0.0, answer.middle, 0.0), Tally())
+def _report(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(printable(line), file=sys.stderr)
+
+
+def _print_metrics(target: Target, found: Extraction, poll_time: float) -> int:
+    snapshot = Renderer(target).render(Poll(found, 0.0, poll_time, 0.0), Tally())
+    series = 0
     for piece in expose_targets([(target, snapshot)], Format.TEXT):
-        # What the exporter would say of a poll is not told: there was none.
+        # What the exporter says of a poll is left out: there was none.
         if not piece.startswith(b"# HELP status_exporter_"):
-            sys.stdout.write(piece.decode())
-    complaints = [*_complaints(reading, snapshot.duplicates, target.max_series)]
-    places = (f"{place}: no field takes this" for place in untaken(tree, endpoint))
-    for told in (*complaints, *places):
-        print(f"{path}: {told}", file=sys.stderr)
-    return len(complaints)
+            text = piece.decode()
+            series += sum(not line.startswith("#") for line in text.splitlines())
+            sys.stdout.write(text)
+    return series
 
 
-def _complaints(reading: Reading, duplicates: int, max_series: int) -> Iterator[str]:
-    for fault in reading.faults:
+def _faults(found: Extraction, max_series: int) -> Iterator[str]:
+    for fault in found.faults:
         yield f"{fault.metric}: {fault.message}"
-    if reading.dropped_items:
-        yield f"items of lists beyond what is taken of them: {reading.dropped_items}"
-    if duplicates:
-        yield f"series that are given more than once: {duplicates}"
-    if len(reading.samples) > max_series:
-        yield f"series beyond max_series: {len(reading.samples) - max_series}"
+    if found.dropped_items:
+        yield f"items of lists beyond their limit: {found.dropped_items}"
+    counts = Counter((one.family, one.labels) for one in found.samples)
+    for (family, labels), times in counts.items():
+        if times > 1:
+            written = ",".join(f'{name}="{value}"' for name, value in labels)
+            yield f"{family}{{{written}}}: {times} items give this series; only the first counts"
+    if len(found.samples) > max_series:
+        yield f"series beyond max_series: {len(found.samples) - max_series}"
+
+
+def _grouped(places: list[str]) -> Iterator[str]:
+    """Write the unmapped values in one line for each object that they are in."""
+    groups: dict[str, list[str]] = {}
+    for place in places:
+        above, _, key = place.rpartition("/") if not place.endswith('"') else ("lines", "", place)
+        groups.setdefault(above, []).append(key)
+    for above, keys in groups.items():
+        shown = ", ".join(keys[:_MAX_SHOWN])
+        more = f" and {len(keys) - _MAX_SHOWN} more" if len(keys) > _MAX_SHOWN else ""
+        yield f"unmapped in {above or '/'}: {shown}{more}"

@@ -52,7 +52,7 @@ def _list(arguments: Arguments) -> None:
     settings = Settings(targets=())
     if arguments.config_file or DEFAULT_FILE.exists():
         settings = settings_of(arguments)
-    for system in SYSTEMS.values():
+    for system in {**SYSTEMS, **settings.systems}.values():
         if not system.actions:
             continue
         print(f"{system.name}: {system.title}")

@@ -1,18 +1,19 @@
-"""The flags of `set`: those that every action takes, and the options that the systems declare."""
+"""The flags of `set`: those that every action takes, and the options that systems declare."""
 
 import argparse
+import re
 from collections.abc import Mapping
 
 from exporter.cli.options import Arguments, add_config
-from exporter.systems import SYSTEMS
 
 DEFAULT_SETTLE = "90s"
 
 _DEST = "option:"
+_OPTION = re.compile(r"--([a-z][a-z0-9-]*)=(.*)", re.DOTALL)
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
-    """Add them all."""
+    """Add those that every action takes."""
     parser.usage = (
         "status-exporter set TARGET ACTION VALUE [--OPTION=VALUE] [flags]\n"
         "       status-exporter set --selector NAME=VALUE ACTION VALUE [--OPTION=VALUE] [flags]\n"
@@ -47,12 +48,18 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         help="instead of TARGET: every target with this label, or of this system, one after"
         " another in the order of the file; given more than once, all must hold",
     )
+
+
+def add_system_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the built-in systems' actions."""
+    from exporter.systems import SYSTEMS  # noqa: PLC0415 - only what is needed
+
     group = parser.add_argument_group("options of actions")
     options = {
-        option.name: (option, system)
+        name: (option, system)
         for system in SYSTEMS.values()
-        for action in system.actions
-        for option in action.options
+        for action in system.actions.values()
+        for name, option in action.options.items()
     }
     for name, (option, system) in options.items():
         group.add_argument(
@@ -61,6 +68,21 @@ def add_set(parser: argparse.ArgumentParser) -> None:
             metavar="|".join(option.choices),
             help=f"{system.name}: {option.help} Left out: {option.default}",
         )
+
+
+def add_options(arguments: Arguments, words: list[str]) -> list[str]:
+    """Add the options of custom systems, `--NAME=VALUE`; returns the words that are none.
+
+    Which system declares them is known once the configuration is read.
+    """
+    unknown = []
+    for word in words:
+        option = _OPTION.fullmatch(word)
+        if option:
+            setattr(arguments, f"{_DEST}{option[1]}", option[2])
+        else:
+            unknown.append(word)
+    return unknown
 
 
 def options_of(arguments: Arguments) -> Mapping[str, str]:

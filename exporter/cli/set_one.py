@@ -53,7 +53,8 @@ def show(order: Order, now: Seen | None = None) -> None:
     print(f"{order.target.name}: {order.action.name}")
     print(f"  now     {'not asked' if now is None else told(now)}")
     print(f"  wanted  {order.wanted}")
-    print(f"  sends   {order.action.method} {order.url} {order.body}".rstrip())
+    filled = order.filled
+    print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
     print(f"  client  {order.client.name or 'none'}", flush=True)
 
 

@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from exporter.cli.options import Arguments
+from exporter.declare.family import Family
+from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
-from exporter.spec import Family, System
-from exporter.systems import SYSTEMS
+from exporter.systems import SYSTEMS, declaration
 
 # Wide enough for the longest metric name beside its field, where there is no terminal to fit.
 PIPE_WIDTH = 200
@@ -21,6 +22,11 @@ def systems(arguments: Arguments) -> int:
     if name is not None and name not in SYSTEMS:
         raise ConfigError((f'unknown system "{name}"; {suggestion(name, SYSTEMS)}',))
     chosen = [SYSTEMS[name]] if name else list(SYSTEMS.values())
+    if arguments.format == "yaml":
+        first, *rest = dict.fromkeys(declaration(one.name) for one in chosen)
+        # One mapping: a second key `systems` would be a fault.
+        print("\n".join([first, *(text.replace("systems:\n", "", 1) for text in rest)]), end="")
+        return 0
     if arguments.format == "markdown":
         for system in chosen:
             print("\n".join(markdown(system)))
@@ -40,16 +46,16 @@ def facts(system: System) -> Iterator[str]:
     """Yield what a user of the system has to know besides its metrics."""
     yield f"url: {system.url_help}"
     for endpoint in system.endpoints:
-        yield f"asks: GET <url>{endpoint.context}{endpoint.path}"
-    for param in system.params:
+        yield f"requests: {endpoint.method} <url>{system.base_path}{endpoint.path}"
+    for name, param in system.params.items():
         rule = f"default {param.default}" if param.default is not None else "required"
-        yield f"params.{param.name} ({rule}): {param.help}"
-    for action in system.actions:
-        place = f"{action.method} <url>{action.context}{action.path}"
-        yield f"set {action.name} {'|'.join(action.values)}: {place}. {action.help}"
-        for option in action.options:
+        yield f"params.{name} ({rule}): {param.help}"
+    for name, action in system.actions.items():
+        place = f"{action.request.method} <url>{system.base_path}{action.request.path}"
+        yield f"set {name} {'|'.join(action.values)}: {place}. {action.help}"
+        for key, option in action.options.items():
             rule = f"{'|'.join(option.choices)}, default {option.default}"
-            yield f"set {action.name} --{option.name} ({rule}): {option.help}"
+            yield f"set {name} --{key} ({rule}): {option.help}"
 
 
 def _table(system: System) -> Table:
@@ -67,9 +73,11 @@ def markdown(system: System) -> Iterator[str]:
     yield f"### {system.title} (`{system.name}`)\n"
     yield from markdown_table(system.families)
     yield ""
-    for action in system.actions:
-        options = "".join(f" [--{one.name}={'|'.join(one.choices)}]" for one in action.options)
-        words = f"{action.name} {'|'.join(action.values)}{options}"
+    for name, action in system.actions.items():
+        options = "".join(
+            f" [--{key}={'|'.join(one.choices)}]" for key, one in action.options.items()
+        )
+        words = f"{name} {'|'.join(action.values)}{options}"
         yield f"Can be set: `status-exporter set TARGET {words}`. {action.help}\n"
 
 

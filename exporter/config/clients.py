@@ -8,18 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from exporter.config.document import written
-from exporter.config.logins import OAuth2Model, WebitelLoginModel
+from exporter.config.logins import LoginModel, OAuth2Model
 from exporter.config.tls import TlsModel
-from exporter.config.values import (
-    Model,
-    ProxyUrl,
-    SecretFile,
-    SecretText,
-    check_encodable,
-    fault,
-    one_of,
-)
+from exporter.config.values import ProxyUrl, SecretFile, SecretText
+from exporter.declare.document import written
+from exporter.declare.model import Model, check_encodable, fault, one_of
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, RateLimit
 
@@ -33,9 +26,6 @@ _OWN_HEADERS = {
     "transfer-encoding": "a poll has no body",
     "accept-encoding": "the exporter decides on compression",
 }
-
-# What `webitel_login` sends.
-_WEBITEL_HEADERS = frozenset({"x-access-token", "x-key"})
 
 _NONE = Secret()
 
@@ -166,8 +156,8 @@ class ClientModel(Model):
     """A token in the Authorization header."""
     oauth2: OAuth2Model | None = None
     """OAuth 2 with the client's own credentials (RFC 6749 section 4.4)."""
-    webitel_login: WebitelLoginModel | None = None
-    """A login at the Webitel itself, kept and renewed."""
+    login: LoginModel | None = None
+    """A user and password for the login that the targets' system declares; kept and renewed."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
     """Further headers by their names."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
@@ -204,16 +194,13 @@ class ClientModel(Model):
 
     @model_validator(mode="after")
     def _whole(self) -> "ClientModel":
-        kinds = ("basic_auth", "authorization", "oauth2", "webitel_login")
+        kinds = ("basic_auth", "authorization", "oauth2", "login")
         one_of(self, *kinds, required=False)
-        twice = [name for name in self.http_headers if name.lower() in _WEBITEL_HEADERS]
-        if self.webitel_login and twice:
-            raise fault(f"webitel_login sends {twice[0]} itself: leave it out of http_headers")
         return self
 
     def make(self, name: str) -> Client:
         """Return the checked data."""
-        login = self.oauth2 or self.webitel_login
+        login = self.oauth2 or self.login
         return Client(
             name=name,
             basic_auth=self.basic_auth.make() if self.basic_auth else None,

@@ -18,10 +18,11 @@ from exporter.config.targets import (
     checked_client,
     checked_params,
 )
-from exporter.config.values import Context, Duration, Model, Text, check_url, fault, one_of
+from exporter.config.values import Context, Duration, check_url
+from exporter.declare.model import Model, Text, fault, one_of
+from exporter.declare.system import System
 from exporter.errors import ListError
 from exporter.settings import Client, Discovery, FileSd, HttpSd, Target
-from exporter.spec import System
 
 DEFAULT_FILE_REFRESH = 300.0
 DEFAULT_HTTP_REFRESH = 60.0
@@ -37,9 +38,8 @@ _PARAM_LABEL = "__param_"
 
 def item_param(system: System) -> str | None:
     """Return the parameter that a list's items are for this system; None: they are addresses."""
-    required = [param for param in system.params if param.default is None]
-    one = required[0] if len(required) == 1 else None
-    return one.name if one and one.used_in == "path" else None
+    required = [name for name, param in system.params.items() if param.default is None]
+    return required[0] if len(required) == 1 and required[0] in system.path_params else None
 
 
 def _checked_refresh(value: float) -> float:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from exporter.config.clients import ClientModel
 from exporter.config.discovery import DiscoveryModel
-from exporter.config.systems import SystemModel, declared
+from exporter.config.systems import Systems
 from exporter.config.targets import DEFAULT_TIMEOUT, GlobalModel, TargetModel
-from exporter.config.values import Context, Model, context_of, fault
+from exporter.config.values import Context, context_of
+from exporter.declare.model import Model, fault
 from exporter.settings import Client, Discovery, Settings
 
 
@@ -25,8 +26,8 @@ class FileModel(Model):
     """What targets that do not say otherwise go by."""
     system_files: list[str] = Field(default_factory=list)
     """Patterns of files with further `systems`."""
-    systems: dict[str, SystemModel] = Field(default_factory=dict)
-    """Systems of your own by their names; see own-systems.md."""
+    systems: Systems = Field(default_factory=dict)
+    """Custom systems by their names; see custom-systems.md."""
     clients: dict[str, ClientModel] = Field(default_factory=dict)
     """How to connect, by a name of your own."""
     discovery: list[DiscoveryModel] = Field(default_factory=list)
@@ -43,19 +44,14 @@ class FileModel(Model):
         context.interval, context.timeout = value.interval, value.timeout or DEFAULT_TIMEOUT
         return value
 
-    @field_validator("systems", mode="wrap")
-    @classmethod
-    def _systems(
-        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
-    ) -> dict[str, SystemModel]:
-        return declared(value, check, info)
-
     @field_validator("clients", mode="before")
     @classmethod
     def _clients(cls, value: Any, info: ValidationInfo) -> Any:
         # By name: that a client is faulty is not the fault of the targets that use it.
-        names = value if isinstance(value, dict) else ()
-        context_of(info).clients = frozenset(name for name in names if isinstance(name, str))
+        given = value if isinstance(value, dict) else {}
+        context_of(info).clients = {
+            name: client for name, client in given.items() if isinstance(name, str)
+        }
         if isinstance(value, dict) and "" in value:
             raise fault("a client needs a name")
         return value
@@ -63,7 +59,7 @@ class FileModel(Model):
     @field_validator("targets")
     @classmethod
     def _targets(cls, value: list[TargetModel], info: ValidationInfo) -> list[TargetModel]:
-        if not value and info.data.get("discovery") == []:
+        if not value and info.data.get("discovery") == [] and context_of(info).needs_targets:
             raise fault("there is nothing to poll: name at least one target or discovery")
         return value
 

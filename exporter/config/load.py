@@ -6,21 +6,22 @@ from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.config.document import Document, Location, Told
-from exporter.config.fields import FIELD_MODELS, KINDS
 from exporter.config.file import FileModel
-from exporter.config.systems import SystemsFileModel
+from exporter.config.systems import SystemsFile
 from exporter.config.values import TOLD, Context
+from exporter.declare.document import Document, Location, Told
+from exporter.declare.kinds import FIELD_MODELS, KINDS
+from exporter.declare.model import MAPPING_TAG, TEXT_TAG
+from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
 from exporter.secret import read_file
 from exporter.settings import LARGEST_FILE, Settings
-from exporter.spec import System
 
-# What pydantic says, in the words of a person with a file to mend. Fields' own rules are not here.
+# Pydantic's error types, worded for a person with a file to correct. Rules have their own messages.
 _MESSAGES = {
     "missing": "this key is required",
     "string_type": "must be a text; quote it",
@@ -29,33 +30,46 @@ _MESSAGES = {
     "float_type": "must be a number",
     "int_type": "must be a whole number",
     "list_type": "must be a list",
+    "tuple_type": "must be a list",
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "literal_error": "must be {expected}",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
-    "union_tag_invalid": "a field of this kind cannot stand here",
+    "union_tag_invalid": "a field of this kind is not allowed here",
     "union_tag_not_found": f"a field has one of the keys {', '.join(KINDS)}",
 }
+
+_TAGS = frozenset({*FIELD_MODELS, TEXT_TAG, MAPPING_TAG})
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
-def load_file(path: Path, systems: Mapping[str, System]) -> Settings:
-    """Read, check and return the settings of a file.
+def load_file(path: Path, systems: Mapping[str, System], *, needs_targets: bool = True) -> Settings:
+    """Read, check and return the settings of a file, which must have something to poll.
 
     Raises:
         ConfigError: Every fault of the file, each with its line and column.
     """
-    settings = load_text(_read(path), str(path), path.parent, systems)
+    text = _read(path)
+    settings = load_text(text, str(path), path.parent, systems, needs_targets=needs_targets)
     return replace(settings, files=(path, *settings.files))
 
 
-def load_text(text: str, name: str, folder: Path, systems: Mapping[str, System]) -> Settings:
+def load_text(
+    text: str,
+    name: str,
+    folder: Path,
+    systems: Mapping[str, System],
+    *,
+    needs_targets: bool = True,
+) -> Settings:
     """Do the same for a text; its relative paths are relative to `folder`."""
     document = Document(text, name)
-    context = Context(folder=folder, systems=systems, environment=os.environ)
+    context = Context(
+        folder=folder, systems=systems, environment=os.environ, needs_targets=needs_targets
+    )
     faults = list[Told]()
     files = tuple(_system_files(document, folder, faults))
     for file in files:
@@ -63,6 +77,21 @@ def load_text(text: str, name: str, folder: Path, systems: Mapping[str, System])
     settings = _load(document.data, document, context, faults)
     own = {name: one for name, one in context.systems.items() if name not in systems}
     return replace(settings, files=files, systems=own)
+
+
+def load_systems(texts: Mapping[str, str]) -> Mapping[str, System]:
+    """Return the systems that texts declare, given by their file names.
+
+    Raises:
+        ConfigError: Every fault of the texts, each with its line and column.
+    """
+    context = Context(folder=Path(), systems={}, environment={})
+    faults = list[Told]()
+    for name, text in texts.items():
+        faults += _add_text(text, name, context)
+    if faults:
+        raise ConfigError(tuple(fault for _, fault in faults))
+    return context.systems
 
 
 def load_flags(
@@ -100,12 +129,21 @@ def _system_files(document: Document, folder: Path, faults: list[Told]) -> Itera
 def _add_systems(path: Path, context: Context) -> Iterator[Told]:
     """Add a file's systems to those of the context; yields its faults."""
     try:
-        document = Document(_read(path), str(path))
+        text = _read(path)
+    except ConfigError as error:
+        yield from (((0, 0), fault) for fault in error.faults)
+        return
+    yield from _add_text(text, str(path), context)
+
+
+def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
+    try:
+        document = Document(text, name)
     except ConfigError as error:
         yield from (((0, 0), fault) for fault in error.faults)
         return
     faults = list[Told]()
-    _checked(SystemsFileModel, document.data, document, context, faults)
+    _checked(SystemsFile, document.data, document, context, faults)
     yield from sorted(faults)
 
 
@@ -128,7 +166,7 @@ class _Flags:
 def _load(
     data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
 ) -> Settings:
-    found = (*_repeated_names(data), *_misplaced_logins(data), *_logins_of_lists(data))
+    found = (*_repeated_names(data), *_logins_of_lists(data))
     more = (source.told(*one) for one in found)
     return validated(FileModel, data, source, context, (*faults, *more)).make(context)
 
@@ -160,16 +198,26 @@ def _checked(
     faults: list[Told],
 ) -> _Shape | None:
     """Return the data in its shape, adding its faults to those that are known."""
-    model = None
+    model, found = None, list[tuple[Location, str]]()
     faults += source.faults
     try:
         model = shape.model_validate(data, context=context)
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
             if one["type"] != TOLD:
-                faults.append(source.told(*_worded(one, shape)))
-    while isinstance(context, Context) and context.late:
-        faults.append(source.told(*context.late.pop()))
+                found.append(_worded(one, shape))
+    if isinstance(context, Context):
+        found += context.late
+        context.late = []
+    seen: set[tuple[object, ...]] = set()
+    for location, message in found:
+        told = source.told(location, message)
+        # What is wrong in an anchor is wrong at the same position wherever it is used. Two keys
+        # that are missing in one mapping have one position, too.
+        fault = (told[0], location[-1:], message)
+        if fault not in seen:
+            seen.add(fault)
+            faults.append(told)
     return model
 
 
@@ -184,30 +232,13 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
 
 
-def _misplaced_logins(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
-    """Find the targets of other systems, which a Webitel's password would be sent to."""
-    with_login = _clients_with("webitel_login", data)
-    for place in ("targets", "discovery"):
-        entries = data.get(place)
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-            if not isinstance(entry, dict) or entry.get("system") == "webitel":
-                continue
-            for key in ("client", "operator_client"):
-                client = entry.get(key)
-                if isinstance(client, str) and client in with_login:
-                    yield (
-                        (place, index, key),
-                        f"{client} has a webitel_login, which is for the system webitel alone",
-                    )
-
-
 def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
     """Find the lists that a client which logs in is to be asked with: it would not be asked to."""
     entries = data.get("discovery")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         source = entry.get("http_sd") if isinstance(entry, dict) else None
         client = source.get("client") if isinstance(source, dict) else None
-        for login in ("oauth2", "webitel_login"):
+        for login in ("oauth2", "login"):
             if isinstance(client, str) and client in _clients_with(login, data):
                 location = ("discovery", index, "http_sd", "client")
                 yield location, f"{client} has {login}, which is for targets and not for lists"
@@ -224,7 +255,7 @@ def _clients_with(login: str, data: dict[str, Any]) -> frozenset[str]:
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
     marked: Location = tuple(part for part in error["loc"] if part != "[key]")
-    location = tuple(part for part in marked if part not in FIELD_MODELS)
+    location = tuple(part for part in marked if part not in _TAGS)
     kind = error["type"]
     if kind == "extra_forbidden":
         known = _known_keys(marked[:-1], shape)
@@ -240,11 +271,21 @@ def _known_keys(location: Location, kind: Any) -> frozenset[str]:
             kind, location = FIELD_MODELS[str(part)], location[at + 1 :]
             break
     for part in location:
+        if part in _TAGS:
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = {one.alias or name: one for name, one in kind.model_fields.items()}
             kind = fields[str(part)].annotation
         else:
             kind = get_args(kind)[-1]
-        if isinstance(kind, UnionType):
-            kind = get_args(kind)[0]
+        kind = _mapping_of(kind)
     return frozenset(one.alias or name for name, one in kind.model_fields.items())
+
+
+def _mapping_of(kind: Any) -> Any:
+    """Return the model in a kind that is annotated, optional or a model or text; else the first."""
+    while get_origin(kind) in {Annotated, Union, UnionType}:
+        inner = [_mapping_of(one) for one in get_args(kind)]
+        models = (one for one in inner if isinstance(one, type) and issubclass(one, BaseModel))
+        kind = next(models, inner[0])
+    return kind

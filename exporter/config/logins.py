@@ -1,4 +1,4 @@
-"""The shapes of `oauth2` and `webitel_login` of a client; become what settings.Client.login holds."""
+"""The shapes of `oauth2` and `login` of a client; become settings.Client.login."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -6,18 +6,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from exporter.config.tls import TlsModel
-from exporter.config.values import (
-    Model,
-    ProxyUrl,
-    SecretFile,
-    SecretText,
-    Text,
-    check_url,
-    fault,
-    one_of,
-)
+from exporter.config.values import ProxyUrl, SecretFile, SecretText, check_url
+from exporter.declare.model import Model, Text, fault, one_of
 from exporter.secret import Secret
-from exporter.settings import OAuth2, WebitelLogin
+from exporter.settings import OAuth2, PasswordLogin
 
 _NONE = Secret()
 # What each token request says by itself.
@@ -79,8 +71,8 @@ class OAuth2Model(Model):
         )
 
 
-class WebitelLoginModel(Model):
-    """`webitel_login` of a client."""
+class LoginModel(Model):
+    """`login` of a client: a user and password for the login that its targets' system declares."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
     """The user, such as monitor@example.com."""
@@ -92,13 +84,13 @@ class WebitelLoginModel(Model):
     """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "WebitelLoginModel":
+    def _whole(self) -> "LoginModel":
         one_of(self, "username", "username_file")
         one_of(self, "password", "password_file")
         return self
 
-    def make(self) -> WebitelLogin:
+    def make(self) -> PasswordLogin:
         """Return the checked data."""
         username = self.username_file or Secret(self.username or "", is_plain=True)
         password = self.password_file or self.password or _NONE
-        return WebitelLogin(username=username, password=password)
+        return PasswordLogin(username=username, password=password)

@@ -1,34 +1,41 @@
 """The shape of the configuration file: as a JSON Schema for editors, and as rows of a reference."""
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from exporter.config.fields import FIELD_MODELS
 from exporter.config.file import FileModel
+from exporter.declare.kinds import FIELD_MODELS
+from exporter.declare.model import Named
+from exporter.declare.parts import Metric
 from exporter.duration import duration_text
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EITHER = (UnionType, Union)
-_MANY = {list: "list of", dict: "names with"}
-_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_KINDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Any: "any value",
+}
 
 
 class _Quiet(GenerateJsonSchema):
-    # A reading is a function, and its default needs no place in the schema.
+    # Defaults that are objects of this program are of no use to an editor.
     ignored_warning_kinds = {"non-serializable-default"}  # noqa: RUF012 - pydantic's own form
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema of a whole file.
 
-    What hangs on more than one key is not in it: `status-exporter check` tells that.
+    It checks each key alone: only `status-exporter check` finds keys that exclude or need another.
     """
     schema = FileModel.model_json_schema(by_alias=True, schema_generator=_Quiet)
     shown: dict[str, Any] = _tidy(schema)
@@ -36,7 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _tidy(part: Any) -> Any:
-    """Take out what helps nobody: made-up titles, and nulls, which mean what absence does."""
+    """Remove generated titles, and nulls, which mean the same as an absent key."""
     if isinstance(part, list):
         return [_tidy(one) for one in part]
     if not isinstance(part, dict):
@@ -44,7 +51,7 @@ def _tidy(part: Any) -> Any:
     kept = {
         key: one if key in {"enum", "required"} else _tidy(one)
         for key, one in part.items()
-        if not (key == "title" and isinstance(one, str)) and not (key == "default" and one is None)
+        if one is not None and not (key == "title" and isinstance(one, str))
     }
     choices = kept.get("anyOf")
     if isinstance(choices, list) and {"type": "null"} in choices:
@@ -58,7 +65,7 @@ def _tidy(part: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One key: its place in the file, its kind, its default and what it says."""
+    """One key: its location in the file, its kind, its default and its description."""
 
     key: str
     kind: str
@@ -70,40 +77,52 @@ def rows(model: type[BaseModel] = FileModel, place: str = "") -> Iterator[Row]:
     """Yield every key of the file, each below the one it belongs to."""
     for name, field in model.model_fields.items():
         key = f"{place}{field.alias or name}"
-        inner, suffix = _inner(field.annotation)
         yield Row(
             key=key,
             kind=_kind(field),
             default=_default(field),
-            meaning=inspect.cleandoc(field.description or ""),
+            meaning=" ".join(inspect.cleandoc(field.description or "").split()),
         )
-        if inner and inner is not model:
-            yield from rows(inner, f"{key}{suffix}.")
+        if not _name(field.metadata, field.annotation):
+            inner, suffix = _inner(field.annotation)
+            if inner:
+                yield from rows(inner, f"{key}{suffix}.")
 
 
-def field_rows() -> Mapping[str, list[Row]]:
-    """Return the keys of each kind of field, by the key that names the kind."""
-    return {
-        tag.strip("[]"): list(_plain_rows(model)) for tag, model in sorted(FIELD_MODELS.items())
-    }
+@dataclass(frozen=True, kw_only=True)
+class FieldKind:
+    """One kind of field: the key that names it, its description, and the keys that it alone has."""
+
+    key: str
+    meaning: str
+    rows: tuple[Row, ...]
 
 
-def _plain_rows(model: type[BaseModel]) -> Iterator[Row]:
-    own = list(rows(model))
-    # What names the kind comes first; the rest in the order of the declaration.
-    names = [field.alias or name for name, field in model.model_fields.items()]
-    first = {f"[{name}]": name for name in names}
-    wanted = next((first[tag] for tag, one in FIELD_MODELS.items() if one is model), names[0])
-    yield from sorted(own, key=lambda row: row.key != wanted)
+def common_rows() -> tuple[Row, ...]:
+    """Return the keys that every metric has."""
+    return tuple(rows(Metric))
+
+
+def field_kinds() -> Iterator[FieldKind]:
+    """Yield each kind of field, without the keys that every metric has."""
+    common = frozenset(common_rows())
+    for tag, model in FIELD_MODELS.items():
+        key = tag.strip("[]")
+        own = [row for row in rows(model) if row not in common]
+        # The key that names the kind comes first; the rest in the order of the declaration.
+        own.sort(key=lambda row: row.key != key)
+        yield FieldKind(key=key, meaning=inspect.getdoc(model) or "", rows=tuple(own))
 
 
 def _inner(kind: Any) -> tuple[type[BaseModel] | None, str]:
-    """Return the mapping that a key holds, and what stands between the two."""
+    """Return the mapping that a key holds, and what is between the two in the path of a key."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind, ""
     origin, parts = get_origin(kind), get_args(kind)
-    if origin is Annotated or (origin in _EITHER and len(parts) == 2):  # noqa: PLR2004 - or none
-        return _inner(parts[0])
+    if origin in _EITHER:
+        return _inner(parts[0]) if len(parts) == 2 and NoneType in parts else (None, "")  # noqa: PLR2004
+    if origin is Annotated:
+        return (None, "") if _name(parts[1:], None) else _inner(parts[0])
     if origin is list:
         return _inner(parts[0])[0], "[]"
     if origin is dict:
@@ -112,35 +131,43 @@ def _inner(kind: Any) -> tuple[type[BaseModel] | None, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    return _title(field.metadata) or _written(field.annotation)
+    return _name(field.metadata, field.annotation) or _written(field.annotation)
 
 
-def _title(metadata: Iterable[Any]) -> str:
-    """Return the name that a kind of values was given."""
+def _name(metadata: Iterable[Any], kind: Any) -> str:
+    """Return the name that a kind of values was given, or one of several that may be null."""
     for one in metadata:
+        if isinstance(one, Named):
+            return one.kind
         if isinstance(one, WithJsonSchema) and one.json_schema:
             return str(one.json_schema["title"])
-    return ""
+    if get_origin(kind) in _EITHER:
+        kind = get_args(kind)[0]
+    return _name(get_args(kind)[1:], None) if get_origin(kind) is Annotated else ""
 
 
 def _written(kind: Any) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _title(parts) or _written(parts[0])
+        return _name(parts[1:], None) or _written(parts[0])
     if origin in _EITHER:
-        return "field" if len(parts) > 2 else _written(parts[0])  # noqa: PLR2004 - one or none
-    if origin in _MANY:
-        return f"{_MANY[origin]} {_written(parts[-1])}"
+        return " or ".join(_written(part) for part in parts if part is not NoneType)
+    if origin in {list, tuple}:
+        return f"list of {_written(parts[0])}"
+    if origin is dict:
+        return f"{'numbers' if parts[0] is int else 'names'} with {_written(parts[1])}"
     if origin is Literal:
         return " or ".join(str(part) for part in parts)
     is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
-    return "mapping" if is_model else _KINDS.get(kind, kind.__name__)
+    return "mapping" if is_model else _KINDS[kind]
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
     if value is None or not isinstance(value, str | int | float | bool):
         return getattr(value, "__name__", "") if callable(value) else ""
     if isinstance(value, float) and "duration" in _kind(field):

@@ -18,22 +18,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from exporter.config.values import (
-    ON_PROBE,
-    TOLD,
-    Duration,
-    Interval,
-    Model,
-    Text,
-    check_url,
-    context_of,
-    fault,
-    shaped,
-)
+from exporter.config.values import ON_PROBE, TOLD, Duration, Interval, check_url, context_of
+from exporter.declare.conditions import applies
+from exporter.declare.model import Model, Text, fault, shaped
+from exporter.declare.system import System
 from exporter.duration import duration_text
 from exporter.errors import suggestion
 from exporter.settings import MAX_SERIES, Client, Target
-from exporter.spec import System
 
 DEFAULT_INTERVAL = 15.0
 DEFAULT_TIMEOUT = 5.0
@@ -82,6 +73,13 @@ class GlobalModel(Model):
     """How old a reading may become before it is dropped; three intervals where nothing is said."""
     max_series: MaxSeries = MAX_SERIES
     """How many series a target may show."""
+
+    # A discovery keeps its list over a reload in which its entry is the same.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GlobalModel) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
 
     @field_validator("interval")
     @classmethod
@@ -209,7 +207,7 @@ class TargetModel(PolledModel):
 
     def make(self, defaults: GlobalModel, client: Client, operator: Client | None = None) -> Target:
         """Return the checked data."""
-        params = {param.name: param.default for param in self.system.params}
+        params = {name: param.default for name, param in self.system.params.items()}
         params |= self.params or {}
         interval = self.interval or defaults.interval
         max_age = self.max_age or defaults.max_age or interval * MAX_AGE_INTERVALS
@@ -231,10 +229,22 @@ class TargetModel(PolledModel):
 
 def checked_client(value: str | None, info: ValidationInfo) -> str | None:
     """Return the name of a client that there is."""
-    clients = context_of(info).clients
+    clients, system = context_of(info).clients, info.data.get("system")
     if value is not None and value not in clients:
         raise fault(f'there is no client "{value}"; {suggestion(value, clients)}')
+    client = clients[value] if value is not None else None
+    if isinstance(client, dict) and client.get("login") is not None and system:
+        if system.login is None:
+            raise fault(f"{value} has a login, and the system {system.name} declares none")
+        _check_login_headers(client.get("http_headers"), system)
     return value
+
+
+def _check_login_headers(given: Any, system: System) -> None:
+    sent = {name.lower() for name in system.login.token_headers} if system.login else set()
+    for name in given if isinstance(given, dict) else ():
+        if isinstance(name, str) and name.lower() in sent:
+            raise fault(f"the login of {system.name} sends {name}: leave it out of http_headers")
 
 
 def _checked_interval(interval: float) -> float:
@@ -268,7 +278,7 @@ def _checked_max_age(max_age: float | None, interval: float | None) -> float | N
 
 def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
     """Return the parameters, which are the system's and complete."""
-    known = {param.name: param for param in system.params}
+    known = system.params
     faults = [
         f'{system.name} has no parameter "{name}"; {suggestion(name, known)}'
         for name in given
@@ -280,12 +290,12 @@ def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
             faults.append(f'{system.name} needs the parameter "{name}": {param.help}')
         elif param.choices and value not in param.choices:
             faults.append(f'{name} is one of {", ".join(param.choices)}, not "{value}"')
-        elif param.used_in == "path" and value in {"", ".", ".."}:
+        elif name in system.path_params and value in {"", ".", ".."}:
             faults.append(f'{name} cannot be "{value}"')
     if faults:
         raise fault("; ".join(faults))
     said = {name: given.get(name, param.default) for name, param in known.items()}
-    conditions = [endpoint.when for endpoint in system.endpoints]
-    if not any(when is None or said.get(when[0]) == when[1] for when in conditions):
+    given_or_default = {name: value or "" for name, value in said.items()}
+    if not any(applies(endpoint.when, given_or_default) for endpoint in system.endpoints):
         raise fault(f"with these params none of the endpoints of {system.name} would be asked")
     return given

@@ -2,7 +2,8 @@
 
 from pydantic import field_validator, model_validator
 
-from exporter.config.values import FilePath, Model, SecretText, fault, one_of
+from exporter.config.values import FilePath, SecretText
+from exporter.declare.model import Model, fault, one_of
 from exporter.settings import Tls
 from exporter.tls import VERSIONS, make_context
 

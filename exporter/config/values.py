@@ -11,21 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    PlainValidator,
-    ValidationInfo,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from exporter.declare.model import check_encodable, fault, shaped
+from exporter.declare.system import System
 from exporter.duration import read_duration
 from exporter.secret import Secret, read_file
-from exporter.spec import System
 from exporter.tls import LARGEST_BUNDLE
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
@@ -41,10 +33,12 @@ class Context:
     folder: Path
     systems: Mapping[str, System]
     environment: Mapping[str, str]
+    needs_targets: bool = True
     interval: float = 15.0
     timeout: float = 5.0
     whose_timeout: str = "the default"
-    clients: frozenset[str] = field(default_factory=frozenset)
+    clients: Mapping[str, Any] = field(default_factory=dict)
+    """The clients as they are written, by name."""
     broken: frozenset[str] = field(default_factory=frozenset)
     """The systems whose declaration has a fault."""
     late: list[tuple[tuple[str | int, ...], str]] = field(default_factory=list)
@@ -53,12 +47,6 @@ class Context:
 
 TOLD: Final = "told"
 """The type of an error that another one has said already."""
-
-
-def fault(message: str) -> PydanticCustomError:
-    """Make the error of a rule; the message stands as it is."""
-    # Pydantic formats the template: braces in it must not be taken for places.
-    return PydanticCustomError("fault", "{message}", {"message": message})
 
 
 def context_of(info: ValidationInfo) -> Context:
@@ -127,22 +115,6 @@ def _secret_file(value: Any, info: ValidationInfo) -> Secret:
     return Secret(file=_path(value, info))
 
 
-def _scalar_text(value: Any) -> Any:
-    if isinstance(value, str):
-        check_encodable(value)
-    # A server id is a number to YAML and a text to everything else.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def check_encodable(value: str) -> None:
-    """Refuse what cannot be sent as UTF-8."""
-    # The command line and the environment hand on bytes that are no UTF-8 as lone surrogates.
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise fault("this is not valid UTF-8") from None
-
-
 def _proxy(value: Secret) -> Secret:
     check_url(value.reveal(), "proxy_url", userinfo=True)
     return value
@@ -173,11 +145,6 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
         raise fault("a URL here has no fragment (#)")
 
 
-def shaped(kind: str, **schema: Any) -> WithJsonSchema:
-    """Give a value its name in the configuration's reference, and its shape for editors."""
-    return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
-
-
 _SPAN = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 
 Duration = Annotated[float, BeforeValidator(_duration), shaped("duration", pattern=_SPAN)]
@@ -189,38 +156,6 @@ Interval = Annotated[
 SecretText = Annotated[Secret, PlainValidator(_secret), shaped("secret", minLength=1)]
 SecretFile = Annotated[Secret, PlainValidator(_secret_file), shaped("file", minLength=1)]
 FilePath = Annotated[Path, PlainValidator(_path), shaped("file", minLength=1)]
-Text = Annotated[str, BeforeValidator(_scalar_text), shaped("text", type=["string", "integer"])]
 ProxyUrl = Annotated[
     Secret, PlainValidator(_secret), AfterValidator(_proxy), shaped("secret URL", minLength=1)
 ]
-
-
-class Model(BaseModel):
-    """A mapping of the file: no unknown keys, no guessed types."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-        # A key's docstring is its line in the reference, and what an editor shows.
-        use_attribute_docstrings=True,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, value: Any) -> Any:
-        # A key whose lines are all commented out is there, and null; it means what its absence does.
-        if isinstance(value, dict):
-            known = {field.alias or name for name, field in cls.model_fields.items()}
-            return {key: one for key, one in value.items() if one is not None or key not in known}
-        return value
-
-
-def one_of(model: Model, *names: str, required: bool = True) -> None:
-    """Refuse two ways of saying one thing, and none where one is needed."""
-    given = [name for name in names if getattr(model, name) is not None]
-    if len(given) > 1:
-        raise fault(f"give either {' or '.join(given)}, not both")
-    if required and not given:
-        raise fault(f"needs {' or '.join(names)}")

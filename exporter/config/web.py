@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from exporter.config.values import Model, Text, fault, one_of
 from exporter.config.web_values import (
     Cipher,
     ClientAuth,
@@ -21,6 +20,7 @@ from exporter.config.web_values import (
     Version,
     web_context_of,
 )
+from exporter.declare.model import Model, Text, fault, one_of
 from exporter.server_tls import make_server_context
 from exporter.tls import VERSIONS
 from exporter.web_settings import RequestLimit, ServerTls, WebSettings

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from exporter.config.document import Document
 from exporter.config.load import validated
 from exporter.config.web import WebFileModel
 from exporter.config.web_values import WebContext
+from exporter.declare.document import Document
 from exporter.errors import ConfigError
 from exporter.secret import read_file
 from exporter.server_tls import LARGEST_FILE

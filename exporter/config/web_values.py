@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 
-from exporter.config.values import fault
+from exporter.declare.model import fault
 from exporter.errors import suggestion
 from exporter.secret import Secret, read_file
 from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES, LARGEST_FILE

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from exporter.config.document import Document, Location, written
+from exporter.declare.document import Document, Location, written
 from exporter.errors import ConfigError, ListError, suggestion
 
 LARGEST_LIST = 16 * 1024 * 1024

@@ -6,7 +6,6 @@ client's TLS, proxy, credentials and query parameters are used; redirects are no
 
 import asyncio
 import re
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from exporter.clock import Clock
@@ -14,13 +13,19 @@ from exporter.discovery.build import Builder, Built, Look, Owns
 from exporter.discovery.files import summary
 from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError, PollError, Reason
-from exporter.poll.request import Request, build, credentials, scrub, with_query
+from exporter.poll.request import (
+    Request,
+    credentials,
+    make_request,
+    normalized_url,
+    scrub,
+    with_query,
+)
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
 from exporter.poll.snapshot import value_text
-from exporter.readers import printable
-from exporter.settings import HttpSd, Target, Template
-from exporter.spec import Endpoint, System
+from exporter.settings import HttpSd, Template
+from exporter.text import printable
 
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
@@ -94,19 +99,11 @@ class Http:
 
 
 def _request(source: HttpSd) -> Request:
-    """Build the request as those of polls are built; what they have not is the query."""
     parts = urlsplit(source.url)
-    headers = {"X-Prometheus-Refresh-Interval-Seconds": value_text(source.refresh_interval)}
-    endpoint = Endpoint(path="", fields=(), headers=headers)
-    system = System(name="http_sd", title="A list", url_help="the list", endpoints=(endpoint,))
-    target = Target(
-        name="http_sd",
-        system=system,
-        url=parts._replace(path=parts.path or "/", query="").geturl(),
-        client=source.client,
-        interval=source.refresh_interval,
-        timeout=source.refresh_interval,
-        max_age=source.refresh_interval,
-    )
-    (request,) = build(target)
-    return replace(request, url=f"{request.url}?{parts.query}") if parts.query else request
+    base = normalized_url(parts._replace(path=parts.path or "/", query="").geturl())
+    headers = {
+        "Accept": "application/json",
+        "X-Prometheus-Refresh-Interval-Seconds": value_text(source.refresh_interval),
+    }
+    query = f"?{parts.query}" if parts.query else ""
+    return make_request(source.client, "GET", f"{base}{query}", headers)

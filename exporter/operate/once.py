@@ -50,7 +50,7 @@ class Once(Session):
         trace.on_request_headers_sent.append(self._write)
         super().__init__(order.client, clock, Resolver(clock), keep=False, traces=(trace,))
 
-    async def send(self, order: Order, headers: Headers, query: str) -> int:
+    async def write(self, order: Order, headers: Headers, query: str) -> int:
         """Send the order and return the status of the answer; its body says nothing that counts.
 
         Raises:
@@ -61,9 +61,9 @@ class Once(Session):
             url += f"{'&' if '?' in url else '?'}{query}"
         try:
             async with self._session.request(
-                order.action.method,
+                order.filled.method,
                 URL(url, encoded=True),
-                data=order.body.encode() or None,
+                data=order.filled.body or None,
                 headers=CIMultiDict(headers),
                 allow_redirects=False,
                 server_hostname=self._server_name,
@@ -93,9 +93,7 @@ class Once(Session):
 def headers_of(order: Order) -> Headers:
     """Return what is sent besides the credentials; the client's own headers count more."""
     own = {name.lower() for name, _ in order.client.http_headers}
-    fixed = {"Accept": "application/json", "User-Agent": USER_AGENT}
-    if order.body:
-        fixed["Content-Type"] = "application/json"
+    fixed = {"Accept": "application/json", "User-Agent": USER_AGENT, **dict(order.filled.headers)}
     return tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
 
 
@@ -109,7 +107,7 @@ async def send_once(order: Order, once: Once, obtained: Headers, seconds: float)
         headers = (*headers_of(order), *credentials(order.client), *obtained)
         query = secret_query(order.client)
         async with asyncio.timeout(seconds):
-            status = await once.send(order, headers, query)
+            status = await once.write(order, headers, query)
     except TimeoutError:
         raise _unanswered(f"no answer within {seconds:g}s", once) from None
     except PollError as error:

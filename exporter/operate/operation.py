@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.clock import Clock
+from exporter.declare.endpoint import parts_of
+from exporter.declare.extraction import Extraction
+from exporter.declare.states import States
 from exporter.errors import ActionError, Changed, PollError, Reason
 from exporter.operate.once import Once, send_once
 from exporter.operate.order import Order
 from exporter.poll.cycle import poll
-from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.login import Login
-from exporter.poll.request import Headers, Request, build, scrub
-from exporter.spec import States
+from exporter.poll.request import EndpointRequest, Headers, build, scrub
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
 WRITE_SECONDS = 30.0
@@ -80,9 +81,9 @@ class Operation:
         if not isinstance(seen, Shown) or seen.state != self.order.value:
             return False
         heeded = {
-            option.name
-            for option in self.order.action.options
-            if self.order.value in option.heeded_with
+            name
+            for name, option in self.order.action.options.items()
+            if not option.only_for or self.order.value in option.only_for
         }
         return all(
             seen.options.get(name) == value
@@ -175,41 +176,47 @@ def told(seen: Seen) -> str:
     return " ".join([seen.state or "unknown", *options])
 
 
-def _requests(order: Order) -> tuple[Request, ...]:
-    """Return the request that shows the state: the others of a poll would only take time."""
+def _requests(order: Order) -> tuple[EndpointRequest, ...]:
+    """Return the requests that show the state; the others of a poll would only take time."""
+    action = order.action
+    wanted = {action.confirmed_by, *(one.confirmed_by for one in action.options.values())}
+    if action.drain:
+        wanted.add(action.drain.until_zero.metric)
     return tuple(
         request
         for request in build(order.target)
-        if any(one.name == order.action.shown_by for one in request.endpoint.fields)
+        if any(family.name in wanted for family in request.endpoint.families())
     )
 
 
-def _shown(order: Order, reading: Reading) -> Shown:
+def _shown(order: Order, reading: Extraction) -> Shown:
     action = order.action
     label = next(
         one.label
         for endpoint in order.target.system.endpoints
-        for one in endpoint.fields
-        if isinstance(one, States) and one.name == action.shown_by
+        for one in parts_of(endpoint.fields)
+        if isinstance(one, States) and one.metric == action.confirmed_by
     )
     states = [
         dict(one.labels)[label]
         for one in reading.samples
-        if one.family == action.shown_by and one.value == 1.0
+        if one.family == action.confirmed_by and one.value == 1.0
     ]
     flags = {one.family: _FLAGS.get(one.value, "") for one in reading.samples}
     drain = action.drain
     undrained = [
         one.value
         for one in reading.samples
-        if drain and one.family == drain.metric and {*drain.labels.items()} <= {*one.labels}
+        if drain
+        and one.family == drain.until_zero.metric
+        and {*drain.until_zero.labels.items()} <= {*one.labels}
     ]
     return Shown(
         state=states[0] if states else "",
         options={
-            option.name: flags[option.shown_by]
-            for option in action.options
-            if option.shown_by in flags
+            name: flags[option.confirmed_by]
+            for name, option in action.options.items()
+            if option.confirmed_by in flags
         },
         undrained=undrained[0] if undrained else None,
     )

@@ -1,15 +1,13 @@
-"""One poll, stage by stage: schedule -> fetch -> parse -> extract -> snapshot.
+"""One poll, stage by stage, and the schedule that starts it.
 
-schedule    decides when a target is due, by its `rhythm`, and has `cycle` run the stages below
-            for it
-request     a target and its endpoint become what is sent: URL, headers with credentials
-login       what some vendors want first: a token, asked for by `oauth2` or `webitel_login` once for
-            many polls
-redirect    follows to another place of the same origin, where that is wanted
-fetch       sends it by `plain` (HTTP) or `session` (TLS, proxies); an `answer` comes back, or one
-            reason for failure. `resolve` looks up the host's name
-parse       bytes -> one plain tree, JSON and XML alike
-extract     tree + declared fields -> a reading, by `steps` made once of each field and its
-            `pointer`; a bad field costs only itself
-snapshot    a reading -> the lines that a scrape serves, immutable
+In the order of the data:
+
+schedule        which target is polled when; timing and bucket are its arithmetic
+cycle           one poll: all stages of one target under one deadline
+request         a target's requests, built once; its credentials, read each time
+fetch           the clients that send them: plain for HTTP, session for the rest; redirect, resolve
+login           a token that many polls share; oauth2 and declared_login are how to get one
+answer          what came back: body, status, content type; line and inflate read it
+parse           bytes become one tree: charset, sniff, json_tree, xml_tree
+snapshot        samples become the lines that scrapes serve
 """

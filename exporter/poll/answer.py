@@ -11,11 +11,18 @@ from exporter.errors import PollError, Reason
 MAX_BODY = 1024 * 1024
 """Bytes of an answer, decompressed: the vendors' are a thousandth of it."""
 
-MAX_REFUSAL = 4 * 1024
-"""Bytes that are read of a refusal, where it is read at all."""
+MAX_DEPTH = 64
+"""Levels of an answer: the vendors' have four."""
 
-TELLING_STATUS = 400
-"""The one status whose body says more than itself: an old Webitel's tokens expire with it."""
+MAX_PARTS = 10_000
+"""Objects, lists or XML tags of an answer: each costs time. A server's status has ten of them, a
+list of a thousand servers two thousand."""
+
+MAX_VALUES = 100_000
+"""Values of an answer, whatever holds them: a list of a thousand servers has 25,000."""
+
+MAX_REFUSAL = 4 * 1024
+"""Bytes that are read of a failure's body, where it is read at all."""
 
 NOT_HTTP = "not a valid HTTP answer"
 CUT_SHORT = "the body is cut short or badly compressed"
@@ -45,7 +52,7 @@ class Answer:
 
 
 class StatusError(PollError):
-    """An answer that is no 2xx, with what of it tells how to go on; none of that is ever shown."""
+    """An answer that is no 2xx, with what decides how to go on; none of that is ever shown."""
 
     def __init__(
         self, reason: Reason, detail: str, retry_after: float, status: int, location: str
@@ -54,7 +61,7 @@ class StatusError(PollError):
         self.status = status
         self.location = location
         self.body = b""
-        """Its first bytes, of a status that does not tell enough, to a request that wants them."""
+        """Its first bytes, if the request inspects them."""
 
 
 def check_status(status: int, retry_after: str = "", location: str = "") -> None:

@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 from exporter.clock import Clock
+from exporter.declare.endpoint import Endpoint
+from exporter.declare.extraction import Extraction, Fault, Sample
+from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import Answer
-from exporter.poll.extract import Fault, Reading, Sample, extract
+from exporter.poll.answer import Answer, StatusError
 from exporter.poll.fetch import Connections, Fetcher
 from exporter.poll.login import Login
 from exporter.poll.parse import parse
 from exporter.poll.redirect import Following
 from exporter.poll.request import (
+    EndpointRequest,
     Headers,
-    Request,
     credentials,
     known_secrets,
     scrub,
@@ -26,10 +28,8 @@ from exporter.poll.request import (
     with_query,
 )
 from exporter.poll.snapshot import Poll
-from exporter.poll.untaken import untaken
-from exporter.readers import printable
 from exporter.settings import Target
-from exporter.spec import Endpoint
+from exporter.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class _Deadline:
 
 async def poll(
     target: Target,
-    requests: tuple[Request, ...],
+    requests: tuple[EndpointRequest, ...],
     connections: Connections,
     clock: Clock,
     *,
@@ -78,7 +78,7 @@ async def poll(
     """Poll the target once; with `trees`, keep the answers there, and look for what none takes."""
     began = clock.monotonic()
     deadline = _Deadline(target.timeout)
-    outcome: Reading | PollError
+    outcome: Extraction | PollError
     try:
         outcome = await _read(target, requests, connections, trees)
     except asyncio.CancelledError:
@@ -102,8 +102,11 @@ async def poll(
 
 
 def _read(
-    target: Target, requests: tuple[Request, ...], connections: Connections, trees: Trees | None
-) -> Awaitable[Reading]:
+    target: Target,
+    requests: tuple[EndpointRequest, ...],
+    connections: Connections,
+    trees: Trees | None,
+) -> Awaitable[Extraction]:
     client = target.client
     fetcher: Fetcher = connections.of(target)
     # What most clients do not have costs them nothing.
@@ -121,17 +124,17 @@ def _read(
 async def _through(
     login: Login,
     target: Target,
-    requests: tuple[Request, ...],
+    requests: tuple[EndpointRequest, ...],
     fetcher: Fetcher,
     secrets: Headers,
     *,
     trees: Trees | None,
-) -> Reading:
+) -> Extraction:
     """Read with what the login gives, too; no label may give that back."""
 
-    def attempt(held: Headers) -> Awaitable[Reading]:
+    def attempt(held: Headers) -> Awaitable[Extraction]:
         sent = (*secrets, *held)
-        return _take(target, requests, fetcher, sent, login.obtained, trees=trees)
+        return _take(target, requests, fetcher, sent, login, trees=trees)
 
     reading = await login.through(target.name, target.timeout, attempt)
     known = known_secrets(target.client, login.obtained)
@@ -146,40 +149,53 @@ async def _through(
 
 async def _take(
     target: Target,
-    requests: tuple[Request, ...],
+    requests: tuple[EndpointRequest, ...],
     fetcher: Fetcher,
     secrets: Headers,
-    obtained: tuple[str, ...] = (),
+    login: Login | None = None,
     *,
     trees: Trees | None,
-) -> Reading:
+) -> Extraction:
     samples: tuple[Sample, ...] = ()
     faults: tuple[Fault, ...] = ()
     items = 0
     new = None if trees is None else 0
+    last: PollError | None = None
     for request in requests:
-        answer = await fetcher.fetch(request, secrets)
-        one = partial(_taken, answer, request.endpoint, target.params, look=trees is not None)
-        large = len(answer.body) > _LARGE
-        tree, reading = await asyncio.to_thread(one) if large else one()
+        try:
+            answer = await fetcher.fetch(request, secrets)
+            one = partial(_taken, answer, request.endpoint, target.params, look=trees is not None)
+            large = len(answer.body) > _LARGE
+            tree, reading = await asyncio.to_thread(one) if large else one()
+        except PollError as error:
+            # A rejected token is not the endpoint's failure: the login has to be renewed.
+            is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
+            if not request.endpoint.optional or is_rejected:
+                raise
+            last = error
+            faults += (Fault(request.endpoint.fields[0].metric, f"{error.reason}: {error.detail}"),)
+            continue
         samples += reading.samples
         faults += reading.faults
         items += reading.dropped_items
         if trees is not None and new is not None:
             trees.append((request.endpoint, tree, answer.middle))
-            new += reading.untaken or 0
+            new += reading.unmapped or 0
+    if last and len(requests) == sum(one.endpoint.optional for one in requests) and not samples:
+        raise last  # Nothing was read at all.
+    obtained = login.obtained if login else ()
     told = tuple(Fault(one.metric, _told(one.message, target, obtained)) for one in faults)
     more = max(0, len(samples) - target.max_series)
-    return Reading(samples[: target.max_series], told, items, more, new)
+    return Extraction(samples[: target.max_series], told, items, more, new)
 
 
 def _taken(
     answer: Answer, endpoint: Endpoint, params: Mapping[str, str], *, look: bool
-) -> tuple[Any, Reading]:
+) -> tuple[Any, Extraction]:
     """Return what the answer says, as a tree and as it is read; touches nothing else."""
-    tree = parse(answer, endpoint)
-    reading = extract(tree, endpoint, params, answer.middle)
-    return tree, replace(reading, untaken=len(untaken(tree, endpoint))) if look else reading
+    tree, broken = parse(answer, endpoint)
+    found = endpoint.extract(tree, params, answer.middle, broken)
+    return tree, replace(found, unmapped=len(unmapped(tree, endpoint))) if look else found
 
 
 def _told(message: str, target: Target, obtained: Iterable[str] = ()) -> str:

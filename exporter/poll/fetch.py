@@ -12,15 +12,15 @@ from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from exporter.clock import Clock
-from exporter.errors import PollError
+from exporter.errors import PollError, Reason
 from exporter.poll.answer import Answer
-from exporter.poll.login import Login, OnLogin
+from exporter.poll.declared_login import DeclaredMethod
+from exporter.poll.login import Login, Method, OnLogin
 from exporter.poll.oauth2 import OAuth2Method
 from exporter.poll.plain import Plain
-from exporter.poll.request import Headers, Request, place_of
+from exporter.poll.request import Headers, Request, normalized_url
 from exporter.poll.resolve import Resolver
 from exporter.poll.session import Session
-from exporter.poll.webitel_login import WebitelMethod
 from exporter.settings import Client, OAuth2, Target
 
 
@@ -64,7 +64,7 @@ class Connections:
         self._clock = clock
         self._keep = keep
         self._on_login = on_login
-        self._logins: dict[tuple[Client, str], Login] = {}
+        self._logins: dict[tuple[Client, tuple[object, ...]], Login] = {}
         self._resolver = Resolver(clock)
         self._closing: set[asyncio.Task[None]] = set()
         self._made: dict[tuple[str, bool], tuple[Client, Kept]] = {}
@@ -110,19 +110,25 @@ class Connections:
 
     def login(self, target: Target) -> Login | None:
         """Return the login that the target's polls need, if they need one."""
-        settings = target.client.login
+        settings, declaration = target.client.login, target.system.login
         if settings is None:
             return None
-        # A token of OAuth is for a client's targets; a Webitel's own serves nobody else.
-        place = "" if isinstance(settings, OAuth2) else place_of(target.url)
+        # A token of OAuth serves all targets of a client; one of a server's own login only it.
+        shared = isinstance(settings, OAuth2)
+        place: tuple[object, ...] = ()
+        if not shared and declaration is not None:
+            sent = (target.params.get(name) for name in declaration.params)
+            place = (declaration, normalized_url(target.url), *sent)
         key = (target.client, place)
         login = self._logins.get(key)
         if login is None:
-            method = (
-                OAuth2Method(target.client, settings)
-                if isinstance(settings, OAuth2)
-                else WebitelMethod(target.client, settings, place, self._clock)
-            )
+            method: Method
+            if isinstance(settings, OAuth2):
+                method = OAuth2Method(target.client, settings)
+            elif declaration is not None:
+                method = DeclaredMethod(target, declaration, settings, self._clock)
+            else:  # The configuration refuses such a client.
+                raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
             login = Login(method, self._session, self._clock, self._on_login)
             self._logins[key] = login
         return login

@@ -14,12 +14,12 @@ from exporter.poll.answer import (
     MAX_BODY,
     MAX_REFUSAL,
     NOT_HTTP,
-    TELLING_STATUS,
     StatusError,
     check_status,
     too_large,
 )
 from exporter.poll.inflate import inflate
+from exporter.poll.request import Request
 
 # All headers of an answer together; the vendors' are a hundredth of it.
 _MAX_HEAD = 64 * 1024
@@ -51,11 +51,11 @@ class Line(asyncio.Protocol):
         "_parser",
         "_received",
         "_refused",
+        "_request",
         "_retry_after",
         "_transport",
         "_type",
         "_waiter",
-        "_wants_refusal",
         "idle_since",
         "reusable",
     )
@@ -73,7 +73,7 @@ class Line(asyncio.Protocol):
         self.reusable = False
         self.idle_since = 0.0
         """When it was last put by, by the loop's clock: its owner's note."""
-        self._wants_refusal = False
+        self._request: Request | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -86,10 +86,10 @@ class Line(asyncio.Protocol):
         self._head = self._headers = 0
         self._head_done = self._framed = self._done = False
 
-    async def ask(self, message: bytes, wants_refusal: bool = False) -> None:
-        """Send a request and wait for the whole answer to it.
+    async def ask(self, message: bytes, request: Request) -> None:
+        """Send a message and wait for the whole answer to it.
 
-        A refusal is not read unless wanted, and then only where its status tells too little.
+        The body of a failure is read only if the request accepts or inspects its status.
 
         Raises:
             PollError: There is none.
@@ -99,7 +99,7 @@ class Line(asyncio.Protocol):
             raise StaleError
         self._reset()
         self.reusable = False
-        self._wants_refusal = wants_refusal
+        self._request = request
         self._parser = HttpResponseParser(self)
         self._waiter = self._make_waiter()
         self._transport.write(message)
@@ -180,7 +180,7 @@ class Line(asyncio.Protocol):
         if lower == b"content-type":
             self._type = value
         elif lower == b"content-encoding":
-            self._encoding = value.strip().lower()
+            self._encoding = value
         elif lower == b"retry-after":
             self._retry_after = value
         elif lower == b"transfer-encoding":
@@ -208,7 +208,9 @@ class Line(asyncio.Protocol):
                 self._location.decode(errors="surrogateescape"),
             )
         except StatusError as error:
-            if self._wants_refusal and status == TELLING_STATUS:
+            if self._request and status in self._request.accept_status:
+                return
+            if self._request and status in self._request.inspected:
                 self._refused, self._most = error, MAX_REFUSAL
             else:
                 self._fail(error)

@@ -18,9 +18,9 @@ from exporter.errors import PollError, Reason
 from exporter.poll.answer import StatusError
 from exporter.poll.request import Headers, scrub
 from exporter.poll.session import Session
-from exporter.readers import printable
 from exporter.secret import Secret
 from exporter.settings import Client
+from exporter.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +39,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True)
 class Granted:
-    """What a login gave: headers to send, and for how long, where that is known."""
+    """What a login gave: headers to send, the secrets in them, and for how long they are valid."""
 
     headers: Headers = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """The values that must not be shown, in full or within a header."""
     seconds: float = math.inf
 
 
@@ -126,19 +128,23 @@ class Login:
         try:
             result = await attempt(held.headers)
         except StatusError as error:
-            if not self._method.is_refusal(error):
+            if not self.is_refusal(error):
                 raise
             self._refused.add(name)
             held = await self._another(name, held, error, seconds)
             try:
                 result = await attempt(held.headers)
             except StatusError as again:
-                if not self._method.is_refusal(again):
+                if not self.is_refusal(again):
                     raise
                 told = f"{again.detail}, with a new login too; {self._next()}"
                 raise PollError(again.reason, told) from None
         self._note_good(name)
         return result
+
+    def is_refusal(self, error: StatusError) -> bool:
+        """Return whether an answer says that what the login gave is refused."""
+        return self._method.is_refusal(error)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -232,7 +238,7 @@ class Login:
         self._error = None
         if not self._refused:
             self._failures, self._next_at = 0, -math.inf
-        self._obtained.extend(Secret(value.rpartition(" ")[2]) for _, value in granted.headers)
+        self._obtained.extend(map(Secret, granted.secrets))
         # What is over as it begins tells of a wrong clock, and would mean a login a poll.
         life = granted.seconds if granted.seconds > 0 else math.inf
         life = max(life, FIRST_PAUSE)

@@ -12,7 +12,7 @@ from exporter.poll.answer import StatusError, check_status
 from exporter.poll.login import Granted
 from exporter.poll.request import USER_AGENT, basic_pair
 from exporter.poll.session import Posted, Session
-from exporter.poll.token import decoded, token
+from exporter.poll.token import decoded, sendable
 from exporter.settings import Client, OAuth2
 
 _HEADERS = (
@@ -69,11 +69,11 @@ class OAuth2Method:
     async def _by_header(self, session: Session, secret: str) -> Posted:
         pair = basic_pair(self._login.client_id, secret)
         headers = (*_HEADERS, ("Authorization", f"Basic {pair}"))
-        return await session.post(self._url, _form(self._fields()), headers)
+        return await session.send("POST", self._url, _form(self._fields()), headers)
 
     async def _by_body(self, session: Session, secret: str) -> Posted:
         own = (("client_id", self._login.client_id), ("client_secret", secret))
-        return await session.post(self._url, _form((*self._fields(), *own)), _HEADERS)
+        return await session.send("POST", self._url, _form((*self._fields(), *own)), _HEADERS)
 
     def _fields(self) -> Iterator[tuple[str, str]]:
         yield "grant_type", "client_credentials"
@@ -102,13 +102,15 @@ def _code(body: bytes) -> str:
 
 
 def _granted(tree: dict[str, Any]) -> Granted:
-    bearer = token(tree, "access_token")
+    bearer = sendable(tree.get("access_token"), "access_token")
     # It must be there, and is not always; nobody leaves out that it is another kind.
     kind = tree.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise PollError(Reason.BAD_SHAPE, "the token_type of the answer is not bearer")
     return Granted(
-        headers=(("Authorization", f"Bearer {bearer}"),), seconds=_seconds(tree.get("expires_in"))
+        headers=(("Authorization", f"Bearer {bearer}"),),
+        secrets=(bearer,),
+        seconds=_seconds(tree.get("expires_in")),
     )
 
 

@@ -57,13 +57,13 @@ class Plain:
         line = idle.pop() if idle else await self._connect(origin)
         sent = self._clock.wall()
         try:
-            await line.ask(message, request.wants_refusal)
+            await line.ask(message, request)
         except StaleError:
             # The server closed the connection while nobody used it: that is no failure of a poll.
             line = await self._connect(origin)
             sent = self._clock.wall()
             try:
-                await line.ask(message, request.wants_refusal)
+                await line.ask(message, request)
             except StaleError:
                 raise PollError(Reason.CONNECT, BROKEN) from None
         received = self._clock.wall()

@@ -30,7 +30,7 @@ class Following:
             try:
                 return await self._fetcher.fetch(request, credentials)
             except StatusError as error:
-                if error.status not in _FOLLOWED or request.endpoint.method != "GET":
+                if error.status not in _FOLLOWED or request.method != "GET":
                     raise
                 request = _next(request, error)
         raise PollError(Reason.REDIRECT, f"more than {MOST_REDIRECTS} redirects one after another")

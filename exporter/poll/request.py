@@ -7,20 +7,22 @@ alone: `redirect` follows within it, and nothing else follows at all.
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Self, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from exporter import __version__
+from exporter.declare.conditions import applies
+from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
-from exporter.readers import CUT
 from exporter.secret import Secret
-from exporter.settings import Client, OAuth2, Target, WebitelLogin
-from exporter.spec import Endpoint
+from exporter.settings import Client, OAuth2, Target
+from exporter.text import CUT
 
-_FORMATS = {"json": "application/json", "xml": "application/xml"}
+_FORMATS = {"json": "application/json", "xml": "application/xml", "text": "text/plain"}
 # A line end in a header's value would let a file smuggle in another header.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -40,89 +42,110 @@ Origin = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is fixed of a poll's request for one endpoint."""
+    """What is fixed of a request."""
 
+    method: str
     url: str
-    """Without what is secret in it."""
+    """Without its secret parts."""
     host: str
     port: int
     headers: Headers
     head: bytes = field(repr=False)
     """The request as HTTP/1.1 writes it, up to where the credentials go."""
-    body: bytes
-    endpoint: Endpoint
+    body: bytes = b""
     query: str = field(default="", repr=False)
-    """What follows the URL and may be secret, with its ? or &."""
-    wants_refusal: bool = False
-    """Whether the body of a refusal is read where its status tells too little."""
+    """The secret rest of the URL, with its ? or &."""
+    accept_status: frozenset[int] = frozenset()
+    """The statuses besides 2xx whose answer is read."""
+    inspected: frozenset[int] = frozenset()
+    """The statuses of failures whose body is read, to know whether a token was refused."""
 
-    def at(self, url: str, query: str) -> "Request":
-        """Return the same request for another place of its origin."""
+    def at(self, url: str, query: str) -> Self:
+        """Return the same request for another URL of its origin."""
         parts = urlsplit(url)
         where = parts.path + (f"?{parts.query}" if parts.query else "") + query
         _, _, rest = self.head.partition(b" HTTP/1.1\r\n")
-        head = f"{self.endpoint.method} {where} HTTP/1.1\r\n".encode() + rest
+        head = f"{self.method} {where} HTTP/1.1\r\n".encode() + rest
         return replace(self, url=url, query=query, head=head)
 
 
-def build(target: Target) -> tuple[Request, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRequest(Request):
+    """The request for one endpoint of a target."""
+
+    endpoint: Endpoint
+
+
+def build(target: Target) -> tuple[EndpointRequest, ...]:
     """Build the requests of one poll, one for each endpoint."""
     return tuple(
-        _request(target, endpoint)
+        _endpoint_request(target, endpoint)
         for endpoint in target.system.endpoints
-        if endpoint.when is None or target.params.get(endpoint.when[0]) == endpoint.when[1]
+        if applies(endpoint.when, target.params)
     )
 
 
-def _request(target: Target, endpoint: Endpoint) -> Request:
-    params = {param.name: param for param in target.system.params}
-    query = "&".join(
-        f"{quote(name, safe='')}={quote(value, safe='')}"
-        for name, value in target.params.items()
-        if params[name].used_in == "query" and value
+def _endpoint_request(target: Target, endpoint: Endpoint) -> EndpointRequest:
+    filled = endpoint.filled(target.params)
+    base = normalized_url(target.url)
+    # The first format is preferred.
+    headers = {"Accept": _FORMATS[endpoint.formats[0]], **dict(filled.headers)}
+    request = make_request(
+        target.client,
+        endpoint.method,
+        f"{base}{base_path(target)}{filled.target}",
+        headers,
+        filled.body,
     )
-    base = place_of(target.url)
-    path = path_below(target, endpoint.context, endpoint.path)
-    where = urlsplit(base).path + path + (f"?{query}" if query else "")
-    _, host, port = origin_of(base)
-    own = {name.lower() for name, _ in target.client.http_headers}
+    login = target.system.login
+    return EndpointRequest(
+        **{name: getattr(request, name) for name in _FIXED},
+        accept_status=frozenset(endpoint.accept_status),
+        inspected=login.inspected if login else frozenset(),
+        endpoint=endpoint,
+    )
+
+
+def make_request(
+    client: Client, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+) -> Request:
+    """Make a request for a normalized URL; a header of the client's own wins."""
+    own = {name.lower() for name, _ in client.http_headers}
     fixed = {
-        # JSON first: the vendors write it best. A client's own Accept header wins.
-        "Accept": _FORMATS[endpoint.formats[0]],
         # The bodies are small: compressing them costs both sides more than the wire.
         "Accept-Encoding": "identity",
         "User-Agent": USER_AGENT,
-        **({"Content-Type": "application/json"} if endpoint.method == "POST" else {}),
-        **endpoint.headers,
+        **headers,
     }
-    headers = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
-    scheme, authority = urlsplit(base)[:2]
-    body = endpoint.body.encode()
-    length = (f"Content-Length: {len(body)}",) if endpoint.method == "POST" else ()
-    first = (f"{endpoint.method} {where} HTTP/1.1", f"Host: {authority}", *length)
-    lines = (*first, *(f"{k}: {v}" for k, v in headers))
+    kept = tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
+    _scheme, authority, path, query, _ = urlsplit(url)
+    where = path + (f"?{query}" if query else "")
+    _, host, port = origin_of(url)
+    length = (f"Content-Length: {len(body)}",) if body or method != "GET" else ()
+    first = (f"{method} {where} HTTP/1.1", f"Host: {authority}", *length)
+    lines = (*first, *(f"{name}: {value}" for name, value in kept))
     return Request(
-        url=f"{scheme}://{authority}{where}",
+        method=method,
+        url=url,
         host=host,
         port=port,
-        headers=headers,
+        headers=kept,
         head="".join(f"{line}\r\n" for line in lines).encode(),
         body=body,
-        endpoint=endpoint,
-        wants_refusal=isinstance(target.client.login, WebitelLogin),
     )
 
 
-def path_below(target: Target, context: str, path: str) -> str:
-    """Return a path below the target's URL, with its parameters in their places."""
-    for name, value in target.params.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return path if urlsplit(target.url).path else context + path
+_FIXED = ("method", "url", "host", "port", "headers", "head", "body")
+
+
+def base_path(target: Target) -> str:
+    """Return the system's base path if the target's URL has no path of its own."""
+    return "" if urlsplit(target.url).path else target.system.base_path
 
 
 @lru_cache(maxsize=4096)
-def place_of(url: str) -> str:
-    """Return a target's URL as it is sent: of ASCII, the path encoded."""
+def normalized_url(url: str) -> str:
+    """Return a target's URL as it is sent: in ASCII, with its path encoded."""
     parts = urlsplit(url)
     _, host, _ = origin_of(url)
     bracketed = f"[{host}]" if ":" in host else host
@@ -147,7 +170,10 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, host, parts.port or _PORTS[parts.scheme]
 
 
-def with_query(requests: tuple[Request, ...], client: Client) -> tuple[Request, ...]:
+_Some = TypeVar("_Some", bound=Request)
+
+
+def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]:
     """Return the requests with the client's secret query parameters, as they are now.
 
     Raises:

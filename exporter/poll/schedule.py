@@ -17,10 +17,10 @@ from functools import partial
 from itertools import count
 
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction
 from exporter.errors import LateError, PollError, Reason
 from exporter.poll.bucket import Bucket
 from exporter.poll.cycle import poll
-from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.poll.snapshot import MANY_SERIES, Poll
@@ -284,7 +284,7 @@ class Schedule:
         tracked = turn.tracked
         pause = 0.0
         try:
-            looked, polls = tracked.renderer.untaken, tracked.tally.polls
+            looked, polls = tracked.renderer.unmapped, tracked.tally.polls
             outcome = await poll(
                 tracked.target,
                 tracked.requests,
@@ -326,7 +326,10 @@ class Schedule:
 
     async def _record(self, tracked: Tracked, outcome: Poll) -> None:
         try:
-            if isinstance(outcome.outcome, Reading) and len(outcome.outcome.samples) > MANY_SERIES:
+            if (
+                isinstance(outcome.outcome, Extraction)
+                and len(outcome.outcome.samples) > MANY_SERIES
+            ):
                 await asyncio.to_thread(tracked.renderer.prepare, outcome.outcome)
             self._targets.record(tracked, outcome)
         except Exception:  # noqa: BLE001 - a mistake of ours stops at one target

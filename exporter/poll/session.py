@@ -23,7 +23,6 @@ from exporter.poll.answer import (
     MAX_BODY,
     MAX_REFUSAL,
     NOT_HTTP,
-    TELLING_STATUS,
     Answer,
     StatusError,
     check_status,
@@ -31,6 +30,7 @@ from exporter.poll.answer import (
     too_large,
     unknown_host,
 )
+from exporter.poll.inflate import inflate
 from exporter.poll.request import Headers, Request
 from exporter.poll.resolve import Resolver
 from exporter.settings import Client
@@ -44,17 +44,17 @@ _PROXY_DENIES = 407
 
 # Of a token endpoint's or a login's answer: the largest there are have a tenth of it.
 MAX_POSTED = 64 * 1024
-# What a token endpoint refuses with, and says why in the body.
-_EXPLAINED = frozenset({400, 401})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Posted:
-    """What came back of a POST; of most refusals only the status."""
+    """The answer to a login."""
 
     status: int
     location: str = field(repr=False)
     retry_after: str
+    cookies: tuple[str, ...] = field(repr=False)
+    """The Set-Cookie headers."""
     body: bytes = field(repr=False)
 
 
@@ -102,6 +102,9 @@ class Session:
             # The whole poll has a deadline; a second clock for each call would only cost.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             trust_env=False,
+            # `inflate` names a coding that it cannot undo; aiohttp would pass it on, or call all
+            # of the answer invalid.
+            auto_decompress=False,
             trace_configs=list(traces),
         )
 
@@ -123,7 +126,7 @@ class Session:
         sent = self._clock.wall()
         try:
             async with self._session.request(
-                request.endpoint.method,
+                request.method,
                 URL(request.url + request.query, encoded=True),
                 data=request.body or None,
                 headers=CIMultiDict((*request.headers, *credentials)),
@@ -132,7 +135,7 @@ class Session:
                 proxy=self._proxy.reveal() if self._proxy else None,
             ) as response:
                 self._check_proxy(response)
-                await _check(response, wants_refusal=request.wants_refusal)
+                await _check(response, request)
                 body = await _read(response, self._most)
                 content_type = response.headers.get(hdrs.CONTENT_TYPE, "")
         except UnicodeError:
@@ -141,28 +144,29 @@ class Session:
             raise explained(error) from None
         return Answer(content_type, body, (sent + self._clock.wall()) / 2, response.status)
 
-    async def post(self, url: str, body: bytes, headers: Headers) -> Posted:
-        """Send one POST, which is never sent twice nor elsewhere, and read a short answer.
+    async def send(self, method: str, url: str, body: bytes, headers: Headers) -> Posted:
+        """Send one request, never twice and never elsewhere, and read a short answer.
 
         Raises:
             PollError: There was no answer at all, or a long one.
         """
         try:
-            async with self._session.post(
+            async with self._session.request(
+                method,
                 URL(url, encoded=True),
-                data=body,
+                data=body or None,
                 headers=CIMultiDict(headers),
                 allow_redirects=False,
                 server_hostname=self._server_name,
                 proxy=self._proxy.reveal() if self._proxy else None,
             ) as response:
                 self._check_proxy(response)
-                tells = response.status in _EXPLAINED or response.status // 100 == 2  # noqa: PLR2004 - RFC 9110's classes
                 return Posted(
                     status=response.status,
                     location=response.headers.get(hdrs.LOCATION, ""),
                     retry_after=response.headers.get(hdrs.RETRY_AFTER, ""),
-                    body=await _read(response, MAX_POSTED) if tells else b"",
+                    cookies=tuple(response.headers.getall(hdrs.SET_COOKIE, ())),
+                    body=await _read(response, MAX_POSTED),
                 )
         except UnicodeError:
             raise unknown_host(urlsplit(url).hostname or "") from None
@@ -174,20 +178,25 @@ class Session:
             raise PollError(Reason.CONNECT, f"the proxy answered HTTP {response.status}")
 
 
-async def _check(response: aiohttp.ClientResponse, *, wants_refusal: bool) -> None:
+async def _check(response: aiohttp.ClientResponse, request: Request) -> None:
     try:
         headers = response.headers
         check_status(
             response.status, headers.get(hdrs.RETRY_AFTER, ""), headers.get(hdrs.LOCATION, "")
         )
     except StatusError as error:
-        if wants_refusal and error.status == TELLING_STATUS:
+        if error.status in request.accept_status:
+            return
+        if error.status in request.inspected:
             # However its body ends: the status stands.
+            body = b""
             with suppress(aiohttp.ClientError, OSError):
                 async for chunk in response.content.iter_any():
-                    error.body = (error.body + chunk)[:MAX_REFUSAL]
-                    if len(error.body) == MAX_REFUSAL:
+                    body = (body + chunk)[:MAX_REFUSAL]
+                    if len(body) == MAX_REFUSAL:
                         break
+            with suppress(PollError):
+                error.body = inflate(body, _coding(response))
         raise
 
 
@@ -195,12 +204,15 @@ async def _read(response: aiohttp.ClientResponse, most: int = MAX_BODY) -> bytes
     if (response.content_length or 0) > most:
         raise too_large(most)
     body = bytearray()
-    # What is counted has been decompressed: a bomb stops at the limit, not in memory.
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > most:
             raise too_large(most)
-    return bytes(body)
+    return inflate(bytes(body), _coding(response), most)
+
+
+def _coding(response: aiohttp.ClientResponse) -> bytes:
+    return response.headers.get(hdrs.CONTENT_ENCODING, "").encode("utf-8", "surrogateescape")
 
 
 def explained(error: Exception) -> PollError:  # noqa: PLR0911 - one return a kind of failure

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from exporter.declare.extraction import Extraction, Labels
+from exporter.declare.family import Family, Kind
+from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.poll.extract import Labels, Reading
 from exporter.poll.request import known_secrets, take_out
 from exporter.settings import Client, Target
-from exporter.spec import Family, Kind, System
 
 MANY_SERIES = 1000
 """Those of a reading whose lines take longer to make than the event loop should be held."""
@@ -22,7 +23,7 @@ _MOST_SYSTEMS = 1024
 
 
 def _own(name: str, kind: Kind, help_text: str, *labels: str) -> Family:
-    return Family(name, kind, help_text, labels, source="", reading="")
+    return Family(name=name, kind=kind, help=help_text, labels=labels, source="", reading="")
 
 
 TARGET_FAMILIES = (
@@ -55,8 +56,8 @@ TARGET_FAMILIES = (
     _own(
         "status_exporter_untaken_fields",
         "gauge",
-        "Values of the answer that no field takes: where it rises, the vendor changed something."
-        " Looked at with the first good poll and every 240th.",
+        "Values of the answer that no field maps; if it rises, the vendor changed something."
+        " Counted with the first good poll and every 240th.",
     ),
 )
 """What the exporter says of each target."""
@@ -66,7 +67,7 @@ TARGET_FAMILIES = (
 class Poll:
     """The outcome of one poll: a reading, or the reason why there is none."""
 
-    outcome: Reading | PollError
+    outcome: Extraction | PollError
     duration: float
     ended: float
     taken: float
@@ -97,7 +98,7 @@ class Snapshot:
     @property
     def up(self) -> bool:
         """Whether the poll worked."""
-        return isinstance(self.poll.outcome, Reading)
+        return isinstance(self.poll.outcome, Extraction)
 
 
 class Renderer:
@@ -116,9 +117,9 @@ class Renderer:
         "_prepared",
         "_scrubbed",
         "_system",
-        "_untaken",
+        "_unmapped",
         "_values",
-        "untaken",
+        "unmapped",
     )
 
     def __init__(self, target: Target) -> None:
@@ -130,12 +131,12 @@ class Renderer:
         self._labels: tuple[Labels, ...] = ()
         self._values: tuple[float, ...] = ()
         self._lines: tuple[bytes, ...] = ()
-        self.untaken: int | None = None
+        self.unmapped: int | None = None
         """How many values no field took, when it was last looked at."""
-        self._untaken = b""
-        self._prepared: tuple[Reading | None, int] = (None, 0)
+        self._unmapped = b""
+        self._prepared: tuple[Extraction | None, int] = (None, 0)
 
-    def prepare(self, reading: Reading) -> None:
+    def prepare(self, reading: Extraction) -> None:
         """Make the lines of a reading that will be rendered next; can be done in a thread."""
         self._prepared = reading, self._read(reading)
 
@@ -143,22 +144,22 @@ class Renderer:
         """Render the outcome of a poll; a series given twice is kept once and counted."""
         outcome = poll.outcome
         lines, duplicates = _no_lines(self._system), 0
-        if isinstance(outcome, Reading):
+        if isinstance(outcome, Extraction):
             prepared, duplicates = self._prepared
             if prepared is not outcome:
                 duplicates = self._read(outcome)
             self._prepared = None, 0
-            if outcome.untaken is not None and outcome.untaken != self.untaken:
-                self.untaken = outcome.untaken
+            if outcome.unmapped is not None and outcome.unmapped != self.unmapped:
+                self.unmapped = outcome.unmapped
                 name = "status_exporter_untaken_fields"
-                self._untaken = f"{name}{{{self._base}}} {self.untaken}\n".encode()
+                self._unmapped = f"{name}{{{self._base}}} {self.unmapped}\n".encode()
             lines = self._lines
-            outcome = Reading((), outcome.faults)
+            outcome = Extraction((), outcome.faults)
         lines += self._own(poll, tally)
         kept = Poll(outcome, poll.duration, poll.ended, poll.taken)
         return Snapshot(kept, tally, lines, duplicates)
 
-    def _read(self, reading: Reading) -> int:
+    def _read(self, reading: Extraction) -> int:
         if not reading.samples:
             self._names, self._lines = (), _no_lines(self._system)
             return 0
@@ -209,14 +210,14 @@ class Renderer:
     def _own(self, poll: Poll, tally: Tally) -> tuple[bytes, ...]:
         """Render what the exporter says of the target, in the order of TARGET_FAMILIES."""
         base, own = self._base, "status_exporter"
-        up = isinstance(poll.outcome, Reading)
+        up = isinstance(poll.outcome, Extraction)
         failures = success = faults = ""
         for reason, count in tally.failures.items():
             failures += f'{own}_poll_failures_total{{{base},reason="{reason}"}} {count}\n'
         if tally.last_success is not None:
             moment = value_text(round(tally.last_success, 3))
             success = f"{own}_last_success_timestamp_seconds{{{base}}} {moment}\n"
-        if isinstance(poll.outcome, Reading):
+        if isinstance(poll.outcome, Extraction):
             faults = f"{own}_field_faults{{{base}}} {len(poll.outcome.faults)}\n"
         seconds = value_text(round(poll.duration, 6))
         return (
@@ -226,7 +227,7 @@ class Renderer:
             failures.encode(),
             success.encode(),
             faults.encode(),
-            self._untaken if up else b"",
+            self._unmapped if up else b"",
         )
 
 

@@ -1,4 +1,4 @@
-"""The answer to a login goes in; the object in it comes out, and each token checked to be sent."""
+"""The answer to a login: its JSON object, and values of it that are sent in headers."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 from exporter.errors import PollError, Reason
 
-# What a header may hold and nothing more: a line end would smuggle in another header.
+# A line end in a header's value would add another header.
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,16384}", re.ASCII)
 
 
@@ -25,17 +25,14 @@ def decoded(body: bytes) -> dict[str, Any]:
     return tree
 
 
-def token(tree: dict[str, Any], name: str, *, required: bool = True) -> str:
-    """Return a token of the answer, or "" where there need be none.
+def sendable(value: object, name: str) -> str:
+    """Return a value of the answer that is to be sent in a header.
 
     Raises:
-        PollError: There is none, or it cannot stand in a header.
+        PollError: It is missing, or cannot be part of a header.
     """
-    value = tree.get(name)
-    if not required and (value is None or value == ""):
-        return ""
     if not isinstance(value, str) or not value:
         raise PollError(Reason.BAD_SHAPE, f"the answer has no {name}")
     if not _SENDABLE.fullmatch(value):
-        raise PollError(Reason.BAD_SHAPE, f"the {name} of the answer cannot stand in a header")
+        raise PollError(Reason.BAD_SHAPE, f"the {name} of the answer cannot be sent in a header")
     return value

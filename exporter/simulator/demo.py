@@ -76,7 +76,7 @@ def _basic(username: str, password: str) -> str:
 
 
 def _login(username: str, password: str) -> str:
-    return f"{{webitel_login: {{username: {username}, password: {password}}}}}"
+    return f"{{login: {{username: {username}, password: {password}}}}}"
 
 
 def _target(name: str, system: str, url: str, client: str, more: str = "") -> str:

@@ -1,29 +1,25 @@
-"""What each vendor says: one declaration a module beside this one, data only; here they are found.
-
-A module holds one SYSTEM that bears its name, or several SYSTEMS of which the first does. Systems
-that share a family declare it alike.
-"""
+"""The built-in systems: the YAML files beside this one, loaded as `system_files` are."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
+from importlib.resources import files
 from types import MappingProxyType
 
-from exporter.errors import SpecError
-from exporter.spec import System, check_shared
+from exporter.config import load_systems
+from exporter.declare.system import System
 
 
-def _find() -> Mapping[str, System]:
-    found: dict[str, System] = {}
-    for name in sorted(module.name for module in iter_modules(__path__)):
-        module = import_module(f"{__name__}.{name}")
-        systems = getattr(module, "SYSTEMS", None) or (module.SYSTEM,)
-        if systems[0].name != name:
-            raise SpecError(f"{__name__}.{name}: its first system is not named {name}")
-        found |= {system.name: system for system in systems}
-    check_shared(found.values())
-    return MappingProxyType(found)
+def declaration(name: str) -> str:
+    """Return the YAML text that declares a built-in system, which may declare others as well."""
+    for text in _texts().values():
+        if f"\n  {name}:\n" in text:
+            return text
+    raise KeyError(name)
 
 
-SYSTEMS = _find()
-"""Every known system by its name, in the order of the names."""
+def _texts() -> dict[str, str]:
+    found = sorted(files(__name__).iterdir(), key=lambda one: one.name)
+    return {one.name: one.read_text("utf-8") for one in found if one.name.endswith(".yaml")}
+
+
+SYSTEMS: Mapping[str, System] = MappingProxyType(load_systems(_texts()))
+"""Every built-in system by its name, in the order of the files."""

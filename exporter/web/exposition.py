@@ -12,9 +12,10 @@ from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
 from prometheus_client.registry import Collector
 
+from exporter.declare.family import Family, open_metrics_name
+from exporter.declare.system import System
 from exporter.poll.snapshot import TARGET_FAMILIES, Snapshot
 from exporter.settings import Target
-from exporter.spec import Family, System, family_of
 from exporter.web.negotiate import Format
 
 Shown = Sequence[tuple[Target, Snapshot]]
@@ -78,7 +79,7 @@ def expose_targets(shown: Shown, form: Format, names: Collection[str] = ()) -> I
 
 
 def _is_named(family: Family, names: Collection[str]) -> bool:
-    return family.name in names or family_of(family.name, family.kind) in names
+    return family.name in names or open_metrics_name(family.name, family.kind) in names
 
 
 def _family(
@@ -97,7 +98,7 @@ def _header(family: Family, form: Format) -> bytes:
     name, kind = family.name, str(family.kind)
     help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
     if form is Format.OPENMETRICS:
-        name = family_of(family.name, family.kind)
+        name = open_metrics_name(family.name, family.kind)
         help_text = help_text.replace('"', '\\"')
     elif kind == "info":
         kind = "gauge"  # The text format does not know the type.

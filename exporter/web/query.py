@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from multidict import MultiMapping
 
 from exporter.errors import QueryError, suggestion
-from exporter.readers import printable
+from exporter.text import printable
 
 # What is said back to whoever asked fits a line.
 _LONGEST_WORD = 80

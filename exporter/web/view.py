@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from exporter.declare.extraction import Extraction
+from exporter.declare.states import States
+from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.poll.extract import Reading
 from exporter.poll.snapshot import Snapshot, base_labels
 from exporter.settings import Target
-from exporter.spec import States, System
 from exporter.targets import Targets, Tracked
 
 State = Literal["down", "waiting", "on probe", "up"]
@@ -78,7 +79,7 @@ def view_of(targets: Targets, tracked: Tracked) -> View:
     target, snapshot = tracked.target, tracked.snapshot
     outcome = snapshot.poll.outcome if snapshot else None
     error = outcome if isinstance(outcome, PollError) else None
-    faults = outcome.faults if isinstance(outcome, Reading) else ()
+    faults = outcome.faults if isinstance(outcome, Extraction) else ()
     return View(
         name=target.name,
         system=target.system.name,
@@ -147,5 +148,5 @@ def _first_states(system: System) -> tuple[int, str] | None:
         for one in endpoint.fields:
             # Those of a list's items are no state of the target's own.
             if isinstance(one, States):
-                return names.index(one.name), one.label
+                return names.index(one.metric), one.label
     return None

@@ -89,16 +89,16 @@ ANSWERS = Section(
                         _dropped("series"),
                         _dropped("items"),
                     ),
-                    "Series beyond a target's `max_series` and items beyond what is taken"
-                    " of a list, a second. What is left out is watched by nobody.",
+                    "Series beyond a target's `max_series` and items beyond the `limit` of a"
+                    " list, a second. No alert sees what is dropped.",
                     unit="cps",
                     width=8,
                 ),
                 lines(
-                    "Values nobody takes",
+                    "Unmapped values",
                     "topk($top, status_exporter_untaken_fields{@target})",
-                    "Values of an answer that no field takes. Where it rises, the vendor"
-                    " has changed something.",
+                    "Values of an answer that no field maps. If it rises, the vendor has"
+                    " changed something.",
                     width=8,
                 ),
             ),

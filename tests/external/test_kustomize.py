@@ -165,7 +165,7 @@ def test_monitors_find_what_they_are_for() -> None:
     ]
 
 
-def test_probes_take_the_place_of_the_one_scrape(tmp_path: Path) -> None:
+def test_probes_take_the_normalized_url_the_one_scrape(tmp_path: Path) -> None:
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     # Kustomize wants paths that are relative, and follows no link.

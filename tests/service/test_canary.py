@@ -113,9 +113,9 @@ def configuration(canaries: Canaries, url: str, key: str, proxy: str) -> dict[st
                 "tls_config": {"ca": "CA", "cert": "CERT", "key": key},
             }
         },
-        "login": {"webitel_login": {"username": "u@d", "password": new("login")}},
+        "login": {"login": {"username": "u@d", "password": new("login")}},
         "login-files": {
-            "webitel_login": {"username_file": file("login user"), "password_file": file("login")}
+            "login": {"username_file": file("login user"), "password_file": file("login")}
         },
     }
     targets = []

@@ -51,7 +51,7 @@ async def test_poll_polls_what_is_otherwise_polled_on_probe(vendor: Vendor) -> N
 
 
 async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -> None:
-    vendor.answer = response(b'{"server": {"active": 1}}')
+    vendor.answer = response(b'{"server": {"serverid": 17, "active": 1}}')
     done = await in_thread(
         *("poll", "--system", "clanforge", "--url", vendor.url, "--param", "serverid=17"),
         *("--param", "query_info=false", "--label", "site=ams", "--name", "eu-17"),
@@ -60,7 +60,8 @@ async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -
     )
 
     assert done.returncode == 0
-    assert 'clanforge_server_state{target="eu-17",site="ams",state="started"} 1\n' in done.stdout
+    labels = 'target="eu-17",site="ams",serverid="17",state="started"'
+    assert f"clanforge_server_state{{{labels}}} 1\n" in done.stdout
     (request,) = vendor.requests
     assert request.startswith("GET /cfp/v1/server/17/status?query_info=false HTTP/1.1\r\n")
     assert "X-Key: k-1\r\n" in request

@@ -310,7 +310,7 @@ async def test_a_full_exporter_polls_for_a_probe_once_there_is_room(gate: Gate) 
     assert [one.tally.polls for one in (t, u)] == [1, 1]
 
 
-async def test_a_probe_takes_the_place_of_the_targets_next_turn(gate: Gate) -> None:
+async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate) -> None:
     now = [0.0]
     clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
     targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)

@@ -333,7 +333,7 @@ async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendo
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     login = f"{{username: {USER.username}, password: {USER.password}}}"
-    clients = f"clients: {{w: {{webitel_login: {login}}}}}\n"
+    clients = f"clients: {{w: {{login: {login}}}}}\n"
     pbx = f'name: pbx, system: webitel, url: "{url}", client: w'
     vendor.answer = HEALTHY
     async with serving(config(pbx, clients=clients)) as service:

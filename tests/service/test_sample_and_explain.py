@@ -1,11 +1,10 @@
-"""`sample` and `explain`, as users run them on systems of their own."""
+"""`check --sample` and `explain`, as users run them on custom systems."""
 
 import asyncio
 import os
 import re
 from pathlib import Path
 
-import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
@@ -13,34 +12,9 @@ from exporter.poll.answer import MAX_BODY
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
 from support.configurations import HUB, LINES, LISTED
-from support.paths import ROOT
 from support.process import run
 
-DOC = (ROOT / "docs" / "own-systems.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(
-    r"```yaml\n(.*?)```\n\n```json\n(.*?)```\n\n```text\n(.*?)```", DOC, re.DOTALL
-)
 TARGET = 'targets: [{name: one, system: webitel, url: "http://127.0.0.1:1"}]\n'
-
-
-@pytest.mark.parametrize(("declaration", "answer", "expected"), EXAMPLES)
-def test_a_documents_example_gives_what_it_says(
-    declaration: str, answer: str, expected: str, tmp_path: Path
-) -> None:
-    (tmp_path / "config.yaml").write_text(declaration + TARGET)
-    (tmp_path / "answer.json").write_text(answer)
-    name = declaration.split()[1].rstrip(":")
-    done = run("check", "config.yaml", "--sample", f"{name}=answer.json", cwd=tmp_path)
-    shown = [line for line in done.stdout.splitlines() if not line.startswith("#")]
-
-    assert done.returncode == 0, done.stderr
-    # Of states only the present one stands in the document.
-    told = [
-        line
-        for line in shown
-        if ("_state" not in line and "_health" not in line) or line[-1] == "1"
-    ]
-    assert told == expected.splitlines()
 
 
 def test_a_sample_with_a_fault_exits_with_1(tmp_path: Path) -> None:
@@ -56,7 +30,21 @@ def test_a_sample_with_a_fault_exits_with_1(tmp_path: Path) -> None:
     assert 'genesys_ucs_mode{target="sample",mode="production"} 1' in faulty.stdout
     assert faulty.stderr.splitlines() == [
         f'{bad}: genesys_ucs_requests_total: "many" is not a number',
-        f"{bad}: /extra: no field takes this",
+        f"{bad}: /version: no such key",
+        f"{bad}: /max_memory: no such key",
+        f"{bad}: /allocated_memory: no such key",
+        f"{bad}: /used_memory: no such key",
+        f"{bad}: /free_memory: no such key",
+        f"{bad}: /client_errors_today: no such key",
+        f"{bad}: /server_errors_today: no such key; did you mean /request_today?",
+        f"{bad}: /started: no such key",
+        f"{bad}: /last_request: no such key",
+        f"{bad}: /system_time: no such key",
+        f"{bad}: unmapped in /: extra",
+        (
+            f"{bad}: genesys_ucs /server/status: 3 series, 1 fault, 10 paths that find nothing,"
+            " 1 unmapped value"
+        ),
     ]
     assert (none.returncode, none.stdout) == (1, "")
     assert "bad_shape" in none.stderr
@@ -76,8 +64,8 @@ async def test_explain_tells_of_a_live_target_field_by_field(
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"webitel_freeswitch_active_sessions .*> /active", done.stdout)
-    assert "no field takes: " in done.stdout
-    assert re.search(r"mdworkbench_service_launches .*/\[\*\]", queue.stdout)
+    assert "unmapped: " in done.stdout
+    assert re.search(r"mdworkbench_service_launches .*/\*", queue.stdout)
     assert (down.returncode, down.stdout) == (1, "")
     assert down.stderr.startswith("one: connect: ")
 
@@ -104,7 +92,7 @@ async def test_explain_shows_no_token_that_a_login_gave(
     done = await asyncio.to_thread(run, "explain", "one", cwd=tmp_path)
 
     assert '"as <secret>"' in done.stdout, done.stderr
-    assert "no field takes: /<secret>" in done.stdout
+    assert "unmapped: /<secret>" in done.stdout
     assert "canary" not in done.stdout + done.stderr
 
 
@@ -117,12 +105,13 @@ def test_a_sample_tells_of_all_that_a_poll_would_drop(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert 'hub_calls{target="one",line="2"} 7\n' in done.stdout
-    assert "# HELP hub_lines Number of items.\n" in done.stdout
+    assert 'hub_lines{target="one",line="2"} 2\n' in done.stdout
     assert done.stderr.splitlines() == [
         'a.json: hub_calls: "many" is not a number',
-        "a.json: items of lists beyond what is taken of them: 1",
-        "a.json: series that are given more than once: 1",
+        "a.json: items of lists beyond their limit: 1",
+        'a.json: hub_calls{line="2"}: 2 items give this series; only the first counts',
         "a.json: series beyond max_series: 1",
+        "a.json: hub /status: 3 series, 4 faults, 0 paths that find nothing, 0 unmapped values",
     ]
 
 
@@ -137,5 +126,88 @@ def test_a_sample_is_a_file_of_the_size_of_an_answer(tmp_path: Path) -> None:
     assert "--sample: pipe.json: not a regular file" in pipe.stderr
 
 
-def test_the_documents_examples_are_found() -> None:
-    assert len(EXAMPLES) == DOC.count("```yaml") == 4
+QUEUES = """
+systems:
+  hub:
+    params: {deep: {default: "false"}}
+    endpoints:
+      - path: /status
+        fields:
+          - {gauge: hub_calls, path: /calls}
+      - path: /queues
+        when: {deep: "true"}
+        fields:
+          - {info: hub_info, labels: {version: /Version, site: "/site/name"}}
+          - within: /memory
+            fields:
+              - {gauge: hub_connections_max, path: /Maxconn}
+              - {gauge: hub_heap_bytes, path: [/heap, /heapUsed]}
+          - each: /queues
+            labels: {queue: /nme}
+            fields:
+              - {gauge: hub_queue_length, path: /lengths}
+              - {gauge: hub_queue_oldest, path: /oldest}
+          - {gauge: hub_nodes, query: "length(nodes)"}
+"""
+QUEUES_ANSWER = """{
+    "version": "1.2", "memory": {"maxConn": 5, "heap": 1},
+    "queues": [{"name": "a", "length": 1}, {"name": "b", "length": 2, "oldest": null}],
+    "more": {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8, "i": 9, "j": 0},
+    "new": true
+}"""
+
+
+def test_a_sample_suggests_keys_for_paths_that_find_nothing(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(QUEUES)
+    (tmp_path / "a.json").write_text(QUEUES_ANSWER)
+    done = run("check", "c.yaml", "--sample", "hub:/queues=a.json", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if line[0] != "#"] == [
+        'hub_heap_bytes{target="sample"} 1'
+    ]
+    label = "a.json: hub_queue_length: label queue: there is no value for it"
+    assert done.stderr.splitlines() == [
+        label,
+        label,
+        "a.json: /Version: no such key; did you mean /version?",
+        "a.json: /site/name: no such key",
+        "a.json: /memory/Maxconn: no such key; did you mean /memory/maxConn?",
+        "a.json: /queues/*/nme: no such key; did you mean /queues/*/name?",
+        "a.json: /queues/*/lengths: no such key; did you mean /queues/*/length?",
+        "a.json: length(nodes): selects nothing",
+        "a.json: unmapped in /: version, new",
+        "a.json: unmapped in /memory: maxConn",
+        "a.json: unmapped in /queues/*: name, length",
+        "a.json: unmapped in /more: a, b, c, d, e, f, g, h and 2 more",
+        "a.json: hub /queues: 1 series, 2 faults, 6 paths that find nothing, 15 unmapped values",
+    ]
+
+
+def test_an_answer_of_another_endpoint_is_explained(tmp_path: Path) -> None:
+    """None of its paths finds anything, which a poll calls a wrong shape."""
+    (tmp_path / "c.yaml").write_text(QUEUES)
+    (tmp_path / "a.json").write_text('{"Calls": 7}')
+    done = run("check", "c.yaml", "--sample", "hub=a.json", cwd=tmp_path)
+    wrong = run("check", "c.yaml", "--sample", "hub:/queue=a.json", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "a.json: /status: bad_shape: none of the system's fields are in the answer",
+        "a.json: /calls: no such key; did you mean /Calls?",
+        "a.json: unmapped in /: Calls",
+        "a.json: hub /status: 0 series, 1 fault, 1 path that finds nothing, 1 unmapped value",
+    ]
+    assert wrong.returncode == 2
+    assert wrong.stderr == '--sample: hub has no endpoint "/queue"; did you mean "/queues"?\n'
+
+
+def test_a_sound_sample_ends_with_a_summary(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(QUEUES)
+    (tmp_path / "a.json").write_text('{"calls": 7}')
+    done = run("check", "c.yaml", "--sample", "hub:/status=a.json", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, 'hub_calls{target="sample"} 7')
+    assert done.stderr.splitlines() == [
+        "a.json: hub /status: 1 series, 0 faults, 0 paths that find nothing, 0 unmapped values"
+    ]

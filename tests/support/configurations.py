@@ -30,7 +30,7 @@ LISTED = """
           - each: /lines
             labels: {line: /id}
             where: {path: /state, is: up}
-            most: 4
+            limit: 4
             fields:
               - {gauge: hub_calls, path: /calls}
               - {count: hub_lines}

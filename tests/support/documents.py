@@ -7,6 +7,11 @@ from pathlib import Path
 from support.paths import ROOT
 
 README = ROOT / "README.md"
+PAGES = [
+    README,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def yaml_blocks(page: Path = README) -> list[str]:

@@ -213,15 +213,18 @@ FAULTS: Mapping[str, Fault] = {
     "login page with 200": _body(_TYPE, LOGIN, content_type="text/html"),
     "login page said to be JSON": _body(_TYPE, LOGIN),
     "image": _body(_TYPE, b"\x89PNG\r\n\x1a\n", content_type="image/png"),
-    "JSON said to be an image": _body(_TYPE, BODY, content_type="image/png"),
+    "JSON said to be an image": _body(None, BODY, content_type="image/png"),
     "XML where JSON is meant": _body(_TYPE, b"<a/>", content_type="application/xml"),
     "JSON cut short": _body(_JSON, BODY[:-3]),
     "100,000 levels": _body(_JSON, b'{"mode":' + b"[" * 100_000),
     "65 levels": _body(_JSON, b'{"a":' * 65 + b"1" + b"}" * 65),
     "20,000 objects": _body(_JSON, b'{"mode":[' + b"{}," * 20_000 + b"{}]}"),
-    "number of 5,000 digits": _body(_JSON, b'{"jvmHeapMax":' + b"9" * 5000 + b"}"),
-    "NaN": _body(_JSON, b'{"jvmHeapMax":NaN}'),
-    "key twice": _body(_JSON, b'{"mode":"production","mode":"maintenance"}'),
+    "110,000 values": _body(_JSON, b'{"mode":"production"' + b',"a":1' * 110_000 + b"}"),
+    "number of 5,000 digits": _body(
+        None, b'{"mode":"production","totalRequestCount":' + b"9" * 5000 + b"}"
+    ),
+    "NaN": _body(None, b'{"mode":"production","totalRequestCount":NaN}'),
+    "key twice": _body(None, b'{"mode":"production","mode":"maintenance"}'),
     "numbers beyond any": _body(
         None, b'{"mode":"production","totalRequestCount":1e999,"errorCount":' + b"9" * 400 + b"}"
     ),

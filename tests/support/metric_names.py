@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import promql_parser as promql
 import yaml
 
+from exporter.declare.groups import Group
+from exporter.declare.labels import LabelRule
+from exporter.declare.parts import Metric, Part
+from exporter.declare.states import States
 from exporter.errors import Reason
 from exporter.poll.snapshot import TARGET_FAMILIES
-from exporter.spec import Field, Gauge, Lines, Part, States
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.paths import ROOT
@@ -185,17 +189,25 @@ def _of_systems() -> Iterator[tuple[str, Known]]:
             yield family.name, Known(labels, values.get(family.name, {}))
 
 
-def _add_values(one: Field, values: dict[str, dict[str, frozenset[str]]]) -> None:
-    given: Mapping[str, tuple[str, ...]] = {}
+def _add_values(
+    one: Part,
+    values: dict[str, dict[str, frozenset[str]]],
+    outer: Mapping[str, LabelRule] = MappingProxyType({}),
+) -> None:
+    if isinstance(one, Group):
+        for inner in one.inner():
+            _add_values(inner, values, {**outer, **one.labels})
+        return
+    assert isinstance(one, Metric)
+    given: dict[str, tuple[str, ...]] = {
+        label: (rule.fixed,)
+        for label, rule in {**outer, **one.labels}.items()
+        if rule.fixed is not None
+    }
     if isinstance(one, States):
-        given = {one.label: (*one.states, "unknown")}
-    elif isinstance(one, Gauge):
-        given = {label: (value,) for label, value in one.labels.items()}
-    elif isinstance(one, Part | Lines):
-        for inner in one.fields:
-            _add_values(inner, values)
+        given[one.label] = (*one.names, "unknown")
     for label, some in given.items():
-        before = values.setdefault(one.name, {})
+        before = values.setdefault(one.metric, {})
         before[label] = before.get(label, frozenset()) | set(some)
 
 

@@ -5,7 +5,7 @@ import json
 from aiohttp import web
 
 from exporter.secret import Secret
-from exporter.settings import Client, Target, WebitelLogin
+from exporter.settings import Client, PasswordLogin, Target
 from exporter.simulator.webitel_login import USER
 from support.paths import DATA
 from support.polling import NOW, make_target
@@ -56,7 +56,7 @@ class Engine:
 def login(password: str | Secret = RIGHT) -> Client:
     secret = password if isinstance(password, Secret) else Secret(password)
     user = Secret(USER.username, is_plain=True)
-    return Client(name="c", login=WebitelLogin(username=user, password=secret))
+    return Client(name="c", login=PasswordLogin(username=user, password=secret))
 
 
 def target_of(engine: Engine, client: Client | None = None, timeout: float = 5.0) -> Target:

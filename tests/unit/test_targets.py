@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Fault, Reading, Sample
 from exporter.poll.snapshot import Poll
 from exporter.settings import Settings
 from exporter.targets import Targets, Tracked
@@ -42,7 +42,7 @@ def make(moment: Moment, telemetry: Telemetry, *names: str) -> Targets:
 
 def good(moment: Moment, *faults: Fault) -> Poll:
     samples = (Sample("genesys_ucs_requests_total", (), 1.0),)
-    return Poll(Reading(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
+    return Poll(Extraction(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
 
 
 def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> Poll:
@@ -109,7 +109,7 @@ def test_one_target_never_shows_anothers_series(moment: Moment, telemetry: Telem
     targets = make(moment, telemetry, *(f"t{number}" for number in range(50)))
     for number, tracked in enumerate(targets):
         samples = (Sample("genesys_ucs_requests_total", (), float(number)),)
-        targets.record(tracked, replace(good(moment), outcome=Reading(samples, ())))
+        targets.record(tracked, replace(good(moment), outcome=Extraction(samples, ())))
 
     for number in range(50):
         assert f'genesys_ucs_requests_total{{target="t{number}"}} {number}\n' in lines(targets)
@@ -118,7 +118,7 @@ def test_one_target_never_shows_anothers_series(moment: Moment, telemetry: Telem
 def test_faults_and_duplicates_are_counted(moment: Moment, telemetry: Telemetry) -> None:
     targets = make(moment, telemetry, "a")
     twice = (Sample("genesys_ucs_requests_total", (), 1.0),) * 2
-    reading = Reading(twice, (Fault("genesys_ucs_mode", "x"),))
+    reading = Extraction(twice, (Fault("genesys_ucs_mode", "x"),))
     targets.record(first(targets), replace(good(moment), outcome=reading))
     targets.record(first(targets), replace(good(moment), outcome=reading))
     value = telemetry.registry.get_sample_value

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_file, load_text
+from exporter.declare.explain import explain
+from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError
 from exporter.poll.answer import Answer
-from exporter.poll.explain import explain
-from exporter.poll.extract import extract
 from exporter.poll.parse import parse
-from exporter.poll.untaken import untaken
-from exporter.spec import KEY, Count, Each, Endpoint, Part
 from exporter.systems import SYSTEMS
 from support.configurations import HUB, LINES, LISTED
 from support.paths import DATA
@@ -45,7 +43,10 @@ def test_systems_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "faults"),
     [
-        (f"systems:{HUB}".replace("/calls", "calls"), ["systems/a.yaml:6:32: "]),
+        (
+            f"systems:{HUB}".replace("/calls", "calls"),
+            ["systems/a.yaml:6:32: systems.hub.endpoints[0].fields[0].path: a path begins"],
+        ),
         ("systems: [}", ["systems/a.yaml:1:11: not valid YAML: "]),
         (
             f"systems:{HUB}{HUB.replace('hub', 'webitel')}",
@@ -73,49 +74,8 @@ def test_a_fault_in_a_file_of_systems_is_told_with_its_place(
     assert [one[: len(fault)] for one, fault in zip(sorted(told), faults, strict=True)] == faults
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        ("path: /calls", "path: []", "6:32: {calls}.path: must not be empty"),
-        ("path: /calls", "path: /a~b", "6:32: {calls}.path: in a path ~1 stands for a slash"),
-        (
-            "path: /calls",
-            "path: /calls, read: [number]",
-            "6:46: {calls}.read: there is no reading",
-        ),
-        ("hub_calls", "calls", "6:14: {calls}.gauge: calls: a metric of hub is named hub_some"),
-        ("/status", "/größe", "4:9: systems.hub.endpoints[0].path: an endpoint's path is as"),
-        ("/status", "/{", "4:9: systems.hub.endpoints[0].path: an endpoint's path is as"),
-        (
-            "    endpoints",
-            "    params: {id: {in: path}}\n    endpoints",
-            "2:3: systems.hub: no endpoint's path has the place {{id}} for its param in: path",
-        ),
-        (
-            "{gauge: hub_calls, path: /calls}",
-            "{each: /u, fields: [{gauge: hub_calls, path: /c, lables: {}}]}",
-            "6:62: {calls}.fields[0].lables: unknown key; did you mean",
-        ),
-        (
-            "path: /status",
-            "path: /status\n        when: {deep: 'true'}",
-            "2:3: systems.hub: when: no target can say deep: true",
-        ),
-    ],
-)
-def test_a_mistake_in_a_declaration_is_one_line_with_its_place(
-    old: str, new: str, fault: str
-) -> None:
-    text = f"systems:{HUB}targets: [{{name: a, system: hub, url: http://h}}]\n"
-    with pytest.raises(ConfigError) as caught:
-        load_text(text.replace(old, new, 1), "c", Path(), SYSTEMS)
-
-    expected = fault.format(calls="systems.hub.endpoints[0].fields[0]")
-    assert any(one.startswith(f"c:{expected}") for one in caught.value.faults), caught.value.faults
-
-
 def test_a_target_that_would_ask_nothing_is_refused() -> None:
-    params = "    params: {deep: {in: switch, default: 'false'}}\n    endpoints"
+    params = "    params: {deep: {default: 'false'}}\n    endpoints"
     when = "path: /status\n        when: {deep: 'true'}"
     text = f"systems:{HUB}".replace("    endpoints", params).replace("path: /status", when)
     target = "targets: [{name: a, system: hub, url: http://h%s}]\n"
@@ -141,37 +101,51 @@ def test_a_client_whose_name_is_no_text_is_a_fault() -> None:
         ),
     ],
 )
-def test_what_no_field_takes_is_found(tree: object, expected: list[str]) -> None:
-    assert untaken(tree, SYSTEMS["genesys_ucs"].endpoints[0]) == expected
+def test_values_that_no_field_reads_are_found(tree: object, expected: list[str]) -> None:
+    assert unmapped(tree, SYSTEMS["genesys_ucs"].endpoints[0]) == expected
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "answers").glob("*/*page*.json")))
-def test_looking_for_what_is_not_taken_bears_every_recording(path: Path) -> None:
+def test_unmapped_values_are_found_in_every_recording(path: Path) -> None:
     endpoint = SYSTEMS[path.parent.name].endpoints[0]
-    tree = parse(Answer("application/json", path.read_bytes(), NOW), endpoint)
+    tree = parse(Answer("application/json", path.read_bytes(), NOW), endpoint).tree
 
-    assert extract(tree, endpoint, make_target(path.parent.name).params, NOW).samples
-    assert len(untaken(tree, endpoint)) < 200
+    assert endpoint.extract(tree, make_target(path.parent.name).params, NOW).samples
+    assert len(unmapped(tree, endpoint)) < 200
 
 
-def test_items_of_an_object_are_alike_where_nothing_takes_them() -> None:
-    part = Part("hub_part", "/part", help="P.", fields=(), silent=("/off", 1))
-    count = Count("hub_lines", help="Lines.")
-    ports = Each("/ports", labels={"port": (KEY,)}, fields=(count,))
-    inner = Each("/lines", labels={"line": (KEY,)}, fields=(part, ports))
-    endpoint = Endpoint(path="/", fields=(inner,))
+NESTED = """
+systems:
+  hub:
+    endpoints:
+      - path: /
+        fields:
+          - each: /lines
+            labels: {line: "@key"}
+            fields:
+              - within: /part
+                unless: {path: /off, is: 1}
+                fields: [{gauge: hub_part, path: ""}]
+              - each: /ports
+                labels: {port: "@key"}
+                fields: [{count: hub_ports}, {gauge: hub_port_up, path: /up}]
+"""
+
+
+def test_items_of_an_object_are_alike_where_no_field_reads_them() -> None:
+    (endpoint,) = load_text(NESTED, "c", Path(), {}, needs_targets=False).systems["hub"].endpoints
     line = {"off": 1, "new": 2, "part": 3, "ports": {"x": {"deep": 1}, "y": {"deep": 1}}}
     tree = {"lines": {"a": line, "b": line, "c": 7}, "other": {"a": 1}}
 
-    assert untaken(tree, endpoint) == [
+    assert unmapped(tree, endpoint) == [
         "/lines/*/new",
         "/lines/*/ports/*/deep",
-        "/lines/c",
+        "/lines/*",
         "/other/a",
     ]
 
 
-def test_explain_shows_an_item_that_is_taken_and_the_faults_of_all() -> None:
+def test_explain_shows_an_item_that_is_read_and_the_faults_of_all() -> None:
     config = f"systems:{LISTED}targets: [{{name: a, system: hub, url: http://h}}]\n"
     (target,) = load_text(config, "c", Path(), SYSTEMS).targets
     (endpoint,) = target.system.endpoints
@@ -179,6 +153,6 @@ def test_explain_shows_an_item_that_is_taken_and_the_faults_of_all() -> None:
     (empty,) = explain({"lines": []}, endpoint, {}, NOW)
 
     assert calls.raw == "7 (first of 3)"
-    assert [one.value for one in calls.readings] == [7.0]
+    assert [one.value for one in calls.samples] == [7.0]
     assert [fault.message for fault in calls.faults] == ['"many" is not a number']
-    assert (empty.place, empty.raw) == ("/lines[*]", "a list")
+    assert (empty.place, empty.raw) == ('/lines/* where /state is "up"', "no items")

@@ -1,29 +1,37 @@
 """The configuration's reference and its schema for editors are those of the code."""
 
 import json
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
-from exporter.cli.schema import markdown
-from exporter.config.schema import json_schema, rows
-from support.documents import yaml_blocks
+from exporter.cli.schema import file_keys, language
+from exporter.config.schema import common_rows, field_kinds, json_schema, rows
+from support.documents import PAGES, yaml_blocks
 from support.paths import ROOT
 
-REFERENCE = ROOT / "docs" / "configuration.md"
 SCHEMA = ROOT / "docs" / "config.schema.json"
-START, END = "<!-- keys: written by `make docs` -->", "<!-- end of keys -->"
 
 
-def test_the_reference_is_that_of_the_code(renew: bool) -> None:
-    text = REFERENCE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    expected = f"{before}{START}\n\n" + "\n".join(markdown()) + f"\n\n{END}{after}"
+@pytest.mark.parametrize(
+    ("page", "mark", "written"),
+    [("configuration.md", "keys", file_keys), ("custom-systems.md", "language", language)],
+)
+def test_the_reference_is_that_of_the_code(
+    page: str, mark: str, written: Callable[[], Iterator[str]], renew: bool
+) -> None:
+    path = ROOT / "docs" / page
+    start, end = f"<!-- {mark}: written by `make docs` -->", f"<!-- end of {mark} -->"
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    expected = f"{before}{start}\n\n" + "\n".join(written()) + f"\n\n{end}{after}"
     if renew:
-        REFERENCE.write_text(expected, encoding="utf-8")
+        path.write_text(expected, encoding="utf-8")
         text = expected
 
     assert text == expected
@@ -38,7 +46,17 @@ def test_the_schema_is_that_of_the_code(renew: bool) -> None:
 
 
 def test_every_key_is_explained() -> None:
-    assert [row.key for row in rows() if not row.meaning] == []
+    found = [*rows(), *common_rows(), *(row for kind in field_kinds() for row in kind.rows)]
+
+    assert [row.key for row in found if not row.meaning] == []
+    assert [kind.key for kind in field_kinds() if not kind.meaning] == []
+
+
+CONFIGURATIONS = (
+    ROOT / "config.example.yaml",
+    ROOT / "deploy" / "compose" / "config.yaml",
+    *sorted((ROOT / "exporter" / "systems").glob("*.yaml")),
+)
 
 
 def complaints(data: Any) -> list[str]:
@@ -53,8 +71,13 @@ def test_the_schema_is_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        (ROOT / "config.example.yaml").read_text(encoding="utf-8"),
-        *(block for block in yaml_blocks() if "scrape_configs" not in block),
+        *(one.read_text(encoding="utf-8") for one in CONFIGURATIONS),
+        *(
+            block
+            for page in PAGES
+            for block in yaml_blocks(page)
+            if re.search(r"^(global|systems|clients|discovery|targets):", block, re.MULTILINE)
+        ),
     ],
 )
 def test_what_documents_show_fits_the_schema(text: str) -> None:
@@ -76,7 +99,32 @@ def test_what_documents_show_fits_the_schema(text: str) -> None:
         "systems: {a: {endpoints: [{path: /, fields: [{gauge: a_b, path: b}]}]}}",
         "systems: {a: {endpoints: [{path: /, fields: [{gauge: a_b, path: /b, read: nmber}]}]}}",
         "systems: {a: {endpoints: [{path: /, fields: [{gage: a_b, path: /b}]}]}}",
+        *(
+            f"systems: {{a: {{endpoints: [{{path: /, fields: [{{{field}}}]}}]}}}}"
+            for field in (
+                "gauge: a_b, path: /b, where: {pth: /c, is: 1}",
+                "gauge: a_b, path: /b, where: [{path: /c, iss: 1}]",
+                "gauge: a_b, path: {of: /b, les: /c}",
+                "gauge: a_b, path: /b, read: {time: seconds, zon: UTC}",
+                "gauge: a_b, path: /b, labels: {c: {pth: /c}}",
+                "gauge: a_b, path: /b, labels: {c: {path: /c, read: uper_case}}",
+                "gauge: a_b, path: /b, when: {c: [1]}",
+                "each: {qury: b}, fields: [{count: a_b}]",
+                "each: /b, most: 4, fields: [{count: a_b}]",
+                "each: /b, fields: [{cuont: a_b}]",
+                "states: a_b, path: /b, codes: {0: [stopped]}",
+            )
+        ),
+        *(
+            f"systems: {{a: {{login: {{{login}}}, endpoints: "
+            "[{path: /, fields: [{gauge: a_b, path: /b}]}]}}"
+            for login in (
+                "request: {path: /login}, token: {cokie: s}",
+                "request: {pth: /login}, token: /token",
+                "request: {path: /login}, token: /token, expires: {path: /e, read: tme}",
+            )
+        ),
     ],
 )
-def test_the_schema_complains_of_what_cannot_be(text: str) -> None:
+def test_the_schema_reports_what_cannot_be(text: str) -> None:
     assert complaints(yaml.safe_load(text))

@@ -74,7 +74,7 @@ async def test_the_clients_secret_parameters_go_along_and_do_not_show(vendor: Ve
     ("kind", "login"),
     [
         ("oauth2", "client_id: a, client_secret: b, token_url: http://127.0.0.1:1/t"),
-        ("webitel_login", "username: u, password: p"),
+        ("login", "username: u, password: p"),
     ],
 )
 def test_a_client_that_logs_in_is_refused(kind: str, login: str) -> None:

@@ -15,24 +15,15 @@ from aiohttp import web
 
 from exporter.cli.parser import make_parser
 from exporter.clock import Clock
-from exporter.config import load_file
-from exporter.errors import ActionError, ConfigError, SpecError
+from exporter.config import load_file, load_text
+from exporter.declare.system import System
+from exporter.errors import ActionError, ConfigError
 from exporter.operate.operation import Operation, Shown
 from exporter.operate.order import ordered
 from exporter.poll.fetch import Connections
 from exporter.secret import Secret
 from exporter.serve import running
 from exporter.settings import BasicAuth, Client, OAuth2, Target, Tls
-from exporter.spec import (
-    VALUE,
-    Action,
-    Drain,
-    Endpoint,
-    Gauge,
-    Option,
-    States,
-    System,
-)
 from exporter.systems import SYSTEMS
 from support.polling import make_target
 from support.process import unused_port
@@ -49,7 +40,7 @@ async def operating(
     target: Target, value: str = "", options: Mapping[str, str] | None = None
 ) -> AsyncIterator[Operation]:
     """Make an operation that sets the one thing there is to be set."""
-    (action,) = target.system.actions
+    (action,) = target.system.actions.values()
     connections = Connections(Clock())
     order = ordered(target, action.name, value or action.values[-1], options or {})
     try:
@@ -399,7 +390,7 @@ async def test_a_context_path_of_the_users_holds_for_writes() -> None:
 @pytest.mark.usefixtures("any_timeout")
 async def test_the_service_sends_nothing_but_reads(stage: Stage) -> None:
     """A login of a Webitel is the one exception."""
-    login = "webitel_login: {username: monitor@example.com, password: webitel-demo}"
+    login = "login: {username: monitor@example.com, password: webitel-demo}"
     text = stage.config.read_text(encoding="utf-8").replace(
         "clients:\n", f"global: {{interval: 100ms, timeout: 1m}}\nclients:\n  pbx: {{{login}}}\n"
     )
@@ -449,84 +440,76 @@ def test_an_order_that_cannot_be_is_told(
         ordered(make_target(system), name, value, options)
 
 
-MODE = States("pbx_mode", ("/mode",), help="Mode (mode).", states=("on", "off"))
-CALLS = Gauge("pbx_calls", ("/calls",), help="Calls (calls).", labels={"state": "now"})
-GOOD = Action(
-    name="mode",
-    help="The mode.",
-    method="PUT",
-    path="/mode",
-    query={"value": VALUE},
-    values=("on", "off"),
-    shown_by="pbx_mode",
-)
-HARD = Option(name="hard", help="At once.", default="false", shown_by="pbx_calls")
-
-
-def declare(*actions: Action) -> System:
-    endpoint = Endpoint(path="/status", fields=(MODE, CALLS))
-    return System(name="pbx", title="PBX", url_help="it", endpoints=(endpoint,), actions=actions)
+PBX = """
+systems:
+  pbx:
+    endpoints:
+      - path: /status
+        fields:
+          - {states: pbx_mode, path: /mode, known: ["on", "off"]}
+          - {gauge: pbx_calls, path: /calls, labels: {state: now}}
+    actions:
+      mode:
+        help: The mode.
+        request: {method: PUT, path: /mode, query: {value: "{value}", hard: "{hard}"}}
+        values: ["on", "off"]
+        confirmed_by: pbx_mode
+        options:
+          hard: {help: At once., default: "false", confirmed_by: pbx_calls}
+        drain:
+          after: ["off"]
+          until_zero: {metric: pbx_calls, labels: {state: now}}
+          help: calls
+"""
 
 
 @pytest.mark.parametrize(
-    ("actions", "message"),
+    ("old", "new", "fault"),
     [
-        ([replace(GOOD, name="the mode")], "the action 'the mode' needs a name of its own"),
-        ([GOOD, GOOD], "the action 'mode' needs a name of its own"),
-        ([replace(GOOD, path="mode")], "does not begin with /"),
-        ([replace(GOOD, query={})], "either in a query or in a body"),
-        ([replace(GOOD, body={"mode": VALUE})], "either in a query or in a body"),
-        ([replace(GOOD, query={"value": "value"})], "holds @value and each option, once"),
-        ([replace(GOOD, options=(HARD,))], "holds @value and each option, once"),
-        ([replace(GOOD, help="mode")], "the help is no sentence"),
-        ([replace(GOOD, shown_by="pbx_calls")], "no States is named 'pbx_calls'"),
-        ([replace(GOOD, values=("on", "half"))], "does not show each of its values"),
-        ([replace(GOOD, values=())], "does not show each of its values"),
+        ("      mode:", "      the mode:", '"the mode" cannot be an action: small letters'),
+        ("path: /mode, query", "path: mode, query", ".request.path: a path begins with /"),
+        ("/mode, query", "'/{mode}', query", ".request: {mode} is neither value, an option nor"),
+        ('"{value}"', '"on"', ".request: {value} is not part of what is sent"),
+        ('"{hard}"', '"true"', ".request: {hard} is not part of what is sent"),
+        ("confirmed_by: pbx_mode", "confirmed_by: pbx_calls", 'no states are named "pbx_calls"'),
+        ('values: ["on", "off"]', 'values: ["on", half]', "pbx_mode does not know each of them"),
+        ('values: ["on", "off"]', "values: []", ".values: must not be empty"),
+        ("metric: pbx_calls", "metric: pbx_x", '.drain.until_zero: no metric is named "pbx_x"'),
         (
-            [replace(GOOD, drain=Drain(metric="pbx_x", help="calls", values=("off",)))],
-            "nothing shows that it has drained",
-        ),
-        (
-            [
-                replace(
-                    GOOD,
-                    drain=Drain(
-                        metric="pbx_calls", help="calls", values=("off",), labels={"x": "y"}
-                    ),
-                )
-            ],
+            "{state: now}}\n          help",
+            "{x: y}}\n          help",
             "pbx_calls has no such labels",
         ),
-        *(
-            ([replace(GOOD, query={"value": VALUE, "hard": one.name}, options=(one,))], message)
-            for one, message in (
-                (replace(HARD, name="Hard"), "'Hard' cannot be an option"),
-                (replace(HARD, default="maybe"), "hard is false or true"),
-                (replace(HARD, help="at once"), "the help is no sentence"),
-                (replace(HARD, shown_by="pbx_x"), "nothing shows the option hard"),
-                (replace(HARD, heeded_with=("half",)), "nothing shows the option hard"),
-            )
-        ),
+        ('after: ["off"]', "after: [half]", ".drain.after: these are values of the action"),
+        ("          hard:", "          Hard:", '"Hard" cannot be an option: small letters'),
+        ('default: "false"', "default: maybe", "hard.choices: an option is false or true"),
+        ("confirmed_by: pbx_calls", "confirmed_by: pbx_x", 'no metric is named "pbx_x"'),
+        ("At once.,", "At once., only_for: [half],", ".only_for: these are values of the action"),
+        ("method: PUT, ", "", ".request.method: this key is required"),
     ],
 )
-def test_an_action_that_cannot_work_is_refused(actions: list[Action], message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        declare(*actions)
+def test_an_action_that_cannot_work_is_refused(old: str, new: str, fault: str) -> None:
+    assert old in PBX
+    with pytest.raises(ConfigError) as caught:
+        declare(PBX.replace(old, new, 1))
+
+    assert any(fault in one for one in caught.value.faults), caught.value.faults
 
 
 def test_an_action_that_can_work_is_not() -> None:
-    query = {"value": VALUE, "hard": "hard"}
-    drain = Drain(metric="pbx_calls", help="calls", values=("off",), labels={"state": "now"})
+    assert [*declare(PBX).actions] == ["mode"]
 
-    declare(GOOD, replace(GOOD, name="more", query=query, options=(HARD,), drain=drain))
+
+def declare(text: str) -> System:
+    return load_text(text, "c", Path(), {}, needs_targets=False).systems["pbx"]
 
 
 def test_every_option_is_a_flag_of_set() -> None:
     options = {
-        f"--{option.name}"
+        f"--{name}"
         for system in SYSTEMS.values()
-        for action in system.actions
-        for option in action.options
+        for action in system.actions.values()
+        for name in action.options
     }
 
     assert options <= set(re.findall(r"--[a-z-]+", set_help()))

@@ -82,6 +82,17 @@ ANSWERS = {
         chunked(BODY)[:-5].replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
         DAMAGED,
     ),
+    **{
+        f"Content-Encoding: {coding}": (response(BODY, more=f"Content-Encoding: {coding}\r\n"), OK)
+        for coding in ("identity", "utf-8", "UTF8 ", "none", "")
+    },
+    **{
+        f"Content-Encoding: {coding}": (
+            response(BODY, more=f"Content-Encoding: {coding}\r\n"),
+            f'bad_http: the Content-Encoding "{coding}" is not supported',
+        )
+        for coding in ("br", "zstd", "compress", "gzip, gzip")
+    },
     "gzip that is none": (response(BODY, more=GZIP), DAMAGED),
     "gzip with a wrong checksum": (
         response(gzip.compress(BODY)[:-8] + bytes(8), more=GZIP),

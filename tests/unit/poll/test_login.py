@@ -115,7 +115,7 @@ async def test_a_target_that_is_always_refused_does_not_make_others_log_in(
     engine: Engine, site: Site, poller: Poller, hand: Hand
 ) -> None:
     good = target_of(engine)
-    refused = replace(good, name="refused", system=replace(good.system))
+    refused = replace(good, name="refused")
     real = engine.status
     turn = 0
 
@@ -174,7 +174,7 @@ async def test_a_failed_login_is_told_with_when_the_next_one_is(
         hand.passed += 15.0
 
     assert told == [
-        f"http_401: login: HTTP 401; the next login is tried in {seconds}s"
+        f'http_401: login: HTTP 401, the server says "Invalid User"; the next login is tried in {seconds}s'
         for seconds in (30, 15, 60, 45)
     ]
     assert poller.logins == poller.failures == {"c": 2}
@@ -248,7 +248,7 @@ async def test_a_new_password_is_tried_at_once(
     told.append(result(await poller.poll(target_of(engine, client))))
 
     assert [one.partition(";")[0] for one in told] == [
-        "http_401: login: HTTP 401",
+        'http_401: login: HTTP 401, the server says "Invalid User"',
         f"credentials: login: {path}: No such file or directory",
         OK,
     ]
@@ -318,7 +318,9 @@ async def test_a_token_that_cannot_be_replaced_is_used_until_it_is_refused(
     assert [result(await poller.poll(target)) for _ in range(3)] == [OK] * 3
     assert poller.failures == {"c": 1}
     engine.taken.clear()
-    assert result(await poller.poll(target)).startswith("http_401: login: HTTP 401; the next ")
+    assert result(await poller.poll(target)).startswith(
+        'http_401: login: HTTP 401, the server says "Invalid User"; the next '
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.request import build
 from exporter.poll.snapshot import Renderer, Tally
@@ -34,7 +34,7 @@ async def test_what_a_login_gave_never_shows(
     engine.password = f"{CANARY}-password"
     poll = await poller.poll(target)
     lines = b"".join(Renderer(target).render(poll, Tally(polls=1)).lines).decode()
-    assert isinstance(poll.outcome, Reading)
+    assert isinstance(poll.outcome, Extraction)
     assert "<secret>" in lines
     assert "<secret>" in poll.outcome.faults[0].message
     told = f"{lines}{poll!r}{caplog.text}{target!r}{build(target)!r}"
@@ -83,7 +83,7 @@ async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
         await asyncio.sleep(0)
         raise RuntimeError(f"{CANARY}-password")
 
-    monkeypatch.setattr("exporter.poll.webitel_login.WebitelMethod.ask", ask)
+    monkeypatch.setattr("exporter.poll.declared_login.DeclaredMethod.ask", ask)
     target = target_of(engine, login(f"{CANARY}-password"))
     for poll in (*await poller.together(target, 3), await poller.poll(target)):
         assert result(poll).startswith("internal: ")
@@ -101,7 +101,7 @@ async def test_a_mistake_of_ours_in_a_login_is_a_failed_login(
     async def ask(_self: object, _session: object) -> None:
         raise RuntimeError(f"no way with {CANARY}-password")
 
-    monkeypatch.setattr("exporter.poll.webitel_login.WebitelMethod.ask", ask)
+    monkeypatch.setattr("exporter.poll.declared_login.DeclaredMethod.ask", ask)
     first = result(await poller.poll(target_of(engine, login(f"{CANARY}-password"))))
 
     assert first.startswith("internal: login: a fault of the exporter, see its log; ")

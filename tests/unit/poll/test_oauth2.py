@@ -218,7 +218,7 @@ def redirected(_: Seen) -> web.Response:
     return web.Response(status=307, headers={"Location": "/elsewhere"})
 
 
-BAD_TOKEN = "bad_shape: login: the access_token of the answer cannot stand in a header"
+BAD_TOKEN = "bad_shape: login: the access_token of the answer cannot be sent in a header"
 BAD_LIFE = "bad_shape: login: the expires_in of the answer is no number of seconds"
 FAILURES = {
     "nothing": (raw(b""), "bad_json: login: the answer is not valid JSON"),

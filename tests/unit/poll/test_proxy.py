@@ -12,7 +12,7 @@ import trustme
 from aiohttp import web
 
 from exporter.secret import Secret
-from exporter.settings import BasicAuth, Client, Tls, WebitelLogin
+from exporter.settings import BasicAuth, Client, PasswordLogin, Tls
 from exporter.simulator.webitel_login import USER
 from support.polling import OK, Poller, make_target, result
 from support.scripted_site import Site
@@ -73,7 +73,7 @@ def client_of(proxy: str, tls: Tls) -> Client:
     )
 
 
-@pytest.mark.parametrize("kind", ["basic_auth", "webitel_login"])
+@pytest.mark.parametrize("kind", ["basic_auth", "login"])
 async def test_a_proxy_is_told_host_and_port_of_a_target_over_tls_and_nothing_else(
     kind: str, site: Site, poller: Poller
 ) -> None:
@@ -88,7 +88,7 @@ async def test_a_proxy_is_told_host_and_port_of_a_target_over_tls_and_nothing_el
             client = replace(client, basic_auth=BasicAuth(username=user, password=password))
             target = make_target(url=url, client=client)
         else:
-            client = replace(client, login=WebitelLogin(username=user, password=password))
+            client = replace(client, login=PasswordLogin(username=user, password=password))
             target = make_target("webitel", url, client=client)
         assert result(await poller.poll(target)) == OK
         await poller.connections.close()

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Reading, Sample
 from exporter.poll.snapshot import Poll, Renderer, Tally
 from exporter.systems import SYSTEMS
 from support.polling import NOW, make_target
@@ -20,19 +20,19 @@ samples = st.builds(
     st.sampled_from([0.0, 1.0, 2.5, 1e300]),
 )
 outcomes = st.lists(samples, max_size=6).map(
-    lambda read: Reading(tuple(read), ())
+    lambda read: Extraction(tuple(read), ())
 ) | st.sampled_from(list(Reason)).map(lambda reason: PollError(reason, "why"))
 
 
 @given(st.lists(st.tuples(outcomes, st.sampled_from([0.1, 0.25])), min_size=1, max_size=6))
 def test_rendering_again_is_rendering_anew(
-    polls: list[tuple[Reading | PollError, float]],
+    polls: list[tuple[Extraction | PollError, float]],
 ) -> None:
     kept = Renderer(TARGET)
     for number, (outcome, duration) in enumerate(polls, 1):
         poll = Poll(outcome, duration, NOW, 0.0)
         tally = Tally(polls=number, failures={"tls": number // 2}, last_success=NOW)
-        if number % 2 and isinstance(outcome, Reading):
+        if number % 2 and isinstance(outcome, Extraction):
             kept.prepare(outcome)
         again, anew = kept.render(poll, tally), Renderer(TARGET).render(poll, tally)
 
@@ -43,7 +43,7 @@ def test_rendering_again_is_rendering_anew(
 
 def test_what_did_not_change_is_kept_as_it_is() -> None:
     renderer = Renderer(TARGET)
-    read = Reading((Sample("mdworkbench_resume_on_restart", (), 1.0),), ())
+    read = Extraction((Sample("mdworkbench_resume_on_restart", (), 1.0),), ())
     before = renderer.render(Poll(read, 0.1, NOW, 0.0), Tally(polls=1))
     after = renderer.render(Poll(read, 0.1, NOW, 0.0), Tally(polls=2))
     families = len(TARGET.system.families)
@@ -56,7 +56,7 @@ def test_what_did_not_change_is_kept_as_it_is() -> None:
 def test_what_was_prepared_and_not_rendered_counts_for_nothing() -> None:
     renderer = Renderer(TARGET)
     twice = (Sample("mdworkbench_resume_on_restart", (), 1.0),) * 2
-    renderer.prepare(Reading(twice, ()))
-    shown = renderer.render(Poll(Reading(twice[:1], ()), 0.1, NOW, 0.0), Tally(polls=1))
+    renderer.prepare(Extraction(twice, ()))
+    shown = renderer.render(Poll(Extraction(twice[:1], ()), 0.1, NOW, 0.0), Tally(polls=1))
 
     assert shown.duplicates == 0

@@ -12,8 +12,8 @@ from exporter.errors import PollError, Reason
 from exporter.poll.request import build, credentials, scrub
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Tls
-from exporter.spec import Endpoint, Gauge, System
 from exporter.systems import SYSTEMS
+from support.declarations import declared
 from support.polling import OK, Polls, make_target, result
 from support.vendor import Vendor, response
 
@@ -65,24 +65,13 @@ def test_an_endpoint_has_one_request(system: str) -> None:
 def test_an_endpoint_of_a_parameter_is_asked_where_it_is_set() -> None:
     requests = build(make_target("mdworkbench", params={"launch_queue": "true"}))
 
-    assert tuple(one.endpoint for one in requests) == SYSTEMS["mdworkbench"].endpoints
+    assert [one.endpoint for one in requests] == SYSTEMS["mdworkbench"].endpoints
 
 
 async def test_a_post_sends_its_body(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = response(b'{"calls": 1}')
-    system = System(
-        name="pbx",
-        title="PBX",
-        url_help="the PBX",
-        endpoints=(
-            Endpoint(
-                path="/rpc",
-                method="POST",
-                body='{"ask":"status"}',
-                fields=(Gauge("pbx_calls", ("/calls",), help="Calls."),),
-            ),
-        ),
-    )
+    fields = [{"gauge": "s_calls", "path": "/calls"}]
+    system = declared(fields, path="/rpc", method="POST", body='{"ask":"status"}')
     assert result(await poll(replace(make_target(), system=system))) == OK
     head = vendor.requests[0].lower()
 

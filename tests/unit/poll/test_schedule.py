@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Reading
 from exporter.poll.fetch import Connections
 from exporter.poll.rhythm import next_due, next_turn, phase, tick_seconds
 from exporter.poll.schedule import Schedule, Turn
@@ -177,7 +177,7 @@ class Broken(Targets):
     """A set of targets that cannot take in what a poll says."""
 
     def record(self, tracked: Tracked, poll: Poll) -> None:
-        if isinstance(poll.outcome, Reading):
+        if isinstance(poll.outcome, Extraction):
             raise ZeroDivisionError
         super().record(tracked, poll)
 

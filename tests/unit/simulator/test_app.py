@@ -245,9 +245,9 @@ async def test_demo_configuration_polls_everything(aiohttp_client: AiohttpClient
         if "basic_auth" in settings:
             account = Account(**settings["basic_auth"])
             headers["Authorization"] = account.authorization
-        if "webitel_login" in settings:
+        if "login" in settings:
             login = target["url"] + "/login"
-            async with aiohttp.request("POST", login, json=settings["webitel_login"]) as answer:
+            async with aiohttp.request("POST", login, json=settings["login"]) as answer:
                 given = await answer.json()
             headers |= {"X-Access-Token": given["token"], "X-Key": given["key"]}
         path = PATHS[target["system"]].format(**target.get("params", {}))

@@ -11,11 +11,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.declare.extraction import Extraction, Fault, Labels, Sample
+from exporter.declare.family import open_metrics_name
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Fault, Labels, Reading, Sample
 from exporter.poll.snapshot import TARGET_FAMILIES, Poll, Renderer, Snapshot, Tally, value_text
 from exporter.settings import Target
-from exporter.spec import family_of
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_own, expose_targets
@@ -28,7 +28,7 @@ REQUESTS_HELP = "Requests (request_today); restarts from 0 at UCS restart and ea
 def shown(
     target: Target, samples: tuple[Sample, ...], tally: Tally | None = None
 ) -> tuple[Target, Snapshot]:
-    poll = Poll(Reading(samples, ()), duration=0.25, ended=NOW, taken=0.0)
+    poll = Poll(Extraction(samples, ()), duration=0.25, ended=NOW, taken=0.0)
     tally = tally or Tally(polls=3, failures={Reason.TIMEOUT: 2}, last_success=NOW)
     return target, Renderer(target).render(poll, tally)
 
@@ -143,7 +143,7 @@ def test_a_failed_poll_shows_nothing_of_the_vendor() -> None:
 
 
 def test_faults_are_counted_on_the_target() -> None:
-    reading = Reading((), (Fault("a", "x"), Fault("b", "y")))
+    reading = Extraction((), (Fault("a", "x"), Fault("b", "y")))
     poll = Poll(reading, duration=0.1, ended=NOW, taken=0.0)
     snapshot = Renderer(target("a")).render(poll, Tally(polls=1))
     lines = b"".join(expose_targets([(target("a"), snapshot)], Format.TEXT)).decode()
@@ -208,7 +208,7 @@ class Oracle:
         metrics = []
         for family in families.values():
             kind = {"info": "info"}.get(family.kind, family.kind)
-            metric = Metric(family_of(family.name, family.kind), family.help, kind)
+            metric = Metric(open_metrics_name(family.name, family.kind), family.help, kind)
             for one, samples in self._given:
                 base = {"target": one.name, **one.labels}
                 for sample in samples:

@@ -11,8 +11,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.extract import Reading, Sample
 from exporter.poll.snapshot import Poll
 from exporter.settings import Settings
 from exporter.targets import Targets
@@ -33,10 +33,10 @@ async def get() -> AsyncIterator[Get]:
     live = Targets(
         Settings(targets=targets), telemetry, Clock(wall=lambda: NOW, monotonic=lambda: 0.0)
     )
-    outcomes: tuple[Reading | PollError, ...] = (
-        Reading((Sample("genesys_ucs_requests_total", (), 7.0),), ()),
+    outcomes: tuple[Extraction | PollError, ...] = (
+        Extraction((Sample("genesys_ucs_requests_total", (), 7.0),), ()),
         PollError(Reason.TLS, "x"),
-        Reading((Sample("mdworkbench_resume_on_restart", (), 1.0),), ()),
+        Extraction((Sample("mdworkbench_resume_on_restart", (), 1.0),), ()),
     )
     for tracked, outcome in zip(live, outcomes, strict=True):
         live.record(tracked, Poll(outcome, 0.1, NOW, 0.0))

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.address import parse_address
 from exporter.clock import Clock
+from exporter.declare.extraction import Extraction
 from exporter.errors import ConfigError, PollError, Reason
-from exporter.poll.extract import Reading
 from exporter.poll.snapshot import Poll
 from exporter.serve import running
 from exporter.settings import Settings
@@ -60,7 +60,7 @@ async def site() -> AsyncIterator[Site]:
         yield Site(f"http://{address}", targets, one)
 
 
-def record(site: Site, **outcomes: Reading | PollError) -> None:
+def record(site: Site, **outcomes: Extraction | PollError) -> None:
     for tracked in site.targets:
         outcome = outcomes.get(tracked.target.name)
         if outcome is not None:
@@ -68,7 +68,7 @@ def record(site: Site, **outcomes: Reading | PollError) -> None:
 
 
 async def test_text_is_what_is_served_without_a_wish(site: Site) -> None:
-    record(site, a=Reading((), ()))
+    record(site, a=Extraction((), ()))
     status, headers, body = await site.get("/metrics")
 
     assert status == 200
@@ -88,7 +88,7 @@ async def test_openmetrics_is_served_where_it_is_asked_for(site: Site) -> None:
 
 
 async def test_gzip_holds_the_same_page(site: Site) -> None:
-    record(site, a=Reading((), ()))
+    record(site, a=Extraction((), ()))
     _, headers, packed = await site.get("/metrics", Accept_Encoding="gzip")
     _, _, plain = await site.get("/metrics")
 
@@ -127,7 +127,7 @@ async def test_ready_waits_for_the_first_poll_of_each_target(site: Site) -> None
     before = await site.get("/-/ready")
     record(site, **{name: PollError(Reason.TIMEOUT, "x") for name in ("a", '<script>"&')})
     almost = await site.get("/-/ready")
-    record(site, waiting=Reading((), ()))
+    record(site, waiting=Extraction((), ()))
     after = await site.get("/-/ready")
 
     assert before[::2] == (503, b"Not ready: 3 of 3 targets not polled yet.\n")

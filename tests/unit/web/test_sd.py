@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.clock import Clock
 from exporter.config import load_text
-from exporter.poll.extract import Reading, Sample
+from exporter.declare.extraction import Extraction, Sample
 from exporter.poll.snapshot import Poll, Renderer, Tally, without_base
 from exporter.serve import running
 from exporter.settings import Settings, Target
@@ -209,7 +209,7 @@ def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
         Sample("mdworkbench_server_state", (("state", 'a{target="t"} 1'),), 0.0),
     )
     tally = Tally(polls=2, failures={"tls": 1}, last_success=NOW)
-    whole = Renderer(target).render(Poll(Reading(samples, ()), 0.25, NOW, 0.0), tally)
+    whole = Renderer(target).render(Poll(Extraction(samples, ()), 0.25, NOW, 0.0), tally)
 
     def series(snapshot: Any) -> list[tuple[str, dict[str, str], float]]:
         page = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode()

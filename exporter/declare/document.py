@@ -1,0 +1,164 @@
+"""YAML text goes in; plain data comes out, with the line and column of each part of it.
+
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Only what looks like a number or truth
+value to everyone is one here; the rest is text. A key given twice is a fault, not a choice.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from exporter.errors import ConfigError
+from exporter.text import CUT, printable
+
+Location = tuple[str | int, ...]
+Told = tuple[tuple[int, int], str]
+"""What sorts a message, and the message with its place."""
+
+_DEEPEST = 50
+_WORD = re.compile(r"[\w./-]+")
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc] # The C loader is not there on every platform.
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$", re.ASCII), list(_first)
+    )
+
+
+class Document:
+    """One configuration text: its data, and what to say of each part of it.
+
+    `faults` are the keys given twice; the second one counts in `data`.
+    """
+
+    def __init__(self, text: str, name: str, kind: type[dict[Any, Any] | list[Any]] = dict) -> None:
+        """Read the text, a mapping or a list; `name` is the file's, for messages.
+
+        Raises:
+            ConfigError: The text is not YAML, or not of the kind.
+        """
+        self.name = name
+        loader = _Loader(text)
+        try:
+            self._check_depth(text)
+            self._root = loader.get_single_node()
+            self._walked: set[int] = set()
+            self.faults = list(self._repeated_keys(self._root, (), frozenset()))
+            self.data: Any = loader.construct_document(self._root) if self._root else None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+            raise ConfigError((f"{place}: not valid YAML: {_problem(error)}",)) from None
+        except yaml.YAMLError as error:
+            reason = str(getattr(error, "reason", "it cannot be decoded"))
+            raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
+        finally:
+            loader.dispose()
+        if self.data is None and kind is dict:
+            self.data = {}
+        if not isinstance(self.data, kind):
+            what = "mapping of keys to values" if kind is dict else "list of groups; [] for none"
+            raise ConfigError((f"{name}:1:1: the file must be a {what}",))
+
+    def _check_depth(self, text: str) -> None:
+        # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
+                _, fault = self._told(mark, (), f"more than {_DEEPEST} levels deep")
+                raise ConfigError((fault,))
+
+    def told(self, location: Location, message: str) -> Told:
+        """Return a message with its place, and what sorts it: the nearest part where it is."""
+        return self._told(self._mark(location), location, message)
+
+    def _told(self, mark: Any, location: Location, message: str) -> Told:
+        place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
+        key = f": {written(location)}" if location else ""
+        return (mark.line, mark.column), printable(f"{place}{key}: {message}")
+
+    def _mark(self, location: Location) -> Any:
+        node = self._root
+        if node is None:
+            return yaml.Mark(self.name, 0, 0, 0, None, 0)
+        mark = node.start_mark
+        for depth, part in enumerate(location):
+            last = depth == len(location) - 1
+            step = _step(node, part)
+            if step is None:
+                break
+            key, node = step
+            # A whole section that is wrong is found at its key, a single value where it stands.
+            mark = key.start_mark if last and key is not None else node.start_mark
+        return mark
+
+    def _repeated_keys(
+        self, node: Any, location: Location, above: frozenset[int]
+    ) -> Iterator[Told]:
+        if id(node) in above:
+            _, fault = self._told(node.start_mark, location, "an alias that contains itself")
+            raise ConfigError((fault,))
+        if id(node) in self._walked:
+            return  # An alias: what stands there was looked at where it stands.
+        self._walked.add(id(node))
+        above |= {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, Any] = {}
+            for key, value in node.value:
+                at = (*location, str(key.value))
+                first = seen.setdefault(str(key.value), key)
+                if first is not key:
+                    line = first.start_mark.line + 1
+                    yield self._told(key.start_mark, at, f"given twice, first in line {line}")
+                yield from self._repeated_keys(value, at, above)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                yield from self._repeated_keys(value, (*location, index), above)
+
+
+def written(location: Location) -> str:
+    """Write a location as people do: `targets[2].labels.site`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _key(part: str) -> str:
+    """Write a key; where a colon or blank was forgotten, the rest of it may be a secret."""
+    word = _WORD.match(part)
+    return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong, without the texts of the library that quote what may be a secret."""
+    problem = str(error.problem)
+    for sign, kind in (("!", "tag"), ("*", "alias")):
+        if kind in problem:
+            return f"a text that begins with {sign} must be quoted"
+    return problem
+
+
+def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return key, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None

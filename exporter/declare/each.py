@@ -1,0 +1,225 @@
+"""The fields of each item of a list or object, and the count of items."""
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, Tag
+
+from exporter.declare.conditions import applies, compile_where
+from exporter.declare.extraction import ExtractContext, Get, Labels, Read, Sample, sample
+from exporter.declare.family import Family
+from exporter.declare.groups import Group
+from exporter.declare.labels import compile_labels
+from exporter.declare.model import MAPPING_TAG, TEXT_OR_MAPPING, TEXT_TAG, Model, Named
+from exporter.declare.numbers import NO_LABELS, Merge, Number
+from exporter.declare.parts import Metric, Part
+from exporter.declare.paths import (
+    ANY,
+    KEY,
+    JmesPath,
+    Pointer,
+    Steps,
+    make_get,
+    pointer_steps,
+)
+from exporter.errors import FieldError
+from exporter.text import shown
+
+if TYPE_CHECKING:
+    from exporter.declare.kinds import AnyField
+
+
+NUMBER_OF_ITEMS = "number of items"
+"""The reading of a count."""
+
+
+class Count(Metric):
+    """How many items there are, of each combination of labels."""
+
+    named_by: ClassVar[str] = "count"
+
+    count: str
+    """The metric's name."""
+
+    def families(self) -> Iterator[Family]:
+        """Yield the one metric."""
+        yield self._family(source="", reading=NUMBER_OF_ITEMS)
+
+    def compile(self) -> Read:
+        """Return the function that counts one item."""
+        name, labels = self.metric, compile_labels(self.labels)
+
+        def read(item: Any, context: ExtractContext) -> None:
+            own = labels(item, context) if labels else NO_LABELS
+            context.samples.append(sample((name, context.labels + own, 1.0)))
+
+        return read
+
+
+class EachQuery(Model):
+    """`each` by a query."""
+
+    query: JmesPath
+    """A JMESPath expression that selects a list or object."""
+
+
+class Each(Group):
+    """The fields of every item of a list, or of every value of an object."""
+
+    each: Annotated[
+        Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[EachQuery, Tag(MAPPING_TAG)],
+        TEXT_OR_MAPPING,
+        Named("path or {query: ...}"),
+    ]
+    """The path of the list or object, "" for the item itself; or {query: ...}."""
+    only: Literal["list", "object"] | None = None
+    """Read it only where it is a list, or only where it is an object."""
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """How many items are read; the others are dropped and counted."""
+    fields: "Annotated[list[AnyField], Field(min_length=1)]"
+    """What is read of each item."""
+
+    def inner(self) -> "list[Part]":
+        """Return the fields of an item."""
+        return list(self.fields)
+
+    @property
+    def place(self) -> str:
+        """The items, as messages show them."""
+        return f"{self.each if isinstance(self.each, str) else self.each.query.source}/*"
+
+    @property
+    def source(self) -> str:
+        """The items, as the metrics reference shows them."""
+        conditions = " and ".join(one.described() for one in self.where or ())
+        return f"{self.place}{f' where {conditions}' if conditions else ''}"
+
+    @property
+    def uses_key(self) -> bool:
+        """Whether a label is the item's key, so that a lone XML element is an object."""
+        return any(KEY in (rule.path or ()) + rule.parts for rule in self.labels.values())
+
+    def families(self) -> Iterator[Family]:
+        """Yield the metrics of the items."""
+        yield from self.inner_families(self.source)
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the places that the group reads."""
+        if not isinstance(self.each, str):
+            yield from self.each.query.mapped
+            return
+        base = (*pointer_steps(self.each), ANY)
+        for steps in super().mapped():
+            yield (*base, *steps)
+        yield from self.inner_mapped(base)
+
+    def items_of(self, item: Any, context: ExtractContext) -> "Iterable[tuple[str, Any]]":
+        """Return the keys and values of the list; none where it is missing. May raise FieldError."""
+        raw = _getter(self.each)(item, context)
+        return _items(raw, self.only) if raw is not None else ()
+
+    def compile_guarded(self) -> Read:
+        """Return the function that reads the items; `where` is a condition on each of them."""
+        read, when = self.compile(), self.when
+        if when is None:
+            return read
+
+        def guarded(item: Any, context: ExtractContext) -> None:
+            if applies(when, context.params):
+                read(item, context)
+
+        return guarded
+
+    def compile(self) -> Read:
+        """Return the function that reads the items."""
+        get, labels, read_inner = (
+            _getter(self.each),
+            compile_labels(self.labels),
+            self.compile_inner(),
+        )
+        limit, holds, metric = self.limit, compile_where(self.where), self.metric
+        only, merges = self.only, dict(_merges(self.inner()))
+        # What counts items is 0 where there are none, if it needs no label of theirs.
+        counts = [] if self.labels else [one.metric for one in self.inner() if _is_plain_count(one)]
+
+        def read(item: Any, context: ExtractContext) -> None:
+            raw = get(item, context)
+            if raw is None:
+                return
+            items = _items(raw, only)
+            context.found = True
+            outer, key, start = context.labels, context.key, len(context.samples)
+            context.samples += [sample((name, outer, 0.0)) for name in counts]
+            taken = 0
+            for one_key, one in items:
+                if taken == limit:
+                    context.dropped_items += len(raw) - limit
+                    break
+                taken += 1
+                if holds and not holds(one, context):
+                    continue
+                context.key = one_key
+                try:
+                    context.labels = outer + labels(one, context) if labels else outer
+                except FieldError as error:
+                    context.fault(metric, str(error))
+                else:
+                    read_inner(one, context)
+            context.labels, context.key = outer, key
+            if merges:
+                context.samples[start:] = _merged(context.samples[start:], merges)
+
+        return read
+
+
+def _getter(each: "str | EachQuery") -> Get:
+    if isinstance(each, str):
+        return make_get(each)
+    find = each.query.find
+    return lambda item, _: find(item)
+
+
+def _items(raw: Any, only: str | None) -> Iterable[tuple[str, Any]]:
+    if isinstance(raw, list):
+        return () if only == "object" else ((str(at), item) for at, item in enumerate(raw))
+    if isinstance(raw, dict):
+        return () if only == "list" else raw.items()
+    raise FieldError(f"{shown(raw)} is neither a list nor an object")
+
+
+def _is_plain_count(one: Part) -> bool:
+    return isinstance(one, Count) and not one.labels and one.when is None
+
+
+def _merges(parts: Iterable[Part]) -> Iterator[tuple[str, Merge]]:
+    for one in parts:
+        if isinstance(one, Count):
+            yield one.metric, "sum"
+        elif isinstance(one, Number) and one.merge:
+            yield one.metric, one.merge
+        elif isinstance(one, Group):
+            # Of an inner `each`, what it merged for several items is merged again.
+            yield from _merges(one.inner())
+
+
+_COMBINE: Mapping[Merge, Callable[[float, float], float]] = {
+    "sum": operator.add,
+    "min": min,
+    "max": max,
+}
+
+
+def _merged(samples: list[Sample], merges: Mapping[str, Merge]) -> list[Sample]:
+    """Make one sample of those of one series that are to be merged."""
+    found: dict[tuple[str, Labels], float] = {}
+    rest = []
+    for one in samples:
+        merge, series = merges.get(one.family), one[:2]
+        if merge is None:
+            rest.append(one)
+        elif series in found:
+            found[series] = _COMBINE[merge](found[series], one.value)
+        else:
+            found[series] = one.value
+    return rest + [sample((family, labels, value)) for (family, labels), value in found.items()]

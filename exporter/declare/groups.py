@@ -1,0 +1,212 @@
+"""Groups of fields: what they have in common, and the fields within an object."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from exporter.declare.conditions import Holds, Where, compile_where, is_true
+from exporter.declare.extraction import ExtractContext, Read, attempt, sample
+from exporter.declare.family import Family
+from exporter.declare.labels import LabelRules, compile_labels, mapped_labels
+from exporter.declare.model import Model, one_of, sentence
+from exporter.declare.parts import Part
+from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
+from exporter.errors import FieldError
+from exporter.text import shown
+
+if TYPE_CHECKING:
+    from exporter.declare.kinds import AnyField
+
+MAX_NESTED_TEXT = 64 * 1024
+"""Characters of JSON within a text."""
+
+
+class Group(Part):
+    """What groups of fields have in common."""
+
+    labels: LabelRules = Field(default_factory=dict)
+    """Labels for every metric within, by the same rules."""
+
+    def inner(self) -> "list[Part]":
+        """Return the fields within."""
+        raise NotImplementedError
+
+    @property
+    def metric(self) -> str:
+        """The metric that stands for the group: the first within."""
+        return self.inner()[0].metric
+
+    def compile_inner(self) -> Read:
+        """Return the function that reads all fields within; each fails alone."""
+        reads = [(one.metric, one.compile_guarded()) for one in self.inner()]
+
+        def read(item: Any, context: ExtractContext) -> None:
+            for metric, one in reads:
+                attempt(metric, one, item, context)
+
+        return read
+
+    def inner_families(self, source: str) -> Iterator[Family]:
+        """Yield the metrics of the fields within, with the group's labels and source."""
+        for index, one in enumerate(self.inner()):
+            for family in one.families():
+                yield replace(
+                    family,
+                    labels=(*self.labels, *family.labels),
+                    source=_joined(source, family.source),
+                    location=("fields", index, *family.location),
+                )
+
+    def inner_mapped(self, base: Steps) -> Iterator[Steps]:
+        """Yield the places that the labels and fields within read."""
+        for steps in mapped_labels(self.labels):
+            yield (*base, *steps)
+        for one in self.inner():
+            for steps in one.mapped():
+                yield (*base, *steps)
+
+
+class PartRefusal(Model):
+    """What makes an object a failure."""
+
+    error: Pointer | None = None
+    """A path, within the object, at which anything true is an error."""
+    where: Where | None = None
+    """Conditions, within the object, that all hold for a failure."""
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "PartRefusal":
+        one_of(self, "error", "where")
+        return self
+
+
+class Within(Group):
+    """The fields within an object, and whether it is there."""
+
+    within: Pointer
+    """The path of the object; the paths of its fields begin there."""
+    present: str | None = None
+    """A gauge that is 1 where the object is there and is no failure, else 0."""
+    help: str | None = None
+    """What the gauge `present` says."""
+    refusal: PartRefusal | None = None
+    """What makes the object a failure, whose fields are not read."""
+    unless: Where | None = None
+    """Conditions, outside of the object, under which its fields are not read."""
+    parse: Literal["json"] | None = None
+    """`json` for JSON that is written in a text."""
+    fields: "Annotated[list[AnyField], Field(min_length=1)]"
+    """What is read within."""
+
+    def inner(self) -> "list[Part]":
+        """Return the fields within."""
+        return list(self.fields)
+
+    @property
+    def metric(self) -> str:
+        """The gauge `present`, or the first metric within."""
+        return self.present or super().metric
+
+    def families(self) -> Iterator[Family]:
+        """Yield the gauge, then the metrics within."""
+        if self.present:
+            yield Family(
+                name=self.present,
+                kind="gauge",
+                labels=tuple(self.labels),
+                source=self.within,
+                reading="is there, without error",
+                help=sentence(self.help) if self.help else "",
+                location=("present",),
+            )
+        yield from self.inner_families(self.within)
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the places that the group reads."""
+        yield from super().mapped()
+        base = pointer_steps(self.within)
+        yield base
+        for condition in self.unless or ():
+            yield from condition.mapped()
+        for steps in self._refusal_steps():
+            yield (*base, *steps)
+        if self.parse is None:
+            yield from self.inner_mapped(base)
+
+    def _refusal_steps(self) -> Iterator[Steps]:
+        if self.refusal and self.refusal.error:
+            yield pointer_steps(self.refusal.error)
+        for condition in (self.refusal.where if self.refusal else None) or ():
+            yield from condition.mapped()
+
+    def compile(self) -> Read:
+        """Return the function that reads the object."""
+        get, read_inner = make_get(self.within), self.compile_inner()
+        labels, unless = compile_labels(self.labels), compile_where(self.unless)
+        present, is_good = self.present, self._compile_check()
+
+        def read(item: Any, context: ExtractContext) -> None:
+            raw = self.parsed(get(item, context))
+            context.found = context.found or raw is not None
+            good = raw is not None and is_good(raw, context)
+            if not good and not present:
+                return
+            outer = context.labels
+            try:
+                if labels:
+                    context.labels = outer + labels(raw, context)
+                if present:
+                    context.samples.append(sample((present, context.labels, float(good))))
+                if good and not (unless and unless(item, context)):
+                    read_inner(raw, context)
+            except FieldError:
+                if raw is not None:  # The labels of an object that is not there are no fault.
+                    raise
+            finally:
+                context.labels = outer
+
+        return read
+
+    def parsed(self, raw: Any) -> Any:
+        """Return the object, parsed where it is written in a text; may raise FieldError."""
+        if raw is not None and self.parse is not None:
+            raw = _parsed_json(raw)
+        # Some languages write an object without keys as [].
+        return None if raw in ([], {}) else raw
+
+    def _compile_check(self) -> Holds:
+        """Return whether an object is no failure."""
+        must_hold_keys = self.present is not None
+        error = self.refusal.error if self.refusal else None
+        get_error = make_get(error) if error is not None else None
+        refused = compile_where(self.refusal.where if self.refusal else None)
+
+        def is_good(raw: Any, context: ExtractContext) -> bool:
+            if must_hold_keys and not isinstance(raw, dict | list):
+                return False
+            if get_error and is_true(get_error(raw, context)):
+                return False
+            return not (refused and refused(raw, context))
+
+        return is_good
+
+
+def _parsed_json(raw: Any) -> Any:
+    if not isinstance(raw, str):
+        raise FieldError(f"{shown(raw)} is not a text with JSON")
+    if len(raw) > MAX_NESTED_TEXT:
+        raise FieldError(f"a text of {len(raw)} characters is too long for JSON")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise FieldError(f"{shown(raw)} is not JSON") from None
+
+
+def _joined(outer: str, inner: str) -> str:
+    """Write the place of a field within a group: one pointer if both are one."""
+    if not inner or (inner.startswith("/") and " " not in inner + outer):
+        return outer + inner
+    return f"{outer} > {inner}"

@@ -1,0 +1,55 @@
+"""Every kind of field by the key that names it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from exporter.declare.each import Count, Each
+from exporter.declare.groups import Within
+from exporter.declare.lines import Lines
+from exporter.declare.model import Model, Named
+from exporter.declare.numbers import Counter, Gauge
+from exporter.declare.states import States
+from exporter.declare.texts import Info, Match
+
+KINDS = ("gauge", "counter", "match", "states", "info", "count", "within", "each", "lines")
+"""The keys that make a mapping a field of their kind."""
+
+
+def _kind(value: Any) -> str | None:
+    named = [kind for kind in KINDS if kind in value] if isinstance(value, dict) else []
+    return f"[{named[0]}]" if named else None
+
+
+AnyField = Annotated[
+    Annotated[Gauge, Tag("[gauge]")]
+    | Annotated[Counter, Tag("[counter]")]
+    | Annotated[Match, Tag("[match]")]
+    | Annotated[States, Tag("[states]")]
+    | Annotated[Info, Tag("[info]")]
+    | Annotated[Count, Tag("[count]")]
+    | Annotated[Within, Tag("[within]")]
+    | Annotated[Each, Tag("[each]")]
+    | Annotated[Lines, Tag("[lines]")],
+    Discriminator(_kind),
+    Named("field"),
+]
+"""One of `fields`; the tag in brackets is part of an error's location, and taken out of messages."""
+
+FIELD_MODELS: Mapping[str, type[Model]] = {
+    "[gauge]": Gauge,
+    "[counter]": Counter,
+    "[match]": Match,
+    "[states]": States,
+    "[info]": Info,
+    "[count]": Count,
+    "[within]": Within,
+    "[each]": Each,
+    "[lines]": Lines,
+}
+"""The models by their tags."""
+
+for _model in FIELD_MODELS.values():
+    # Groups hold fields, so their types refer to AnyField.
+    _model.model_rebuild(_types_namespace={"AnyField": AnyField})

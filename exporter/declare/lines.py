@@ -1,0 +1,184 @@
+"""The fields of a text: its lines are matched against patterns, whose groups are the fields' paths."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from exporter.declare.extraction import ExtractContext, Read, sample
+from exporter.declare.family import Family
+from exporter.declare.groups import Group
+from exporter.declare.labels import compile_labels
+from exporter.declare.model import fault, sentence
+from exporter.declare.numbers import NO_LABELS
+from exporter.declare.parts import Part
+from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
+from exporter.declare.patterns import Pattern, Regex, compiled
+from exporter.errors import FieldError, suggestion
+
+if TYPE_CHECKING:
+    from exporter.declare.kinds import AnyField
+
+MAX_TEXT = 64 * 1024
+"""Characters of a text that is read line by line."""
+
+# Some servers separate lines with tags such as <br> where they write them for a browser.
+_LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
+
+
+class Lines(Group):
+    """The fields of a text's lines, and whether the text is what it should be."""
+
+    lines: Pointer
+    """The path of the text; "" for a body that is text."""
+    patterns: Annotated[list[Regex], Field(min_length=1)]
+    """Regular expressions for whole lines; their named groups are paths for the fields."""
+    present: str | None = None
+    """A gauge that is 1 where the text has one of the groups of `present_if`, else 0."""
+    help: str | None = None
+    """What the gauge `present` says."""
+    present_if: Annotated[list[str], Field(min_length=1)] | None = None
+    """Groups of which one must be found; without it, any group."""
+    absent_if: list[Regex] = Field(default_factory=list)
+    """Regular expressions for whole texts that say that there is nothing to read."""
+    fields: "Annotated[list[AnyField], Field(min_length=1)]"
+    """What is read of the groups."""
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, value: list[Pattern]) -> list[Pattern]:
+        if not any(one.names for one in value):
+            raise fault("none has a named group, such as (?P<active>\\d+)")
+        return value
+
+    @field_validator("present_if")
+    @classmethod
+    def _check_groups(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        _check_known(value or (), info)
+        return value
+
+    @field_validator("fields")
+    @classmethod
+    def _check_fields(cls, value: "list[Part]", info: ValidationInfo) -> "list[Part]":
+        _check_known((at[0] for one in value for at in one.mapped() if at), info)
+        return value
+
+    def inner(self) -> "list[Part]":
+        """Return the fields of the groups."""
+        return list(self.fields)
+
+    @property
+    def metric(self) -> str:
+        """The gauge `present`, or the first metric within."""
+        return self.present or super().metric
+
+    def families(self) -> Iterator[Family]:
+        """Yield the gauge, then the metrics within."""
+        if self.present:
+            yield Family(
+                name=self.present,
+                kind="gauge",
+                labels=tuple(self.labels),
+                source=self.lines or "the text",
+                reading="is a status text",
+                help=sentence(self.help) if self.help else "",
+                location=("present",),
+            )
+        for family in self.inner_families(self.lines or "the text"):
+            # A group's name is the declaration's own, and no name of the vendor's.
+            yield replace(family, fields=())
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the place of the text."""
+        yield from super().mapped()
+        yield pointer_steps(self.lines)
+
+    def groups_of(self, status: str) -> dict[str, str]:
+        """Return what the patterns find in the lines of a text; of one group the first line wins."""
+        found: dict[str, str] = {}
+        for line in _LINE_END.split(status):
+            for name, value in (self._match(line.strip()) or {}).items():
+                found.setdefault(name, value)
+        return found
+
+    def _match(self, line: str) -> dict[str, str] | None:
+        """Return the groups of the first pattern that matches the line."""
+        for pattern in self.patterns:
+            groups = pattern.match_whole(line)
+            if groups is not None:
+                return groups
+        return None
+
+    def unmapped_lines(self, status: Any) -> Iterator[str]:
+        """Yield the lines that match no pattern although they have the longest word of one."""
+        if not isinstance(status, str) or len(status) > MAX_TEXT:
+            return
+        words = {max(one.literal.split(), key=len, default="") for one in self.patterns}
+        for part in _LINE_END.split(status):
+            line = part.strip()
+            if not words.isdisjoint(line.split()) and self._match(line) is None:
+                yield line
+
+    def _is_known_absence(self, status: str) -> bool:
+        # A known error may have several lines.
+        return any(
+            compiled(f"(?s){one.source}").match_whole(status) is not None for one in self.absent_if
+        )
+
+    def compile(self) -> Read:
+        """Return the function that reads the text."""
+        get, read_inner, labels = (
+            make_get(self.lines),
+            self.compile_inner(),
+            compile_labels(self.labels),
+        )
+        wanted, where = self.present_if, self.lines or "the answer"
+        metric, present = self.metric, self.present
+
+        def add_absent(context: ExtractContext) -> None:
+            if present:
+                # Without a status there are no groups that a label could be read of.
+                with suppress(FieldError):
+                    own = labels({}, context) if labels else NO_LABELS
+                    context.samples.append(sample((present, context.labels + own, 0.0)))
+
+        def read(item: Any, context: ExtractContext) -> None:
+            raw = get(item, context)
+            if not isinstance(raw, str):
+                add_absent(context)
+                if present or raw is not None:
+                    found = context.found
+                    context.fault(metric, f"there is no text at {where}")
+                    context.found = found or raw is not None
+                return
+            if len(raw) > MAX_TEXT:
+                raise FieldError(f"a text of {len(raw)} characters is too long for a status")
+            context.found = True
+            groups = self.groups_of(raw)
+            if not any(name in groups for name in wanted or groups):
+                add_absent(context)
+                if not self._is_known_absence(raw.strip()):
+                    context.fault(metric, "the text is neither a status nor a known error")
+                return
+            outer = context.labels
+            try:
+                context.labels = outer + (labels(groups, context) if labels else NO_LABELS)
+                if present:
+                    context.samples.append(sample((present, context.labels, 1.0)))
+                read_inner(groups, context)
+            finally:
+                context.labels = outer
+
+        return read
+
+
+def _check_known(names: Iterable[str], info: ValidationInfo) -> None:
+    """Refuse the name of a group that no pattern has."""
+    patterns: list[Pattern] | None = info.data.get("patterns")
+    known = {group for one in patterns or () for group in one.names}
+    for name in names if patterns else ():
+        if name not in known:
+            raise fault(f'no pattern has a group "{name}"; {suggestion(name, known)}')

@@ -1,0 +1,118 @@
+"""The base of every mapping in a YAML file, and the values that several of them share."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make the error of a rule; the message is shown as it is."""
+    # Pydantic formats the template: braces in the message must not be taken for placeholders.
+    return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def shaped(kind: str, **schema: Any) -> WithJsonSchema:
+    """Give a value its name in the configuration reference, and its shape for editors."""
+    return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
+
+
+@dataclass(frozen=True)
+class Named:
+    """Gives a kind of values its name in the reference; its own keys are described elsewhere."""
+
+    kind: str
+
+
+def check_encodable(value: str) -> None:
+    """Refuse text that cannot be sent as UTF-8."""
+    # The command line and the environment pass bytes that are not UTF-8 as lone surrogates.
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise fault("this is not valid UTF-8") from None
+
+
+def _scalar_text(value: Any) -> Any:
+    if isinstance(value, str):
+        check_encodable(value)
+    # A server ID is a number to YAML and a text to everything else.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def as_float(value: Any) -> Any:
+    """Return a whole number as a float, and all else unchanged."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise fault("the number is too large") from None
+
+
+Text = Annotated[str, BeforeValidator(_scalar_text), shaped("text", type=["string", "integer"])]
+Float = Annotated[float, BeforeValidator(as_float), shaped("number", type="number")]
+
+
+TEXT_TAG, MAPPING_TAG = "[text]", "[mapping]"
+"""The tags of what is a text or a mapping; part of an error's location, and taken out of messages."""
+
+TEXT_OR_MAPPING = Discriminator(lambda value: MAPPING_TAG if isinstance(value, dict) else TEXT_TAG)
+
+
+class Model(BaseModel):
+    """A mapping of the file: no unknown keys, no guessed types.
+
+    Instances are compared by identity: a declaration is compiled once, and its users keep it.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        # A key's docstring is its line in the reference, and what an editor shows.
+        use_attribute_docstrings=True,
+        # Groups of fields refer to all kinds of fields: each model is built once, when it is needed.
+        defer_build=True,
+    )
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        # A key whose lines are all commented out is there, and null; that means the same as absent.
+        if isinstance(value, dict):
+            known = {field.alias or name for name, field in cls.model_fields.items()}
+            return {key: one for key, one in value.items() if one is not None or key not in known}
+        return value
+
+
+def one_of(model: Model, *names: str, required: bool = True) -> None:
+    """Refuse two ways of saying one thing, and none where one is needed."""
+    aliases = {name: type(model).model_fields[name].alias or name for name in names}
+    given = [aliases[name] for name in names if getattr(model, name) is not None]
+    if len(given) > 1:
+        raise fault(f"give either {' or '.join(given)}, not both")
+    if required and not given:
+        raise fault(f"needs {' or '.join(aliases.values())}")
+
+
+def sentence(text: str) -> str:
+    """Return a help text as one line that begins with a capital letter and ends with a period."""
+    line = re.sub(r"\s+", " ", text).strip().rstrip(".")
+    return f"{line[:1].upper()}{line[1:]}."

@@ -1,0 +1,97 @@
+"""What all fields have: conditions, and for a metric its help and labels."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from exporter.declare.conditions import When, Where, applies, compile_where
+from exporter.declare.extraction import ExtractContext, Read
+from exporter.declare.family import Family, Kind
+from exporter.declare.labels import LabelRules, mapped_labels
+from exporter.declare.model import Model, sentence
+from exporter.declare.paths import BELOW, Steps, is_index, mapped_steps
+
+
+class Part(Model):
+    """What every field and group of fields has."""
+
+    where: Where | None = None
+    """Conditions that must all hold for it to be read; in an `each`, for an item to be read."""
+    when: When | None = None
+    """Parameters of the target and their values for which it is read."""
+
+    @property
+    def metric(self) -> str:
+        """The metric that its faults are reported under."""
+        raise NotImplementedError
+
+    def families(self) -> Iterator[Family]:
+        """Yield the metrics of this part."""
+        raise NotImplementedError
+
+    def compile(self) -> Read:
+        """Return the function that reads this part, without its `when` and `where`."""
+        raise NotImplementedError
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the places of the answer that this part reads, from the current item."""
+        for condition in self.where or ():
+            yield from condition.mapped()
+
+    def compile_guarded(self) -> Read:
+        """Return the function that reads this part where its conditions hold."""
+        read, holds, when = self.compile(), compile_where(self.where), self.when
+        if holds is None and when is None:
+            return read
+
+        def guarded(item: Any, context: ExtractContext) -> None:
+            if applies(when, context.params) and (holds is None or holds(item, context)):
+                read(item, context)
+
+        return guarded
+
+
+class Metric(Part):
+    """A field that is one metric, named by the key of its kind."""
+
+    kind: ClassVar[Kind] = "gauge"
+    named_by: ClassVar[str]
+
+    help: str | None = None
+    """What the metric says, in one sentence; without it, the path."""
+    labels: LabelRules = Field(default_factory=dict)
+    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+
+    @property
+    def metric(self) -> str:
+        """The metric's name."""
+        return str(getattr(self, self.named_by))
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the places that the field reads."""
+        yield from super().mapped()
+        yield from mapped_labels(self.labels)
+
+    def _family(self, *, source: str, reading: str, labels: tuple[str, ...] = ()) -> Family:
+        return Family(
+            name=self.metric,
+            kind=self.kind,
+            labels=(*self.labels, *labels),
+            source=source,
+            reading=reading,
+            help=sentence(self.help) if self.help else "",
+            fields=self._field_names(),
+            location=(self.named_by,),
+        )
+
+    def _field_names(self) -> tuple[str, ...]:
+        """Return the vendor's names of the values, or of the labels where there is no value."""
+        places = [
+            *mapped_steps(getattr(self, "path", None), getattr(self, "query", None)),
+        ] or mapped_labels(self.labels)
+        names = (
+            next((one for one in reversed(steps) if one != BELOW and not is_index(one)), "")
+            for steps in places
+        )
+        return tuple(name for name in names if name)

@@ -1,0 +1,299 @@
+"""Where a value is in an answer: JSON Pointers, differences, JMESPath queries; as functions.
+
+The empty pointer is the item itself. `@key` is the item's key or index in its list or object,
+`@poll_time` the time of the poll in Unix seconds.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from exporter.declare.extraction import ExtractContext, Get
+from exporter.declare.model import fault, shaped
+from exporter.errors import suggestion
+
+KEY = "@key"
+POLL_TIME = "@poll_time"
+_PSEUDO = frozenset({KEY, POLL_TIME})
+
+ANY = "*"
+"""In a pattern of steps: any key or index."""
+
+BELOW = "**"
+"""At the end of a pattern of steps: everything below."""
+
+Steps = tuple[str, ...]
+
+_STRAY_TILDE = re.compile(r"~(?![01])")
+_INDEX = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+# A query is an expression on one line; what is longer is a program.
+_MAX_QUERY = 1000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value minus another, both with the field's own reading; there only if both are."""
+
+    of: str
+    less: str
+
+
+def check_pointer(value: Any) -> str:
+    """Return the pointer, which must be one."""
+    if not isinstance(value, str) or not (value == "" or value.startswith("/") or value in _PSEUDO):
+        raise fault('a path begins with /, such as "/queue/length"; "" is the item itself')
+    if _STRAY_TILDE.search(value):
+        raise fault("in a path ~1 is a slash within a key, and ~0 is ~")
+    return value
+
+
+def _difference(value: dict[Any, Any]) -> Difference:
+    if set(value) != {"of", "less"}:
+        raise fault("a difference is {of: PATH, less: PATH}")
+    return Difference(check_pointer(value["of"]), check_pointer(value["less"]))
+
+
+def _paths(value: Any) -> "tuple[str | Difference, ...]":
+    if value == []:
+        raise fault("must not be empty")
+    parts = value if isinstance(value, list) else [value]
+    return tuple(_difference(one) if isinstance(one, dict) else check_pointer(one) for one in parts)
+
+
+def _pointers(value: Any) -> tuple[str, ...]:
+    if value == []:
+        raise fault("must not be empty")
+    return tuple(check_pointer(one) for one in (value if isinstance(value, list) else [value]))
+
+
+class Query:
+    """A JMESPath expression."""
+
+    def __init__(self, source: str) -> None:
+        """Compile the expression.
+
+        Raises:
+            ValueError: It is not JMESPath.
+        """
+        import jmespath  # noqa: PLC0415 - a quarter of a start, for those who use it
+
+        if len(source) > _MAX_QUERY:
+            raise ValueError(f"longer than {_MAX_QUERY} characters")
+        try:
+            self._parsed = jmespath.compile(source)
+        except (jmespath.exceptions.JMESPathError, RecursionError) as error:
+            said = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ")
+            raise ValueError(said.rstrip(":") or "too deep") from None
+        for name in _functions(self._parsed.parsed):
+            if name not in jmespath.functions.Functions.FUNCTION_TABLE:
+                known = suggestion(name, jmespath.functions.Functions.FUNCTION_TABLE)
+                raise ValueError(f"unknown function {name}; {known}")
+        self.source = source
+
+    def find(self, item: Any) -> Any:
+        """Return what the expression selects; None if it selects nothing or does not apply."""
+        import jmespath  # noqa: PLC0415 - as above
+
+        try:
+            return self._parsed.search(item)
+        except (
+            jmespath.exceptions.JMESPathError,
+            ArithmeticError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
+            return None  # A function got a value that it does not take, or a slice a step of 0.
+
+    @cached_property
+    def mapped(self) -> tuple[Steps, ...]:
+        """The places below which the expression reads."""
+        return tuple(dict.fromkeys(map(_all_below, _branches(self._parsed.parsed, ()))))
+
+
+def _all_below(steps: Steps) -> Steps:
+    return steps if steps[-1:] == (BELOW,) else (*steps, BELOW)
+
+
+def _functions(node: Any) -> Iterator[str]:
+    """Yield the functions that a JMESPath syntax tree calls."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        if isinstance(child, dict):  # The children of a slice are numbers.
+            yield from _functions(child)
+
+
+def _branches(node: Any, above: Steps) -> Iterator[Steps]:
+    """Yield the leading keys and indices of each branch of a JMESPath syntax tree.
+
+    One that ends in BELOW has come to an expression that may select anything there.
+    """
+    kind, children = node["type"], node["children"]
+    if above[-1:] == (BELOW,) or kind in {"current", "identity"}:
+        yield above
+    elif kind in {"field", "index"}:
+        yield (*above, str(node["value"]))
+    elif kind in {"subexpression", "index_expression", "pipe"}:
+        starts = [above]
+        for child in children:
+            starts = [one for start in starts for one in _branches(child, start)]
+        yield from starts
+    elif kind == "slice":
+        yield (*above, BELOW)
+    elif kind != "literal":
+        inner = children[:1] if kind.endswith("projection") else children
+        for child in inner:
+            yield from map(_all_below, _branches(child, above))
+
+
+def check_query(value: Any) -> Query:
+    """Return the compiled expression, which must be one."""
+    if not isinstance(value, str):
+        raise fault("a JMESPath expression is a text; quote it")
+    try:
+        return Query(value)
+    except ValueError as error:
+        raise fault(f"not a JMESPath expression: {error}") from None
+
+
+_POINTER: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|@poll_time$|$)"}
+_DIFFERENCE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"of": _POINTER, "less": _POINTER},
+    "required": ["of", "less"],
+    "additionalProperties": False,
+}
+
+
+def _schema(*kinds: dict[str, Any]) -> WithJsonSchema:
+    one = {"anyOf": [*kinds]} if len(kinds) > 1 else kinds[0]
+    many = {"type": "array", "items": one, "minItems": 1}
+    return WithJsonSchema({"title": "path or paths", "anyOf": [*kinds, many]})
+
+
+Pointer = Annotated[str, PlainValidator(check_pointer), shaped("path", **_POINTER)]
+Pointers = Annotated[tuple[str, ...], PlainValidator(_pointers), _schema(_POINTER)]
+NumberPaths = Annotated[
+    tuple[str | Difference, ...], PlainValidator(_paths), _schema(_POINTER, _DIFFERENCE)
+]
+JmesPath = Annotated[Query, PlainValidator(check_query), shaped("JMESPath expression")]
+
+
+def pointer_steps(pointer: str) -> Steps:
+    """Return the keys and indices of a pointer; none for the item itself."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def written_pointer(steps: Steps) -> str:
+    """Write keys and indices as a pointer."""
+    return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+def make_get(pointer: str) -> Get:
+    """Return a function that finds the pointer's value; None if there is none, or null."""
+    if pointer == KEY:
+        return lambda _, context: context.key
+    if pointer == POLL_TIME:
+        return lambda _, context: context.poll_time
+    steps = pointer_steps(pointer)
+    if not steps:
+        return lambda item, _: item
+    first, *rest = steps
+    if not rest:
+        return lambda item, _: item.get(first) if type(item) is dict else resolve(item, steps)
+    if len(rest) == 1:
+        (second,) = rest
+
+        # Most fields of the vendors are this deep.
+        def get(item: Any, _: ExtractContext) -> Any:
+            if type(item) is not dict:
+                return resolve(item, steps)
+            inner = item.get(first)
+            if type(inner) is dict:
+                return inner.get(second)
+            return None if inner is None else resolve(item, steps)
+
+        return get
+    return lambda item, _: resolve(item, steps)
+
+
+def is_index(step: str) -> bool:
+    """Return whether a step can be an index of a list, which is negative from the end."""
+    return _INDEX.fullmatch(step) is not None
+
+
+def resolve(item: Any, steps: Steps) -> Any:
+    """Follow keys and indices; a negative index counts from the end of a list."""
+    for step in steps:
+        if type(item) is dict:
+            item = item.get(step)
+        elif isinstance(item, list) and is_index(step):
+            index = int(step)
+            item = item[index] if -len(item) <= index < len(item) else None
+        else:
+            return None
+    return item
+
+
+def make_first(pointers: tuple[str, ...], *, skips_empty: bool = False) -> Get:
+    """Return a function that finds the first of these that is there.
+
+    With `skips_empty` a text of blanks is there only if none of the others is.
+    """
+    get, *others = [make_get(pointer) for pointer in pointers]
+    if not others:
+        return get
+
+    def is_there(value: Any) -> bool:
+        return value is not None and not (
+            skips_empty and isinstance(value, str) and not value.strip()
+        )
+
+    def first(item: Any, context: ExtractContext) -> Any:
+        value = get(item, context)
+        if is_there(value):
+            return value
+        for other in others:
+            another = other(item, context)
+            # If an alias is the parent of another path, an object there is not what it names.
+            if is_there(another) and not isinstance(another, dict | list):
+                return another
+        return value
+
+    return first
+
+
+def make_selection(
+    path: tuple[str, ...] | None, query: Query | None, *, skips_empty: bool = False
+) -> Get:
+    """Return a function that finds what a `path` or `query` selects."""
+    if query is not None:
+        find = query.find
+        return lambda item, _: find(item)
+    return make_first(path or ("",), skips_empty=skips_empty)
+
+
+def mapped_steps(
+    path: "tuple[str | Difference, ...] | None", query: Query | None
+) -> Iterator[Steps]:
+    """Yield the places that a `path` or `query` reads."""
+    if query is not None:
+        yield from query.mapped
+    for one in path or ():
+        for pointer in (one.of, one.less) if isinstance(one, Difference) else (one,):
+            if pointer not in _PSEUDO:
+                yield pointer_steps(pointer)
+
+
+def source_of(path: "tuple[str | Difference, ...] | None", query: Query | None) -> str:
+    """Write a `path` or `query` as the metrics reference shows it."""
+    if query is not None:
+        return query.source
+    return " or ".join(
+        f"{one.of} - {one.less}" if isinstance(one, Difference) else one for one in path or ()
+    )

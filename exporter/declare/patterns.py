@@ -1,0 +1,128 @@
+"""Regular expressions in RE2's syntax, which take linear time whatever the text.
+
+Python's own engine backtracks: `(a+)+$` on a vendor's text of 30 characters would hold the event
+loop for minutes. RE2 is also the syntax of Prometheus' own relabelling rules.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
+
+import re2
+from pydantic import PlainValidator
+
+from exporter.declare.model import fault, shaped
+
+# Memory for one compiled pattern, in bytes. RE2 refuses a pattern that needs more.
+_MAX_MEMORY = 1 << 20
+# The Python wrapper around these costs six times as much as the match itself.
+_UNANCHORED, _WHOLE = re2._re2.RE2.Anchor.UNANCHORED, re2._re2.RE2.Anchor.ANCHOR_BOTH  # noqa: SLF001
+
+
+class Pattern:
+    """A compiled pattern; texts are matched as UTF-8."""
+
+    def __init__(self, source: str) -> None:
+        """Compile the pattern.
+
+        Raises:
+            ValueError: It is not RE2 syntax, or needs too much memory.
+        """
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MAX_MEMORY
+        try:
+            compiled = re2.compile(source.encode(), options)
+        except re2.error as error:
+            why = error.args[0] if error.args else "it is too large"
+            raise ValueError(why.decode() if isinstance(why, bytes) else str(why)) from None
+        self.source = source
+        self.names = {name.decode(): number for name, number in compiled.groupindex.items()}
+        """The named groups, with their numbers from 1."""
+        self.literal = required_literal(source)
+        """Text that is part of every match; "" if none is known."""
+        self._match = compiled._regexp.Match  # noqa: SLF001
+
+    def find(self, text: str) -> str | None:
+        """Return the first group of the first match, or the match if the pattern has no group.
+
+        A group that took no part in the match gives an empty text; None means no match.
+        """
+        data = text.encode("utf-8", "replace")
+        spans = self._match(_UNANCHORED, data, 0, len(data))
+        if spans[0][0] < 0:
+            return None
+        start, end = spans[1] if len(spans) > 1 else spans[0]
+        return data[start:end].decode("utf-8", "replace") if start >= 0 else ""
+
+    def match_whole(self, text: str) -> dict[str, str] | None:
+        """Match all of the text; return its named groups that are not empty, None without a match."""
+        if self.literal not in text:
+            return None
+        data = text.encode("utf-8", "replace")
+        spans = self._match(_WHOLE, data, 0, len(data))
+        if spans[0][0] < 0:
+            return None
+        found = ((name, *spans[number]) for name, number in self.names.items())
+        return {
+            name: data[start:end].decode("utf-8", "replace")
+            for name, start, end in found
+            if start < end
+        }
+
+
+@lru_cache(maxsize=1024)
+def compiled(source: str) -> Pattern:
+    """Compile a pattern once.
+
+    Raises:
+        ValueError: It is not RE2 syntax, or needs too much memory.
+    """
+    return Pattern(source)
+
+
+def _pattern(value: Any) -> Pattern:
+    if not isinstance(value, str):
+        raise fault("a regular expression is a text; quote it")
+    try:
+        return compiled(value)
+    except ValueError as error:
+        raise fault(f"not a regular expression in RE2 syntax: {error}") from None
+
+
+Regex = Annotated[Pattern, PlainValidator(_pattern), shaped("regular expression")]
+
+
+# Everything in RE2's syntax that is no plain character, by its first one.
+_SYNTAX: Mapping[str, re.Pattern[str]] = {
+    "\\": re.compile(r"\\(?:[pPx]\{[^}]*\}|[pP].|x..|[0-7]{1,3}|.)", re.DOTALL),
+    "[": re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL),
+    "{": re.compile(r"\{[0-9]+(?:,[0-9]*)?\}"),
+}
+
+
+def required_literal(pattern: str) -> str:
+    """Return the longest text that every match of the pattern contains, "" if none is sure.
+
+    Only what is outside of groups counts, as a group may be optional or one of several.
+    """
+    if "\\Q" in pattern or re.search(r"\(\?[a-zA-Z]*i", pattern):
+        return ""  # Quoting and flags change what a character means.
+    runs, run, depth, at = [""], "", 0, 0
+    while at < len(pattern):
+        char = pattern[at]
+        syntax = _SYNTAX[char].match(pattern, at) if char in _SYNTAX else None
+        token = syntax[0] if syntax else char
+        if char == "|" and depth == 0:
+            return ""
+        depth += (char == "(") - (char == ")")
+        escaped = len(token) == 2 and char == "\\" and not token[1].isalnum()  # noqa: PLR2004
+        if depth == 0 and (escaped or (syntax is None and char not in "^$.|?*+()")):
+            run += token[-1]
+        else:
+            # What is repeated or optional may be missing.
+            runs.append(run[:-1] if char in "?*+{" else run)
+            run = ""
+        at += len(token)
+    return max([*runs, run], key=len)

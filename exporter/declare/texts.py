@@ -1,0 +1,108 @@
+"""The fields that read text: match and info."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from exporter.declare.conditions import Comparison
+from exporter.declare.extraction import ExtractContext, Read, sample
+from exporter.declare.family import Family, Kind
+from exporter.declare.labels import LabelRules, compile_labels
+from exporter.declare.model import one_of
+from exporter.declare.numbers import NO_LABELS
+from exporter.declare.parts import Metric
+from exporter.declare.paths import (
+    JmesPath,
+    Pointers,
+    Steps,
+    make_selection,
+    mapped_steps,
+    source_of,
+)
+from exporter.errors import FieldError
+
+
+class Match(Comparison, Metric):
+    """A gauge that is 1 where a condition holds for a value, else 0; absent without the value."""
+
+    named_by: ClassVar[str] = "match"
+
+    match: str
+    """The metric's name."""
+    path: Pointers | None = None
+    """Where the value is; of several the first that is there."""
+    query: JmesPath | None = None
+    """A JMESPath expression in place of a path."""
+
+    @model_validator(mode="after")
+    def _check_place(self) -> "Match":
+        one_of(self, "path", "query")
+        return self
+
+    def families(self) -> Iterator[Family]:
+        """Yield the one metric."""
+        yield self._family(source=source_of(self.path, self.query), reading=self.written())
+
+    def mapped(self) -> Iterator[Steps]:
+        """Yield the places that the field reads."""
+        yield from super().mapped()
+        yield from mapped_steps(self.path, self.query)
+
+    def compile(self) -> Read:
+        """Return the function that compares the value."""
+        get, test = make_selection(self.path, self.query), self.compile_test()
+        labels, name = compile_labels(self.labels), self.metric
+        tells_missing = self.exists is not None
+
+        def read(item: Any, context: ExtractContext) -> None:
+            raw = get(item, context)
+            if raw is not None:
+                context.found = True
+            elif not tells_missing:
+                return
+            value = 1.0 if test(raw) else 0.0
+            own = labels(item, context) if labels else NO_LABELS
+            context.samples.append(sample((name, context.labels + own, value)))
+
+        return read
+
+
+class Info(Metric):
+    """A constant 1 whose labels are texts of the answer; an empty one is left out."""
+
+    kind: ClassVar[Kind] = "info"
+    named_by: ClassVar[str] = "info"
+
+    info: str
+    """The metric's name, which ends in _info."""
+    labels: LabelRules = Field(min_length=1)
+    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+
+    def families(self) -> Iterator[Family]:
+        """Yield the one metric."""
+        sources = ((label, rule.source()) for label, rule in self.labels.items())
+        source = "; ".join(f"{label}: {source}" for label, source in sources if source)
+        yield self._family(source=source, reading="text")
+
+    def compile(self) -> Read:
+        """Return the function that reads the labels."""
+        fixed = {label for label, rule in self.labels.items() if rule.fixed is not None}
+        readers = [(label, rule.compile()) for label, rule in self.labels.items()]
+        name = self.metric
+
+        def read(item: Any, context: ExtractContext) -> None:
+            own = []
+            for label, text_of in readers:
+                try:
+                    value = text_of(item, context)
+                except FieldError as error:
+                    context.fault(name, f"label {label}: {error}")
+                    continue
+                if value:
+                    own.append((label, value))
+            if len(own) > len(fixed) or (own and not len(readers) > len(fixed)):
+                context.found = True
+                context.samples.append(sample((name, context.labels + tuple(own), 1.0)))
+
+        return read
