@@ -136,6 +136,11 @@ class Endpoint(Request):
         return tuple(_list_paths(self.fields, ()))
 
     @cached_property
+    def _has_items(self) -> bool:
+        """Whether a list is read, of which every item may be unreadable in an answer that is not."""
+        return any(isinstance(one, Each) for one in parts_of(self.fields))
+
+    @cached_property
     def _reads(self) -> tuple[tuple[str, Read], ...]:
         return tuple((one.metric, one.compile_guarded()) for one in self.fields)
 
@@ -171,6 +176,9 @@ class Endpoint(Request):
                 context.labels = ()  # Those of an item that was being read.
         if not context.found:
             raise PollError(Reason.BAD_SHAPE, "none of the system's fields are in the answer")
+        if context.faults and not context.samples and not self._has_items:
+            detail = f"no field can be read: {context.faults[0].message}"
+            raise PollError(Reason.BAD_SHAPE, detail)
         return Extraction(tuple(context.samples), tuple(context.faults), context.dropped_items)
 
 

@@ -79,14 +79,15 @@ async def test_explain_shows_no_token_that_a_login_gave(
 
     async def status(request: web.Request) -> web.Response:
         sent = request.headers["Authorization"].removeprefix("Bearer ")
-        return web.json_response({"calls": f"as {sent}", sent: 1})
+        return web.json_response({"calls": f"as {sent}", "lines": 2, sent: 1})
 
     app = web.Application()
     app.add_routes([web.post("/token", token), web.get("/status", status)])
     url = str((await aiohttp_server(app)).make_url("")).rstrip("/")
     oauth2 = f"{{client_id: a, client_secret: b, token_url: '{url}/token'}}"
     (tmp_path / "config.yaml").write_text(
-        f"systems:{HUB}clients: {{c: {{oauth2: {oauth2}}}}}\n"
+        f"systems:{HUB}          - {{gauge: hub_lines, path: /lines}}\n"
+        f"clients: {{c: {{oauth2: {oauth2}}}}}\n"
         f"targets: [{{name: one, system: hub, client: c, url: '{url}'}}]\n"
     )
     done = await asyncio.to_thread(run, "explain", "one", cwd=tmp_path)

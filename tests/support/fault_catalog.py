@@ -232,7 +232,11 @@ FAULTS: Mapping[str, Fault] = {
     "bytes that are not UTF-8": _body(None, b'{"mode":"production\xff\xfe"}'),
     "another kind of answer each time": _body(_SHAPE, b"1", b'"production"', b"null", b"[]", b"{}"),
     "another kind of field each time": _body(
-        None, *(b'{"mode":%b}' % one for one in (b"1", b"[]", b"{}", b"true", b'"production"'))
+        None,
+        *(
+            b'{"mode":%b,"max_memory":1}' % one
+            for one in (b"1", b"[]", b"{}", b"true", b'"production"')
+        ),
     ),
     "document type": _xml(_XML, b'<!DOCTYPE a><a><state value="active"/></a>'),
     "entity": _xml(_XML, b'<!DOCTYPE a [<!ENTITY e "active">]><a><state>&e;</state></a>'),

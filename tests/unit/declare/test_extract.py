@@ -151,6 +151,13 @@ def test_an_answer_of_other_fields_is_bad_shape() -> None:
     assert caught.value.reason is Reason.BAD_SHAPE
 
 
+def test_an_answer_in_which_nothing_can_be_read_is_bad_shape() -> None:
+    with pytest.raises(PollError) as caught:
+        read("genesys_ucs", {"mode": {"value": "production"}, "max_memory": "much"})
+
+    assert str(caught.value) == "bad_shape: no field can be read: an object is not a text"
+
+
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
@@ -161,7 +168,7 @@ def test_an_answer_of_other_fields_is_bad_shape() -> None:
 def test_a_number_that_is_too_large_in_its_unit_is_a_fault(
     tree: dict[str, Any], message: str
 ) -> None:
-    found = read("genesys_ucs", tree)
+    found = read("genesys_ucs", tree | {"mode": "production"})
 
     assert message in {fault.message for fault in found.faults}
     assert not any("used" in name or "max" in name for name in values(found))
