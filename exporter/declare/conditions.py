@@ -6,15 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from exporter.declare.extraction import ExtractContext
-from exporter.declare.model import Float, Model, Named, fault, one_of, shaped
-from exporter.declare.paths import (
-    JmesPath,
-    Pointers,
-    Steps,
-    make_selection,
-    mapped_steps,
-    source_of,
-)
+from exporter.declare.model import Float, Model, Named, fault, shaped
+from exporter.declare.paths import Selected
 from exporter.declare.patterns import Regex
 from exporter.declare.readings import flag, number, text
 from exporter.errors import FieldError
@@ -136,22 +129,12 @@ def _equals(values: list[Scalar]) -> Test:
     return equals
 
 
-class Condition(Comparison):
+class Condition(Selected, Comparison):
     """One condition of `where`."""
-
-    path: Pointers | None = None
-    """Where the value is; of several the first that is there."""
-    query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
-
-    @model_validator(mode="after")
-    def _check_place(self) -> "Condition":
-        one_of(self, "path", "query")
-        return self
 
     def compile_place(self) -> Holds:
         """Return the condition on an item; a value that cannot be compared does not pass."""
-        get, test = make_selection(self.path, self.query), self.compile_test()
+        get, test = self.compile_get(), self.compile_test()
 
         def holds(item: Any, context: ExtractContext) -> bool:
             try:
@@ -161,13 +144,9 @@ class Condition(Comparison):
 
         return holds
 
-    def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the condition reads."""
-        yield from mapped_steps(self.path, self.query)
-
     def described(self) -> str:
         """Write the condition with its place."""
-        return f"{source_of(self.path, self.query)} {self.written()}"
+        return f"{self.place} {self.written()}"
 
 
 Where = Annotated[

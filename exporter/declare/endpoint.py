@@ -64,7 +64,7 @@ class Refusal(Model):
             if pointer is not None:
                 yield pointer_steps(pointer)
         for condition in self.where or ():
-            yield from condition.mapped()
+            yield from condition.places()
 
     def check(self, tree: Any, context: ExtractContext) -> None:
         """Raise PollError if the answer is an error."""

@@ -83,21 +83,13 @@ class PartRefusal(Model):
         return self
 
 
-class Within(Group):
-    """The fields within an object, and whether it is there."""
+class PresentGroup(Group):
+    """A group with a gauge of whether it is there."""
 
-    within: Pointer
-    """The path of the object; the paths of its fields begin there."""
     present: str | None = None
-    """A gauge that is 1 where the object is there and is no failure, else 0."""
+    """A gauge that is 1 where the group is there, else 0."""
     help: str | None = None
     """What the gauge `present` says."""
-    refusal: PartRefusal | None = None
-    """What makes the object a failure, whose fields are not read."""
-    unless: Where | None = None
-    """Conditions, outside of the object, under which its fields are not read."""
-    parse: Literal["json"] | None = None
-    """`json` for JSON that is written in a text."""
     fields: "Annotated[list[AnyField], Field(min_length=1)]"
     """What is read within."""
 
@@ -110,18 +102,35 @@ class Within(Group):
         """The gauge `present`, or the first metric within."""
         return self.present or super().metric
 
-    def families(self) -> Iterator[Family]:
-        """Yield the gauge, then the metrics within."""
+    def present_families(self, source: str, reading: str) -> Iterator[Family]:
+        """Yield the gauge, if there is one."""
         if self.present:
             yield Family(
                 name=self.present,
                 kind="gauge",
                 labels=tuple(self.labels),
-                source=self.within,
-                reading="is there, without error",
+                source=source,
+                reading=reading,
                 help=sentence(self.help) if self.help else "",
                 location=("present",),
             )
+
+
+class Within(PresentGroup):
+    """The fields within an object, and whether it is there."""
+
+    within: Pointer
+    """The path of the object; the paths of its fields begin there."""
+    refusal: PartRefusal | None = None
+    """What makes the object a failure, whose fields are not read."""
+    unless: Where | None = None
+    """Conditions, outside of the object, under which its fields are not read."""
+    parse: Literal["json"] | None = None
+    """`json` for JSON that is written in a text."""
+
+    def families(self) -> Iterator[Family]:
+        """Yield the gauge, then the metrics within."""
+        yield from self.present_families(self.within, "is there, without error")
         yield from self.inner_families(self.within)
 
     def mapped(self) -> Iterator[Steps]:
@@ -130,7 +139,7 @@ class Within(Group):
         base = pointer_steps(self.within)
         yield base
         for condition in self.unless or ():
-            yield from condition.mapped()
+            yield from condition.places()
         for steps in self._refusal_steps():
             yield (*base, *steps)
         if self.parse is None:
@@ -140,7 +149,7 @@ class Within(Group):
         if self.refusal and self.refusal.error:
             yield pointer_steps(self.refusal.error)
         for condition in (self.refusal.where if self.refusal else None) or ():
-            yield from condition.mapped()
+            yield from condition.places()
 
     def compile(self) -> Read:
         """Return the function that reads the object."""

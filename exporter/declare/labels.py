@@ -8,13 +8,12 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationError, ValidationInfo, model_validator
 
 from exporter.declare.extraction import ExtractContext, Get, Labels
-from exporter.declare.model import Model, Named, Text, fault, one_of, shaped
+from exporter.declare.model import Named, Text, fault, shaped
 from exporter.declare.paths import (
     POLL_TIME,
-    JmesPath,
     Pointer,
-    Pointers,
     Query,
+    Selected,
     Steps,
     check_pointer,
     make_first,
@@ -32,13 +31,9 @@ LabelText = Callable[[Any, ExtractContext], str]
 """Returns a label's text, empty where the answer has none; may raise FieldError."""
 
 
-class LabelMapping(Model):
+class LabelMapping(Selected):
     """A label that is read in a way of its own."""
 
-    path: Pointers | None = None
-    """Where the text is; of several the first that is there."""
-    query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
     read: Annotated[str, shaped("text", enum=list(TEXT_READINGS))] = "text"
     """How it is read: text, upper_case or lower_case."""
     pattern: Regex | None = None
@@ -46,7 +41,6 @@ class LabelMapping(Model):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "LabelMapping":
-        one_of(self, "path", "query")
         try:
             text_reader(self.read)
         except ValueError as error:

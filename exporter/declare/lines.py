@@ -6,21 +6,20 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from exporter.declare.extraction import ExtractContext, Read, sample
 from exporter.declare.family import Family
-from exporter.declare.groups import Group
+from exporter.declare.groups import PresentGroup
 from exporter.declare.labels import compile_labels
-from exporter.declare.model import fault, sentence
+from exporter.declare.model import fault
 from exporter.declare.numbers import NO_LABELS
-from exporter.declare.parts import Part
 from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
 from exporter.declare.patterns import Pattern, Regex, compiled
 from exporter.errors import FieldError, suggestion
 
 if TYPE_CHECKING:
-    from exporter.declare.kinds import AnyField
+    pass
 
 MAX_TEXT = 64 * 1024
 """Characters of a text that is read line by line."""
@@ -29,23 +28,17 @@ MAX_TEXT = 64 * 1024
 _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 
 
-class Lines(Group):
+class Lines(PresentGroup):
     """The fields of a text's lines, and whether the text is what it should be."""
 
     lines: Pointer
     """The path of the text; "" for a body that is text."""
     patterns: Annotated[list[Regex], Field(min_length=1)]
     """Regular expressions for whole lines; their named groups are paths for the fields."""
-    present: str | None = None
-    """A gauge that is 1 where the text has one of the groups of `present_if`, else 0."""
-    help: str | None = None
-    """What the gauge `present` says."""
     present_if: Annotated[list[str], Field(min_length=1)] | None = None
     """Groups of which one must be found; without it, any group."""
     absent_if: list[Regex] = Field(default_factory=list)
     """Regular expressions for whole texts that say that there is nothing to read."""
-    fields: "Annotated[list[AnyField], Field(min_length=1)]"
-    """What is read of the groups."""
 
     @field_validator("patterns")
     @classmethod
@@ -57,36 +50,25 @@ class Lines(Group):
     @field_validator("present_if")
     @classmethod
     def _check_groups(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        _check_known(value or (), info)
+        known = _groups_of(info.data.get("patterns", ()))
+        for name in value or ():
+            # Without patterns, which are wrong themselves, no name can be checked.
+            if known and name not in known:
+                raise fault(f'no pattern has a group "{name}"; {suggestion(name, known)}')
         return value
 
-    @field_validator("fields")
-    @classmethod
-    def _check_fields(cls, value: "list[Part]", info: ValidationInfo) -> "list[Part]":
-        _check_known((at[0] for one in value for at in one.mapped() if at), info)
-        return value
-
-    def inner(self) -> "list[Part]":
-        """Return the fields of the groups."""
-        return list(self.fields)
-
-    @property
-    def metric(self) -> str:
-        """The gauge `present`, or the first metric within."""
-        return self.present or super().metric
+    @model_validator(mode="after")
+    def _check_fields(self) -> "Lines":
+        known = _groups_of(self.patterns)
+        for steps in (steps for one in self.fields for steps in one.mapped()):
+            if steps and steps[0] not in known:
+                hint = suggestion(steps[0], known)
+                raise fault(f'fields: no pattern has a group "{steps[0]}"; {hint}')
+        return self
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge, then the metrics within."""
-        if self.present:
-            yield Family(
-                name=self.present,
-                kind="gauge",
-                labels=tuple(self.labels),
-                source=self.lines or "the text",
-                reading="is a status text",
-                help=sentence(self.help) if self.help else "",
-                location=("present",),
-            )
+        yield from self.present_families(self.lines or "the text", "is a status text")
         for family in self.inner_families(self.lines or "the text"):
             # A group's name is the declaration's own, and no name of the vendor's.
             yield replace(family, fields=())
@@ -175,10 +157,5 @@ class Lines(Group):
         return read
 
 
-def _check_known(names: Iterable[str], info: ValidationInfo) -> None:
-    """Refuse the name of a group that no pattern has."""
-    patterns: list[Pattern] | None = info.data.get("patterns")
-    known = {group for one in patterns or () for group in one.names}
-    for name in names if patterns else ():
-        if name not in known:
-            raise fault(f'no pattern has a group "{name}"; {suggestion(name, known)}')
+def _groups_of(patterns: Iterable[Pattern]) -> frozenset[str]:
+    return frozenset(group for one in patterns for group in one.names)

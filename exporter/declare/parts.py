@@ -37,7 +37,7 @@ class Part(Model):
     def mapped(self) -> Iterator[Steps]:
         """Yield the places of the answer that this part reads, from the current item."""
         for condition in self.where or ():
-            yield from condition.mapped()
+            yield from condition.places()
 
     def compile_guarded(self) -> Read:
         """Return the function that reads this part where its conditions hold."""

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import PlainValidator, WithJsonSchema, model_validator
 
 from exporter.declare.extraction import ExtractContext, Get
-from exporter.declare.model import fault, shaped
+from exporter.declare.model import Model, fault, one_of, shaped
 from exporter.errors import suggestion
 
 KEY = "@key"
@@ -297,3 +297,30 @@ def source_of(path: "tuple[str | Difference, ...] | None", query: Query | None) 
     return " or ".join(
         f"{one.of} - {one.less}" if isinstance(one, Difference) else one for one in path or ()
     )
+
+
+class Selected(Model):
+    """A value that is selected by a path or a query."""
+
+    path: Pointers | None = None
+    """Where the value is; of several paths the first that is there."""
+    query: JmesPath | None = None
+    """A JMESPath expression in place of a path."""
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        one_of(self, "path", "query")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The path or query, as the metrics reference shows it."""
+        return source_of(self.path, self.query)
+
+    def compile_get(self) -> Get:
+        """Return the function that finds the value."""
+        return make_selection(self.path, self.query)
+
+    def places(self) -> Iterator[Steps]:
+        """Yield the places that are read."""
+        return mapped_steps(self.path, self.query)

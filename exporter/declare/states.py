@@ -13,12 +13,8 @@ from exporter.declare.model import Text, fault, one_of, shaped
 from exporter.declare.numbers import NO_LABELS
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
-    JmesPath,
-    Pointers,
+    Selected,
     Steps,
-    make_selection,
-    mapped_steps,
-    source_of,
 )
 from exporter.declare.readings import flag, number, text
 
@@ -79,17 +75,13 @@ _CodesField = Annotated[
 ]
 
 
-class States(Metric):
+class States(Selected, Metric):
     """One gauge for each known state and one for `unknown`; exactly one of them is 1."""
 
     named_by: ClassVar[str] = "states"
 
     states: str
     """The metric's name."""
-    path: Pointers | None = None
-    """Where the state is; of several paths the first that is there."""
-    query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
     known: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
     """The states by name, in any case; all others are `unknown`."""
     codes: _CodesField | None = None
@@ -99,7 +91,6 @@ class States(Metric):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "States":
-        one_of(self, "path", "query")
         one_of(self, "known", "codes")
         return self
 
@@ -113,17 +104,16 @@ class States(Metric):
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
         reading = f"code: {self.codes.written}" if self.codes else f"name: {', '.join(self.names)}"
-        source = source_of(self.path, self.query)
-        yield self._family(source=source, reading=reading, labels=(self.label,))
+        yield self._family(source=self.place, reading=reading, labels=(self.label,))
 
     def mapped(self) -> Iterator[Steps]:
         """Yield the places that the field reads."""
         yield from super().mapped()
-        yield from mapped_steps(self.path, self.query)
+        yield from self.places()
 
     def compile(self) -> Read:
         """Return the function that reads the state."""
-        get, labels = make_selection(self.path, self.query), compile_labels(self.labels)
+        get, labels = self.compile_get(), compile_labels(self.labels)
         name, codes = self.metric, self.codes
         labelled = {state: ((self.label, state),) for state in (*self.names, UNKNOWN)}
 

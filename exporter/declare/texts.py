@@ -3,55 +3,41 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from exporter.declare.conditions import Comparison
 from exporter.declare.extraction import ExtractContext, Read, sample
 from exporter.declare.family import Family, Kind
 from exporter.declare.labels import LabelRules, compile_labels
-from exporter.declare.model import one_of
 from exporter.declare.numbers import NO_LABELS
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
-    JmesPath,
-    Pointers,
+    Selected,
     Steps,
-    make_selection,
-    mapped_steps,
-    source_of,
 )
 from exporter.errors import FieldError
 
 
-class Match(Comparison, Metric):
+class Match(Selected, Comparison, Metric):
     """A gauge that is 1 where a condition holds for a value, else 0; absent without the value."""
 
     named_by: ClassVar[str] = "match"
 
     match: str
     """The metric's name."""
-    path: Pointers | None = None
-    """Where the value is; of several the first that is there."""
-    query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
-
-    @model_validator(mode="after")
-    def _check_place(self) -> "Match":
-        one_of(self, "path", "query")
-        return self
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
-        yield self._family(source=source_of(self.path, self.query), reading=self.written())
+        yield self._family(source=self.place, reading=self.written())
 
     def mapped(self) -> Iterator[Steps]:
         """Yield the places that the field reads."""
         yield from super().mapped()
-        yield from mapped_steps(self.path, self.query)
+        yield from self.places()
 
     def compile(self) -> Read:
         """Return the function that compares the value."""
-        get, test = make_selection(self.path, self.query), self.compile_test()
+        get, test = self.compile_get(), self.compile_test()
         labels, name = compile_labels(self.labels), self.metric
         tells_missing = self.exists is not None
 

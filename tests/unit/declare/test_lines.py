@@ -145,7 +145,7 @@ def test_a_field_that_cannot_be_read_costs_itself_alone() -> None:
     [
         (
             {"fields": [{"gauge": "s_v", "path": "/activee"}]},
-            '.fields: no pattern has a group "activee"; did you mean "active"?',
+            ': fields: no pattern has a group "activee"; did you mean "active"?',
         ),
         ({"patterns": ["x"]}, ".patterns: none has a named group, such as (?P<active>\\d+)"),
         ({"patterns": []}, ".patterns: must not be empty"),
