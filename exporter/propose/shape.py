@@ -52,12 +52,27 @@ def shape(tree: Any, *, is_xml: bool = False) -> Found:
         return _text(tree, Place())
     if not isinstance(tree, dict | list) or not tree:
         return Found()
+    if is_xml:
+        tree = _with_lists(tree)
     if is_xml and isinstance(tree, dict) and len(tree) == 1:
         # The name of the document's element is in every path and says nothing in a name.
         ((root, inner),) = tree.items()
         if isinstance(inner, dict) and inner:
             return _grouped(_object([inner], Place(level=1))).below(pointer_step(root))
     return _container([tree], (), Place())
+
+
+def _with_lists(tree: Any) -> Any:
+    """Make a list of the only element in one that is named for several, such as `queues`."""
+    if not isinstance(tree, dict):
+        return [_with_lists(one) for one in tree] if isinstance(tree, list) else tree
+    made = {key: _with_lists(value) for key, value in tree.items()}
+    for key, value in made.items():
+        if isinstance(value, dict) and len(value) == 1 and is_plural(key_words(key)):
+            ((child, inner),) = value.items()
+            if isinstance(inner, dict) and inner:
+                made[key] = {child: [inner]}
+    return made
 
 
 def _object(items: Sequence[Mapping[str, Any]], place: Place) -> Found:

@@ -12,6 +12,7 @@ from exporter.cli.declare import _parsed
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
 from exporter.poll.answer import Answer
+from exporter.poll.xml_tree import make_lists
 from exporter.propose import NothingToMapError, propose, system_name
 from exporter.systems import SYSTEMS
 from support.paths import DATA
@@ -44,6 +45,8 @@ def extract(proposal: str, name: str, tree: Any) -> Extraction:
     """Load the proposal as a configuration and read the answer with it."""
     loaded = load_text(proposal, "custom.yaml", PROPOSALS, SYSTEMS, needs_targets=False)
     (endpoint,) = loaded.systems[name].endpoints
+    if "xml" in endpoint.formats:
+        make_lists(tree, endpoint.list_paths)
     return endpoint.extract(tree, {}, 1.7e9)
 
 
