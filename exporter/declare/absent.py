@@ -14,7 +14,14 @@ from exporter.declare.groups import Within
 from exporter.declare.labels import LabelRule
 from exporter.declare.lines import Lines
 from exporter.declare.parts import Metric, Part
-from exporter.declare.paths import Steps, mapped_steps, pointer_steps, resolve, written_pointer
+from exporter.declare.paths import (
+    Query,
+    Steps,
+    mapped_steps,
+    pointer_steps,
+    resolve,
+    written_pointer,
+)
 from exporter.errors import FieldError
 
 
@@ -94,7 +101,7 @@ def _absent_labels(rules: Iterable[LabelRule], items: list[Any], prefix: str) ->
 
 def _absent_value(path: Any, query: Any, items: list[Any], prefix: str) -> Iterator[Absent]:
     if query is not None:
-        if all(query.find(item) is None for item in items):
+        if all(_selects_nothing(query, item) for item in items):
             yield Absent(query.source)
         return
     yield from _unless_found(list(mapped_steps(path, None)), items, prefix)
@@ -129,3 +136,10 @@ def _nearest(item: Any, steps: Steps) -> Steps:
             close = difflib.get_close_matches(step.lower(), by_lower, n=1)
             return (*steps[:at], by_lower[close[0]], *steps[at + 1 :]) if close else ()
     return ()
+
+
+def _selects_nothing(query: Query, item: Any) -> bool:
+    try:
+        return query.find(item) is None
+    except FieldError:
+        return False  # It takes too long, which is a fault of its own.

@@ -18,6 +18,10 @@ Told = tuple[tuple[int, int], str]
 """What sorts a message, and the message with its place."""
 
 _DEEPEST = 50
+# Of explicit tags, "!" and !!str make a text of a value, which is harmless.
+_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
+# Parts of a file with its aliases written out, beyond ten times those that it has.
+_MOST_PARTS = 100_000
 _WORD = re.compile(r"[\w./-]+")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,7 +33,8 @@ class _Loader(_Base):  # type: ignore[misc] # The C loader is not there on every
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    # What is longer is an identifier: Python refuses to convert thousands of digits.
+    ("int", r"-?(?:0|[1-9][0-9]{0,999})", "-0123456789"),
     ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("merge", r"<<", "<"),
@@ -58,6 +63,7 @@ class Document:
             self._root = loader.get_single_node()
             self._walked: set[int] = set()
             self.faults = list(self._repeated_keys(self._root, (), frozenset()))
+            self._check_aliases()
             self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -78,12 +84,36 @@ class Document:
         # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
+            tag = getattr(event, "tag", None)
+            if tag not in _TAGS:
+                mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
+                _, fault = self._told(mark, (), "a tag such as !!int is not allowed; leave it out")
+                raise ConfigError((fault,))
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
                 _, fault = self._told(mark, (), f"more than {_DEEPEST} levels deep")
                 raise ConfigError((fault,))
+
+    def _check_aliases(self) -> None:
+        """Refuse aliases of aliases that make a huge declaration of a small file."""
+        sizes: dict[int, int] = {}
+
+        def size(node: Any) -> int:
+            if id(node) not in sizes:
+                parts = node.value if isinstance(node.value, list) else ()
+                inner = (
+                    one for part in parts for one in (part if isinstance(part, tuple) else [part])
+                )
+                sizes[id(node)] = 1 + sum(size(one) for one in inner)
+            return sizes[id(node)]
+
+        total = size(self._root) if self._root else 0
+        if total > _MOST_PARTS + 10 * len(sizes):
+            raise ConfigError(
+                (f"{self.name}: its aliases stand for {total} parts, which is too many",)
+            )
 
     def told(self, location: Location, message: str) -> Told:
         """Return a message with its place, and what sorts it: the nearest part where it is."""

@@ -16,7 +16,7 @@ from exporter.declare.parts import Part
 from exporter.declare.paths import make_get, mapped_steps, resolve
 from exporter.declare.texts import Info
 from exporter.errors import FieldError
-from exporter.text import shown
+from exporter.text import printable, shown
 
 # As much as a person can take in.
 _MAX_SAMPLES = 8
@@ -75,7 +75,7 @@ def _explained(parts: Iterable[Part], item: _Item) -> Iterator[Explanation]:
 def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> Explanation:
     return Explanation(
         metric=metric,
-        place=place,
+        place=printable(place),
         raw=raw,
         samples=tuple(one for one in context.samples if one.family == metric)[:_MAX_SAMPLES],
         faults=tuple(one for one in context.faults if one.metric == metric)[:_MAX_FAULTS],
@@ -127,7 +127,9 @@ def _raw(one: Part, value: Any) -> str:
     for each in read:
         query = getattr(each, "query", None)
         if query is not None:
-            found.append(query.find(value))
+            # One that takes too long is a fault, which is shown beside it.
+            with suppress(FieldError):
+                found.append(query.find(value))
         inserted = each.parts[1::2] if isinstance(each, LabelRule) else ()
         places = mapped_steps((*(getattr(each, "path", None) or ()), *inserted), None)
         found += [resolve(value, steps) for steps in places]

@@ -35,6 +35,9 @@ Convert = Callable[[Any], float | None]
 
 NO_LABELS: Labels = ()
 
+# Readings that are never negative, and neither is the difference of two of them.
+_AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
+
 
 def _check_reading(value: Any) -> Any:
     if not isinstance(value, str | dict):
@@ -165,7 +168,10 @@ class Number(Metric):
         convert = self._converter()
         paths = self.path or ()
         if any(isinstance(one, Difference) for one in paths):
-            return _first_number([_number_of(one, convert) for one in paths])
+            read = self.read or self.default_reading
+            name = next(iter(read)) if isinstance(read, dict) else read
+            signed = name not in _AMOUNTS
+            return _first_number([_number_of(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
         # For all other readings, an empty text is how a server writes that there is no number.
         skips_empty = self.read != "filled"
@@ -244,14 +250,13 @@ def _present(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
     return value
 
 
-def _number_of(path: str | Difference, convert: Convert) -> Value:
+def _number_of(path: str | Difference, convert: Convert, *, signed: bool) -> Value:
     if isinstance(path, str):
         if path == POLL_TIME:
             return lambda _item, context: context.poll_time
         return _present(make_get(path), convert)
-    get_of, get_less = _number_of(path.of, convert), _number_of(path.less, convert)
-    # A clock may be ahead or behind; other differences are amounts.
-    signed = POLL_TIME in (path.of, path.less)
+    get_of = _number_of(path.of, convert, signed=signed)
+    get_less = _number_of(path.less, convert, signed=signed)
 
     def value(item: Any, context: ExtractContext) -> float | None:
         of, less = get_of(item, context), get_less(item, context)

@@ -95,19 +95,14 @@ class Query:
         self.source = source
 
     def find(self, item: Any) -> Any:
-        """Return what the expression selects; None if it selects nothing or does not apply."""
-        import jmespath  # noqa: PLC0415 - as above
+        """Return what the expression selects; None if it selects nothing or does not apply.
 
-        try:
-            return self._parsed.search(item)
-        except (
-            jmespath.exceptions.JMESPathError,
-            ArithmeticError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ):
-            return None  # A function got a value that it does not take, or a slice a step of 0.
+        Raises:
+            FieldError: The evaluation takes too long.
+        """
+        from exporter.declare.queries import search  # noqa: PLC0415 - as above
+
+        return search(self._parsed, item)
 
     @cached_property
     def mapped(self) -> tuple[Steps, ...]:
@@ -141,7 +136,9 @@ def _branches(node: Any, above: Steps) -> Iterator[Steps]:
     elif kind in {"subexpression", "index_expression", "pipe"}:
         starts = [above]
         for child in children:
-            starts = [one for start in starts for one in _branches(child, start)]
+            # Without repetitions: each step of an expression may name one place twice.
+            found = (one for start in starts for one in _branches(child, start))
+            starts = list(dict.fromkeys(found))
         yield from starts
     elif kind == "slice":
         yield (*above, BELOW)

@@ -58,6 +58,14 @@ def words_of(value: Any) -> Iterator[str]:
             yield from words_of(one)
 
 
+def _keys_of(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        yield from (key for key in tree if isinstance(key, str))
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for one in inner:
+        yield from _keys_of(one)
+
+
 def check_headers(
     headers: dict[str, str], reserved: frozenset[str] = _RESERVED_HEADERS
 ) -> dict[str, str]:
@@ -103,6 +111,15 @@ class Request(Model):
     @classmethod
     def _check_headers(cls, value: dict[str, str]) -> dict[str, str]:
         return check_headers(value, _RESERVED_HEADERS | {"authorization"})
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "Request":
+        for names in (self.query, self.form or {}, dict.fromkeys(_keys_of(self.json_))):
+            for name in names:
+                word = _WORD.search(name)
+                if word:
+                    raise fault(f"{word[0]} is filled in within values, not within a name")
+        return self
 
     @model_validator(mode="after")
     def _check_body(self) -> "Request":
@@ -151,6 +168,11 @@ class Request(Model):
             pairs = _pairs(self.form, values)
             return "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in pairs).encode()
         quoted: Quote = _xml_escaped if self._is_xml else _json_escaped
+        if any(
+            name.lower() == "content-type" and text.startswith(_TYPES["form"])
+            for name, text in self.headers.items()
+        ):
+            quoted = quote_plus
         return (fill(self.body or "", values, quoted) or "").encode()
 
     @property

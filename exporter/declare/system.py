@@ -25,6 +25,7 @@ from exporter.declare.model import Model, Text, fault
 from exporter.declare.numbers import Number
 from exporter.declare.parts import Part
 from exporter.declare.states import States
+from exporter.text import printable
 
 NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 """What a system's name is like."""
@@ -184,6 +185,10 @@ def _words_of_path(path: str) -> list[str]:
 
 def _help(family: Family) -> str:
     """Return the help; the field's name is added where it is not part of it."""
+    return printable(_help_text(family))
+
+
+def _help_text(family: Family) -> str:
     if not family.help and family.reading == NUMBER_OF_ITEMS:
         return "Number of items."
     if not family.help:

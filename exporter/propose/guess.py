@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from exporter.declare.readings import number_reader, text
@@ -22,6 +23,7 @@ from exporter.propose.terms import (
     NO_IDENTIFIERS,
     NO_STATE_KEYS,
     SECRET,
+    SECRET_PAIRS,
     STATE_KEYS,
     STATE_SETS,
     VERSIONS,
@@ -87,7 +89,9 @@ def _can_read(made: Guess, values: list[Any]) -> bool:
 
 def is_secret(name: str) -> bool:
     """Whether a key or parameter holds a secret, by its name."""
-    return bool(SECRET & {*words_of(name)})
+    words = words_of(name)
+    pairs = pairwise(words)
+    return bool(SECRET & {*words}) or not SECRET_PAIRS.isdisjoint(pairs)
 
 
 def is_identifier(key: Words) -> bool:

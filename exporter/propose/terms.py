@@ -172,9 +172,15 @@ DIRECTIONS = terms("in out read received recv rx sent transmitted tx written")
 """What follows or precedes the unit of an amount that was transferred."""
 
 SECRET = terms(
-    "apikey auth authorization cookie credential credentials jwt passphrase passwd password private"
-    " pwd secret secrets sid token tokens"
+    "apikey auth authorization bearer cookie credential credentials jwt passphrase passwd password private"
+    " passcode pwd secret secrets sessionid sid sig signature token tokens"
 )
+"""Words that name a secret."""
+
+SECRET_PAIRS = frozenset(
+    {("api", "key"), ("access", "key"), ("license", "key"), ("session", "id"), ("x", "key")}
+)
+"""Words that name a secret together."""
 
 IDENTIFIERS = terms("code guid id ids pid port serial uid uuid")
 

@@ -66,7 +66,9 @@ def _system(named: Named, system: str, request: Request | None, form: str) -> It
 
 def _query(query: tuple[tuple[str, str], ...]) -> Iterator[str]:
     # A secret belongs into a file of the client, and {word} would be a parameter.
-    sent = {name: one for name, one in query if not is_secret(name) and "{" not in name + one}
+    sent = {
+        name: one for name, one in query if not _is_secret_param(name) and "{" not in name + one
+    }
     if sent:
         yield "        query:"
     for name, value in sent.items():
@@ -170,3 +172,8 @@ def _shown(path: str) -> str:
     """Show a pointer in a comment: one line, printable, bounded."""
     shown = _escaped(path or "the item itself")
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
+
+
+def _is_secret_param(name: str) -> bool:
+    """Whether a parameter of a URL may be a secret; there, short names often are."""
+    return is_secret(name) or name.lower() in {"k", "key", "pass", "session"}

@@ -31,6 +31,8 @@ HELP: list[tuple[Field, str]] = [
     ),
     ({"gauge": "s_v", "path": "/q", "help": "two\n  lines\tq"}, "Two lines q."),
     ({"gauge": "s_v", "path": "/a/q"}, "Value of /a/q."),
+    ({"gauge": "s_v", "path": "/\x1b[31mq"}, "Value of /\ufffd[31mq."),
+    ({"gauge": "s_v", "path": "/q", "help": "A\x1b[31mq\u2028b"}, "A\ufffd[31mq b (q)."),
     ({"gauge": "s_v", "path": ""}, "Value of the answer."),
     ({"gauge": "s_v", "path": ["/a", "/b"]}, "Value of /a or /b."),
     ({"each": "/l", "fields": [{"count": "s_n"}]}, "Number of items."),

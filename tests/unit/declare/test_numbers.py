@@ -94,7 +94,7 @@ PATHS: list[tuple[Any, Any, list[str]]] = [
     ({"of": "/a", "less": "/b"}, {"a": 5}, []),
     ({"of": "/a", "less": "/b"}, {"b": 5}, []),
     ({"of": "/a", "less": "/b"}, {"a": 5, "b": ""}, []),
-    ({"of": "/a", "less": "/b"}, {"a": 5, "b": 6}, ["s_v! /a is less than /b"]),
+    ({"of": "/a", "less": "/b"}, {"a": 5, "b": 6}, ["s_v -1"]),
     ({"of": "/a", "less": "/b"}, {"a": 5, "b": "x"}, ['s_v! "x" is not a number']),
     (["/c", {"of": "/a", "less": "/b"}], {"a": 5, "b": 2, "c": 9}, ["s_v 9"]),
     (["/c", {"of": "/a", "less": "/b"}], {"a": 5, "b": 2, "c": ""}, ["s_v 3"]),
@@ -107,6 +107,13 @@ PATHS: list[tuple[Any, Any, list[str]]] = [
 @pytest.mark.parametrize(("path", "tree", "expected"), PATHS)
 def test_the_first_path_that_is_there_wins(path: Any, tree: Any, expected: list[str]) -> None:
     assert given({"gauge": "s_v", "path": path}, tree) == expected
+
+
+@pytest.mark.parametrize("reading", ["count", "kibibytes", "mebibytes", "size", {"size": "binary"}])
+def test_a_difference_of_amounts_is_not_negative(reading: Any) -> None:
+    field = {"gauge": "s_v", "path": {"of": "/a", "less": "/b"}, "read": reading}
+
+    assert given(field, {"a": 5, "b": 6}) == ["s_v! /a is less than /b"]
 
 
 def test_a_difference_is_scaled_as_a_whole() -> None:

@@ -13,6 +13,7 @@ from exporter.declare.paths import (
     source_of,
     written_pointer,
 )
+from exporter.errors import FieldError
 
 TREE = {
     "a b": {"c": 1, "d": {"e": {"f": 9}}},
@@ -116,3 +117,26 @@ def test_a_path_or_query_is_shown_as_it_is_declared() -> None:
     assert source_of(("/a", "/b"), None) == "/a or /b"
     assert source_of(None, Query("a.b")) == "a.b"
     assert source_of(None, None) == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[@,@][]" + " | [@,@][]" * 60 + " | length(@)",
+        "length(" + "to_string([@,@])|" * 40 + "@)",
+    ],
+)
+def test_a_query_that_takes_too_long_is_a_fault(source: str) -> None:
+    query = Query(source)
+
+    assert query.mapped
+    with pytest.raises(FieldError, match="the query takes more than 500000 steps"):
+        query.find({"a": [[1]] * 1500})
+
+
+def test_a_query_of_a_large_list_is_answered() -> None:
+    servers = [{f"key{one}": one for one in range(25)} | {"state": "up"} for _ in range(1000)]
+
+    found = Query("length(servers[?state == 'up' && key3 < `9`])").find({"servers": servers})
+
+    assert found == 1000

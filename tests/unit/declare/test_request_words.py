@@ -54,6 +54,13 @@ def test_a_value_in_json_stays_a_text() -> None:
     assert one.headers == (("Content-Type", "application/json"),)
 
 
+def test_a_value_in_a_form_that_is_written_as_text_stays_a_field() -> None:
+    form = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    one = filled({"a": "1&b=2"}, method="POST", headers=form, body="n=7&a={a}")
+
+    assert one.body == b"n=7&a=1%26b%3D2"
+
+
 def test_a_value_in_a_form_stays_a_field() -> None:
     one = filled({"a": "1&b=2 é+"}, method="POST", form={"a": "{a}", "n": "7", "gone": "{gone}"})
 

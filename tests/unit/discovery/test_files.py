@@ -212,13 +212,21 @@ async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
 async def test_a_list_that_repeats_itself_without_end_is_refused(
     files: Make, tmp_path: Path
 ) -> None:
-    items, times = 1000, MOST_PARTS // 1000 + 1
-    again = "- *one\n" * times
-    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * items}]}}\n{again}")
+    again = "- *one\n" * (MOST_PARTS // 1000 + 1)
+    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
     put(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
     look = await files().look()
 
     assert [*targets(look)] == ["b"]
+    assert [fault.split("/")[-1] for fault in look.faults.values()] == [
+        "a.yaml: its aliases stand for 202607 parts, which is too many",
+    ]
+
+
+async def test_a_list_of_too_many_targets_is_refused(files: Make, tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml", f"- targets: [{'a, ' * (MOST_PARTS + 1)}]\n")
+    look = await files().look()
+
     assert [fault.split("/")[-1] for fault in look.faults.values()] == [
         f"a.yaml: more than {MOST_PARTS} targets and labels"
     ]
