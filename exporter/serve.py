@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from exporter.clock import Clock
 from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError
+from exporter.http.connections import Connections
+from exporter.http.pool import RESERVED_FILES
 from exporter.notify import supervisor_of
-from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule
 from exporter.reload import Load, Reloader
 from exporter.settings import Settings
@@ -29,11 +30,7 @@ from exporter.web_settings import ReadWeb
 
 _log = logging.getLogger(__name__)
 
-# Scrapers, listeners, the log, libraries: what the process opens besides connections to vendors.
-_SPARE_FILES = 200
 _ENOUGH_FILES = 2**20
-# How many hosts lists may bring is not known when connections are first made.
-_DISCOVERED_HOSTS = 10_000
 
 
 def _most_files() -> int:
@@ -79,15 +76,12 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
     files = _most_files()
-    # Targets of one host take turns on its connections.
-    hosts = len({(request.host, request.port) for one in targets for request in one.requests})
-    hosts += _DISCOVERED_HOSTS if settings.discoveries else 0
-    keep = hosts + _SPARE_FILES <= files
-    if not keep:
-        facts = {"hosts": hosts, "open_files": files}
-        _log.warning("too few open files to keep connections", extra={"facts": facts})
-    connections = Connections(clock, keep=keep, on_login=telemetry.count_login)
-    schedule = Schedule(targets, connections, telemetry, clock, files - _SPARE_FILES)
+    needed = len(targets) + RESERVED_FILES
+    if needed > files:
+        facts = {"open_files": files, "needed": needed}
+        _log.warning("too few open files to keep all connections", extra={"facts": facts})
+    connections = Connections(clock, on_login=telemetry.count_login)
+    schedule = Schedule(targets, connections, telemetry, clock, files - RESERVED_FILES)
     polling = asyncio.create_task(schedule.run())
     # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls
     # nothing and says it is healthy is worse than none.

@@ -103,6 +103,8 @@ class Client:
     follow_redirects: bool = False
     tls: Tls = field(default_factory=Tls)
     proxy_url: Secret | None = None
+    unix_socket: str | None = None
+    """The socket that all requests go to, whatever the host of the URL."""
     rate_limit: RateLimit | None = None
 
     def secrets(self) -> Iterator[Secret]:

@@ -2,7 +2,7 @@
 
 mutate      bytes, text and trees become others that are nearly right
 harness     what a harness is: seeds, mutations, and a check that raises where an invariant breaks
-answers     raw HTTP answers to both clients
+answers     raw HTTP answers, whole and in pieces
 bodies      what vendors say, through a whole poll onto the page
 configs     configuration files
 headers     Accept and Accept-Encoding

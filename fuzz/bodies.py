@@ -14,10 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
+from exporter.http.client import HttpClient
+from exporter.http.connections import Connections
+from exporter.http.deadlines import Deadline
+from exporter.http.message import Headers, Request
 from exporter.poll.cycle import poll
-from exporter.poll.fetch import Connections, Kept
-from exporter.poll.request import EndpointRequest, Headers, Request, build
+from exporter.poll.request import EndpointRequest, build
 from exporter.poll.snapshot import Renderer, Snapshot, Tally
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
@@ -41,25 +44,22 @@ _TOKENS = (
 )
 
 
-class _Canned(Connections):
+class _Canned(Connections, HttpClient):
     """Gives every request the same answer."""
 
     def __init__(self) -> None:
         super().__init__(_CLOCK)
         self.answer = Answer("", b"", _NOW)
 
-    def of(self, target: Target) -> Kept:
+    def client_of(self, target: Target) -> HttpClient:
         del target
         return self
 
-    @property
-    def outdated(self) -> bool:
-        """Never: there is nothing behind it."""
-        return False
-
-    async def fetch(self, request: Request, credentials: Headers) -> Answer:
+    async def fetch(
+        self, request: Request, headers: Headers, deadline: Deadline | None = None
+    ) -> Answer:
         """Give the answer."""
-        del request, credentials
+        del request, headers, deadline
         return self.answer
 
 

@@ -1,9 +1,9 @@
 """Every harness there is, by its name."""
 
-from fuzz.answers import CLIENTS, LINE
+from fuzz.answers import PLAIN, READER
 from fuzz.bodies import BODIES
 from fuzz.configs import CONFIGS
 from fuzz.headers import HEADERS
 from fuzz.requests import REQUESTS
 
-HARNESSES = {one.name: one for one in (LINE, CLIENTS, BODIES, CONFIGS, HEADERS, REQUESTS)}
+HARNESSES = {one.name: one for one in (READER, PLAIN, BODIES, CONFIGS, HEADERS, REQUESTS)}

@@ -19,12 +19,12 @@ from typing import Any
 import hypothesis
 import pytest
 
+from exporter.http.connections import Connections
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll
 from exporter.settings import Target
-from support.polling import FIXED, NOW, Hand, Poller, Polls, Sessions
+from support.polling import FIXED, NOW, Hand, Poller, Polls
 from support.scripted_site import Site, open_site
 from support.tools import ToolPolicy
 from support.vendor import Vendor, open_vendor
@@ -95,10 +95,10 @@ async def vendor() -> AsyncIterator[Vendor]:
         yield one
 
 
-@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
-async def poll(vendor: Vendor, request: pytest.FixtureRequest) -> AsyncIterator[Polls]:
-    """Poll a target once, by either client; one without a real URL is sent to the vendor."""
-    connections: Connections = request.param(FIXED)
+@pytest.fixture
+async def poll(vendor: Vendor) -> AsyncIterator[Polls]:
+    """Poll a target once; one without a real URL is sent to the vendor."""
+    connections = Connections(FIXED)
 
     async def one(target: Target) -> Poll:
         if target.url == "http://127.0.0.1:1":
@@ -114,10 +114,10 @@ def hand() -> Hand:
     return Hand(NOW)
 
 
-@pytest.fixture(params=[Connections, Sessions], ids=["plain", "session"])
-async def poller(request: pytest.FixtureRequest, hand: Hand) -> AsyncIterator[Poller]:
-    """Poll by either client, on a clock that is moved by hand."""
-    one = Poller(request.param, hand)
+@pytest.fixture
+async def poller(hand: Hand) -> AsyncIterator[Poller]:
+    """Poll on a clock that is moved by hand."""
+    one = Poller(hand)
     yield one
     await one.connections.close()
 

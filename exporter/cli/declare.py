@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -12,13 +13,14 @@ from exporter.clock import Clock
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.system import NAME, System
 from exporter.errors import ConfigError, PollError, Reason
-from exporter.poll.answer import MAX_BODY, Answer
-from exporter.poll.fetch import Connections
+from exporter.http.answer import MAX_BODY, Answer
+from exporter.http.connections import Connections
+from exporter.http.message import credentials
 from exporter.poll.parse import parse
-from exporter.poll.redirect import Following
-from exporter.poll.request import build, credentials, scrub
+from exporter.poll.request import build
 from exporter.poll.sniff import first_character
 from exporter.propose import NothingToMapError, Request, propose, system_name
+from exporter.redact import scrub
 from exporter.secret import read_file
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
@@ -91,6 +93,7 @@ def _poll(arguments: Arguments, request: Request) -> Answer:
     system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).named("declared")
     arguments.system, arguments.url = "declared", f"{parts.scheme}://{parts.netloc}"
     target = settings_of(arguments, systems={"declared": system}).targets[0]
+    target = replace(target, client=replace(target.client, follow_redirects=True))
     outcome: list[Answer | PollError] = []
     run(_fetch(target, outcome))
     if isinstance(outcome[0], PollError):
@@ -100,11 +103,11 @@ def _poll(arguments: Arguments, request: Request) -> Answer:
 
 
 async def _fetch(target: Target, outcome: list[Answer | PollError]) -> None:
-    connections = Connections(Clock(), keep=False)
+    connections = Connections(Clock())
     try:
         async with asyncio.timeout(target.timeout):
-            fetcher = Following(connections.of(target))
-            outcome.append(await fetcher.fetch(build(target)[0], credentials(target.client)))
+            http = connections.client_of(target)
+            outcome.append(await http.fetch(build(target)[0], credentials(target.client)))
     except TimeoutError:
         detail = f"no whole answer within {target.timeout:g}s"
         outcome.append(PollError(Reason.TIMEOUT, detail))

@@ -15,10 +15,11 @@ from exporter.declare.explain import Explanation
 from exporter.declare.explain import explain as explain_tree
 from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError
+from exporter.http.connections import Connections
 from exporter.poll.cycle import Trees, poll
-from exporter.poll.fetch import Connections
-from exporter.poll.request import build, scrub
+from exporter.poll.request import build
 from exporter.poll.snapshot import value_text
+from exporter.redact import scrub
 from exporter.settings import Target
 
 

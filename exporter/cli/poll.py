@@ -9,8 +9,8 @@ from exporter.cli.serve import run
 from exporter.clock import Clock
 from exporter.discovery.merge import once
 from exporter.errors import ConfigError, PollError, suggestion
+from exporter.http.connections import Connections
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections
 from exporter.poll.request import build
 from exporter.poll.snapshot import Snapshot
 from exporter.settings import Settings, Target

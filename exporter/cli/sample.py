@@ -15,7 +15,7 @@ from exporter.declare.extraction import Extraction
 from exporter.declare.system import System
 from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError, PollError, suggestion
-from exporter.poll.answer import MAX_BODY, Answer
+from exporter.http.answer import MAX_BODY, Answer
 from exporter.poll.parse import parse
 from exporter.poll.snapshot import Poll, Renderer, Tally
 from exporter.secret import read_file

@@ -12,8 +12,8 @@ from exporter.cli.systems import facts
 from exporter.clock import Clock
 from exporter.config import parse_duration
 from exporter.errors import ConfigError, suggestion
+from exporter.http.connections import Connections
 from exporter.operate.order import Order, ordered
-from exporter.poll.fetch import Connections
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 

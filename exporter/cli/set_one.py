@@ -16,9 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exporter.clock import Clock
 from exporter.errors import ActionError, Changed, ExporterError, PollError, Reason
+from exporter.http.connections import Connections
 from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, told
 from exporter.operate.order import Order
-from exporter.poll.fetch import Connections
 
 _log = logging.getLogger(__name__)
 

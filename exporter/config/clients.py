@@ -20,7 +20,6 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OWN_HEADERS = {
     "authorization": "use authorization, basic_auth or oauth2",
     "proxy-authorization": "put the user into proxy_url",
-    "host": "it follows from the target's url",
     "connection": "connections are kept open",
     "content-length": "a poll has no body",
     "transfer-encoding": "a poll has no body",
@@ -168,18 +167,22 @@ class ClientModel(Model):
     """How servers are checked, and the certificate that is shown to them."""
     proxy_url: ProxyUrl | None = None
     """A proxy for all requests; may hold a user and password."""
+    unix_socket: str | None = None
+    """The path of a Unix socket that all requests go to; the URL's host is only sent as Host."""
     rate_limit: RateLimitModel | None = None
     """How fast requests may be sent."""
 
     @field_validator("http_headers")
     @classmethod
     def _headers(cls, value: dict[str, HeaderModel]) -> dict[str, HeaderModel]:
-        for name in value:
+        for name, header in value.items():
             if not _HEADER_NAME.fullmatch(name):
                 # Where a blank was forgotten behind the colon, the value is in it.
                 raise fault(f'"{written((name,))}" cannot be the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
+            if name.lower() == "host" and len(header.make()) != 1:
+                raise fault("a request has one Host: give one value")
         return value
 
     @field_validator("query_params")
@@ -196,6 +199,7 @@ class ClientModel(Model):
     def _whole(self) -> "ClientModel":
         kinds = ("basic_auth", "authorization", "oauth2", "login")
         one_of(self, *kinds, required=False)
+        one_of(self, "proxy_url", "unix_socket", required=False)
         return self
 
     def make(self, name: str) -> Client:
@@ -211,5 +215,6 @@ class ClientModel(Model):
             follow_redirects=self.follow_redirects,
             tls=self.tls_config.make(),
             proxy_url=self.proxy_url,
+            unix_socket=self.unix_socket,
             rate_limit=self.rate_limit.make() if self.rate_limit else None,
         )

@@ -24,7 +24,7 @@ class TlsModel(Model):
     key: SecretText | None = None
     """The same, written here."""
     server_name: str | None = None
-    """The name the server's certificate must have, where it is not the URL's host."""
+    """The name of the server where it is not the URL's host: for its certificate, SNI and Host."""
     insecure_skip_verify: bool = False
     """Whether any certificate will do."""
     min_version: str = "TLS12"

@@ -116,7 +116,11 @@ def _secret_file(value: Any, info: ValidationInfo) -> Secret:
 
 
 def _proxy(value: Secret) -> Secret:
-    check_url(value.reveal(), "proxy_url", userinfo=True)
+    url = value.reveal()
+    check_url(url, "proxy_url", userinfo=True)
+    if urlsplit(url).scheme != "http":
+        # TLS to an https target goes through the proxy's tunnel as it is.
+        raise fault("a proxy is reached over http://; https:// to a proxy is not supported")
     return value
 
 

@@ -6,6 +6,7 @@ client's TLS, proxy, credentials and query parameters are used; redirects are no
 
 import asyncio
 import re
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from exporter.clock import Clock
@@ -13,17 +14,11 @@ from exporter.discovery.build import Builder, Built, Look, Owns
 from exporter.discovery.files import summary
 from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError, PollError, Reason
-from exporter.poll.request import (
-    Request,
-    credentials,
-    make_request,
-    normalized_url,
-    scrub,
-    with_query,
-)
-from exporter.poll.resolve import Resolver
-from exporter.poll.session import Session
+from exporter.http.client import PooledClient
+from exporter.http.message import Request, credentials, make_request, normalized_url, with_query
+from exporter.http.pool import ConnectionPool
 from exporter.poll.snapshot import value_text
+from exporter.redact import scrub
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 
@@ -41,8 +36,7 @@ class Http:
         self.pause = source.refresh_interval
         self._source = source
         self._builder = Builder(template, owns)
-        self._clock = clock
-        self._resolver = Resolver(clock)
+        self._pool = ConnectionPool(clock)
         self._name = urlsplit(source.url).netloc
         self._last: bytes | None = None
 
@@ -77,14 +71,11 @@ class Http:
         if self._source.client.query_params:
             (request,) = with_query((request,), self._source.client)
         secrets = credentials(self._source.client)
-        # Made anew each time: there is one request a minute, and the TLS files may have changed.
-        session = Session(
-            self._source.client, self._clock, self._resolver, keep=False, most=LARGEST_LIST
-        )
         try:
-            answer = await session.fetch(request, secrets)
+            # Made anew each time: there is one request a minute, and the TLS files may have changed.
+            answer = await PooledClient(self._source.client, self._pool).fetch(request, secrets)
         finally:
-            await session.close()
+            self._pool.close()
         if answer.status != _OK:
             raise PollError(Reason.BAD_HTTP, f"HTTP {answer.status} in place of 200")
         if not _JSON.fullmatch(answer.content_type):
@@ -106,4 +97,5 @@ def _request(source: HttpSd) -> Request:
         "X-Prometheus-Refresh-Interval-Seconds": value_text(source.refresh_interval),
     }
     query = f"?{parts.query}" if parts.query else ""
-    return make_request(source.client, "GET", f"{base}{query}", headers)
+    request = make_request(source.client, "GET", f"{base}{query}", headers)
+    return replace(request, max_body=LARGEST_LIST)

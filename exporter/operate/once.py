@@ -1,25 +1,19 @@
-"""An order is sent exactly once: it comes back accepted, or as an error that says what may be so.
+"""Sends an order exactly once: it is accepted, or an error says what may have changed.
 
 What the server has not been sent cannot have changed it. Once the request begins to be written, it
 may have, unless an answer says otherwise.
 """
 
 import asyncio
+from dataclasses import replace
 from http import HTTPStatus
-from types import SimpleNamespace
-from typing import Any
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
-from exporter.clock import Clock
 from exporter.errors import ActionError, Changed, PollError, Reason
+from exporter.http.answer import Answer
+from exporter.http.client import Exchange, PooledClient
+from exporter.http.message import Headers, credentials, make_request, with_query
+from exporter.http.pool import ConnectionPool
 from exporter.operate.order import Order
-from exporter.poll.answer import BROKEN, unknown_host
-from exporter.poll.request import USER_AGENT, Headers, credentials, secret_query
-from exporter.poll.resolve import Resolver
-from exporter.poll.session import Session, explained
 
 # What each refusal means of a write; none of them is of one that was done.
 _REFUSALS = {
@@ -34,90 +28,61 @@ _REFUSALS = {
 _UNHEARD = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 
 
-class Once(Session):
-    """A session for one request, which knows how far that has come."""
+class SingleWrite:
+    """One order on its way, which knows how far it has come."""
 
-    def __init__(self, order: Order, clock: Clock) -> None:
-        """Must be made in a running event loop.
+    def __init__(self, order: Order, pool: ConnectionPool) -> None:
+        self._order = order
+        self._pool = pool
+        self._exchange: Exchange | None = None
 
-        Raises:
-            PollError: The TLS files of the client cannot be used now.
-        """
-        self.is_written = False
-        self._is_begun = False
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_start.append(self._begin)
-        trace.on_request_headers_sent.append(self._write)
-        super().__init__(order.client, clock, Resolver(clock), keep=False, traces=(trace,))
+    @property
+    def is_written(self) -> bool:
+        """Whether some of the request may have reached the server."""
+        return self._exchange is not None and self._exchange.is_written
 
-    async def write(self, order: Order, headers: Headers, query: str) -> int:
-        """Send the order and return the status of the answer; its body says nothing that counts.
+    async def send(self, obtained: Headers, seconds: float) -> None:
+        """Send the order, with what a login gave, and wait so many seconds for the answer.
 
         Raises:
-            PollError: There was no answer.
+            ActionError: It was refused, or no answer tells what became of it.
         """
-        url = order.url
-        if query:
-            url += f"{'&' if '?' in url else '?'}{query}"
         try:
-            async with self._session.request(
-                order.filled.method,
-                URL(url, encoded=True),
-                data=order.filled.body or None,
-                headers=CIMultiDict(headers),
-                allow_redirects=False,
-                server_hostname=self._server_name,
-                proxy=self._proxy.reveal() if self._proxy else None,
-            ) as response:
-                return response.status
-        except UnicodeError:
-            raise unknown_host(URL(url, encoded=True).host or "") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise explained(error) from None
+            status = await self._send(obtained, seconds)
+        except PollError as error:
+            text = error.detail
+            if error.reason is Reason.TIMEOUT:
+                text = f"no answer within {seconds:g}s"
+            changed = Changed.MAYBE if self.is_written else Changed.NOT
+            raise ActionError(text, changed, lost=self.is_written) from None
+        _judge(status)
 
-    async def _begin(self, *_: Any) -> None:
-        # Left to itself, the library sends a PUT again where the connection broke.
-        if self._is_begun:
-            raise PollError(Reason.CONNECT, BROKEN)
-        self._is_begun = True
+    async def _send(self, obtained: Headers, seconds: float) -> int:
+        order, client = self._order, PooledClient(self._order.client, self._pool)
+        filled = order.filled
+        headers = {"Accept": "application/json", **dict(filled.headers)}
+        request = make_request(order.client, filled.method, order.url, headers, filled.body)
+        # Its body says nothing that counts.
+        request = replace(request, any_status=True, max_body=0)
+        if order.client.query_params:
+            (request,) = with_query((request,), order.client)
+        secrets = (*credentials(order.client), *obtained)
+        deadline = self._pool.deadlines.start(seconds)
+        waiter: asyncio.Future[Answer | PollError] = asyncio.get_running_loop().create_future()
 
-    async def _write(
-        self,
-        _: aiohttp.ClientSession,
-        __: SimpleNamespace,
-        ___: aiohttp.TraceRequestHeadersSentParams,
-    ) -> None:
-        self.is_written = True
+        def done(outcome: Answer | PollError) -> None:
+            if not waiter.done():
+                waiter.set_result(outcome)
 
-
-def headers_of(order: Order) -> Headers:
-    """Return what is sent besides the credentials; the client's own headers count more."""
-    own = {name.lower() for name, _ in order.client.http_headers}
-    fixed = {"Accept": "application/json", "User-Agent": USER_AGENT, **dict(order.filled.headers)}
-    return tuple((name, value) for name, value in fixed.items() if name.lower() not in own)
-
-
-async def send_once(order: Order, once: Once, obtained: Headers, seconds: float) -> None:
-    """Send the order, with what a login gave, and wait so many seconds for the answer.
-
-    Raises:
-        ActionError: It was refused, or no answer tells what became of it.
-    """
-    try:
-        headers = (*headers_of(order), *credentials(order.client), *obtained)
-        query = secret_query(order.client)
-        async with asyncio.timeout(seconds):
-            status = await once.write(order, headers, query)
-    except TimeoutError:
-        raise _unanswered(f"no answer within {seconds:g}s", once) from None
-    except PollError as error:
-        raise _unanswered(error.detail, once) from None
-    _judge(status)
-
-
-def _unanswered(text: str, once: Once) -> ActionError:
-    changed = Changed.MAYBE if once.is_written else Changed.NOT
-    return ActionError(text, changed, lost=once.is_written)
+        self._exchange = client.start(request, secrets, deadline, done)
+        try:
+            outcome = await waiter
+        finally:
+            self._exchange.cancel()
+            deadline.end()
+        if isinstance(outcome, PollError):
+            raise outcome
+        return outcome.status
 
 
 def _judge(status: int) -> None:

@@ -9,12 +9,14 @@ from exporter.declare.endpoint import parts_of
 from exporter.declare.extraction import Extraction
 from exporter.declare.states import States
 from exporter.errors import ActionError, Changed, PollError, Reason
-from exporter.operate.once import Once, send_once
+from exporter.http.connections import Connections
+from exporter.http.message import Headers
+from exporter.http.shared_login import Login
+from exporter.operate.once import SingleWrite
 from exporter.operate.order import Order
 from exporter.poll.cycle import poll
-from exporter.poll.fetch import Connections
-from exporter.poll.login import Login
-from exporter.poll.request import EndpointRequest, Headers, build, scrub
+from exporter.poll.request import EndpointRequest, build
+from exporter.redact import scrub
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
 WRITE_SECONDS = 30.0
@@ -47,13 +49,13 @@ class Operation:
         self._connections = connections
         self._clock = clock
         self._requests = _requests(order)
-        self._once: Once | None = None
+        self._write: SingleWrite | None = None
         self._is_refused = False
 
     @property
     def is_sent(self) -> bool:
         """Whether the request began to be written."""
-        return self._once is not None and self._once.is_written
+        return self._write is not None and self._write.is_written
 
     @property
     def may_have_changed(self) -> bool:
@@ -103,16 +105,14 @@ class Operation:
         """
         try:
             obtained = await self._log_in()
-            self._once = Once(self.order, self._clock)
         except PollError as error:
             raise ActionError(error.detail, Changed.NOT) from None
+        self._write = SingleWrite(self.order, self._connections.pool)
         try:
-            await send_once(self.order, self._once, obtained, seconds)
+            await self._write.send(obtained, seconds)
         except ActionError as error:
             self._is_refused = not error.may_have_changed
             raise
-        finally:
-            await self._once.close()
 
     async def watch(self, settle: float, tell: Callable[[Seen], None], *, drained: bool) -> Shown:
         """Look again and again until the state shows, with `drained` until nothing runs either.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from exporter.declare.actions import VALUE, Action, Drain
 from exporter.declare.requests import Filled
 from exporter.errors import ConfigError, suggestion
-from exporter.poll.request import base_path, normalized_url
+from exporter.http.message import base_path, normalized_url
 from exporter.settings import Client, Target
 
 

@@ -6,28 +6,23 @@ import traceback
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from exporter.clock import Clock
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import Answer, StatusError
-from exporter.poll.fetch import Connections, Fetcher
-from exporter.poll.login import Login
+from exporter.http.answer import Answer, StatusError
+from exporter.http.client import HttpClient
+from exporter.http.connections import Connections
+from exporter.http.deadlines import Deadlines
+from exporter.http.message import Headers, credentials, with_query
+from exporter.http.shared_login import Login
 from exporter.poll.parse import parse
-from exporter.poll.redirect import Following
-from exporter.poll.request import (
-    EndpointRequest,
-    Headers,
-    credentials,
-    known_secrets,
-    scrub,
-    take_out,
-    with_query,
-)
+from exporter.poll.request import EndpointRequest
 from exporter.poll.snapshot import Poll
+from exporter.redact import known_secrets, scrub, take_out
 from exporter.settings import Target
 from exporter.text import printable
 
@@ -44,27 +39,21 @@ _LONGEST_READ = 10 * _LONGEST_DETAIL
 _LARGE = 64 * 1024
 
 
-class _Deadline:
-    """Cancels the task that made it once its time is over: asyncio.timeout at a third of its cost."""
+class _Timeout:
+    """Cancels the current task after some seconds: asyncio.timeout at a fifth of its cost."""
 
-    __slots__ = ("_handle", "_task", "passed")
+    __slots__ = ("_deadline", "_task")
 
-    def __init__(self, seconds: float) -> None:
-        self.passed = False
-        self._task = asyncio.current_task()
-        self._handle = asyncio.get_running_loop().call_later(seconds, self._pass)
-
-    def _pass(self) -> None:
-        self.passed = True
-        if self._task:
-            self._task.cancel()
+    def __init__(self, deadlines: Deadlines, seconds: float) -> None:
+        task = self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._deadline = deadlines.start(seconds, task.cancel)
 
     def end(self) -> None:
-        self._handle.cancel()
+        self._deadline.end()
 
     def is_cause(self) -> bool:
-        """Say whether a cancellation was this one's alone, and take it back."""
-        return self.passed and self._task is not None and self._task.uncancel() <= 0
+        """Return whether a cancellation was this one's alone, and take it back."""
+        return self._deadline.is_over and self._task.uncancel() <= 0
 
 
 async def poll(
@@ -77,7 +66,7 @@ async def poll(
 ) -> Poll:
     """Poll the target once; with `trees`, keep the answers there, and look for what none takes."""
     began = clock.monotonic()
-    deadline = _Deadline(target.timeout)
+    deadline = _Timeout(connections.pool.deadlines, target.timeout)
     outcome: Extraction | PollError
     try:
         outcome = await _read(target, requests, connections, trees)
@@ -108,24 +97,22 @@ def _read(
     trees: Trees | None,
 ) -> Awaitable[Extraction]:
     client = target.client
-    fetcher: Fetcher = connections.of(target)
+    http = connections.client_of(target)
     # What most clients do not have costs them nothing.
-    if client.follow_redirects:
-        fetcher = Following(fetcher)
     if client.query_params:
         requests = with_query(requests, client)
     secrets = credentials(client)
     login = connections.login(target) if client.login else None
     if login:
-        return _through(login, target, requests, fetcher, secrets, trees=trees)
-    return _take(target, requests, fetcher, secrets, trees=trees)
+        return _through(login, target, requests, http, secrets, trees=trees)
+    return _take(target, requests, http, secrets, trees=trees)
 
 
 async def _through(
     login: Login,
     target: Target,
     requests: tuple[EndpointRequest, ...],
-    fetcher: Fetcher,
+    http: HttpClient,
     secrets: Headers,
     *,
     trees: Trees | None,
@@ -134,7 +121,7 @@ async def _through(
 
     def attempt(held: Headers) -> Awaitable[Extraction]:
         sent = (*secrets, *held)
-        return _take(target, requests, fetcher, sent, login, trees=trees)
+        return _take(target, requests, http, sent, login, trees=trees)
 
     reading = await login.through(target.name, target.timeout, attempt)
     known = known_secrets(target.client, login.obtained)
@@ -150,7 +137,7 @@ async def _through(
 async def _take(
     target: Target,
     requests: tuple[EndpointRequest, ...],
-    fetcher: Fetcher,
+    http: HttpClient,
     secrets: Headers,
     login: Login | None = None,
     *,
@@ -163,7 +150,7 @@ async def _take(
     last: PollError | None = None
     for request in requests:
         try:
-            answer = await fetcher.fetch(request, secrets)
+            answer = await http.fetch(request, secrets)
             one = partial(_taken, answer, request.endpoint, target.params, look=trees is not None)
             large = len(answer.body) > _LARGE
             tree, reading = await asyncio.to_thread(one) if large else one()

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
+from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 
 # Characters of the text at an error: more than `shown` keeps, so that it marks the cut.
 _AT_ERROR = 100

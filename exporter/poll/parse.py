@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
 from exporter.poll.charset import Decoded, decode
 from exporter.poll.json_tree import read_json
 from exporter.poll.sniff import describe, excerpt, first_character, is_page

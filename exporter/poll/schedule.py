@@ -19,9 +19,9 @@ from itertools import count
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import LateError, PollError, Reason
+from exporter.http.connections import Connections
 from exporter.poll.bucket import Bucket
 from exporter.poll.cycle import poll
-from exporter.poll.fetch import Connections
 from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.poll.snapshot import MANY_SERIES, Poll
 from exporter.settings import Client

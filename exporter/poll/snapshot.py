@@ -12,7 +12,7 @@ from exporter.declare.extraction import Extraction, Labels
 from exporter.declare.family import Family, Kind
 from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.poll.request import known_secrets, take_out
+from exporter.redact import known_secrets, take_out
 from exporter.settings import Client, Target
 
 MANY_SERIES = 1000

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
+from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 from exporter.text import shown
 
 ListPath = tuple[str, ...]

@@ -12,8 +12,8 @@ from fuzz.harness import Harness
 from fuzz.harnesses import HARNESSES
 
 EXAMPLES = {
-    "line": 1000,
-    "clients": 300,
+    "reader": 1000,
+    "plain": 1000,
     "bodies": 600,
     "configs": 500,
     "headers": 1000,

@@ -14,8 +14,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from exporter.clock import Clock
 from exporter.errors import QueryError
+from exporter.http.connections import Connections
 from exporter.poll import schedule as schedule_module
-from exporter.poll.fetch import Connections
 from exporter.poll.schedule import Schedule, Turn
 from exporter.serve import running
 from exporter.settings import Client, RateLimit, Settings, Target

@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
-from exporter.poll.answer import MAX_BODY
+from exporter.http.answer import MAX_BODY
 from exporter.simulator.app import World, make_app
 from exporter.simulator.demo import config_text
 from support.configurations import HUB, LINES, LISTED

@@ -11,7 +11,7 @@ from exporter.config import load_text
 from exporter.declare.extraction import Extraction
 from exporter.declare.system import System
 from exporter.errors import ConfigError
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
 from exporter.poll.parse import parse
 from exporter.systems import SYSTEMS
 from support.polling import NOW

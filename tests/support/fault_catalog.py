@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from exporter.errors import Reason
-from exporter.poll.answer import MAX_BODY
+from exporter.http.answer import MAX_BODY
 from support.vendor import BODY, HEALTHY, response
 
 LOGIN = b"<!DOCTYPE html><html><body><form>Log in</form></body></html>"
@@ -52,8 +52,6 @@ class Fault:
     """One way to fail; `answers` take turns, a request each."""
 
     reason: Reason | None
-    over_tls: Reason | None = None
-    """Where the reason is another one over TLS, which another client is for."""
     answers: tuple[bytes, ...] = (b"",)
     then: Then = Then.KEEP
     piece: bytes = b""
@@ -167,8 +165,8 @@ FAULTS: Mapping[str, Fault] = {
     "100 Continue fifty times": _answer(None, CONTINUE * 50 + HEALTHY),
     "length too long": _sized(_HTTP, "Content-Length: 99", Then.CLOSE),
     "length too long, then silence": _sized(_TIMEOUT, "Content-Length: 99", Then.WAIT),
-    "length too short": replace(_sized(_JSON, "Content-Length: 9"), over_tls=_HTTP),
-    "length 0": replace(_sized(_JSON, "Content-Length: 0"), over_tls=_HTTP),
+    "length too short": _sized(_JSON, "Content-Length: 9"),
+    "length 0": _sized(_JSON, "Content-Length: 0"),
     "length below 0": _sized(_HTTP, "Content-Length: -9"),
     "two lengths": _sized(_HTTP, "Content-Length: 21\r\nContent-Length: 9"),
     "length of 10 GiB": _sized(Reason.TOO_LARGE, "Content-Length: 10737418240"),
@@ -177,7 +175,7 @@ FAULTS: Mapping[str, Fault] = {
         Reason.TOO_LARGE, CHUNKED, b"ffff\r\n" + b" " * 0xFFFF + b"\r\n", pause=0.001
     ),
     "endless body": _endless(Reason.TOO_LARGE, UNTIL_END, b" " * 0xFFFF, pause=0.001),
-    "bytes after the answer": replace(_answer(None, HEALTHY + b"\r\n\r\nand more"), over_tls=_HTTP),
+    "bytes after the answer": _answer(None, HEALTHY + b"\r\n\r\nand more"),
     "somebody else's answer after ours": _answer(
         None, HEALTHY + response(b'{"mode":"maintenance"}')
     ),
@@ -256,7 +254,6 @@ def tried() -> dict[str, Fault]:
     twice = {
         f"{name}, over TLS": replace(
             one,
-            reason=one.over_tls or one.reason,
             secure=True,
             listens=Listens.NOTHING if one.listens is Listens.NOTHING else Listens.TLS,
         )

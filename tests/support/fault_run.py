@@ -325,25 +325,21 @@ def _misname(patch: pytest.MonkeyPatch) -> set[str]:
 
     patch.setattr(socket, "getaddrinfo", getaddrinfo)
     # A look-up serves for half a minute; here it is asked again each time.
-    patch.setattr("exporter.poll.resolve._FRESH_SECONDS", 0.0)
+    patch.setattr("exporter.http.resolve._FRESH_SECONDS", 0.0)
     return unknown
 
 
 def table(evidence: Evidence) -> str:
-    """Write what was seen as a table: fault, reasons, the poll after mending that works again."""
-    lines = ["| fault | over HTTP | over TLS | works again with poll |", "| --- " * 4 + "|"]
+    """Write what was seen as a table: fault, reason, the poll after mending that works again."""
+    lines = ["| fault | reason | works again with poll |", "| --- " * 3 + "|"]
     for name, fault in FAULTS.items():
-        plain = "" if fault.secure else name
-        secure = name if fault.secure else f"{name}, over TLS"
-        cells = [_shown(evidence, one) for one in (plain, secure)]
-        failing = [one for one in (plain, secure) if one in evidence.polls and tried()[one].reason]
+        tries = [name, f"{name}, over TLS"] if fault.either else [name]
+        failing = [one for one in tries if tried()[one].reason]
         again = max((evidence.recovers_after(one) for one in failing), default="-")
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} | {again} |")
+        lines.append(f"| {name} | {_shown(evidence, tries)} | {again} |")
     return "\n".join(lines) + "\n"
 
 
-def _shown(evidence: Evidence, name: str) -> str:
-    if name not in evidence.polls:
-        return "-"
-    reasons = {told.reason for told in evidence.while_broken(name)}
+def _shown(evidence: Evidence, names: list[str]) -> str:
+    reasons = {told.reason for name in names for told in evidence.while_broken(name)}
     return ", ".join(sorted(f"`{one}`" for one in reasons if one)) or "up"

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from exporter.clock import Clock
 from exporter.errors import PollError
+from exporter.http.connections import Connections
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections, Kept
 from exporter.poll.request import build
 from exporter.poll.snapshot import Poll
 from exporter.settings import Client, Target
@@ -49,14 +49,6 @@ def make_target(
 Polls = Callable[[Target], Awaitable[Poll]]
 
 
-class Sessions(Connections):
-    """Sends everything through the client that can do everything."""
-
-    def _make(self, client: Client, *, plain: bool) -> Kept:
-        del plain
-        return super()._make(client, plain=False)
-
-
 class Hand:
     """A clock that stands still until it is moved."""
 
@@ -72,11 +64,11 @@ class Hand:
 class Poller:
     """Polls with connections that are kept from one poll to the next, and counts their logins."""
 
-    def __init__(self, kind: type[Connections], hand: Hand) -> None:
+    def __init__(self, hand: Hand) -> None:
         self.logins: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._hand = hand
-        self.connections = kind(hand.clock, on_login=self._count)
+        self.connections = Connections(hand.clock, on_login=self._count)
 
     def _count(self, client: str, error: PollError | None) -> None:
         self.logins[client] += 1

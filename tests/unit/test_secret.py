@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import PollError, Reason
+from exporter.http.client import HttpClient
+from exporter.http.connections import Connections
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections, Kept
 from exporter.poll.request import build
 from exporter.poll.snapshot import Renderer, Tally
 from exporter.secret import Secret
@@ -96,7 +97,7 @@ async def test_a_user_name_from_a_file_is_a_secret_too(
 class Crashing(Connections):
     """Stands for a mistake of ours, in whose message a secret stands."""
 
-    def of(self, target: Target) -> Kept:
+    def client_of(self, target: Target) -> HttpClient:
         raise RuntimeError(f"no way to {target.name} with canary-bearer")
 
 

@@ -9,7 +9,7 @@ from exporter.config import load_file, load_text
 from exporter.declare.explain import explain
 from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
 from exporter.poll.parse import parse
 from exporter.systems import SYSTEMS
 from support.configurations import HUB, LINES, LISTED

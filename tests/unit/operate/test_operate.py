@@ -18,9 +18,9 @@ from exporter.clock import Clock
 from exporter.config import load_file, load_text
 from exporter.declare.system import System
 from exporter.errors import ActionError, ConfigError
+from exporter.http.connections import Connections
 from exporter.operate.operation import Operation, Shown
 from exporter.operate.order import ordered
-from exporter.poll.fetch import Connections
 from exporter.secret import Secret
 from exporter.serve import running
 from exporter.settings import BasicAuth, Client, OAuth2, Target, Tls
@@ -40,9 +40,9 @@ async def operating(
     target: Target, value: str = "", options: Mapping[str, str] | None = None
 ) -> AsyncIterator[Operation]:
     """Make an operation that sets the one thing there is to be set."""
-    (action,) = target.system.actions.values()
+    ((name, action),) = target.system.actions.items()
     connections = Connections(Clock())
-    order = ordered(target, action.name, value or action.values[-1], options or {})
+    order = ordered(target, name, value or action.values[-1], options or {})
     try:
         yield Operation(order, connections, Clock())
     finally:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.declare.readings import count, number, text
 from exporter.errors import FieldError, PollError
-from exporter.poll.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
+from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 from exporter.poll.json_tree import read_json
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
 from exporter.poll.parse import Parsed, parse
 from exporter.systems import SYSTEMS
 

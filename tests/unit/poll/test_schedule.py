@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.fetch import Connections
+from exporter.http.connections import Connections
 from exporter.poll.rhythm import next_due, next_turn, phase, tick_seconds
 from exporter.poll.schedule import Schedule, Turn
 from exporter.poll.snapshot import Poll
@@ -243,7 +243,7 @@ async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: 
 async def test_with_few_places_every_target_has_its_turn(crowd: Crowd) -> None:
     clock, telemetry = Clock(), Telemetry()
     targets = Targets(Settings(targets=targets_of(crowd, 30)), telemetry, clock)
-    connections = Connections(clock, keep=False)
+    connections = Connections(clock)
     task = asyncio.create_task(Schedule(targets, connections, telemetry, clock, 2).run())
     await until(targets, 2)
     task.cancel()

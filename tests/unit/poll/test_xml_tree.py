@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.errors import PollError
-from exporter.poll.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
+from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 from exporter.poll.charset import decode
 from exporter.poll.xml_tree import ListPath, make_lists, read_xml
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.cli.declare import _parsed
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
-from exporter.poll.answer import Answer
+from exporter.http.answer import Answer
 from exporter.poll.xml_tree import make_lists
 from exporter.propose import NothingToMapError, propose, system_name
 from exporter.systems import SYSTEMS

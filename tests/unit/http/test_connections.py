@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import PollError
+from exporter.http.connections import Connections
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections
 from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Client
@@ -43,15 +43,13 @@ async def test_a_host_name_that_cannot_be_one_is_told(host: str, poll: Polls) ->
     assert actual.startswith("connect: ")
 
 
-async def test_polls_are_gets_on_one_connection_for_all_targets_of_a_client(
-    vendor: Vendor, poll: Polls
-) -> None:
+async def test_polls_are_gets_on_one_connection_a_target(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = HEALTHY
     client = Client(name="shared")
     for name in ("a", "b", "a"):
         assert result(await poll(replace(make_target(client=client), name=name))) == OK
 
-    assert vendor.connections == 1
+    assert vendor.connections == 2
     assert {one.partition("\r\n")[0] for one in vendor.requests} == {"GET /server/status HTTP/1.1"}
 
 
@@ -74,8 +72,8 @@ class Guests(Vendor):
 
 
 async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.poll.plain._KEEPALIVE_SECONDS", 0.0)
-    monkeypatch.setattr("exporter.poll.plain._SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("exporter.http.pool._KEEP_ALIVE_SECONDS", 0.0)
+    monkeypatch.setattr("exporter.http.pool._SWEEP_SECONDS", 0.01)
     guests, connections = Guests(), Connections(FIXED)
     guests.answer = HEALTHY
     async with serving(guests.handle) as url:
@@ -88,10 +86,7 @@ async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.Monke
     assert (first, second, guests.connections) == (OK, OK, 2)
 
 
-async def test_connections_of_a_client_that_went_or_changed_are_closed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("exporter.poll.fetch._LAST_POLLS_SECONDS", 0.0)
+async def test_connections_of_a_client_that_went_or_changed_are_closed() -> None:
     guests, connections = Guests(), Connections(FIXED)
     guests.answer = HEALTHY
     async with serving(guests.handle) as url:

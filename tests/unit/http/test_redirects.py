@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from exporter.poll.redirect import MOST_REDIRECTS
-from exporter.poll.request import origin_of
+from exporter.http.message import origin_of
+from exporter.http.redirect import MAX_REDIRECTS
 from exporter.secret import Secret
 from exporter.settings import Authorization, Client, Target
 from support.polling import OK, Polls, make_target, result
@@ -187,7 +187,7 @@ async def test_a_loop_ends(site: Site, poll: Polls) -> None:
     assert (
         result(await poll(target_of(site))) == "redirect: more than 5 redirects one after another"
     )
-    assert len(site.seen) == 1 + MOST_REDIRECTS
+    assert len(site.seen) == 1 + MAX_REDIRECTS
 
 
 @pytest.mark.parametrize(("hops", "expected"), [(5, OK), (6, "redirect: more than 5")])

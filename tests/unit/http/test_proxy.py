@@ -6,14 +6,18 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trustme
 from aiohttp import web
 
+from exporter.config import load_file
+from exporter.errors import ConfigError
 from exporter.secret import Secret
 from exporter.settings import BasicAuth, Client, PasswordLogin, Tls
 from exporter.simulator.webitel_login import USER
+from exporter.systems import SYSTEMS
 from support.polling import OK, Poller, make_target, result
 from support.scripted_site import Site
 from support.vendor import serving
@@ -112,3 +116,15 @@ async def test_a_proxy_is_told_host_and_port_of_a_target_over_tls_and_nothing_el
     assert len(tunnel.seen) == (1 if kind == "basic_auth" else 2)
     assert all("proxy-authorization" not in seen.headers for seen in site.seen)
     assert PROXY_PAIR not in repr([seen.headers for seen in site.seen])
+
+
+def test_a_proxy_over_https_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "clients: {c: {proxy_url: 'https://user:canary-8271@proxy.example:3129'}}\ntargets: []\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match="https:// to a proxy is not supported") as caught:
+        load_file(path, SYSTEMS)
+
+    assert "canary" not in str(caught.value)

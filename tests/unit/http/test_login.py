@@ -9,16 +9,19 @@ import pytest
 from aiohttp import web
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import StatusError
+from exporter.http.answer import StatusError
+from exporter.http.connections import Connections
+from exporter.http.message import Headers
 from exporter.poll.cycle import poll as poll_once
-from exporter.poll.fetch import Connections
-from exporter.poll.request import Headers, build
+from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Target
 from support.polling import NOW, OK, Hand, Poller, make_target, result
 from support.process import unused_port
 from support.scripted_site import Seen, Site
 from support.webitel_engine import CANARY, DAY, Engine, login, target_of
+
+REFUSED = 'http_401: login: HTTP 401, the server says "Invalid User"'
 
 
 @pytest.fixture
@@ -174,8 +177,7 @@ async def test_a_failed_login_is_told_with_when_the_next_one_is(
         hand.passed += 15.0
 
     assert told == [
-        f'http_401: login: HTTP 401, the server says "Invalid User"; the next login is tried in {seconds}s'
-        for seconds in (30, 15, 60, 45)
+        f"{REFUSED}; the next login is tried in {seconds}s" for seconds in (30, 15, 60, 45)
     ]
     assert poller.logins == poller.failures == {"c": 2}
 
@@ -248,7 +250,7 @@ async def test_a_new_password_is_tried_at_once(
     told.append(result(await poller.poll(target_of(engine, client))))
 
     assert [one.partition(";")[0] for one in told] == [
-        'http_401: login: HTTP 401, the server says "Invalid User"',
+        REFUSED,
         f"credentials: login: {path}: No such file or directory",
         OK,
     ]
@@ -318,9 +320,7 @@ async def test_a_token_that_cannot_be_replaced_is_used_until_it_is_refused(
     assert [result(await poller.poll(target)) for _ in range(3)] == [OK] * 3
     assert poller.failures == {"c": 1}
     engine.taken.clear()
-    assert result(await poller.poll(target)).startswith(
-        'http_401: login: HTTP 401, the server says "Invalid User"; the next '
-    )
+    assert result(await poller.poll(target)).startswith(f"{REFUSED}; the next ")
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from exporter.declare.login import Login as LoginDeclaration
 from exporter.declare.paths import make_get
 from exporter.declare.requests import fill, words_of
 from exporter.errors import FieldError, PollError, Reason
-from exporter.poll.answer import StatusError, check_status
-from exporter.poll.login import Granted
-from exporter.poll.request import USER_AGENT, base_path, normalized_url, scrub
-from exporter.poll.session import Posted, Session
-from exporter.poll.token import decoded, sendable
+from exporter.http.answer import Answer, StatusError, check_status
+from exporter.http.client import PooledClient
+from exporter.http.message import base_path, normalized_url
+from exporter.http.shared_login import Granted
+from exporter.http.token import decoded, sendable
+from exporter.redact import scrub
 from exporter.settings import Client, PasswordLogin, Target
 from exporter.text import CUT
 
@@ -48,7 +49,7 @@ class DeclaredMethod:
         except PollError as error:
             return error.detail
 
-    async def ask(self, session: Session) -> Granted:
+    async def ask(self, client: PooledClient) -> Granted:
         """Log in once.
 
         Raises:
@@ -60,8 +61,8 @@ class DeclaredMethod:
         )
         parts = urlsplit(self._base)
         url = f"{parts.scheme}://{parts.netloc}{self._above}{filled.target}"
-        headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **dict(filled.headers)}
-        answer = await session.send(filled.method, url, filled.body, tuple(headers.items()))
+        headers = {"Accept": "application/json", **dict(filled.headers)}
+        answer = await client.send(filled.method, url, filled.body, tuple(headers.items()))
         self._check(answer)
         return self._granted(answer)
 
@@ -69,7 +70,7 @@ class DeclaredMethod:
         """Return whether an answer says that the token is refused."""
         return self._declaration.rejects(error.status, error.body)
 
-    def _check(self, answer: Posted) -> None:
+    def _check(self, answer: Answer) -> None:
         explained = self._declaration.explain.get(answer.status)
         # With a Location it is a redirect, whatever else the status means to this vendor.
         if explained and not answer.location:
@@ -83,7 +84,7 @@ class DeclaredMethod:
             detail = f"{error.detail}{self._message(answer.body)}"
             raise PollError(error.reason, detail, error.retry_after) from None
 
-    def _granted(self, answer: Posted) -> Granted:
+    def _granted(self, answer: Answer) -> Granted:
         token = self._declaration.token
         tree: Any = {}
         if isinstance(token, str):

@@ -1,12 +1,9 @@
-"""A body as it was sent becomes the body that was meant, of at most 1 MiB.
-
-Compression is never asked for; what comes compressed all the same is undone, up to the limit.
-"""
+"""Decompresses a body, up to a limit; compression is never requested, and some servers send it."""
 
 import zlib
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import CUT_SHORT, MAX_BODY, too_large
+from exporter.http.answer import CUT_SHORT, too_large
 from exporter.text import shown
 
 # Parts of a gzip body, which may be many and empty.
@@ -16,8 +13,8 @@ _DEFLATE_METHOD = 8
 _NO_CODINGS = frozenset({b"", b"identity", b"none", b"utf-8", b"utf8", b"binary", b"8bit"})
 
 
-def inflate(body: bytes, encoding: bytes, most: int = MAX_BODY) -> bytes:
-    """Undo the compression, which was not asked for, up to the limit of `most` bytes.
+def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """Undo the compression, up to a limit in bytes.
 
     Raises:
         PollError: It is damaged, of another kind, or goes beyond the limit.
@@ -38,11 +35,11 @@ def inflate(body: bytes, encoding: bytes, most: int = MAX_BODY) -> bytes:
     for _ in range(_MAX_MEMBERS):
         unpacker = zlib.decompressobj(window)
         try:
-            unpacked += unpacker.decompress(body, most + 1 - len(unpacked))
+            unpacked += unpacker.decompress(body, limit + 1 - len(unpacked))
         except zlib.error:
             break
-        if len(unpacked) > most:
-            raise too_large(most)
+        if len(unpacked) > limit:
+            raise too_large(limit)
         if unpacker.eof and not unpacker.unused_data:
             return unpacked
         if not unpacker.eof:

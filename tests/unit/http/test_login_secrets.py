@@ -7,7 +7,8 @@ from aiohttp import web
 
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.fetch import Connections
+from exporter.http.client import HttpClient
+from exporter.http.connections import Connections
 from exporter.poll.request import build
 from exporter.poll.snapshot import Renderer, Tally
 from exporter.settings import Target
@@ -45,18 +46,19 @@ async def test_what_a_login_gave_never_shows(
 class Crashing(Connections):
     """Stands for a mistake of ours, in whose message a token stands."""
 
-    def of(self, target: Target) -> object:  # type: ignore[override]
+    def client_of(self, target: Target) -> HttpClient:
         login = self.login(target)
         assert login is not None
         if login.obtained:
             raise RuntimeError(f"no way with {login.obtained}")
-        return super().of(target)
+        return super().client_of(target)
 
 
 async def test_a_mistake_of_ours_shows_no_token(
     engine: Engine, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    poller = Poller(Crashing, hand)
+    poller = Poller(hand)
+    poller.connections = Crashing(hand.clock)
     target = target_of(engine)
     assert result(await poller.poll(target)) == OK
     outcome = (await poller.poll(target)).outcome
@@ -83,7 +85,7 @@ async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
         await asyncio.sleep(0)
         raise RuntimeError(f"{CANARY}-password")
 
-    monkeypatch.setattr("exporter.poll.declared_login.DeclaredMethod.ask", ask)
+    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.ask", ask)
     target = target_of(engine, login(f"{CANARY}-password"))
     for poll in (*await poller.together(target, 3), await poller.poll(target)):
         assert result(poll).startswith("internal: ")
@@ -101,7 +103,7 @@ async def test_a_mistake_of_ours_in_a_login_is_a_failed_login(
     async def ask(_self: object, _session: object) -> None:
         raise RuntimeError(f"no way with {CANARY}-password")
 
-    monkeypatch.setattr("exporter.poll.declared_login.DeclaredMethod.ask", ask)
+    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.ask", ask)
     first = result(await poller.poll(target_of(engine, login(f"{CANARY}-password"))))
 
     assert first.startswith("internal: login: a fault of the exporter, see its log; ")

@@ -8,17 +8,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import StatusError, check_status
-from exporter.poll.login import Granted
-from exporter.poll.request import USER_AGENT, basic_pair
-from exporter.poll.session import Posted, Session
-from exporter.poll.token import decoded, sendable
+from exporter.http.answer import Answer, StatusError, check_status
+from exporter.http.client import PooledClient
+from exporter.http.message import basic_pair
+from exporter.http.shared_login import Granted
+from exporter.http.token import decoded, sendable
 from exporter.settings import Client, OAuth2
 
 _HEADERS = (
     ("Accept", "application/json"),
     ("Content-Type", "application/x-www-form-urlencoded"),
-    ("User-Agent", USER_AGENT),
 )
 # The codes of section 5.2 and what vendors add to them; anything else is not shown.
 _CODE = re.compile(r"[a-z][a-z_]{2,39}", re.ASCII)
@@ -45,7 +44,7 @@ class OAuth2Method:
         except PollError as error:
             return error.detail
 
-    async def ask(self, session: Session) -> Granted:
+    async def ask(self, client: PooledClient) -> Granted:
         """Ask for a token once, the second way where the first one is refused.
 
         Raises:
@@ -53,9 +52,9 @@ class OAuth2Method:
         """
         secret = self._login.client_secret.reveal()
         first, *others = self._ways
-        answer = await first(session, secret)
+        answer = await first(client, secret)
         if answer.status in _REFUSED and others:
-            answer = await others[0](session, secret)
+            answer = await others[0](client, secret)
             first = others[0]
         _check(answer)
         granted = _granted(decoded(answer.body))
@@ -66,14 +65,14 @@ class OAuth2Method:
         """Say whether the token was refused (RFC 6750 section 3.1)."""
         return error.status == HTTPStatus.UNAUTHORIZED
 
-    async def _by_header(self, session: Session, secret: str) -> Posted:
+    async def _by_header(self, client: PooledClient, secret: str) -> Answer:
         pair = basic_pair(self._login.client_id, secret)
         headers = (*_HEADERS, ("Authorization", f"Basic {pair}"))
-        return await session.send("POST", self._url, _form(self._fields()), headers)
+        return await client.send("POST", self._url, _form(self._fields()), headers)
 
-    async def _by_body(self, session: Session, secret: str) -> Posted:
+    async def _by_body(self, client: PooledClient, secret: str) -> Answer:
         own = (("client_id", self._login.client_id), ("client_secret", secret))
-        return await session.send("POST", self._url, _form((*self._fields(), *own)), _HEADERS)
+        return await client.send("POST", self._url, _form((*self._fields(), *own)), _HEADERS)
 
     def _fields(self) -> Iterator[tuple[str, str]]:
         yield "grant_type", "client_credentials"
@@ -83,7 +82,7 @@ class OAuth2Method:
             yield name, value.reveal()
 
 
-def _check(answer: Posted) -> None:
+def _check(answer: Answer) -> None:
     try:
         check_status(answer.status, answer.retry_after)
     except PollError as error:

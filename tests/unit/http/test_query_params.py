@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import PollError, Reason
-from exporter.poll.request import build, with_query
+from exporter.http.message import with_query
+from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Client
 from exporter.targets import Tracked

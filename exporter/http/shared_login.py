@@ -1,6 +1,6 @@
-"""A login that many polls share: asked for once, renewed when due or refused, never once a poll.
+"""A login that many polls share: renewed when due or refused, never made for each poll.
 
-How to ask is the method's; when is decided here. A login that fails or does not help is tried
+How it is made is the method's; when is decided here. A login that fails or does not help is tried
 again after 30 s, then after twice as long each time, up to 10 minutes, until polls are good again.
 """
 
@@ -15,9 +15,11 @@ from typing import Protocol, TypeVar
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.poll.answer import StatusError
-from exporter.poll.request import Headers, scrub
-from exporter.poll.session import Session
+from exporter.http.answer import StatusError
+from exporter.http.client import PooledClient
+from exporter.http.message import Headers
+from exporter.http.pool import ConnectionPool
+from exporter.redact import scrub
 from exporter.secret import Secret
 from exporter.settings import Client
 from exporter.text import printable
@@ -57,7 +59,7 @@ class Method(Protocol):
         """Return what tells whether the secrets have changed, without holding them."""
         ...
 
-    async def ask(self, session: Session) -> Granted:
+    async def ask(self, client: PooledClient) -> Granted:
         """Ask once, or raise PollError."""
         ...
 
@@ -83,12 +85,12 @@ class Login:
     def __init__(
         self,
         method: Method,
-        open_session: Callable[[Client], Session],
+        pool: ConnectionPool,
         clock: Clock,
         on_login: OnLogin,
     ) -> None:
         self._method = method
-        self._open_session = open_session
+        self._pool = pool
         self._clock = clock
         self._on_login = on_login
         self._held: _Held | None = None
@@ -209,7 +211,7 @@ class Login:
         self._next_at = self._asked_at + _pause(self._failures)
         try:
             async with asyncio.timeout(seconds):
-                granted = await self._granted()
+                granted = await self._method.ask(PooledClient(self._method.client, self._pool))
         except TimeoutError:
             self._note_failure(PollError(Reason.TIMEOUT, f"no whole answer within {seconds:g}s"))
         except PollError as error:
@@ -225,14 +227,6 @@ class Login:
             self._on_login(self._method.client.name, None)
         finally:
             self._task = None
-
-    async def _granted(self) -> Granted:
-        # A login is rare: a connection kept for it would only be one more to watch.
-        session = self._open_session(self._method.client)
-        try:
-            return await self._method.ask(session)
-        finally:
-            await session.close()
 
     def _hold(self, granted: Granted) -> None:
         self._error = None

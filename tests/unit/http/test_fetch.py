@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import Reason
-from exporter.poll.answer import MAX_BODY
+from exporter.http.answer import MAX_BODY
 from support.polling import OK, Polls, make_target, mode, result
 from support.vendor import BODY, HEALTHY, Handler, Vendor, open_vendor, response, serving
 

@@ -1,10 +1,11 @@
-"""What comes back of a request, and the words for what does not: the same for every client."""
+"""The answer to a request, and the reason and message of every way to get none."""
 
 import os
+import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from exporter.errors import PollError, Reason
 
@@ -41,14 +42,21 @@ _STATUS_REASONS = {
 _PAUSES = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back with status 2xx; `middle` is half-way from sending to receiving, Unix time."""
+class Answer(NamedTuple):
+    """The answer to a request; `middle` is half-way from sending to receiving, Unix time."""
 
     content_type: str
     body: bytes
     middle: float
     status: int = 200
+    retry_after: str = ""
+    location: str = ""
+    cookies: tuple[str, ...] = ()
+    """The Set-Cookie headers."""
+
+    def __repr__(self) -> str:
+        """Leave out what may hold a token."""
+        return f"Answer(status={self.status}, content_type={self.content_type!r})"
 
 
 class StatusError(PollError):
@@ -87,18 +95,34 @@ def _pause(retry_after: str) -> float:
         return 0.0
 
 
-def too_large(most: int = MAX_BODY) -> PollError:
-    """Name the reason of a body that goes on and on."""
-    return PollError(Reason.TOO_LARGE, f"more than {most} bytes")
+def too_large(limit: int = MAX_BODY) -> PollError:
+    """Return the failure of a body beyond its limit."""
+    return PollError(Reason.TOO_LARGE, f"more than {limit} bytes")
 
 
 def unknown_host(host: str) -> PollError:
-    """Name the reason of a name that cannot be resolved."""
+    """Return the failure of a name that cannot be resolved."""
     return PollError(Reason.CONNECT, f"the host name {host} cannot be resolved")
 
 
 def no_connection(error: OSError) -> PollError:
-    """Name the reason of a connection that was not made."""
+    """Return the failure of a connection that was not made."""
     # The loops put texts of their own into strerror; the number is the system's.
     why = os.strerror(error.errno) if error.errno else type(error).__name__
     return PollError(Reason.CONNECT, f"no connection: {why}")
+
+
+def tls_failure(error: Exception) -> PollError:
+    """Return the failure of a handshake; in TLS 1.3 a server may refuse a client after it."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            why = error.verify_message or "not valid for the host"
+            return PollError(Reason.TLS, f"the server's certificate: {why}")
+        case ssl.SSLEOFError() | ConnectionError():
+            return PollError(Reason.CONNECT, BROKEN)
+        case ssl.SSLError():
+            return PollError(Reason.TLS, f"TLS: {error.reason or 'handshake failed'}")
+        case OSError():
+            return no_connection(error)
+        case _:
+            return PollError(Reason.TLS, "TLS: handshake failed")

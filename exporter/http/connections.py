@@ -1,0 +1,92 @@
+"""The HTTP clients and logins of all targets, made when first needed."""
+
+import asyncio
+from collections.abc import Coroutine
+from collections.abc import Set as AbstractSet
+
+from exporter.clock import Clock
+from exporter.errors import PollError, Reason
+from exporter.http.client import HttpClient, PooledClient
+from exporter.http.declared_login import DeclaredMethod
+from exporter.http.message import normalized_url
+from exporter.http.oauth2 import OAuth2Method
+from exporter.http.pool import ConnectionPool
+from exporter.http.redirect import RedirectingClient
+from exporter.http.shared_login import Login, Method, OnLogin
+from exporter.settings import Client, OAuth2, Target
+
+
+def _ignore(_client: str, _error: PollError | None) -> None:
+    """Count no login."""
+
+
+class Connections:
+    """The clients and logins in use."""
+
+    def __init__(self, clock: Clock, *, on_login: OnLogin = _ignore) -> None:
+        """Make none yet.
+
+        `on_login` is called after each login with the name of its client and the error, if any.
+        """
+        self._clock = clock
+        self._on_login = on_login
+        self.pool = ConnectionPool(clock)
+        self._clients: dict[str, tuple[Client, PooledClient]] = {}
+        self._logins: dict[tuple[Client, tuple[object, ...]], Login] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def client_of(self, target: Target) -> HttpClient:
+        """Return the client that sends the target's requests."""
+        settings = target.client
+        made = self._clients.get(settings.name)
+        if made is None or not (made[0] is settings or made[0] == settings) or made[1].is_outdated:
+            client = PooledClient(settings, self.pool)
+            if made is not None:
+                made[1].retire()
+            self._clients[settings.name] = made = settings, client
+        return RedirectingClient(made[1]) if settings.follow_redirects else made[1]
+
+    def login(self, target: Target) -> Login | None:
+        """Return the login that the target's polls need, if they need one."""
+        settings, declaration = target.client.login, target.system.login
+        if settings is None:
+            return None
+        # A token of OAuth serves all targets of a client; one of a server's own login only it.
+        shared = isinstance(settings, OAuth2)
+        place: tuple[object, ...] = ()
+        if not shared and declaration is not None:
+            sent = (target.params.get(name) for name in declaration.params)
+            place = (declaration, normalized_url(target.url), *sent)
+        key = (target.client, place)
+        login = self._logins.get(key)
+        if login is None:
+            method: Method
+            if isinstance(settings, OAuth2):
+                method = OAuth2Method(target.client, settings)
+            elif declaration is not None:
+                method = DeclaredMethod(target, declaration, settings, self._clock)
+            else:  # The configuration refuses such a client.
+                raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
+            login = Login(method, self.pool, self._clock, self._on_login)
+            self._logins[key] = login
+        return login
+
+    def prune(self, used: AbstractSet[Client]) -> None:
+        """Close the connections and forget the logins of clients that are not among those used."""
+        names = {client.name for client in used}
+        for name in [name for name in self._clients if name not in names]:
+            self._clients.pop(name)[1].retire()
+        for key in [key for key in self._logins if key[0] not in used]:
+            self._end(self._logins.pop(key).close())
+
+    def _end(self, closing: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Close all of them."""
+        await asyncio.gather(*(one.close() for one in self._logins.values()), *self._closing)
+        for _, client in self._clients.values():
+            client.retire()
+        self.pool.close()

@@ -1,0 +1,138 @@
+"""Connects a socket to the first address of a host that accepts (Happy Eyeballs, RFC 8305)."""
+
+import asyncio
+import errno
+import socket
+from collections import deque
+from collections.abc import Callable
+from itertools import chain, zip_longest
+from select import EPOLLERR, EPOLLHUP
+
+from exporter.http.multiplexer import WRITABLE, Multiplexer
+from exporter.http.resolve import Address
+
+# How long the next address waits for the one before: section 5.
+_NEXT_ADDRESS_SECONDS = 0.25
+
+OnDialled = Callable[[socket.socket | OSError], None]
+
+
+class Dial:
+    """Attempts to connect; ends with a call of `on_done`, which may come before `start` returns."""
+
+    def __init__(
+        self, multiplexer: Multiplexer, addresses: tuple[Address, ...], on_done: OnDialled
+    ) -> None:
+        self._multiplexer = multiplexer
+        self._left = deque(_interleaved(addresses))
+        self._on_done = on_done
+        self._attempts: list[_Attempt] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._error = OSError(errno.EHOSTUNREACH, "")
+
+    def start(self) -> None:
+        """Begin with the first address."""
+        self._next()
+
+    def cancel(self) -> None:
+        """Give up, without a call of `on_done`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for attempt in tuple(self._attempts):
+            attempt.close()
+        self._attempts.clear()
+
+    def _next(self) -> None:
+        self._timer = None
+        while self._left:
+            family, address = self._left.popleft()
+            try:
+                one = _connecting(family, address)
+            except OSError as error:
+                self._error = error
+                continue
+            attempt = _Attempt(self, one)
+            self._attempts.append(attempt)
+            self._multiplexer.watch(one.fileno(), attempt, WRITABLE)
+            if self._left:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(_NEXT_ADDRESS_SECONDS, self._next)
+            return
+        if not self._attempts:
+            self._on_done(self._error)
+
+    def succeed(self, attempt: "_Attempt") -> None:
+        """Take the socket of the first attempt that connects."""
+        self._multiplexer.forget(attempt.socket.fileno())
+        self._attempts.remove(attempt)
+        self.cancel()
+        self._on_done(attempt.socket)
+
+    def fail(self, attempt: "_Attempt", error: OSError) -> None:
+        """Go on with the next address, without waiting for its time."""
+        self._error = error
+        self._attempts.remove(attempt)
+        attempt.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next()
+
+    def close(self, attempt: "_Attempt") -> None:
+        """Close the socket of an attempt."""
+        self._multiplexer.forget(attempt.socket.fileno())
+        attempt.socket.close()
+
+
+class _Attempt:
+    """One address; a socket's owner in the multiplexer."""
+
+    __slots__ = ("_dial", "socket")
+
+    def __init__(self, dial: Dial, one: socket.socket) -> None:
+        self._dial = dial
+        self.socket = one
+
+    def on_ready(self, mask: int) -> None:
+        number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            self._dial.fail(self, OSError(number, ""))
+            return
+        try:
+            self.socket.getpeername()
+        except OSError as error:
+            # Without these it is a late event of a socket that had the same number before.
+            if mask & (EPOLLERR | EPOLLHUP):
+                self._dial.fail(self, error)
+            return
+        self._dial.succeed(self)
+
+    def on_crash(self) -> None:
+        self._dial.fail(self, OSError("unexpected exception"))
+
+    def close(self) -> None:
+        self._dial.close(self)
+
+
+def _connecting(family: int, address: object) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setblocking(False)
+        if family != socket.AF_UNIX:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        number = one.connect_ex(address)  # type: ignore[arg-type]
+    except BaseException:
+        one.close()
+        raise
+    if number not in {0, errno.EINPROGRESS}:
+        one.close()
+        raise OSError(number, "")
+    return one
+
+
+def _interleaved(addresses: tuple[Address, ...]) -> list[Address]:
+    """Return the addresses with their families by turns, beginning with the first one's."""
+    if not addresses:
+        return []
+    first = [one for one in addresses if one[0] == addresses[0][0]]
+    others = [one for one in addresses if one[0] != addresses[0][0]]
+    return [one for one in chain.from_iterable(zip_longest(first, others)) if one is not None]

@@ -1,0 +1,211 @@
+"""Requests as HTTP/1.1 writes them: all that is fixed is built once, credentials at each request.
+
+Credentials are read at each poll, since their files may change, and go to the target's own origin
+alone: redirects are followed within it, if at all.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Self, TypeVar
+from urllib.parse import quote, quote_plus, urlsplit
+
+from exporter import __version__
+from exporter.errors import PollError, Reason
+from exporter.http.answer import MAX_BODY
+from exporter.settings import Client, Target
+
+# A line end in a header's value would let a file smuggle in another header.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+_PORTS = {"http": 80, "https": 443}
+_IN_PATH = "/%:@!$&'()*+,;=~"
+
+USER_AGENT = f"status-exporter/{__version__}"
+
+Headers = tuple[tuple[str, str], ...]
+Origin = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is fixed of a request, and which answers to it are read."""
+
+    method: str
+    url: str
+    """Without its secret parts."""
+    origin: Origin
+    head: bytes = field(repr=False)
+    """The request as HTTP/1.1 writes it, up to where the credentials go."""
+    body: bytes = field(default=b"", repr=False)
+    query: str = field(default="", repr=False)
+    """The secret rest of the URL, with its ? or &."""
+    is_absolute: bool = False
+    """Whether the whole URL is sent, as a proxy wants it."""
+    owner: str = ""
+    """The target whose connection is used and kept; empty: one for this request alone. What has an
+    owner only reads, and is sent again where a kept connection turns out to be closed."""
+    accept_status: frozenset[int] = frozenset()
+    """The statuses besides 2xx whose answer is read."""
+    inspected: frozenset[int] = frozenset()
+    """The statuses of failures whose body is read, to know whether a token was refused."""
+    any_status: bool = False
+    """Whether the answer is read whatever its status."""
+    max_body: int = MAX_BODY
+    """Bytes of the body, decompressed; 0: the head is all that matters."""
+
+    @property
+    def host(self) -> str:
+        """The host in ASCII; an IPv6 address without brackets."""
+        return self.origin[1]
+
+    @property
+    def port(self) -> int:
+        """The port, which the scheme implies where the URL names none."""
+        return self.origin[2]
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it goes over TLS."""
+        return self.origin[0] == "https"
+
+    def at(self, url: str, query: str) -> Self:
+        """Return the same request for another URL of its origin."""
+        _, _, rest = self.head.partition(b" HTTP/1.1\r\n")
+        line = _request_line(self.method, url + query, is_absolute=self.is_absolute)
+        return replace(self, url=url, query=query, head=line + rest)
+
+
+def make_request(
+    client: Client, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+) -> Request:
+    """Make a request for a normalized URL; a header of the client's own wins."""
+    own = {name.lower() for name, _ in client.http_headers}
+    origin = origin_of(url)
+    is_secure = origin[0] == "https"
+    is_absolute = client.proxy_url is not None and not is_secure
+    fixed = {
+        "Host": _host_header(url, client.tls.server_name if is_secure else None),
+        # The bodies are small: compressing them costs both sides more than the wire.
+        "Accept-Encoding": "identity",
+        "User-Agent": USER_AGENT,
+        **({"Content-Length": str(len(body))} if body or method != "GET" else {}),
+        **headers,
+    }
+    lines = (f"{name}: {value}\r\n" for name, value in fixed.items() if name.lower() not in own)
+    return Request(
+        method=method,
+        url=url,
+        origin=origin,
+        head=_request_line(method, url, is_absolute=is_absolute) + "".join(lines).encode(),
+        body=body,
+        is_absolute=is_absolute,
+    )
+
+
+def _request_line(method: str, url: str, *, is_absolute: bool) -> bytes:
+    parts = urlsplit(url)
+    where = parts.path + (f"?{parts.query}" if parts.query else "")
+    if is_absolute:
+        where = f"{parts.scheme}://{_host_header(url)}{where}"
+    return f"{method} {where} HTTP/1.1\r\n".encode()
+
+
+def _host_header(url: str, server_name: str | None = None) -> str:
+    """Return host and port of a normalized URL; an IPv6 zone is of this machine alone."""
+    parts = urlsplit(url)
+    host = server_name or (parts.hostname or "").partition("%")[0]
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+
+
+def base_path(target: Target) -> str:
+    """Return the system's base path if the target's URL has no path of its own."""
+    return "" if urlsplit(target.url).path else target.system.base_path
+
+
+@lru_cache(maxsize=4096)
+def normalized_url(url: str) -> str:
+    """Return a target's URL as it is sent: in ASCII, with its path encoded."""
+    parts = urlsplit(url)
+    _, host, _ = origin_of(url)
+    bracketed = f"[{host}]" if ":" in host else host
+    authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+    # What is encoded stays so; what is not, such as a letter with an accent, is.
+    return f"{parts.scheme}://{authority}{quote(parts.path, safe=_IN_PATH)}"
+
+
+@lru_cache(maxsize=4096)
+def origin_of(url: str) -> Origin:
+    """Return the scheme, host and port, each in the one way of writing it.
+
+    Raises:
+        ValueError: It is no URL, or none of http and https.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in _PORTS or not host:
+        raise ValueError("no http or https URL")
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    if ":" in host:
+        host = host.replace("%25", "%", 1)  # The zone of an address, see RFC 6874.
+    return parts.scheme, host, parts.port or _PORTS[parts.scheme]
+
+
+_Some = TypeVar("_Some", bound=Request)
+
+
+def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]:
+    """Return the requests with the client's secret query parameters, as they are now.
+
+    Raises:
+        PollError: A secret cannot be read.
+    """
+    query = secret_query(client)
+    return tuple(one.at(one.url, f"{'&' if '?' in one.url else '?'}{query}") for one in requests)
+
+
+def secret_query(client: Client) -> str:
+    """Return the client's secret query parameters, as they are now, without a ? or &.
+
+    Raises:
+        PollError: A secret cannot be read.
+    """
+    return "&".join(
+        f"{quote(name, safe='')}={quote(value.reveal(), safe='')}"
+        for name, values in client.query_params
+        for value in values
+    )
+
+
+def credentials(client: Client) -> Headers:
+    """Return the headers that hold the client's secrets, as they are now.
+
+    Raises:
+        PollError: A secret cannot be read, or cannot stand in a header.
+    """
+    headers: list[tuple[str, str]] = []
+    if client.basic_auth:
+        username, password = client.basic_auth.username, client.basic_auth.password
+        pair = f"{username.reveal()}:{password.reveal()}".encode()
+        headers.append(("Authorization", f"Basic {b64encode(pair).decode()}"))
+    if client.authorization:
+        scheme = client.authorization.type
+        headers.append(("Authorization", f"{scheme} {client.authorization.credentials.reveal()}"))
+    for name, values in client.http_headers:
+        headers += [(name, value.reveal()) for value in values]
+    for name, value in headers:
+        if _CONTROL.search(value):
+            raise PollError(
+                Reason.CREDENTIALS, f"the value of {name} has a control character or line end"
+            )
+    return tuple(headers)
+
+
+def basic_pair(client_id: str, secret: str) -> str:
+    """Write the two as RFC 6749 section 2.3.1 wants them in an Authorization header."""
+    return b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()

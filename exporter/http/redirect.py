@@ -1,0 +1,98 @@
+"""Follows redirects within a target's origin; credentials go along, and so to no other origin."""
+
+from urllib.parse import quote, urljoin, urlsplit
+
+from exporter.errors import PollError, Reason
+from exporter.http.answer import Answer, StatusError
+from exporter.http.client import Cancellable, HttpClient, OnDone
+from exporter.http.deadlines import Deadline
+from exporter.http.message import Headers, Request, origin_of
+
+MAX_REDIRECTS = 5
+_FOLLOWED = frozenset({301, 302, 303, 307, 308})
+
+
+class RedirectingClient(HttpClient):
+    """Sends requests by another client, and a GET on to where it is redirected."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def start(
+        self, request: Request, headers: Headers, deadline: Deadline | None, on_done: OnDone
+    ) -> Cancellable:
+        """See HttpClient."""
+        chain = _Chain(self._client, headers, deadline, on_done)
+        chain.send(request)
+        return chain
+
+
+class _Chain:
+    """One request and those it is redirected to."""
+
+    def __init__(
+        self, client: HttpClient, headers: Headers, deadline: Deadline | None, on_done: OnDone
+    ) -> None:
+        self._client = client
+        self._headers = headers
+        self._deadline = deadline
+        self._on_done = on_done
+        self._left = MAX_REDIRECTS
+        self._exchange: Cancellable | None = None
+
+    def send(self, request: Request) -> None:
+        def done(outcome: Answer | PollError) -> None:
+            if (
+                isinstance(outcome, StatusError)
+                and outcome.status in _FOLLOWED
+                and request.method == "GET"
+            ):
+                self._follow(request, outcome)
+            else:
+                self._on_done(outcome)
+
+        self._exchange = self._client.start(request, self._headers, self._deadline, done)
+
+    def cancel(self) -> None:
+        if self._exchange is not None:
+            self._exchange.cancel()
+
+    def _follow(self, request: Request, error: StatusError) -> None:
+        if not self._left:
+            text = f"more than {MAX_REDIRECTS} redirects one after another"
+            self._on_done(PollError(Reason.REDIRECT, text))
+            return
+        self._left -= 1
+        try:
+            following = _next(request, error)
+        except PollError as failure:
+            self._on_done(failure)
+        else:
+            self.send(following)
+
+
+def _next(request: Request, error: StatusError) -> Request:
+    """Return the request for the answer's Location, which no message shows.
+
+    Raises:
+        PollError: It is of another origin, or no URL.
+    """
+    if not error.location:
+        raise PollError(Reason.REDIRECT, f"HTTP {error.status} without a Location")
+    try:
+        url = urljoin(request.url + request.query, error.location)
+        parts = urlsplit(url)
+        origin = origin_of(url)
+    except ValueError:
+        raise PollError(
+            Reason.REDIRECT, f"HTTP {error.status} leads to what is no http or https URL"
+        ) from None
+    if origin != origin_of(request.url):
+        raise PollError(
+            Reason.REDIRECT, f"HTTP {error.status} leads to another origin and is not followed"
+        )
+    own = urlsplit(request.url)
+    # What is encoded stays so; a user and password in it are not used, nor is the fragment sent.
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~", errors="surrogateescape") or "/"
+    query = quote(parts.query, safe="/?%:@!$&'()*+,;=~", errors="surrogateescape")
+    return request.at(f"{own.scheme}://{own.netloc}{path}", f"?{query}" if query else "")
