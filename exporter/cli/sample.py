@@ -13,7 +13,7 @@ from exporter.declare.absent import absent
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction
 from exporter.declare.system import System
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.poll.parse import parse
@@ -106,7 +106,8 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
         f"{series} series",
         counted(len(faults), "fault"),
         counted(len(missing), "path that finds nothing", "paths that find nothing"),
-        counted(len(unused), "unmapped value"),
+        counted(len(unused), "unmapped value")
+        + (" or more" if len(unused) == MAX_UNMAPPED else ""),
     )
     _report([f"{path}: {target.system.name} {endpoint.path}: {', '.join(counts)}"])
     return not faults

@@ -11,7 +11,8 @@ from exporter.declare.parts import Part
 from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, resolve, written_pointer
 
 # Of a list whose every item has something new, some are enough.
-_MAX = 200
+MAX_UNMAPPED = 200
+"""Places that are found at most."""
 
 
 class _Node:
@@ -51,11 +52,11 @@ def unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
     found: dict[str, None] = {}
     for steps in _leaves(tree, [_read_places(endpoint)], ()):
         found[written_pointer(steps)] = None
-        if len(found) == _MAX:
+        if len(found) == MAX_UNMAPPED:
             return list(found)
     for place in _unmapped_lines(tree, endpoint):
         found[place] = None
-    return list(found)[:_MAX]
+    return list(found)[:MAX_UNMAPPED]
 
 
 def _leaves(tree: Any, nodes: list[_Node], steps: Steps) -> Iterator[Steps]:
