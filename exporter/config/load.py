@@ -11,11 +11,10 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.file import FileModel
-from exporter.config.systems import SystemsFile
+from exporter.config.systems import TAGS, SystemsFile
 from exporter.config.values import TOLD, Context
 from exporter.declare.document import Document, Location, Told
 from exporter.declare.kinds import FIELD_MODELS, KINDS
-from exporter.declare.model import MAPPING_TAG, TEXT_TAG
 from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
 from exporter.secret import read_file
@@ -41,7 +40,6 @@ _MESSAGES = {
     "union_tag_not_found": f"a field has one of the keys {', '.join(KINDS)}",
 }
 
-_TAGS = frozenset({*FIELD_MODELS, TEXT_TAG, MAPPING_TAG})
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
@@ -255,7 +253,7 @@ def _clients_with(login: str, data: dict[str, Any]) -> frozenset[str]:
 
 def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
     marked: Location = tuple(part for part in error["loc"] if part != "[key]")
-    location = tuple(part for part in marked if part not in _TAGS)
+    location = tuple(part for part in marked if part not in TAGS)
     kind = error["type"]
     if kind == "extra_forbidden":
         known = _known_keys(marked[:-1], shape)
@@ -271,7 +269,7 @@ def _known_keys(location: Location, kind: Any) -> frozenset[str]:
             kind, location = FIELD_MODELS[str(part)], location[at + 1 :]
             break
     for part in location:
-        if part in _TAGS:
+        if part in TAGS:
             continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = {one.alias or name: one for name, one in kind.model_fields.items()}

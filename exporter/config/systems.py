@@ -1,15 +1,19 @@
 """`systems`: custom and built-in systems are declared alike, checked alike and compiled once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
 from exporter.config.values import Context, context_of
-from exporter.declare.family import Problem
-from exporter.declare.model import Model
+from exporter.declare.family import Location, Problem
+from exporter.declare.kinds import FIELD_MODELS
+from exporter.declare.model import MAPPING_TAG, TEXT_TAG, Model
 from exporter.declare.system import NAME, System, clashes
+
+TAGS = frozenset({*FIELD_MODELS, TEXT_TAG, MAPPING_TAG})
+"""What pydantic adds to a location for the kind of a value."""
 
 
 def _declared(
@@ -30,6 +34,8 @@ def _declared(
         wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
         context.broken = context.broken | {name for name in names if name in wrong}
         checked = check({name: value[name] for name in names if name not in wrong})
+        for name in (name for name in names if name in wrong):
+            context.late += _problems_of_the_rest(name, value[name], check, error)
     systems = {}
     for name, model in checked.items():
         system = _compiled_once(name, repr(value[name]), model)
@@ -64,6 +70,58 @@ def _problems(name: str, system: System, context: Context) -> Iterator[Problem]:
         return
     yield from system.problems()
     yield from clashes(system, context.systems.values())
+
+
+def _problems_of_the_rest(
+    name: str, data: Any, check: ValidatorFunctionWrapHandler, error: ValidationError
+) -> Iterator[Problem]:
+    """Yield what is wrong with the metrics that are written correctly, beside what is not."""
+    faulty = {
+        _faulty_part(one["loc"], one["type"]) for one in error.errors() if one["loc"][:1] == (name,)
+    }
+    rest, indices = _without(data, faulty)
+    try:
+        system: System = check({name: rest})[name].named(name)
+    except ValidationError:
+        return  # What is left is no declaration.
+    for location, text in system.metric_problems():
+        yield ("systems", name, *_original(location, indices)), text
+
+
+def _faulty_part(given: Iterable[str | int], kind: str) -> Location:
+    """Return the smallest part without which the rest can be checked: a key, or a whole field."""
+    _, *location = [part for part in given if part not in TAGS]
+    if kind == "extra_forbidden":
+        return tuple(location)
+    for at in range(len(location) - 1, 0, -1):
+        if location[at - 1] == "fields" and isinstance(location[at], int):
+            return tuple(location[: at + 1])
+    return tuple(location[: 3 if location[:1] == ["endpoints"] else 2])
+
+
+def _without(data: Any, faulty: set[Location]) -> tuple[Any, Mapping[Location, list[int]]]:
+    """Return a copy without these parts, and of each list in it the original indices."""
+    indices: dict[Location, list[int]] = {}
+
+    def copied(node: Any, was: Location, now: Location) -> Any:
+        if isinstance(node, dict):
+            kept = (key for key in node if (*was, key) not in faulty)
+            return {key: copied(node[key], (*was, key), (*now, key)) for key in kept}
+        if isinstance(node, list):
+            indices[now] = [at for at in range(len(node)) if (*was, at) not in faulty]
+            numbered = enumerate(indices[now])
+            return [copied(node[at], (*was, at), (*now, number)) for number, at in numbered]
+        return node
+
+    return copied(data, (), ()), indices
+
+
+def _original(location: Location, indices: Mapping[Location, list[int]]) -> Location:
+    found: list[str | int] = []
+    for at, part in enumerate(location):
+        above = indices.get(location[:at])
+        found.append(above[part] if above is not None and isinstance(part, int) else part)
+    return tuple(found)
 
 
 def _compiled_once(name: str, written: str, model: System) -> System:

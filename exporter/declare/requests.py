@@ -70,13 +70,16 @@ def check_headers(
     headers: dict[str, str], reserved: frozenset[str] = _RESERVED_HEADERS
 ) -> dict[str, str]:
     """Return the headers, which must be such that can be sent and set."""
+    faults = []
     for name, text in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
-            raise fault(
+            faults.append(
                 f'"{name}" cannot be a header: letters, digits and -, and a value on one line'
             )
-        if name.lower() in reserved:
-            raise fault(f"{name} cannot be set here: the client or the target sets it")
+        elif name.lower() in reserved:
+            faults.append(f"{name} cannot be set here: the client or the target sets it")
+    if faults:
+        raise fault("; ".join(faults))
     return headers
 
 

@@ -119,7 +119,7 @@ class System(Model):
 
     def problems(self) -> Iterator[Problem]:
         """Yield everything that cannot work, with its location in the declaration."""
-        yield from self._metric_problems()
+        yield from self.metric_problems()
         yield from self._param_problems()
         params = frozenset(self.params)
         if self.login:
@@ -136,7 +136,8 @@ class System(Model):
         for endpoint in self.endpoints:
             yield from _outside_items(endpoint.fields)
 
-    def _metric_problems(self) -> Iterator[Problem]:
+    def metric_problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with names, labels and kinds of metrics."""
         prefix = self.prefix or self.name
         found: dict[str, Family] = {}
         seen: dict[str, Family] = {}
