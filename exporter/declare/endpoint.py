@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from exporter.declare.conditions import When, Where, compile_where, is_true
+from exporter.declare.conditions import Holds, When, Where, compile_where, is_true
 from exporter.declare.each import Each
 from exporter.declare.extraction import (
     ExtractContext,
@@ -66,16 +66,25 @@ class Refusal(Model):
         for condition in self.where or ():
             yield from condition.places()
 
+    @cached_property
+    def _is_refused(self) -> Holds:
+        get_error = make_get(self.error) if self.error else None
+        get_success = make_get(self.success) if self.success else None
+        holds = compile_where(self.where)
+
+        def is_refused(tree: Any, context: ExtractContext) -> bool:
+            success = get_success(tree, context) if get_success else None
+            return (
+                (get_error is not None and is_true(get_error(tree, context)))
+                or (success is not None and not is_true(success))
+                or (holds is not None and holds(tree, context))
+            )
+
+        return is_refused
+
     def check(self, tree: Any, context: ExtractContext) -> None:
         """Raise PollError if the answer is an error."""
-        error = make_get(self.error)(tree, context) if self.error else None
-        success = make_get(self.success)(tree, context) if self.success else None
-        holds = compile_where(self.where)
-        if (
-            is_true(error)
-            or (success is not None and not is_true(success))
-            or (holds and holds(tree, context))
-        ):
+        if self._is_refused(tree, context):
             reason = self._message(tree, context)
             raise PollError(Reason.VENDOR_ERROR, f"the vendor reports an error: {reason}")
 
