@@ -186,7 +186,7 @@ BOARD = Board(
                             "New sessions",
                             "topk($top,"
                             " rate(webitel_freeswitch_sessions_total{@target}[$__rate_interval]))",
-                            "Sessions begun a second, of the busiest switches.",
+                            "Accepted sessions a second, of the busiest switches.",
                             unit="cps",
                             width=8,
                         ),
@@ -201,8 +201,8 @@ BOARD = Board(
                                 _most("webitel_freeswitch_session_rate_peak", "peak since reset"),
                                 _most("webitel_freeswitch_session_rate_limit", "limit"),
                             ),
-                            "Sessions begun in a second, of the switch that had most. What is over"
-                            " the limit is refused.",
+                            "Session attempts in a second, refused ones included, of the switch that had"
+                            " most. The attempt that reaches the limit is refused, and all after it.",
                             unit="cps",
                             width=8,
                         ),
