@@ -36,7 +36,7 @@ class Engine:
         self.logins += 1
         given = json.loads(seen.body)
         if given != {"username": USER.username, "password": self.password}:
-            return web.json_response({"status": "error", "info": "Invalid User"}, status=401)
+            return web.json_response({"status": "error", "info": "secret incorrect"}, status=401)
         token = f"{CANARY}-token-{self.logins}"
         if self.takes_new:
             self.taken.add(token)

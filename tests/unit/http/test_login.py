@@ -21,7 +21,7 @@ from support.process import unused_port
 from support.scripted_site import Seen, Site
 from support.webitel_engine import CANARY, DAY, Engine, login, target_of
 
-REFUSED = 'http_401: login: HTTP 401, the server says "Invalid User"'
+REFUSED = 'http_401: login: HTTP 401, the server says "secret incorrect"'
 
 
 @pytest.fixture
