@@ -1,11 +1,10 @@
-"""Serve the simulator until it is told to stop."""
+"""Serve the simulator until it is stopped."""
 
 import argparse
 import asyncio
 import contextlib
 import signal
 import sys
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -14,11 +13,11 @@ from exporter.simulator.app import World, make_app
 DEFAULT_LISTEN = "127.0.0.1:10126"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and give its exit code."""
+def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m exporter.simulator",
-        description="Serve made-up servers of all four vendors on one address.",
+        description="Serve simulated servers of all four vendors on one address.",
     )
     parser.add_argument(
         "--listen",
@@ -30,21 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="another seed makes other figures (default: 0)"
     )
-    options = parser.parse_args(arguments)
-    host, port = options.listen
+    options = parser.parse_args()
     try:
         # Where signals cannot be caught, Ctrl-C arrives as this.
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(host, port, options.seed))
-    except OSError as error:
-        # The event loop puts the address in front of the reason, and it is said here already.
-        reason = str(error.strerror or error).rpartition(": ")[2]
-        sys.stderr.write(f"cannot listen on {host}:{port}: {reason}\n")
-        return 1
-    return 0
+            asyncio.run(_serve(options.listen, options.seed))
+    except (OSError, OverflowError) as error:
+        sys.exit(f"cannot listen: {error}")
 
 
-async def _serve(host: str, port: int, seed: int) -> None:
+async def _serve(address: tuple[str, int], seed: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGINT, signal.SIGTERM):
@@ -53,7 +47,7 @@ async def _serve(host: str, port: int, seed: int) -> None:
     runner = web.AppRunner(make_app(World(seed=seed)), access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, *address).start()
         bound_host, bound_port = runner.addresses[0][:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
         sys.stdout.write(f"http://{shown}:{bound_port}\n")
@@ -64,15 +58,11 @@ async def _serve(host: str, port: int, seed: int) -> None:
 
 
 def _address(text: str) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if not parts.hostname or port is None or parts.netloc != text:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
         raise argparse.ArgumentTypeError(f"not an address such as {DEFAULT_LISTEN}: {text!r}")
-    return parts.hostname, port
+    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,7 +1,7 @@
-"""HTTP Basic: a request and the known accounts become 200, 401 or 403."""
+"""HTTP Basic: a request and the known accounts give 200, 401 or 403."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 
@@ -10,7 +10,7 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody made up who may read, write, both or neither."""
+    """An invented user who may read, write, both or neither."""
 
     username: str
     password: str
@@ -20,7 +20,7 @@ class Account:
 
     @property
     def authorization(self) -> str:
-        """What the Authorization header must say."""
+        """The value of the Authorization header."""
         pair = f"{self.username}:{self.password}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"
 
@@ -28,8 +28,8 @@ class Account:
 def verdict(
     request: web.Request, accounts: Iterable[Account], *, write: bool = False
 ) -> HTTPStatus:
-    """Decide by the Authorization header whether the request may go on."""
-    given = _normal(request.headers.get("Authorization", ""))
+    """Decide by the Authorization header whether the request is allowed."""
+    given = request.headers.get("Authorization")
     for account in accounts:
         if account.authorization == given:
             allowed = account.writes if write else account.reads
@@ -37,12 +37,6 @@ def verdict(
     return HTTPStatus.UNAUTHORIZED
 
 
-def challenge(realm: str) -> Mapping[str, str]:
-    """Give the header a 401 has to carry."""
+def challenge(realm: str) -> dict[str, str]:
+    """Return the header that a 401 has to have."""
     return {"WWW-Authenticate": f'Basic realm="{realm}"'}
-
-
-def _normal(header: str) -> str:
-    # The scheme's name is case-insensitive, the rest is not.
-    scheme, _, credentials = header.partition(" ")
-    return f"{scheme.capitalize()} {credentials.strip()}"

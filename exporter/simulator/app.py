@@ -1,34 +1,34 @@
-"""All the made-up servers behind one listener."""
+"""All the simulated servers behind one listener."""
 
 import time
 from random import Random
 
 from aiohttp import web
 
-from exporter.simulator import clanforge, gateway, genesys_ucs, mdworkbench, webitel, webitel_login
+from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel_login
 from exporter.simulator.clanforge import Clanforge
-from exporter.simulator.gateway import Gateway
 from exporter.simulator.genesys_ucs import GenesysUcs
 from exporter.simulator.mdworkbench import MDWorkbench
 from exporter.simulator.pace import Clock
-from exporter.simulator.webitel import RELEASE_33, RELEASE_36, Webitel
+from exporter.simulator.webitel import RELEASE_33, RELEASE_36, RELEASE_2015, Webitel
 
-# Somebody who tries the thing should not have to wait the page's whole minute.
+# A visitor of the demo should not have to wait the whole minute of the vendor's page.
 SWITCH_SECONDS = 10.0
 
 LISTING = f"""\
-Made-up servers, for trying the exporter. Nothing here is real.
+Simulated servers, for trying the exporter. All data is invented.
 
 Genesys UCS    GET  /cv/server/status    {genesys_ucs.MONITOR.username} / {genesys_ucs.MONITOR.password}
                POST /cv/server/mode      {genesys_ucs.ADMIN.username} / {genesys_ucs.ADMIN.password}
                (may do neither)          {genesys_ucs.GUEST.username} / {genesys_ucs.GUEST.password}
-Gateway        GET  /gw/cv/server/status  a token of POST /oauth2/token
-                                         {gateway.ACCOUNT.username} / {gateway.ACCOUNT.password}
-Webitel 3.6    GET  /api/v2/status       X-Access-Token: {webitel.LOGIN["X-Access-Token"]}
-Webitel 3.3    GET  /old/api/v2/status   X-Key: {webitel.LOGIN["X-Key"]}
-               (only 3.6, without X-Key) X-Access-Token: {webitel.DOMAIN_LOGIN["X-Access-Token"]}
-               (expired)                 X-Access-Token: {webitel.EXPIRED_LOGIN["X-Access-Token"]}
-               POST /login, /old/login   {webitel_login.USER.username} / {webitel_login.USER.password}
+Webitel        GET  .../api/v2/status    X-Access-Token: {webitel_login.LOGIN["X-Access-Token"]}
+                                         X-Key: {webitel_login.LOGIN["X-Key"]}
+               (expired)                 X-Access-Token: {webitel_login.EXPIRED_LOGIN["X-Access-Token"]}
+               (only 3.6, without X-Key) X-Access-Token: {webitel_login.DOMAIN_LOGIN["X-Access-Token"]}
+               (removed)                 X-Access-Token: {webitel_login.REMOVED_DOMAIN_LOGIN["X-Access-Token"]}
+               POST .../login            {webitel_login.USER.username} / {webitel_login.USER.password}
+               3.6 at /, 3.3 at /old, of 2015 at /2015, and 3.6 whose FreeSWITCH has no command
+               `status` at /bare
 MDWorkbench    GET  {mdworkbench.PATH}  {mdworkbench.ADMIN.username} / {mdworkbench.ADMIN.password}
                PUT  {mdworkbench.PATH}?value=...
                (may do neither)          {mdworkbench.VIEWER.username} / {mdworkbench.VIEWER.password}
@@ -50,36 +50,39 @@ class World:
         seed: int = 0,
         switch_seconds: float = SWITCH_SECONDS,
     ) -> None:
-        # A source of chance for each: what one server is asked must not change another.
+        # A source of chance for each: requests to one server must not change another.
         self.ucs = GenesysUcs(clock, Random(f"ucs {seed}"), switch_seconds=switch_seconds)
-        self.gateway = Gateway(clock, Random(f"gateway {seed}"), self.ucs)
-        self.webitel = Webitel(clock, Random(f"webitel {seed}"), release=RELEASE_36)
-        self.webitel_old = Webitel(
-            clock, Random(f"webitel_old {seed}"), release=RELEASE_33, prefix="/old"
-        )
+        self.webitel = Webitel(clock, Random(f"webitel {seed}"), RELEASE_36)
+        self.webitel_old = Webitel(clock, Random(f"webitel_old {seed}"), RELEASE_33, "/old")
+        self.webitel_2015 = Webitel(clock, Random(f"webitel_2015 {seed}"), RELEASE_2015, "/2015")
+        self.webitel_bare = Webitel(clock, Random(f"webitel_bare {seed}"), RELEASE_36, "/bare")
+        self.webitel_bare.freeswitch = "no command"
         self.mdworkbench = MDWorkbench(clock, Random(f"mdworkbench {seed}"))
         self.clanforge = Clanforge(clock, Random(f"clanforge {seed}"))
+
+    @property
+    def engines(self) -> tuple[Webitel, ...]:
+        """Every Webitel engine."""
+        return self.webitel, self.webitel_old, self.webitel_2015, self.webitel_bare
 
 
 def make_app(world: World) -> web.Application:
     """Serve a world; it may be changed while it is served."""
 
-    async def let_go(_: web.Application) -> None:
-        world.webitel.release_held()
-        world.webitel_old.release_held()
+    async def close(_: web.Application) -> None:
+        for engine in world.engines:
+            engine.is_closing = True
 
     app = web.Application(middlewares=[world.ucs.deny_while_switching])
-    app.add_routes([web.get("/", _listing)])
-    for vendor in (
-        world.ucs,
-        world.gateway,
-        world.webitel,
-        world.webitel_old,
-        world.mdworkbench,
-        world.clanforge,
+    app.router.add_get("/", _listing)
+    for routes in (
+        world.ucs.routes(),
+        *(engine.routes() for engine in world.engines),
+        world.mdworkbench.routes(),
+        world.clanforge.routes(),
     ):
-        app.add_routes(vendor.routes())
-    app.on_shutdown.append(let_go)
+        app.add_routes(routes)
+    app.on_shutdown.append(close)
     return app
 
 

@@ -1,4 +1,9 @@
-"""The Clanforge API: the status of one game server out of a small fleet."""
+"""The Clanforge API: the status of one game server, and the list of a small fleet.
+
+Fields and their types are those of the vendor's two pages, and `No rows in result set` is one of its
+documented messages; which of them an unknown id gets is a guess. Invented, because the vendor
+documents nothing like it: the answer 429 with Retry-After and its text, and a failed query's error.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,87 +14,36 @@ from aiohttp import web
 
 from exporter.simulator.access import Account, challenge, verdict
 from exporter.simulator.game_server import GameServer, Listing
-from exporter.simulator.pace import Clock, Pace
-from exporter.simulator.traffic import HOUR
+from exporter.simulator.pace import WARM_UP, Clock, Pace
 
 # An access key and a secret key; the API knows no others.
 KEYS = Account("DEMOACCESSKEY", "demo-clanforge-key", reads=True)
 
-# Enough for the first answers to show servers in the midst of things.
-WARM_UP = HOUR
 RETRY_AFTER = 7
 LIST_PATH = "/sd/clanforge"
-NOT_FOUND_CODE = 1
 
 ACCOUNT_SERVICE = "4711"
 FILTERS = ("profileid", "locationid", "country_code")
 
 FLEET = (
-    Listing(
-        serverid=1200345,
-        country_code="GB",
-        locationid="12",
-        machineid=40231,
-        profileid=991,
-        name="eu-west $$location$$ #17",
-        ip="192.0.2.15",
-        game_port=9000,
-    ),
-    Listing(
-        serverid=1200346,
-        country_code="GB",
-        locationid="12",
-        machineid=40231,
-        profileid=991,
-        name="eu-west $$location$$ #18",
-        ip="192.0.2.15",
-        game_port=9100,
-    ),
-    Listing(
-        serverid=1200347,
-        country_code="DE",
-        locationid="7",
-        machineid=40244,
-        profileid=991,
-        name="de #2",
-        ip="192.0.2.40",
-        game_port=9000,
-    ),
-    Listing(
-        serverid=1200348,
-        country_code="US",
-        locationid="21",
-        machineid=40300,
-        profileid=1002,
-        name="us-east #4",
-        ip="198.51.100.17",
-        game_port=9100,
-        max_players=32,
-    ),
-    Listing(
-        serverid=1200349,
-        country_code="SG",
-        locationid="33",
-        machineid=40412,
-        profileid=1002,
-        name="apac $$location$$ #1",
-        ip="203.0.113.9",
-        game_port=9200,
-        max_players=32,
-    ),
+    Listing(1200345, "GB", "12", 40231, 991, "eu-west $$location$$ #17", "192.0.2.15", 9000),
+    Listing(1200346, "GB", "12", 40231, 991, "eu-west $$location$$ #18", "192.0.2.15", 9100),
+    Listing(1200347, "DE", "7", 40244, 991, "de #2", "192.0.2.40", 9000),
+    Listing(1200348, "US", "21", 40300, 1002, "us-east #4", "198.51.100.17", 9100, 32),
+    Listing(1200349, "SG", "33", 40412, 1002, "apac $$location$$ #1", "203.0.113.9", 9200, 32),
 )
 
 
 class Clanforge:
-    """The fleet; `query_failed`, `loose_types` and `throttled` may be set at any time."""
+    """The fleet; `query_failed` and `throttled` may be set at any time."""
 
-    def __init__(self, clock: Clock, random: Random, *, fleet: tuple[Listing, ...] = FLEET) -> None:
-        self.servers = {str(listing.serverid): GameServer(listing, random) for listing in fleet}
+    def __init__(self, clock: Clock, random: Random) -> None:
+        start = clock() - WARM_UP
+        self.servers = {str(one.serverid): GameServer(one, random, start) for one in FLEET}
         self.query_failed: set[str] = set()
-        self.loose_types = False
         self.throttled = False
         self._clock = clock
-        self._pace = Pace(clock() - WARM_UP)
+        self._pace = Pace(clock)
         self._advance()
 
     def routes(self) -> list[web.RouteDef]:
@@ -101,14 +55,14 @@ class Clanforge:
         ]
 
     def status(self, serverid: str, *, query_info: bool) -> dict[str, Any]:
-        """Say what the API answers now about a server of the fleet."""
+        """Return the answer about a server of the fleet, with the types of the status page."""
         self._advance()
         server = self.servers[serverid]
         listing = server.listing
         fields: dict[str, Any] = {
             "active": server.active,
             "allocated_uuid": server.allocated_uuid,
-            "admin_locked": int(server.admin_locked),
+            "admin_locked": int(server.phase == "locked"),
             "country_code": listing.country_code,
             "game_port": listing.game_port,
             "ip": listing.ip,
@@ -119,29 +73,28 @@ class Clanforge:
             "query_port": str(listing.query_port),
             "serverid": listing.serverid,
         }
-        if self.loose_types:
-            # The server list's page gives the same fields these types.
-            fields["active"] = bool(server.active)
-            fields["admin_locked"] = str(int(server.admin_locked))
-            fields["query_port"] = listing.query_port
         if query_info and server.active:
             fields["query_info"] = self._query(serverid)
         return {"server": fields}
 
     def listing(self, wanted: Mapping[str, str], *, query_info: bool) -> dict[str, Any]:
-        """Say what the API answers now about the servers that have the wanted properties."""
+        """Return the list of the servers with the wanted properties, with the types of its page."""
         found = [self.status(one, query_info=query_info)["server"] for one in self.servers]
-        return {
-            "success": True,
-            "messages": [],
-            "servers": [
-                one for one in found if all(str(one[key]) == value for key, value in wanted.items())
-            ],
-        }
+        servers = [
+            one
+            | {
+                "active": bool(one["active"]),
+                "admin_locked": str(one["admin_locked"]),
+                "query_port": int(one["query_port"]),
+            }
+            for one in found
+            if all(str(one[key]) == value for key, value in wanted.items())
+        ]
+        return {"success": True, "messages": [], "servers": servers}
 
     def _query(self, serverid: str) -> dict[str, Any] | None:
         server = self.servers[serverid]
-        if server.active > 1:
+        if server.phase == "restarting":
             return None
         if serverid in self.query_failed:
             return {"error": "query timed out"}
@@ -153,8 +106,7 @@ class Clanforge:
             return refusal
         serverid = request.match_info["serverid"]
         if serverid not in self.servers:
-            # The API reports its own errors with a good HTTP status.
-            return _error(HTTPStatus.OK, "server not found", code=NOT_FOUND_CODE)
+            return _no_rows()
         wanted = request.query.get("query_info") == "true"
         return web.json_response(self.status(serverid, query_info=wanted))
 
@@ -163,26 +115,19 @@ class Clanforge:
         if refusal is not None:
             return refusal
         if request.query.get("accountserviceid") != ACCOUNT_SERVICE:
-            return _error(HTTPStatus.OK, "unknown accountserviceid", code=NOT_FOUND_CODE)
+            return _no_rows()
         wanted = {key: request.query[key] for key in FILTERS if key in request.query}
-        asked = request.query.get("query_info") == "1"
-        return web.json_response(self.listing(wanted, query_info=asked))
+        queried = request.query.get("query_info") == "1"
+        return web.json_response(self.listing(wanted, query_info=queried))
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if verdict(request, (KEYS,)) is not HTTPStatus.OK:
             return _error(
-                HTTPStatus.UNAUTHORIZED,
-                "Authentication required",
-                code=HTTPStatus.UNAUTHORIZED.value,
-                headers=challenge("Clanforge"),
+                HTTPStatus.UNAUTHORIZED, "Authentication required", challenge("Clanforge")
             )
         if self.throttled:
-            return _error(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "rate limited",
-                code=HTTPStatus.TOO_MANY_REQUESTS.value,
-                headers={"Retry-After": str(RETRY_AFTER)},
-            )
+            headers = {"Retry-After": str(RETRY_AFTER)}
+            return _error(HTTPStatus.TOO_MANY_REQUESTS, "rate limited", headers)
         return None
 
     async def _list(self, _request: web.Request) -> web.Response:
@@ -194,10 +139,10 @@ class Clanforge:
         return web.json_response(found)
 
     def _advance(self) -> None:
-        for step in self._pace.steps(self._clock()):
+        for moment in self._pace.seconds():
             for server in self.servers.values():
-                server.live(step)
-            self._keep_a_match(step.end)
+                server.live(moment)
+            self._keep_a_match(moment)
 
     def _keep_a_match(self, now: float) -> None:
         """Allocate a server where none is, so that there are players at any hour."""
@@ -209,12 +154,15 @@ class Clanforge:
             min(free, key=lambda one: one.until).enter("allocated", now)
 
 
-def _error(
-    status: HTTPStatus, text: str, *, code: int, headers: Mapping[str, str] | None = None
-) -> web.Response:
-    body = {
+def _no_rows() -> web.Response:
+    """Report an error as the API does, with HTTP 200 and a reason in `messages`."""
+    return web.json_response({"success": False, "messages": ["No rows in result set"]})
+
+
+def _error(status: HTTPStatus, text: str, headers: Mapping[str, str]) -> web.Response:
+    body: dict[str, Any] = {
         "messages": [],
-        "error_code": code,
+        "error_code": status.value,
         "error_message": text,
         "_debug": [],
         "success": False,

@@ -1,15 +1,15 @@
-"""What `demo` shows: the simulated servers, and a configuration that polls all of them."""
+"""What `demo` shows: the simulated servers, and a configuration that polls them."""
 
 import json
 import re
 import time
 
-from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel, webitel_login
+from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel_login
 from exporter.simulator.app import World
 from exporter.simulator.pace import Clock
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-# A poll must be over before the next one is due, and a made-up server answers at once.
+# A poll must be over before the next one is due, and a simulated server answers at once.
 LONGEST_TIMEOUT = 5000
 
 
@@ -33,7 +33,7 @@ def config_text(base_url: str, interval: str = "2s") -> str:
         "    http_headers:",
         *(
             f"      {name}: {{secrets: [{json.dumps(value)}]}}"
-            for name, value in webitel.LOGIN.items()
+            for name, value in webitel_login.LOGIN.items()
         ),
         f"  mdworkbench: {_basic(mdworkbench.ADMIN.username, mdworkbench.ADMIN.password)}",
         f"  clanforge: {_basic(clanforge.KEYS.username, clanforge.KEYS.password)}",

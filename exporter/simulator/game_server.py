@@ -2,21 +2,19 @@
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
-
-from exporter.simulator.pace import Step
 
 Phase = Literal["available", "allocated", "restarting", "stopped", "locked"]
 
-# From and to how many seconds each phase lasts.
-DURATIONS: tuple[tuple[Phase, float, float], ...] = (
-    ("available", 30.0, 240.0),
-    ("allocated", 180.0, 720.0),
-    ("restarting", 20.0, 40.0),
-    ("stopped", 60.0, 180.0),
-    ("locked", 120.0, 480.0),
-)
+# The minimum and maximum duration of each phase, in seconds.
+DURATIONS: dict[Phase, tuple[float, float]] = {
+    "available": (30.0, 240.0),
+    "allocated": (180.0, 720.0),
+    "restarting": (20.0, 40.0),
+    "stopped": (60.0, 180.0),
+    "locked": (120.0, 480.0),
+}
 # What comes after a match, and how often.
 AFTER_MATCH: tuple[Phase, ...] = ("available", "restarting", "stopped", "locked")
 AFTER_MATCH_WEIGHTS = (70, 20, 6, 4)
@@ -24,17 +22,17 @@ AFTER_MATCH_WEIGHTS = (70, 20, 6, 4)
 # A lobby fills in a minute or two.
 JOIN_CHANCE = 0.15
 LEAVE_CHANCE = 0.04
-# After so long without either, one joins, or leaves a full server.
+# After so many seconds without either, a player joins, or leaves a full server.
 LONGEST_CALM = 4
 
-# At rest a server shows this map.
+# The map of a server without a match.
 LOBBY = "lobby"
 MAPS = ("harbour", "foundry", "glacier", "old_town")
 
 LOCATION_MARK = "$$location$$ "
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Listing:
     """What stays the same about a server."""
 
@@ -55,66 +53,41 @@ class Listing:
 
 
 class GameServer:
-    """One server; `hold` keeps it in a phase, `free` lets it live on."""
+    """One server; `hold` keeps it in a phase."""
 
-    def __init__(self, listing: Listing, random: Random) -> None:
+    def __init__(self, listing: Listing, random: Random, now: float) -> None:
         self.listing = listing
-        self.active = 1
-        self.allocated_uuid = ""
-        self.admin_locked = False
-        self.players = 0
-        self.map = LOBBY
         self.held = False
         self._random = random
-        self.until = 0.0
-        """When the phase ends, in Unix seconds, unless the server is held."""
-        self._calm = 0
-
-    @property
-    def phase(self) -> Phase:
-        """The phase the fields amount to."""
-        if self.admin_locked:
-            return "locked"
-        if self.active != 1:
-            return "restarting" if self.active else "stopped"
-        return "allocated" if self.allocated_uuid else "available"
+        self.enter("available", now)
 
     def hold(self, phase: Phase) -> None:
         """Enter a phase and stay in it; players still come and go."""
         self.enter(phase, 0.0)
         self.held = True
 
-    def free(self) -> None:
-        """Let a held server live on."""
-        self.held = False
-
     def enter(self, phase: Phase, now: float) -> None:
-        """Begin a phase, with nobody on the server yet."""
-        self.active = 1
-        if phase == "stopped":
-            self.active = 0
-        elif phase == "restarting":
-            self.active = self._random.choice((2, 3))
-        self.admin_locked = phase == "locked"
-        allocated = phase == "allocated"
+        """Begin a phase, without players yet."""
+        self.phase: Phase = phase
+        # 2 and 3 are two kinds of restart.
+        self.active = {"stopped": 0, "restarting": self._random.choice((2, 3))}.get(phase, 1)
+        is_allocated = phase == "allocated"
         fresh = UUID(int=self._random.getrandbits(128), version=4)
-        self.allocated_uuid = str(fresh) if allocated else ""
-        self.map = self._random.choice(MAPS) if allocated else LOBBY
+        self.allocated_uuid = str(fresh) if is_allocated else ""
+        self.map = self._random.choice(MAPS) if is_allocated else LOBBY
         self.players = self._calm = 0
-        shortest, longest = next(span for name, *span in DURATIONS if name == phase)
-        self.until = now + self._random.uniform(shortest, longest)
+        self.until = now + self._random.uniform(*DURATIONS[phase])
+        """When the phase ends, in Unix seconds, unless the server is held."""
 
-    def live(self, step: Step) -> None:
-        """Go on for a step."""
-        if step.leap and not self.held:
-            self.enter(self._random.choice(get_args(Phase)), step.end)
-        elif step.end >= self.until and not self.held:
-            self.enter(self._next(), step.end)
+    def live(self, moment: float) -> None:
+        """Pass a second."""
+        if moment >= self.until and not self.held:
+            self.enter(self._next(), moment)
         elif self.phase == "allocated":
             self._move_players()
 
     def query(self) -> dict[str, Any]:
-        """Say what the game itself answers when it is queried."""
+        """Return the game's own answer to a query."""
         return {
             "players": self.players,
             "max_players": self.listing.max_players,

@@ -1,4 +1,7 @@
-"""The Universal Contact Server: Query Server Status and Set Server Mode, under /cv."""
+"""The Universal Contact Server: Query Server Status and Set Server Mode, under /cv.
+
+Invented, because the vendor documents only the status codes: the bodies of errors, and Retry-After.
+"""
 
 import json
 import math
@@ -6,15 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.simulator.access import Account, challenge, verdict
-from exporter.simulator.heap import Heap, HeapLimits
-from exporter.simulator.pace import Clock, Pace, Step
-from exporter.simulator.traffic import DAY, Traffic, Wave, poisson
+from exporter.simulator.heap import Heap
+from exporter.simulator.pace import DAY, WARM_UP, Clock, Pace, Traffic, Wave, poisson
 
 Mode = Literal["production", "maintenance"]
 
@@ -24,9 +26,8 @@ GUEST = Account("guest", "guest-demo")
 ACCOUNTS = (MONITOR, ADMIN, GUEST)
 
 BASE = "/cv"
+VERSION = "8.5.300.21"
 
-# The Set Server Mode page: one minute unless configured otherwise.
-SWITCH_SECONDS = 60.0
 # A week makes a plausible age and puts the start on another day than the first poll.
 FIRST_UPTIME = 6.5 * DAY
 # In the page's example the last request is that much older than the start.
@@ -37,8 +38,7 @@ MAINTENANCE_SHARE = 0.02
 CLIENT_ERROR_SHARE = 0.02
 SERVER_ERROR_SHARE = 0.001
 
-# In KiB. HotSpot aligns the heap to 64 KiB.
-HEAP = HeapLimits(initial=262144, maximum=1037952, alignment=64, live_low=61440, live_high=560000)
+# In KiB, as is the heap.
 IDLE_ALLOCATION = 400
 REQUEST_ALLOCATION = 600
 
@@ -46,32 +46,33 @@ REQUEST_ALLOCATION = 600
 class GenesysUcs:
     """One server; `mode`, `clock_offset` and `stuck_switching` may be set at any time."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        random: Random,
-        *,
-        clock_offset: float = 0.0,
-        switch_seconds: float = SWITCH_SECONDS,
-        version: str = "8.5.300.21",
-    ) -> None:
+    def __init__(self, clock: Clock, random: Random, *, switch_seconds: float = 60.0) -> None:
         self.mode: Mode = "production"
-        self.clock_offset = clock_offset
+        self.clock_offset = 0.0
         self.switch_seconds = switch_seconds
+        """The duration of a switch of the mode; a minute by default, as in the vendor's page."""
         self.stuck_switching = False
-        self.version = version
+        self.traffic = Traffic(REQUESTS, random)
+        # HotSpot aligns the heap to 64 KiB.
+        self.heap = Heap(
+            random, initial=262144, maximum=1037952, alignment=64, live=(61440, 560000)
+        )
         self._clock = clock
         self._random = random
-        self._traffic = Traffic(REQUESTS, random)
-        self._heap = Heap(HEAP, random)
         self._switch_ends = -math.inf
-        now = clock()
-        self._started = now - FIRST_UPTIME
-        self._last_request = self._started - BEFORE_START
-        self._requests = self._client_errors = self._server_errors = 0
-        self._day = self._day_of(now)
-        self._pace = Pace(self._midnight())
+        self._start(clock() - FIRST_UPTIME)
+        self._pace = Pace(clock)
+        # The day so far, up to where the pace begins.
+        self._day, today = divmod(clock() - WARM_UP, DAY)
+        self.requests = round(today * REQUESTS.mean)
+        self.client_errors = round(self.requests * CLIENT_ERROR_SHARE)
+        self.server_errors = round(self.requests * SERVER_ERROR_SHARE)
         self._advance()
+
+    def _start(self, now: float) -> None:
+        self.started = now
+        self.last_request = now - BEFORE_START
+        self.requests = self.client_errors = self.server_errors = 0
 
     def routes(self) -> list[web.RouteDef]:
         """List the operations of the two API pages."""
@@ -81,39 +82,37 @@ class GenesysUcs:
         ]
 
     @property
-    def switching(self) -> bool:
-        """Whether the server is between two modes and denies everything."""
+    def is_switching(self) -> bool:
+        """Whether the server is between two modes and denies every request."""
         return self.stuck_switching or self._clock() < self._switch_ends
 
     def restart(self) -> None:
-        """Start the process anew: counters, heap and a running switch are gone, the mode stays."""
+        """Restart the process: counters, heap and a running switch are gone, the mode stays."""
         self._advance()
-        self._started = self._clock()
-        self._last_request = self._started - BEFORE_START
-        self._requests = self._client_errors = self._server_errors = 0
+        self._start(self._clock())
         self._switch_ends = -math.inf
-        self._heap.reset()
+        self.heap.reset()
 
-    def status(self) -> dict[str, str | int]:
-        """Say what Query Server Status answers now."""
+    def status(self) -> dict[str, Any]:
+        """Return the answer to Query Server Status."""
         self._advance()
         return {
-            "max_memory": self._heap.limits.maximum,
-            "server_errors_today": self._server_errors,
-            "client_errors_today": self._client_errors,
-            "request_today": self._requests,
+            "max_memory": self.heap.maximum,
+            "server_errors_today": self.server_errors,
+            "client_errors_today": self.client_errors,
+            "request_today": self.requests,
             "system_time": self._timestamp(self._clock()),
-            "used_memory": self._heap.used,
-            "allocated_memory": self._heap.committed,
-            "started": self._timestamp(self._started),
-            "free_memory": self._heap.committed - self._heap.used,
-            "last_request": self._timestamp(self._last_request),
+            "used_memory": self.heap.used,
+            "allocated_memory": self.heap.committed,
+            "started": self._timestamp(self.started),
+            "free_memory": self.heap.committed - self.heap.used,
+            "last_request": self._timestamp(self.last_request),
             "mode": self.mode,
-            "version": self.version,
+            "version": VERSION,
         }
 
     def switch(self, mode: Mode) -> None:
-        """Change the mode; until the switch is over the server denies everything."""
+        """Change the mode; until the switch is over, the server denies every request."""
         if mode == self.mode:
             return
         self._advance()
@@ -124,8 +123,8 @@ class GenesysUcs:
     async def deny_while_switching(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Answer 503 to whatever is asked below the base address during a switch."""
-        if not (request.path + "/").startswith(f"{BASE}/") or not self.switching:
+        """Answer 503 to every request below the base path during a switch."""
+        if not request.path.startswith(f"{BASE}/") or not self.is_switching:
             return await handler(request)
         left = self._switch_ends - self._clock()
         wait = left if left > 0 else self.switch_seconds
@@ -144,56 +143,42 @@ class GenesysUcs:
         if refusal is not None:
             return refusal
         try:
-            wish = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            return _message(HTTPStatus.BAD_REQUEST, "The body is not JSON")
-        mode = _mode(wish.get("mode")) if isinstance(wish, dict) else None
-        if mode is None:
+            wanted = json.loads(await request.read())
+            mode = next(one for one in get_args(Mode) if one == str(wanted["mode"]).lower())
+        except (ValueError, TypeError, KeyError, StopIteration):
             return _message(HTTPStatus.BAD_REQUEST, "mode must be production or maintenance")
         self.switch(mode)
         # The page gives the address without the base path.
         return web.json_response({"server changed": mode}, headers={"Location": "/server/status"})
 
     def _advance(self) -> None:
-        now = self._clock()
-        for step in self._pace.steps(now):
-            self._turn_day(step.end)
-            self._serve(step.since(max(self._midnight(), self._started)))
-        self._turn_day(now)
+        for moment in self._pace.seconds():
+            self._turn_day(moment)
+            if moment > self.started:
+                self._serve(moment)
+        self._turn_day(self._clock())
 
-    def _serve(self, step: Step) -> None:
+    def _serve(self, moment: float) -> None:
         share = MAINTENANCE_SHARE if self.mode == "maintenance" else 1.0
-        requests = self._traffic.arrivals(step, share=share)
-        allocated = step.seconds * IDLE_ALLOCATION + requests * REQUEST_ALLOCATION
-        self._heap.allocate(allocated * self._random.uniform(0.7, 1.3))
+        requests = self.traffic.arrivals(moment, share=share)
+        allocated = IDLE_ALLOCATION + requests * REQUEST_ALLOCATION
+        self.heap.allocate(allocated * self._random.uniform(0.7, 1.3))
         if not requests:
             return
-        client_errors = min(requests, poisson(self._random, requests * CLIENT_ERROR_SHARE))
-        rest = requests - client_errors
-        self._requests += requests
-        self._client_errors += client_errors
-        self._server_errors += min(rest, poisson(self._random, requests * SERVER_ERROR_SHARE))
-        self._last_request = step.end - step.seconds * self._random.random() / requests
+        self.requests += requests
+        self.client_errors += min(requests, poisson(self._random, requests * CLIENT_ERROR_SHARE))
+        self.server_errors += min(requests, poisson(self._random, requests * SERVER_ERROR_SHARE))
+        self.last_request = moment - self._random.random()
 
     def _turn_day(self, moment: float) -> None:
-        if self._day_of(moment) != self._day:
-            self._day = self._day_of(moment)
-            self._requests = self._client_errors = self._server_errors = 0
-
-    def _day_of(self, moment: float) -> int:
-        return math.floor((moment + self.clock_offset) / DAY)
-
-    def _midnight(self) -> float:
-        return self._day * DAY - self.clock_offset
+        day = (moment + self.clock_offset) // DAY
+        if day != self._day:
+            self._day = day
+            self.requests = self.client_errors = self.server_errors = 0
 
     def _timestamp(self, moment: float) -> str:
         own = datetime.fromtimestamp(moment + self.clock_offset, UTC)
         return own.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def _mode(wish: object) -> Mode | None:
-    text = wish.lower() if isinstance(wish, str) else None
-    return next((mode for mode in get_args(Mode) if mode == text), None)
 
 
 def _refusal(request: web.Request, *, write: bool) -> web.Response | None:
@@ -201,9 +186,7 @@ def _refusal(request: web.Request, *, write: bool) -> web.Response | None:
     if found is HTTPStatus.UNAUTHORIZED:
         return _message(found, "Authentication required", challenge("UCS"))
     if found is HTTPStatus.FORBIDDEN:
-        return web.json_response(
-            {"message": "Operation not allowed for this role"}, status=found.value
-        )
+        return _message(found, "Operation not allowed for this role")
     return None
 
 

@@ -1,54 +1,75 @@
-"""A clock reading becomes the steps a server has to live through since the last one."""
+"""Time and load: the seconds that a server lives through, and how much happens in each."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 Clock = Callable[[], float]
 
-# Ten minutes second by second is enough for every figure to forget how it was before. What lies
-# further back is lived in one leap, so that a year without a request costs no more than an hour.
-FINE_STEPS = 600
+DAY = 86400.0
+HOUR = 3600.0
 
+# Ten minutes second by second are enough for every figure to forget how it was before.
+WARM_UP = 600
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """A stretch of time, one second long unless it is the leap."""
-
-    start: float
-    end: float
-
-    @property
-    def seconds(self) -> float:
-        """The length of the step."""
-        return self.end - self.start
-
-    @property
-    def leap(self) -> bool:
-        """Whether much may have happened within it, too much to be played one by one."""
-        return self.seconds > 1
-
-    def since(self, moment: float) -> "Step":
-        """Cut off what lies before the moment."""
-        start = max(self.start, moment)
-        return Step(start=start, end=max(start, self.end))
+GUST_SECONDS = 120.0
+GUST_STRENGTH = 0.03
+CALMEST, STRONGEST = 0.5, 1.5
 
 
 class Pace:
-    """Where a server has got to. Steps end on whole seconds, however often it is asked."""
+    """The progress of a server. It lives in whole seconds, however often it is polled."""
 
-    def __init__(self, start: float) -> None:
-        self._at = math.floor(start)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at = math.floor(clock()) - WARM_UP
 
-    def steps(self, now: float) -> Iterator[Step]:
-        """Yield what has to be lived through until now; nothing when the clock went back."""
-        until = math.floor(now)
-        if until - self._at > FINE_STEPS:
-            yield self._step(until - FINE_STEPS)
-        while self._at < until:
-            yield self._step(self._at + 1)
+    def seconds(self) -> range:
+        """Return the seconds since the last call, in Unix time; of a longer gap, the last ten minutes."""
+        now = math.floor(self._clock())
+        seconds = range(max(self._at, now - WARM_UP) + 1, now + 1)
+        self._at = max(self._at, now)
+        return seconds
 
-    def _step(self, end: int) -> Step:
-        step = Step(start=self._at, end=end)
-        self._at = end
-        return step
+
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """A level that is low at night and high in the early afternoon, in UTC."""
+
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        """The mean over a day."""
+        return (self.high + self.low) / 2
+
+    def at(self, moment: float) -> float:
+        """Return the level at a moment."""
+        angle = math.tau * (moment - 14 * HOUR) / DAY
+        return self.mean + (self.high - self.low) / 2 * math.cos(angle)
+
+
+class Traffic:
+    """Arrivals per second along a wave, with gusts of some minutes."""
+
+    def __init__(self, wave: Wave, random: Random) -> None:
+        self.wave = wave
+        self._random = random
+        self._gust = 1.0
+
+    def arrivals(self, moment: float, *, share: float = 1.0) -> int:
+        """Draw the number of arrivals in a second, of which only a share comes."""
+        drift = (1 - self._gust) / GUST_SECONDS + self._random.gauss(0, GUST_STRENGTH)
+        self._gust = min(max(self._gust + drift, CALMEST), STRONGEST)
+        return poisson(self._random, self.wave.at(moment) * self._gust * share)
+
+
+def poisson(random: Random, mean: float) -> int:
+    """Draw a count whose average is the mean, which may be some hundreds at most."""
+    count, product, floor = 0, random.random(), math.exp(-max(mean, 0.0))
+    while product > floor:
+        count += 1
+        product *= random.random()
+    return count

@@ -1,12 +1,11 @@
-"""A Webitel worker process: its users, its memory and its link to the console."""
+"""A worker process of a Webitel engine: its users, its memory and its link to the console."""
 
 from random import Random
 from typing import Literal
 from uuid import UUID
 
-from exporter.simulator.heap import Heap, HeapLimits
-from exporter.simulator.pace import Step
-from exporter.simulator.traffic import DAY, Wave, poisson
+from exporter.simulator.heap import Heap
+from exporter.simulator.pace import DAY, Wave, poisson
 
 Console = Literal["Connected", "Offline", "Internal Error"]
 
@@ -16,18 +15,11 @@ PAGE = 4096
 FIRST_UPTIME = 3.6 * DAY
 
 USERS = Wave(low=6.0, high=70.0)
-# Somebody stays for an hour or so, and comes within a minute when it is time to work.
+# Users stay for an hour or so, and come within a minute at the start of work.
 STAY_SECONDS = 3600.0
 SETTLE_SECONDS = 60.0
 DOMAINS = 12
 
-HEAP = HeapLimits(
-    initial=36 * MIB,
-    maximum=256 * MIB,
-    alignment=MIB // 4,
-    live_low=20 * MIB,
-    live_high=90 * MIB,
-)
 IDLE_ALLOCATION = 20_000
 USER_ALLOCATION = 6_000
 # Code, buffers and stacks: what a Node process holds besides its heap.
@@ -37,7 +29,7 @@ CONSOLE_COMMANDS = 0.08
 
 
 class WebitelWorker:
-    """One worker; its owner sets `console`."""
+    """One worker. Sizes are in bytes."""
 
     def __init__(self, random: Random, *, now: float, total_memory: int) -> None:
         self.console: Console = "Connected"
@@ -46,86 +38,55 @@ class WebitelWorker:
         self.free_memory = total_memory // 4
         self.pid = random.randint(11, 40)
         self.crash_count = 0
-        self.started = now - FIRST_UPTIME
         self._random = random
-        self._heap = Heap(HEAP, random)
-        self._clear()
+        live = (20 * MIB, 90 * MIB)
+        self.heap = Heap(random, initial=36 * MIB, maximum=256 * MIB, alignment=MIB // 4, live=live)
+        self._start(now - FIRST_UPTIME)
+        self.users_peak = round(USERS.high)
 
-    def _clear(self) -> None:
+    def _start(self, now: float) -> None:
+        self.started = now
         self.users = self.users_peak = self.sockets = 0
         self.api_queue = self.cmd_queue = 0
-        self._buffers = 0
-        self._heap.reset()
+        self.heap.reset()
 
     def crash(self, now: float) -> None:
-        """Let the cluster master put a new process in this one's place."""
+        """Die, and be replaced by the cluster's master."""
         self.crash_count += 1
         self.pid += self._random.randint(3, 40)
-        self.started = now
-        self._clear()
+        self._start(now)
 
     def drop_queues(self) -> None:
-        """Forget what the console did not answer; a new connection begins with nothing."""
+        """Forget the unanswered commands, as a new connection to the console does."""
         self.api_queue = self.cmd_queue = 0
 
     @property
     def domains(self) -> int:
-        """How many domains have somebody online; users spread over them as dice would."""
+        """The domains with a user online; users spread over them as dice would."""
         return min(self.users, round(DOMAINS * (1 - (1 - 1 / DOMAINS) ** self.users)))
 
     @property
-    def heap_total(self) -> int:
-        """The committed heap in bytes."""
-        return self._heap.committed
-
-    @property
-    def heap_used(self) -> int:
-        """The used heap in bytes."""
-        return self._heap.used
-
-    @property
     def resident(self) -> int:
-        """The resident set in bytes: the heap and what is beside it."""
-        return self._heap.committed + OUTSIDE_HEAP + self._buffers
+        """The resident set: the heap and what is beside it."""
+        return self.heap.committed + OUTSIDE_HEAP
 
-    def live(self, whole: Step) -> None:
-        """Let users come and go, memory fill and the console be asked."""
-        step = whole.since(self.started)
-        if not step.seconds:
+    def live(self, moment: float) -> None:
+        """Pass a second."""
+        if moment <= self.started:
             return
-        self._move_users(step)
+        wanted = USERS.at(moment)
+        turnover, missing = wanted / STAY_SECONDS, (wanted - self.users) / SETTLE_SECONDS
+        self.users += poisson(self._random, turnover + max(missing, 0.0))
+        self.users -= min(self.users, poisson(self._random, turnover + max(-missing, 0.0)))
         self.users_peak = max(self.users_peak, self.users)
         # Some have the telephone and a browser tab connected.
         self.sockets = self.users + self._random.randint(self.users // 3, self.users // 2)
-        self._heap.allocate(step.seconds * (IDLE_ALLOCATION + self.users * USER_ALLOCATION))
-        self._buffers = self._random.randrange(256) * PAGE
-        self._move_free_memory()
-        self._ask_console(step)
-
-    def _move_users(self, step: Step) -> None:
-        wanted = USERS.at(step.end)
-        if step.leap:
-            self.users = poisson(self._random, wanted)
-            # Within a day the wave has been at its top.
-            top = USERS.high if step.seconds > DAY else wanted
-            self.users_peak = max(self.users_peak, poisson(self._random, top))
-            return
-        turnover = wanted / STAY_SECONDS
-        missing = (wanted - self.users) / SETTLE_SECONDS
-        came = poisson(self._random, (turnover + max(missing, 0.0)) * step.seconds)
-        went = poisson(self._random, (turnover + max(-missing, 0.0)) * step.seconds)
-        self.users = max(0, self.users + came - went)
-
-    def _move_free_memory(self) -> None:
+        self.heap.allocate(IDLE_ALLOCATION + self.users * USER_ALLOCATION)
         pages = self.total_memory // PAGE
         free = self.free_memory // PAGE + round(self._random.gauss(0, pages / 2000))
         self.free_memory = min(max(free, pages // 50), pages // 2) * PAGE
-
-    def _ask_console(self, step: Step) -> None:
         if self.console == "Connected":
-            self.api_queue = poisson(self._random, CONSOLE_COMMANDS)
-            self.cmd_queue = poisson(self._random, CONSOLE_COMMANDS / 2)
-        else:
-            # Nobody answers what is asked, and it is kept until there is a new connection.
-            self.api_queue += poisson(self._random, CONSOLE_COMMANDS * step.seconds)
-            self.cmd_queue += poisson(self._random, CONSOLE_COMMANDS / 2 * step.seconds)
+            self.drop_queues()
+        # Without a console, the commands are kept until there is a new connection.
+        self.api_queue += poisson(self._random, CONSOLE_COMMANDS)
+        self.cmd_queue += poisson(self._random, CONSOLE_COMMANDS / 2)

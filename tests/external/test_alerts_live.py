@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,8 @@ from exporter.simulator.app import World, make_app
 from exporter.simulator.clanforge import ACCOUNT_SERVICE
 from exporter.simulator.demo import config_text
 from exporter.simulator.game_server import GameServer, Phase
-from exporter.simulator.traffic import Traffic, Wave
+from exporter.simulator.mdworkbench import Launch
+from exporter.simulator.pace import Traffic, Wave
 from exporter.web.listen import listening
 from grafana.source import BOARDS
 from support.dashboards import VARIABLES, panels_of, written
@@ -217,7 +219,7 @@ def ask_nonsense(address: str) -> None:
 
 def set_clock(world: World, offset: float) -> None:
     """Put the clock of the UCS wrong, without another start than it had."""
-    world.ucs._started -= offset - world.ucs.clock_offset
+    world.ucs.started -= offset - world.ucs.clock_offset
     world.ucs.clock_offset = offset
 
 
@@ -229,13 +231,13 @@ def trouble(one: Scene) -> Firing:
     old.crash_worker()
     old.freeswitch = "not ready"
     old.worker.pid = "none"  # type: ignore[assignment]
-    world.mdworkbench.stick_queue()
-    world.mdworkbench._ends.clear()
-    world.mdworkbench.waiting = 20
+    world.mdworkbench.queue_stuck = True
+    world.mdworkbench.running = []
+    # As many have waited for two hours.
+    world.mdworkbench.waiting = [time.time() - 7200] * 20
     set_clock(world, 60.0)
-    world.ucs._traffic = Traffic(Wave(low=0.0, high=0.0), Random(1))
-    world.ucs._last_request = world.ucs._clock() - 3600
-    limits = world.ucs._heap.limits
+    world.ucs.traffic = Traffic(Wave(low=0.0, high=0.0), Random(1))
+    world.ucs.last_request = time.time() - 3600
     servers = world.clanforge.servers
     phases: tuple[Phase, ...] = ("allocated", "available", "locked", "stopped", "restarting")
     for server, phase in zip(servers.values(), phases, strict=True):
@@ -245,7 +247,7 @@ def trouble(one: Scene) -> Firing:
     world.clanforge.query_failed.add("1200346")
     # More than the fleet's target may have.
     listing = replace(servers["1200345"].listing, serverid=1200350, profileid=7, locationid="7")
-    servers["1200350"] = GameServer(listing, Random(1))
+    servers["1200350"] = GameServer(listing, Random(1), time.time())
     servers["1200350"].hold("available")
     (one.lists / "broken.yaml").write_text("targetz\n")
     (one.lists / "twice.yaml").write_text("- {targets: [1200345], labels: {region: eu}}\n")
@@ -259,14 +261,12 @@ def trouble(one: Scene) -> Firing:
         old.switch.active = old.switch.session_limit
         old.switch.rate_limit = old.switch.rate_peak_5min = 1
         old.switch.min_idle_cpu = 100.0
-        world.mdworkbench.waiting += 1
-        # As many have waited for two hours.
-        world.mdworkbench._asked = [world.ucs._clock() - 7200] * world.mdworkbench.waiting
+        world.mdworkbench.waiting.append(time.time())
         for _ in range(3):
             ask_nonsense(one.port)
-        world.ucs._requests += 10
-        world.ucs._server_errors += 3
-        world.ucs._heap.limits = replace(limits, maximum=int(world.ucs._heap.used * 1.05))
+        world.ucs.requests += 10
+        world.ucs.server_errors += 3
+        world.ucs.heap.maximum = int(world.ucs.heap.used * 1.05)
 
     one.again = again
     return {
@@ -295,7 +295,6 @@ def trouble(one: Scene) -> Firing:
         ("ClanforgeAllocatedButEmpty", "fleet"),
         ("ClanforgeAllocatedButEmpty", LISTED),
         ("ClanforgeServerQueryFailing", "fleet"),
-        ("ClanforgeServerRestartLoop", "fleet"),
         ("MdworkbenchLaunchWaitsLong", "mdw"),
         ("StatusAnswersCut", "clanforge_fleet"),
         ("StatusExporterDiscoveryFailing", ""),
@@ -325,7 +324,8 @@ def loss(one: Scene) -> Firing:
     world.clanforge.throttled = True
     world.ucs.mode = "frozen"  # type: ignore[assignment]
     world.mdworkbench.change("maintenance", resume_on_restart=False)
-    world.mdworkbench._ends.append(world.ucs._clock() + 3600)
+    now = time.time()
+    world.mdworkbench.running.append(Launch(now, now, now + 3600))
     set_clock(world, 0.0)
     return {
         ("StatusTargetRefused", "pbx-new"),
@@ -367,19 +367,17 @@ def recovery(one: Scene) -> None:
     world.webitel.freeswitch = world.webitel_old.freeswitch = "ready"
     world.webitel.console = "Connected"
     world.webitel.worker.drop_queues()
-    world.webitel_old.release_held()
     world.webitel_old.worker.free_memory = world.webitel_old.worker.total_memory // 4
     world.webitel_old.worker.pid = 7
     world.webitel_old.switch.session_limit, world.webitel_old.switch.rate_limit = 1000, 30
     world.webitel_old.switch.rate_peak_5min = 0
     world.webitel_old.switch.min_idle_cpu = 0.0
-    world.mdworkbench.waiting = 0
-    world.mdworkbench._ends.clear()
+    world.mdworkbench.running, world.mdworkbench.waiting = [], []
     world.mdworkbench.queue_stuck = False
     world.mdworkbench.change("active")
     world.ucs.mode = "production"
-    world.ucs._last_request = world.ucs._clock()
-    world.ucs._heap.limits = replace(world.ucs._heap.limits, maximum=1037952)
+    world.ucs.last_request = time.time()
+    world.ucs.heap.maximum = 1037952
     world.clanforge.query_failed.clear()
     del world.clanforge.servers["1200350"]
     for name in ("broken.yaml", "twice.yaml"):

@@ -298,7 +298,7 @@ async def test_running_launches_are_waited_for(stage: Stage) -> None:
         r"mdw: shows suspended resume-on-restart=true, running launches: \d", lines[0]
     )
     assert lines[1:] == ["mdw: shows suspended resume-on-restart=true"]
-    assert stage.world.mdworkbench.running == 0
+    assert stage.world.mdworkbench.running == []
 
 
 async def test_launches_that_do_not_end_leave_it_unconfirmed(stage: Stage) -> None:

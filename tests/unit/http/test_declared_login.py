@@ -202,11 +202,12 @@ async def test_a_token_without_a_key_goes_alone(engine: Engine, site: Site, poll
     assert "x-key" not in site.asked("/api/v2/status")[0].headers
 
 
-@pytest.mark.parametrize("prefix", ["", "/old"])
+@pytest.mark.parametrize("prefix", ["", "/old", "/2015"])
 async def test_the_simulator_is_polled_with_a_login(prefix: str, poller: Poller) -> None:
     """Through the real thing, in which an expired token is a 401 or a 400 by its release."""
     world = World(clock=lambda: NOW)
-    vendor = world.webitel_old if prefix else world.webitel
+    engines = {"": world.webitel, "/old": world.webitel_old, "/2015": world.webitel_2015}
+    vendor = engines[prefix]
     async with TestServer(make_app(world)) as server:
         target = make_target(
             "webitel", f"{server.make_url(prefix)}".rstrip("/"), client=login(USER.password)

@@ -11,14 +11,11 @@ from urllib.parse import parse_qs, quote, quote_plus
 import pytest
 import trustme
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from exporter.poll.request import build
 from exporter.secret import Secret
 from exporter.settings import Client, OAuth2, Target, Tls
-from exporter.simulator.app import World, make_app
-from exporter.simulator.gateway import ACCOUNT
-from support.polling import NOW, OK, Hand, Poller, make_target, result
+from support.polling import OK, Hand, Poller, make_target, result
 from support.process import unused_port
 from support.scripted_site import Seen, Site, json
 from support.vendor import open_vendor, response
@@ -348,22 +345,3 @@ async def test_what_was_given_and_what_it_was_asked_with_never_show(
         assert told == "vendor_error: the vendor reports an error: no <secret>!", form
         assert CANARY not in f"{poll!r}{caplog.text}{target!r}{build(target)!r}"
     assert CANARY not in repr(vars(poller.connections.login(target)))
-
-
-@pytest.mark.parametrize("by_body", [False, True])
-async def test_the_simulators_gateway_is_polled_with_a_token(by_body: bool, poller: Poller) -> None:
-    world = World(clock=lambda: NOW)
-    world.gateway.by_body = by_body
-    async with TestServer(make_app(world)) as server:
-        login = OAuth2(
-            client_id=ACCOUNT.username,
-            client_secret=Secret(ACCOUNT.password),
-            token_url=str(server.make_url("/oauth2/token")),
-        )
-        client = Client(name="gw", login=login)
-        target = make_target(url=str(server.make_url("/gw/cv")), client=client)
-        assert [result(await poller.poll(target)) for _ in range(3)] == [OK] * 3
-        world.gateway.expire()
-        assert result(await poller.poll(target)) == OK
-
-    assert world.gateway.count == (3 if by_body else 2)

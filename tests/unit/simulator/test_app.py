@@ -1,208 +1,145 @@
+"""The simulated servers together, and the demo that polls them."""
+
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
-from random import Random
+from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-import yaml
 from pytest_aiohttp import AiohttpClient
 
-from exporter.simulator.access import Account
+from exporter.config import load_text
+from exporter.settings import Settings, Target
 from exporter.simulator.app import World, make_app
-from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET, KEYS, Clanforge
+from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET
 from exporter.simulator.demo import config_text, make_world
-from exporter.simulator.genesys_ucs import MONITOR, GenesysUcs
-from exporter.simulator.mdworkbench import ADMIN, MDWorkbench
-from exporter.simulator.webitel import LOGIN, Webitel
-from support.simulator_stage import HandClock, SimulatorClient
+from exporter.simulator.pace import WARM_UP, Pace
+from exporter.systems import SYSTEMS
+from support.polling import OK, Poller, result
+from support.simulator_stage import HandClock
 
 MORNING = 1710753164.108
 MIDNIGHT = 1710720000.0
 HOUR = 3600.0
-YEAR = 365 * 24 * HOUR
 
-PATHS = {
-    "genesys_ucs": "/server/status",
-    "webitel": "/api/v2/status",
-    "mdworkbench": "/server/state",
-    "clanforge": "/cfp/v1/server/{serverid}/status?query_info=true",
-}
+MORE_TARGETS = f"""\
+  - {{name: pbx-2015, system: webitel, url: "URL/2015", client: webitel-token}}
+  - {{name: pbx-bare, system: webitel, url: "URL/bare", client: webitel}}
+  - {{name: fleet, system: clanforge_fleet, url: "URL", client: clanforge,
+      params: {{accountserviceid: "{ACCOUNT_SERVICE}"}}}}
+"""
 
 
-class CountingRandom(Random):
-    draws = 0
-
-    def random(self) -> float:
-        self.draws += 1
-        return super().random()
-
-    def getrandbits(self, k: int, /) -> int:
-        self.draws += 1
-        return super().getrandbits(k)
+def settings(url: str) -> Settings:
+    """Load the demo's configuration, with the servers that it leaves out."""
+    text = config_text(url) + MORE_TARGETS.replace("URL", url)
+    return load_text(text, "demo", Path(), SYSTEMS)
 
 
 def figures(world: World) -> list[dict[str, Any]]:
     return [
         world.ucs.status(),
-        world.webitel.status(),
-        world.webitel_old.status(),
+        *(engine.status() for engine in world.engines),
         world.mdworkbench.status(),
         *(world.clanforge.status(name, query_info=True) for name in world.clanforge.servers),
     ]
 
 
-def test_same_seed_makes_the_same_world_and_another_seed_another() -> None:
-    clock = HandClock(MORNING)
-    assert figures(World(clock=clock, seed=7)) == figures(World(clock=clock, seed=7))
-    for one, other in zip(
-        figures(World(clock=clock, seed=7))[:3],
-        figures(World(clock=clock, seed=8))[:3],
-        strict=True,
-    ):
-        assert one != other
-
-
-def test_asking_often_changes_nothing() -> None:
+def test_a_seed_makes_the_same_world_however_often_it_is_polled() -> None:
     patient, eager = HandClock(MORNING), HandClock(MORNING)
-    asked_once, asked_often = World(clock=patient), World(clock=eager)
+    polled_once, polled_often = World(clock=patient, seed=7), World(clock=eager, seed=7)
     for _ in range(300):
         eager.now += 0.7
-        figures(asked_often)
+        figures(polled_often)
     patient.now = eager.now
-    assert figures(asked_once) == figures(asked_often)
+
+    assert figures(polled_once) == figures(polled_often)
+    assert figures(polled_once) != figures(World(clock=patient, seed=8))
 
 
-def test_every_server_moves_within_minutes() -> None:
+def test_of_a_long_gap_only_the_end_is_lived() -> None:
     clock = HandClock(MORNING)
-    world = World(clock=clock)
-    before = figures(world)
-    clock.now += 300
-    after = figures(world)
-    assert all(one != other for one, other in zip(before[:3], after[:3], strict=True))
-    assert before[4:] != after[4:]
-
-
-def test_a_clock_that_goes_back_is_harmless() -> None:
-    clock = HandClock(MORNING)
-    world = World(clock=clock)
-    before = world.ucs.status()["request_today"]
+    pace = Pace(clock)
+    assert len(pace.seconds()) == WARM_UP
+    clock.now += 365 * 24 * HOUR
+    assert pace.seconds() == range(int(clock.now) - WARM_UP + 1, int(clock.now) + 1)
     clock.now -= 100
-    assert world.ucs.status()["request_today"] == before
+    assert not pace.seconds()
+    clock.now += 101.5
+    assert pace.seconds() == range(int(clock.now), int(clock.now) + 1)
 
 
-@pytest.mark.parametrize("make", [GenesysUcs, Webitel, MDWorkbench, Clanforge])
-def test_a_year_without_a_request_costs_no_more_than_an_hour(
-    make: Callable[[HandClock, Random], GenesysUcs | Webitel | MDWorkbench | Clanforge],
-) -> None:
-    def draws_after(gap: float) -> int:
-        clock, random = HandClock(MORNING), CountingRandom(1)
-        server = make(clock, random)
-        before = random.draws
-        clock.now += gap
-        if isinstance(server, Clanforge):
-            server.status("1200345", query_info=True)
-        else:
-            server.status()
-        return random.draws - before
-
-    assert 0 < draws_after(YEAR) < 2 * draws_after(HOUR)
+@pytest.fixture
+async def url(world: World, aiohttp_client: AiohttpClient) -> str:
+    client = await aiohttp_client(make_app(world))
+    return str(client.make_url("")).rstrip("/")
 
 
-async def fetch(client: SimulatorClient, path: str, headers: dict[str, str]) -> Any:
-    async with client.get(path, headers=headers) as answer:
-        assert answer.status == 200
-        return await answer.json()
+async def test_every_server_is_read_without_a_fault(url: str, poller: Poller) -> None:
+    for target in settings(url).targets:
+        polled = await poller.poll(target)
+
+        assert result(polled) == OK, target.name
+        assert polled.outcome.faults == (), target.name  # type: ignore[union-attr]
 
 
-async def genesys_ucs(client: SimulatorClient) -> object:
-    headers = {"Authorization": MONITOR.authorization}
-    body = await fetch(client, "/cv/server/status", headers)
-    return body["request_today"], body["used_memory"]
+SYSTEM_FIGURES = {
+    "genesys_ucs": {"genesys_ucs_requests_total", "genesys_ucs_jvm_memory_used_bytes"},
+    "webitel": {"webitel_nodejs_heap_size_used_bytes", "webitel_freeswitch_idle_cpu_ratio"},
+    "mdworkbench": {"mdworkbench_launches"},
+    "clanforge_fleet": {"clanforge_server_players"},
+}
 
 
-async def webitel_old(client: SimulatorClient) -> object:
-    body = await fetch(client, "/old/api/v2/status", dict(LOGIN))
-    return body["Node memory"]["heapUsed"], body["freeSWITCH"].splitlines()[2:]
-
-
-async def webitel_new(client: SimulatorClient) -> object:
-    body = await fetch(client, "/api/v2/status", dict(LOGIN))
-    return body["nodeMemory"]["heapUsed"], body["freeSWITCH"].splitlines()[2:]
-
-
-async def mdworkbench(client: SimulatorClient) -> object:
-    headers = {"Authorization": ADMIN.authorization}
-    body = await fetch(client, "/mdworkbench/server/state", headers)
-    return body["launch"]
-
-
-async def clanforge(client: SimulatorClient) -> object:
-    path = f"/cfp/v1/server/list?accountserviceid={ACCOUNT_SERVICE}&query_info=1"
-    body = await fetch(client, path, {"Authorization": KEYS.authorization})
-    return [(one.get("query_info") or {}).get("players") for one in body["servers"]]
-
-
-@pytest.mark.parametrize("hour", range(24))
-@pytest.mark.parametrize("system", [genesys_ucs, webitel_old, webitel_new, mdworkbench, clanforge])
+@pytest.mark.parametrize("hour", range(0, 24, 6))
 async def test_figures_change_within_ten_seconds_at_any_hour(
-    system: Callable[[SimulatorClient], Any], hour: int, aiohttp_client: AiohttpClient
+    hour: int, clock: HandClock, url: str, poller: Poller
 ) -> None:
-    clock = HandClock(MIDNIGHT + hour * HOUR)
-    client = await aiohttp_client(make_app(World(clock=clock, seed=hour)))
-    seen = []
+    clock.now = MIDNIGHT + (24 + hour) * HOUR
+    targets = [one for one in settings(url).targets if one.system.name in SYSTEM_FIGURES]
+    seen: dict[str, list[object]] = {target.name: [] for target in targets}
     for _ in range(30):
-        seen.append(await system(client))
+        for target in targets:
+            seen[target.name].append(await changing(poller, target))
         clock.now += 2  # The interval of the demo.
 
     # Six polls span ten seconds.
-    still = [at for at in range(len(seen) - 5) if all(one == seen[at] for one in seen[at : at + 6])]
-    assert still == []
+    for name, values in seen.items():
+        assert max(len(list(spell)) for _, spell in groupby(values)) < 6, name
+
+
+async def changing(poller: Poller, target: Target) -> object:
+    """Poll and return the values that should change."""
+    polled = await poller.poll(replace(target, timeout=60.0))
+    names = SYSTEM_FIGURES[target.system.name]
+    return [one for one in polled.outcome.samples if one.family in names]  # type: ignore[union-attr]
 
 
 async def test_one_server_of_the_demo_fails_and_recovers_within_two_minutes(
-    aiohttp_client: AiohttpClient,
+    clock: HandClock,
 ) -> None:
-    clock = HandClock(MORNING)
-    world = make_world(clock)
-    client = await aiohttp_client(make_app(world))
-    ups, step = [], 5
+    world, step = make_world(clock), 5
+    hangs = []
     for _ in range(6 * 60 // step):
-        ups.append(await is_answered(client, world))
-        await webitel_new(client)
+        hangs.append(world.webitel_old.hangs)
         clock.now += step
-    spells = [(is_up, step * len(list(spell))) for is_up, spell in groupby(ups)]
+    spells = [(one, step * len(list(spell))) for one, spell in groupby(hangs)]
 
-    assert [is_up for is_up, _ in spells[:5]] == [True, False, True, False, True]
+    assert [one for one, _ in spells[:5]] == [False, True, False, True, False]
     assert all(seconds < 120 for _, seconds in spells)
+    assert not world.webitel.outages
 
 
-async def is_answered(client: SimulatorClient, world: World) -> bool:
-    """Request the status of the older Webitel; return False where the request hangs."""
-    request = asyncio.create_task(webitel_old(client))
-    while not request.done() and not world.webitel_old.held:
-        await asyncio.sleep(0.001)
-    if request.done():
-        return bool(await request)
-    request.cancel()
-    while world.webitel_old.held:
-        await asyncio.sleep(0.001)
-    return False
-
-
-async def test_index_names_the_addresses_and_credentials(aiohttp_client: AiohttpClient) -> None:
-    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
-    answer = await client.get("/")
-    text = await answer.text()
-    assert answer.content_type == "text/plain"
+async def test_the_index_names_the_addresses_and_credentials(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(make_app(World()))
+    text = await (await client.get("/")).text()
     for expected in (
         "/cv/server/status",
         "/api/v2/status",
-        "/old/api/v2/status",
-        "/login",
-        "/oauth2/token",
-        "/gw/cv/server/status",
+        "/old",
+        "/2015",
+        "/bare",
         "/mdworkbench/server/state",
         "/cfp/v1/server/{serverid}/status",
         "monitor / monitor-demo",
@@ -212,66 +149,40 @@ async def test_index_names_the_addresses_and_credentials(aiohttp_client: Aiohttp
         assert expected in text
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/cv/server", 404),
-        ("GET", "/cvx/server/status", 404),
-        ("GET", "/api/v1/status", 404),
-        ("POST", "/cv/server/status", 405),
-        ("GET", "/cv/server/mode", 405),
-        ("POST", "/old/api/v2/status", 405),
-        ("POST", "/mdworkbench/server/state", 405),
-        ("PUT", "/cfp/v1/server/1200345/status", 405),
-    ],
-)
-async def test_what_the_pages_do_not_name_is_not_there(
-    aiohttp_client: AiohttpClient, method: str, path: str, status: int
+async def test_a_request_that_hangs_ends_with_its_client_and_with_the_server(
+    world: World, url: str, poller: Poller
 ) -> None:
-    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
-    assert (await client.request(method, path)).status == status
+    world.webitel.freeswitch = "hang"
+    (target,) = (one for one in settings(url).targets if one.name == "pbx-new")
+    polled = await poller.poll(replace(target, timeout=0.2))
+    assert "timeout" in str(polled.outcome)
+    async with asyncio.timeout(60):
+        while world.webitel.held:
+            await asyncio.sleep(0.01)
+        poll = asyncio.create_task(poller.poll(replace(target, timeout=50.0)))
+        while not world.webitel.held:
+            await asyncio.sleep(0.01)
+        world.webitel.is_closing = True
+        await poll
+    assert world.webitel.held == 0
 
 
-async def test_demo_configuration_polls_everything(aiohttp_client: AiohttpClient) -> None:
-    client = await aiohttp_client(make_app(World(clock=HandClock(MORNING))))
-    config = yaml.safe_load(config_text(str(client.make_url("/"))))
-    assert len(config["targets"]) == 4 + len(FLEET)
-    assert {target["system"] for target in config["targets"]} == set(PATHS)
-    for target in config["targets"]:
-        settings = config["clients"][target["client"]]
-        headers = {
-            name: header["secrets"][0] for name, header in settings.get("http_headers", {}).items()
-        }
-        if "basic_auth" in settings:
-            account = Account(**settings["basic_auth"])
-            headers["Authorization"] = account.authorization
-        if "login" in settings:
-            login = target["url"] + "/login"
-            async with aiohttp.request("POST", login, json=settings["login"]) as answer:
-                given = await answer.json()
-            headers |= {"X-Access-Token": given["token"], "X-Key": given["key"]}
-        path = PATHS[target["system"]].format(**target.get("params", {}))
-        async with aiohttp.request("GET", target["url"] + path, headers=headers) as answer:
-            assert answer.status == 200, target["name"]
-            assert "error" not in await answer.json()
-
-
-def test_demo_configuration_explains_each_target_by_a_comment() -> None:
+def test_the_demo_explains_each_target_by_a_comment() -> None:
     lines = config_text("http://127.0.0.1:10126").splitlines()
     targets = [number for number, line in enumerate(lines) if line.startswith("  - ")]
-    assert targets
+    assert len(targets) == 4 + len(FLEET)
     assert all(lines[number - 1].startswith("  # ") for number in targets)
 
 
-@pytest.mark.parametrize(
-    ("interval", "timeout"), [("2s", "1500ms"), ("400ms", "300ms"), ("1m", "5000ms")]
-)
-def test_demo_timeout_is_shorter_than_the_interval(interval: str, timeout: str) -> None:
-    config = yaml.safe_load(config_text("http://127.0.0.1:10126", interval))
-    assert config["global"] == {"interval": interval, "timeout": timeout}
+@pytest.mark.parametrize(("interval", "timeout"), [("2s", 1.5), ("400ms", 0.3), ("1m", 5.0)])
+def test_the_timeout_of_the_demo_is_shorter_than_its_interval(
+    interval: str, timeout: float
+) -> None:
+    text = config_text("http://127.0.0.1:10126", interval)
+    assert load_text(text, "demo", Path(), SYSTEMS).targets[0].timeout == timeout
 
 
-@pytest.mark.parametrize("interval", ["", "2", "0s", "fast", "-1s"])
-def test_demo_refuses_what_is_no_interval(interval: str) -> None:
+@pytest.mark.parametrize("interval", ["", "2", "0s", "fast"])
+def test_the_demo_refuses_what_is_no_interval(interval: str) -> None:
     with pytest.raises(ValueError, match="not an interval"):
         config_text("http://127.0.0.1:10126", interval)
