@@ -26,7 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.config import load_file
-from exporter.serve import running
+from exporter.service import running
 from exporter.systems import SYSTEMS
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

@@ -1,13 +1,18 @@
 """Polls vendor status endpoints and serves what they say to Prometheus.
 
-config      a YAML file becomes frozen Settings, or every fault of it at once
-discovery   lists outside of the file become targets, and the live set follows them
-http        the one HTTP client: polls, logins, lists and orders are sent by it
-poll        schedule -> fetch -> parse -> extract -> snapshot, for one target after another
-systems     what each vendor says, declared as data
-targets     the live set of targets, each with its last snapshot
-operate     sets a state of a server, for the command line alone
-web         snapshots -> /metrics, /probe, status page, health
+systems     the built-in systems, declared in YAML
+declare     the declaration language: YAML becomes functions that read an answer
+config      the configuration file becomes frozen Settings, or every fault of it at once
+http        the HTTP client: polls, logins, lists and actions are sent by it
+pipeline    one answer, stage by stage: bytes become samples and lines
+runtime     targets, their schedule, discovery and reload: the state of the program
+web         /metrics, /probe, /sd, the status page and the API
+service     the running program
+operate     sets a state of a server; for the command line alone
+convert     json_exporter's configuration becomes a declaration
+propose     an answer becomes the draft of a declaration
+cli         the commands
+simulator   the four systems, for the demo and the tests
 """
 
 __version__ = "0.1.0"

@@ -19,9 +19,9 @@ from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadline
 from exporter.http.message import Headers, Request
-from exporter.poll.cycle import poll
-from exporter.poll.request import EndpointRequest, build
-from exporter.poll.snapshot import Renderer, Snapshot, Tally
+from exporter.pipeline.render import Renderer, Snapshot, Tally
+from exporter.pipeline.request import EndpointRequest, build
+from exporter.runtime.poll import poll
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable

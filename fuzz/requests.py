@@ -8,10 +8,10 @@ from random import Random
 from exporter import log
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.runtime.targets import Targets
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

@@ -16,7 +16,7 @@ import uvloop
 from exporter import log
 from exporter.clock import Clock
 from exporter.config import load_file
-from exporter.serve import running
+from exporter.service import running
 from exporter.systems import SYSTEMS
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

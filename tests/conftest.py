@@ -20,9 +20,9 @@ import hypothesis
 import pytest
 
 from exporter.http.connections import Connections
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.pipeline.request import build
+from exporter.runtime.poll import poll as poll_once
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls
 from support.scripted_site import Site, open_site

@@ -37,7 +37,7 @@ def report(settings: Settings) -> None:
 
 def _report_files(settings: Settings) -> None:
     """Say what the files of discoveries hold now; they may be other ones when they are needed."""
-    from exporter.discovery.merge import once  # noqa: PLC0415 - only where there is a discovery
+    from exporter.runtime.discovery import once  # noqa: PLC0415 - only where there is a discovery
 
     for discovery in settings.discoveries:
         if isinstance(discovery.source, FileSd):

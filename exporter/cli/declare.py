@@ -16,9 +16,9 @@ from exporter.errors import ConfigError, PollError, Reason
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.http.connections import Connections
 from exporter.http.message import credentials
-from exporter.poll.parse import parse
-from exporter.poll.request import build
-from exporter.poll.sniff import first_character
+from exporter.pipeline.parse import parse
+from exporter.pipeline.request import build
+from exporter.pipeline.sniff import first_character
 from exporter.propose import NothingToMapError, Request, propose, system_name
 from exporter.redact import scrub
 from exporter.secret import read_file

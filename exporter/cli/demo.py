@@ -12,7 +12,7 @@ from exporter.cli.options import Arguments, web_of
 from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
-from exporter.serve import running, until_signal
+from exporter.service import running, until_signal
 from exporter.simulator.app import make_app
 from exporter.simulator.demo import config_text, make_world
 from exporter.systems import SYSTEMS

@@ -16,10 +16,10 @@ from exporter.declare.explain import explain as explain_tree
 from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError
 from exporter.http.connections import Connections
-from exporter.poll.cycle import Trees, poll
-from exporter.poll.request import build
-from exporter.poll.snapshot import value_text
+from exporter.pipeline.render import value_text
+from exporter.pipeline.request import build
 from exporter.redact import scrub
+from exporter.runtime.poll import Trees, poll
 from exporter.settings import Target
 
 

@@ -7,14 +7,14 @@ from exporter import log
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve import run
 from exporter.clock import Clock
-from exporter.discovery.merge import once
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.connections import Connections
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
-from exporter.poll.snapshot import Snapshot
+from exporter.pipeline.render import Snapshot
+from exporter.pipeline.request import build
+from exporter.runtime.discovery import once
+from exporter.runtime.poll import poll as poll_once
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings, Target
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format

@@ -16,8 +16,8 @@ from exporter.declare.system import System
 from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
-from exporter.poll.parse import parse
-from exporter.poll.snapshot import Poll, Renderer, Tally
+from exporter.pipeline.parse import parse
+from exporter.pipeline.render import Poll, Renderer, Tally
 from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS

@@ -13,7 +13,7 @@ from exporter.address import parse_address
 from exporter.cli.check import report
 from exporter.cli.options import Arguments, settings_of, web_of
 from exporter.errors import ConfigError
-from exporter.shard import parse_shard
+from exporter.runtime.shard import parse_shard
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ def serve(arguments: Arguments) -> int:
     facts = {"version": __version__, "targets": len(settings.targets)}
     _log.info("starting status-exporter", extra={"facts": facts})
     # A check needs no web server.
-    from exporter.serve import Options  # noqa: PLC0415
-    from exporter.serve import serve as run_service  # noqa: PLC0415
+    from exporter.service import Options  # noqa: PLC0415
+    from exporter.service import serve as run_service  # noqa: PLC0415
     from exporter.web.inbound import Limits  # noqa: PLC0415
     from exporter.web.listen import PASSED  # noqa: PLC0415
 

@@ -14,9 +14,9 @@ from exporter.http.message import Headers
 from exporter.http.shared_login import Login
 from exporter.operate.once import SingleWrite
 from exporter.operate.order import Order
-from exporter.poll.cycle import poll
-from exporter.poll.request import EndpointRequest, build
+from exporter.pipeline.request import EndpointRequest, build
 from exporter.redact import scrub
+from exporter.runtime.poll import poll
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
 WRITE_SECONDS = 30.0

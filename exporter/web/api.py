@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields
 
-from exporter.targets import Targets, Tracked
+from exporter.runtime.targets import Targets, Tracked
 from exporter.web.choice import Choice
 from exporter.web.view import view_of
 

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
-from exporter.poll.snapshot import TARGET_FAMILIES, Snapshot
+from exporter.pipeline.render import TARGET_FAMILIES, Snapshot
 from exporter.settings import Target
 from exporter.web.negotiate import Format
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.duration import duration_text
-from exporter.targets import Targets, Tracked
+from exporter.runtime.targets import Targets, Tracked
 from exporter.web.choice import Choice
 from exporter.web.view import STATES, metrics_of, view_of
 

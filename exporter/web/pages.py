@@ -8,7 +8,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from exporter.errors import QueryError
-from exporter.targets import Targets
+from exporter.runtime.targets import Targets
 from exporter.web.api import DEFAULT_LIMIT, MOST_AT_ONCE, list_targets
 from exporter.web.choice import read_choice
 from exporter.web.page import ROWS_A_PAGE, status_page, target_page

@@ -14,9 +14,9 @@ from isal import igzip
 
 from exporter.duration import read_duration
 from exporter.errors import ExporterError, LateError, QueryError
-from exporter.poll.snapshot import Snapshot, without_base
+from exporter.pipeline.render import Snapshot, without_base
+from exporter.runtime.targets import Targets
 from exporter.settings import Target
-from exporter.targets import Targets
 from exporter.web.exposition import END, expose_targets
 from exporter.web.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.query import check_systems, quoted, read_query

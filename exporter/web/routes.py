@@ -10,7 +10,7 @@ from isal import isal_zlib
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError, QueryError
-from exporter.targets import Targets
+from exporter.runtime.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.connection import attend, limited
 from exporter.web.exposition import END, expose_own, expose_targets

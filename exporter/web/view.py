@@ -10,9 +10,9 @@ from exporter.declare.extraction import Extraction
 from exporter.declare.states import States
 from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.poll.snapshot import Snapshot, base_labels
+from exporter.pipeline.render import Snapshot, base_labels
+from exporter.runtime.targets import Targets, Tracked
 from exporter.settings import Target
-from exporter.targets import Targets, Tracked
 
 State = Literal["down", "waiting", "on probe", "up"]
 

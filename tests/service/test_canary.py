@@ -19,10 +19,10 @@ from pydantic import BaseModel
 
 from exporter.config import load_file
 from exporter.config.file import FileModel
-from exporter.poll.request import build
+from exporter.pipeline.request import build
+from exporter.runtime.targets import Tracked
 from exporter.secret import Secret
 from exporter.systems import SYSTEMS
-from exporter.targets import Tracked
 from support.vendor import serving
 
 # The answers that `Parrot` has: one poll of each target for each.

@@ -14,18 +14,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.config import load_text
-from exporter.discovery import merge
-from exporter.discovery.build import Look
-from exporter.discovery.files import Files
-from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ListError
-from exporter.reload import Reloader
-from exporter.serve import running
+from exporter.runtime import discovery as merge
+from exporter.runtime.discovered import Look
+from exporter.runtime.discovery import Lists, discovering
+from exporter.runtime.file_lists import Files
+from exporter.runtime.reload import Reloader
+from exporter.runtime.shard import Shard
+from exporter.runtime.targets import Change, Targets, Tracked
+from exporter.service import running
 from exporter.settings import Settings, Template
-from exporter.shard import Shard
 from exporter.simulator.app import World, make_app
 from exporter.systems import SYSTEMS
-from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format
@@ -517,7 +517,7 @@ async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         with monkeypatch.context() as broken:
-            broken.delattr("exporter.targets.build")
+            broken.delattr("exporter.runtime.targets.build")
             put(tmp_path / "a.json", vendor.url, "127.0.0.1:1")
             await service.until(lambda: service.value("refresh_failures_total") == 1)
         polls = service.tracked(vendor.url).tally.polls

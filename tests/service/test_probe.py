@@ -15,11 +15,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.http.connections import Connections
-from exporter.poll import schedule as schedule_module
-from exporter.poll.schedule import Schedule, Turn
-from exporter.serve import running
+from exporter.runtime import schedule as schedule_module
+from exporter.runtime.schedule import Schedule, Turn
+from exporter.runtime.targets import Targets, Tracked
+from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
-from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.probe import deadline

@@ -17,14 +17,14 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
 from exporter.notify import Supervisor
-from exporter.reload import Reloader
-from exporter.serve import running
+from exporter.runtime.reload import Reloader
+from exporter.runtime.targets import Change, Targets, Tracked
+from exporter.service import running
 from exporter.settings import Settings
 from exporter.simulator.app import World
 from exporter.simulator.app import make_app as make_world
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
-from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

@@ -19,12 +19,12 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.poll.rhythm import rounds, tick_seconds
-from exporter.poll.snapshot import TARGET_FAMILIES, Poll
-from exporter.serve import running
+from exporter.pipeline.render import TARGET_FAMILIES, Poll
+from exporter.runtime.rhythm import rounds, tick_seconds
+from exporter.runtime.targets import Targets, Tracked
+from exporter.service import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
-from exporter.targets import Targets, Tracked
 from exporter.web.listen import listening
 from exporter.web.routes import make_app
 from support.fault_catalog import FAULTS, Fault, tried

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from exporter.clock import Clock
 from exporter.config import WebFile
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
 from exporter.web.inbound import DEFAULT_LIMITS, Limits

@@ -15,8 +15,8 @@ from exporter.address import parse_address
 from exporter.cli.options import Arguments
 from exporter.cli.parser import make_parser
 from exporter.clock import Clock
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.routes import make_app
 from support.paths import DEPLOY

@@ -15,7 +15,7 @@ from exporter.declare.labels import LabelRule
 from exporter.declare.parts import Metric, Part
 from exporter.declare.states import States
 from exporter.errors import Reason
-from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.paths import ROOT

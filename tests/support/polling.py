@@ -8,9 +8,9 @@ from dataclasses import replace
 from exporter.clock import Clock
 from exporter.errors import PollError
 from exporter.http.connections import Connections
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.pipeline.request import build
+from exporter.runtime.poll import poll as poll_once
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 

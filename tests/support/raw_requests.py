@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from exporter.clock import Clock
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web import routes
 from exporter.web.connection import GUARD

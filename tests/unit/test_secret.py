@@ -8,9 +8,9 @@ import pytest
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
-from exporter.poll.snapshot import Renderer, Tally
+from exporter.pipeline.render import Renderer, Tally
+from exporter.pipeline.request import build
+from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Target
 from support.polling import FIXED, Polls, make_target

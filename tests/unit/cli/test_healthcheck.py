@@ -7,8 +7,8 @@ import pytest
 
 from exporter.cli import main
 from exporter.clock import Clock
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

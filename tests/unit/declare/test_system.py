@@ -7,7 +7,7 @@ import pytest
 
 from exporter.declare.kinds import KINDS
 from exporter.declare.system import System
-from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from support.declarations import Field, declared, faults_of, given, system_of
 

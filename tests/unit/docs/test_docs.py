@@ -14,10 +14,10 @@ from exporter import __version__
 from exporter.cli.parser import make_parser
 from exporter.cli.systems import markdown, markdown_table
 from exporter.config import load_text
-from exporter.discovery.build import Builder
-from exporter.discovery.groups import Text
 from exporter.errors import Reason
-from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.pipeline.render import TARGET_FAMILIES
+from exporter.runtime.discovered import Builder
+from exporter.runtime.target_groups import Text
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.documents import PAGES, README, yaml_blocks

@@ -11,7 +11,7 @@ from typing import Any
 import promql_parser as promql
 import pytest
 
-from exporter.poll.snapshot import TARGET_FAMILIES
+from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from grafana.source import BOARDS

@@ -20,7 +20,7 @@ from exporter.http.client import PooledClient
 from exporter.http.message import Request, make_request
 from exporter.http.pool import ConnectionPool
 from exporter.http.resolve import OnFound
-from exporter.poll.request import build
+from exporter.pipeline.request import build
 from exporter.secret import Secret
 from exporter.settings import Client, Tls
 from support.polling import FIXED, OK, Polls, make_target, mode, result

@@ -8,8 +8,8 @@ import pytest
 
 from exporter.errors import PollError
 from exporter.http.connections import Connections
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
+from exporter.pipeline.request import build
+from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Client
 from support.polling import FIXED, OK, Polls, make_target, result

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from exporter.clock import Clock
-from exporter.serve import running
+from exporter.service import running
 from exporter.settings import Settings
 from exporter.simulator.app import World, make_app
 from exporter.simulator.webitel_login import USER

@@ -12,8 +12,8 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import StatusError
 from exporter.http.connections import Connections
 from exporter.http.message import Headers
-from exporter.poll.cycle import poll as poll_once
-from exporter.poll.request import build
+from exporter.pipeline.request import build
+from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Target
 from support.polling import NOW, OK, Hand, Poller, make_target, result

@@ -9,8 +9,8 @@ from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
-from exporter.poll.request import build
-from exporter.poll.snapshot import Renderer, Tally
+from exporter.pipeline.render import Renderer, Tally
+from exporter.pipeline.request import build
 from exporter.settings import Target
 from support.polling import OK, Hand, Poller, result
 from support.scripted_site import Seen, Site

@@ -12,7 +12,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from exporter.poll.request import build
+from exporter.pipeline.request import build
 from exporter.secret import Secret
 from exporter.settings import Client, OAuth2, Target, Tls
 from support.polling import OK, Hand, Poller, make_target, result

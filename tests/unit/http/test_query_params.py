@@ -9,10 +9,10 @@ import pytest
 
 from exporter.errors import PollError, Reason
 from exporter.http.message import with_query
-from exporter.poll.request import build
+from exporter.pipeline.request import build
+from exporter.runtime.targets import Tracked
 from exporter.secret import Secret
 from exporter.settings import Client
-from exporter.targets import Tracked
 from support.polling import OK, Polls, make_target, result
 from support.vendor import HEALTHY, Vendor, open_vendor, response
 

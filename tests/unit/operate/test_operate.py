@@ -22,7 +22,7 @@ from exporter.http.connections import Connections
 from exporter.operate.operation import Operation, Shown
 from exporter.operate.order import ordered
 from exporter.secret import Secret
-from exporter.serve import running
+from exporter.service import running
 from exporter.settings import BasicAuth, Client, OAuth2, Target, Tls
 from exporter.systems import SYSTEMS
 from support.polling import make_target

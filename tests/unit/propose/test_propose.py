@@ -12,7 +12,7 @@ from exporter.cli.declare import _parsed
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
 from exporter.http.answer import Answer
-from exporter.poll.xml_tree import make_lists
+from exporter.pipeline.xml_tree import make_lists
 from exporter.propose import NothingToMapError, propose, system_name
 from exporter.systems import SYSTEMS
 from support.paths import DATA

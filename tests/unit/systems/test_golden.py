@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import PollError
-from exporter.poll.snapshot import Renderer, Tally
+from exporter.pipeline.render import Renderer, Tally
 from exporter.systems import SYSTEMS
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format

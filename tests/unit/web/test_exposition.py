@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.declare.extraction import Extraction, Fault, Labels, Sample
 from exporter.declare.family import open_metrics_name
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import TARGET_FAMILIES, Poll, Renderer, Snapshot, Tally, value_text
+from exporter.pipeline.render import TARGET_FAMILIES, Poll, Renderer, Snapshot, Tally, value_text
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry

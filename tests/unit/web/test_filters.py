@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.listen import listening
 from exporter.web.routes import make_app

@@ -13,9 +13,9 @@ import pytest
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.choice import Choice, Chosen
 from exporter.web.listen import listening

@@ -15,10 +15,10 @@ from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import ConfigError, PollError, Reason
-from exporter.poll.snapshot import Poll
-from exporter.serve import running
+from exporter.pipeline.render import Poll
+from exporter.runtime.targets import Targets
+from exporter.service import running
 from exporter.settings import Settings
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web import pages
 from exporter.web.listen import ListenError, listening

@@ -19,11 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction, Sample
-from exporter.poll.snapshot import Poll, Renderer, Tally, without_base
-from exporter.serve import running
+from exporter.pipeline.render import Poll, Renderer, Tally, without_base
+from exporter.runtime.targets import Targets
+from exporter.service import running
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.exposition import expose_targets
 from exporter.web.listen import listening

@@ -9,9 +9,9 @@ import pytest
 
 from exporter.config import load_text
 from exporter.config.targets import LONGEST_LABEL
-from exporter.discovery.build import Look, Owns
-from exporter.discovery.files import Files
-from exporter.discovery.groups import MOST_PARTS, Group, Text
+from exporter.runtime.discovered import Look, Owns
+from exporter.runtime.file_lists import Files
+from exporter.runtime.target_groups import MOST_PARTS, Group, Text
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.render import Poll
+from exporter.runtime.targets import Targets, Tracked
 from exporter.settings import Settings
-from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 from support.polling import NOW, make_target
 

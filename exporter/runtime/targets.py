@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.poll.request import build
-from exporter.poll.snapshot import Poll, Renderer, Snapshot, Tally
+from exporter.pipeline.render import Poll, Renderer, Snapshot, Tally
+from exporter.pipeline.request import build
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry

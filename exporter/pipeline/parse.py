@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.poll.charset import Decoded, decode
-from exporter.poll.json_tree import read_json
-from exporter.poll.sniff import describe, excerpt, first_character, is_page
-from exporter.poll.xml_tree import make_lists, read_xml
+from exporter.pipeline.charset import Decoded, decode
+from exporter.pipeline.json_tree import read_json
+from exporter.pipeline.sniff import describe, excerpt, first_character, is_page
+from exporter.pipeline.xml_tree import make_lists, read_xml
 from exporter.text import shown
 
 _NO_TEXT = frozenset({"image", "audio", "video", "font", "multipart"})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.declare.readings import count, number, text
 from exporter.errors import FieldError, PollError
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
-from exporter.poll.json_tree import read_json
+from exporter.pipeline.json_tree import read_json
 
 
 def refusal(document: str) -> str:
@@ -84,7 +84,7 @@ LIMITS = {
 @pytest.mark.parametrize(("document", "expected"), LIMITS.items(), ids=[one[:9] for one in LIMITS])
 def test_limits_hold(document: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # What recurses must not see it: a thread's stack may be small.
-    monkeypatch.delattr("exporter.poll.json_tree._DECODER")
+    monkeypatch.delattr("exporter.pipeline.json_tree._DECODER")
 
     assert refusal(document) == expected
 

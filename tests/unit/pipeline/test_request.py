@@ -10,7 +10,7 @@ import pytest
 from exporter import __version__
 from exporter.errors import PollError, Reason
 from exporter.http.message import credentials
-from exporter.poll.request import build
+from exporter.pipeline.request import build
 from exporter.redact import scrub
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Tls

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from exporter.clock import Clock
-from exporter.discovery.build import Built, Look, Owns
-from exporter.discovery.files import LOOK_SECONDS, Files
-from exporter.discovery.http import Http
+from exporter.runtime.discovered import Built, Look, Owns
+from exporter.runtime.file_lists import LOOK_SECONDS, Files
+from exporter.runtime.http_lists import Http
+from exporter.runtime.targets import Change, Targets
 from exporter.settings import Discovery, FileSd, Settings, Target
-from exporter.targets import Change, Targets
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)

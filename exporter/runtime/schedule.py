@@ -20,12 +20,19 @@ from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import LateError, PollError, Reason
 from exporter.http.connections import Connections
-from exporter.poll.bucket import Bucket
-from exporter.poll.cycle import poll
-from exporter.poll.rhythm import LONGEST_PAUSE, LONGEST_TICK, next_turn, phase, rounds, tick_seconds
-from exporter.poll.snapshot import MANY_SERIES, Poll
+from exporter.pipeline.render import MANY_SERIES, Poll
+from exporter.runtime.bucket import Bucket
+from exporter.runtime.poll import poll
+from exporter.runtime.rhythm import (
+    LONGEST_PAUSE,
+    LONGEST_TICK,
+    next_turn,
+    phase,
+    rounds,
+    tick_seconds,
+)
+from exporter.runtime.targets import Change, Targets, Tracked
 from exporter.settings import Client
-from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)

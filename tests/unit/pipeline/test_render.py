@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.poll.snapshot import Poll, Renderer, Tally
+from exporter.pipeline.render import Poll, Renderer, Tally
 from exporter.systems import SYSTEMS
 from support.polling import NOW, make_target
 

@@ -6,8 +6,8 @@ import pytest
 
 from exporter.errors import PollError
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
-from exporter.poll.charset import decode
-from exporter.poll.xml_tree import ListPath, make_lists, read_xml
+from exporter.pipeline.charset import decode
+from exporter.pipeline.xml_tree import ListPath, make_lists, read_xml
 
 
 def refusal(document: str) -> str:
@@ -36,7 +36,7 @@ DTD = {
 @pytest.mark.parametrize("document", DTD.values(), ids=DTD)
 def test_a_document_type_is_refused(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The parser would go on to the end after it was stopped, and expand a billion on the way.
-    monkeypatch.delattr("exporter.poll.xml_tree.XMLParser")
+    monkeypatch.delattr("exporter.pipeline.xml_tree.XMLParser")
 
     for declaration in ("", '<?xml version="1.0" encoding="utf-16"?>'):
         expected = 'bad_xml: a document type ("state") is not accepted'

@@ -12,9 +12,9 @@ import trustme
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.config import load_text
-from exporter.discovery.build import Look
-from exporter.discovery.http import Http
 from exporter.errors import ConfigError
+from exporter.runtime.discovered import Look
+from exporter.runtime.http_lists import Http
 from exporter.settings import HttpSd
 from exporter.systems import SYSTEMS
 from support.polling import make_target

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.discovery.groups import MOST_FAULTS, Group, Labels
 from exporter.errors import ListError
+from exporter.runtime.target_groups import MOST_FAULTS, Group, Labels
 from exporter.settings import Target, Template
 
 # Made in a thread: after so many, polls have their turn for a moment. The interpreter by itself

@@ -10,15 +10,15 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from exporter.clock import Clock
-from exporter.discovery.build import Builder, Built, Look, Owns
-from exporter.discovery.files import summary
-from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError, PollError, Reason
 from exporter.http.client import PooledClient
 from exporter.http.message import Request, credentials, make_request, normalized_url, with_query
 from exporter.http.pool import ConnectionPool
-from exporter.poll.snapshot import value_text
+from exporter.pipeline.render import value_text
 from exporter.redact import scrub
+from exporter.runtime.discovered import Builder, Built, Look, Owns
+from exporter.runtime.file_lists import summary
+from exporter.runtime.target_groups import LARGEST_LIST, Text
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 

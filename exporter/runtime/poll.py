@@ -19,9 +19,9 @@ from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadlines
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import Login
-from exporter.poll.parse import parse
-from exporter.poll.request import EndpointRequest
-from exporter.poll.snapshot import Poll
+from exporter.pipeline.parse import parse
+from exporter.pipeline.render import Poll
+from exporter.pipeline.request import EndpointRequest
 from exporter.redact import known_secrets, scrub, take_out
 from exporter.settings import Target
 from exporter.text import printable

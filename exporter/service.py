@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError
 from exporter.http.connections import Connections
 from exporter.http.pool import RESERVED_FILES
 from exporter.notify import supervisor_of
-from exporter.poll.schedule import Schedule
-from exporter.reload import Load, Reloader
+from exporter.runtime.discovery import Lists, discovering
+from exporter.runtime.reload import Load, Reloader
+from exporter.runtime.schedule import Schedule
+from exporter.runtime.shard import Shard
+from exporter.runtime.targets import Targets
 from exporter.settings import Settings
-from exporter.shard import Shard
-from exporter.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.guard import Guard
 from exporter.web.inbound import Limits

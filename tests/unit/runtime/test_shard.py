@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigError
+from exporter.runtime.shard import Shard, owner, parse_shard
 from exporter.settings import Settings
-from exporter.shard import Shard, owner, parse_shard
 from support.polling import make_target
 
 NAMES = [f"game-{number}" for number in range(10_000)]

@@ -16,13 +16,13 @@ from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.http.connections import Connections
-from exporter.poll.rhythm import next_due, next_turn, phase, tick_seconds
-from exporter.poll.schedule import Schedule, Turn
-from exporter.poll.snapshot import Poll
-from exporter.serve import running
+from exporter.pipeline.render import Poll
+from exporter.runtime.rhythm import next_due, next_turn, phase, tick_seconds
+from exporter.runtime.schedule import Schedule, Turn
+from exporter.runtime.shard import Shard
+from exporter.runtime.targets import Targets, Tracked
+from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
-from exporter.shard import Shard
-from exporter.targets import Targets, Tracked
 from exporter.telemetry import Telemetry
 from support.polling import make_target
 

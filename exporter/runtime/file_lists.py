@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from exporter.discovery.build import Builder, Built, Look, Owns, combine
-from exporter.discovery.groups import LARGEST_LIST, Text
 from exporter.errors import ConfigError, ListError
+from exporter.runtime.discovered import Builder, Built, Look, Owns, combine
+from exporter.runtime.target_groups import LARGEST_LIST, Text
 from exporter.secret import read_file
 from exporter.settings import FileSd, Template
 from exporter.text import printable

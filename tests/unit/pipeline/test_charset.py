@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.poll.charset import _CODECS, _NAMES, decode
+from exporter.pipeline.charset import _CODECS, _NAMES, decode
 
 RUSSIAN = '{"name": "Москва"}'
 GERMAN = '{"name": "Köln"}'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.poll.parse import Parsed, parse
+from exporter.pipeline.parse import Parsed, parse
 from exporter.systems import SYSTEMS
 
 JSON_ONLY = ("json",)
