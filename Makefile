@@ -84,11 +84,11 @@ dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium
 	@$(BIN)/pytest -q --renew tests/external/test_browser.py -k screenshots
 
-bench: $(VENV)/dev ## measure against the peers that are installed; writes bench/README.md
-	@$(BIN)/python -m bench
+bench: $(VENV)/dev ## measure beside other programs and BASELINE=DIR; writes bench/README.md
+	@$(BIN)/python -m bench $(if $(BASELINE),--baseline $(BASELINE))
 
-bench-quick: $(VENV)/dev ## the same with less of everything, in two minutes; writes nothing
-	@$(BIN)/python -m bench --quick
+bench-quick: $(VENV)/dev ## the same with less of everything, in five minutes; writes nothing
+	@$(BIN)/python -m bench --quick $(if $(BASELINE),--baseline $(BASELINE))
 
 fuzz: $(VENV)/dev ## feed every input with what nobody should send, SECONDS=300 in all
 	@$(BIN)/python -m fuzz --seconds $$(( $(SECONDS) / 6 ))

@@ -1,44 +1,14 @@
-"""A running number goes in; the answer of a vendor's status endpoint comes out, as bytes.
+"""What the status server answers: the vendors' answers, and what each kind of target is.
 
-Some of the numbers in it change with every answer, since an exporter that saved itself the work
-for what did not change would otherwise look better than it is.
+Some numbers change with every answer: an exporter that skips unchanged values would otherwise look
+better than it is.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-TEN_PATH = "/ten/api/v2/status"
-"""Where the ten numbers are: the address of a Webitel engine behind the base path /ten."""
-
-TEN_KEYS = (
-    "nodeMemory/rss",
-    "nodeMemory/heapTotal",
-    "nodeMemory/heapUsed",
-    "processUpTimeSec",
-    "processId",
-    "socketSessions",
-    "userSessions",
-    "domainSessions",
-    "system/totalMemory",
-    "system/freeMemory",
-)
-"""The ten numbers, as collectd names them; each is one gauge of the exporter.
-
-The answer holds nothing else but an eleventh field for the exporter, the text that there is no
-FreeSWITCH: without it every poll would be a complaint. collectd has no use for texts.
-"""
-
-UCS_PATH = "/server/status"
-UCS_KEYS = (
-    "max_memory",
-    "allocated_memory",
-    "used_memory",
-    "free_memory",
-    "request_today",
-    "client_errors_today",
-    "server_errors_today",
-)
-"""The numbers of a UCS answer. Its other five keys are dates and texts, which collectd cannot
-read."""
+FLEET_SIZE = 1000
+"""The number of game servers in one answer of `fleet`."""
 
 _TEN = (
     b'{"nodeMemory":{"rss":104857600,"heapTotal":70516736,"heapUsed":%d},"processId":29,'
@@ -58,18 +28,18 @@ _WEBITEL = (
     b'"apiQueue":0,"cmdQueue":0,"version":"3.2.0","sid":"5d1c0a52"},"system":{'
     b'"totalMemory":16731197440,"freeMemory":1578758144,"platform":"linux","name":"Linux",'
     b'"architecture":"x64"},"crashCount":"2","freeSWITCH":"UP 1 year, 1 day, 1 hour, 1 minute,'
-    b" 1 second, 1 millisecond, 1 microsecond\\nFreeSWITCH (Version 1.10.7-release git 883d2cb"
+    b" %d seconds, %d milliseconds, 1 microsecond\\nFreeSWITCH (Version 1.10.7-release git 883d2cb"
     b" 2021-10-24 16:39:33Z 64bit) is ready\\n%d session(s) since startup\\n%d session(s) - peak"
     b" 604, last 5min 260 \\n9 session(s) per Sec out of max 60, peak 71, last 5min 14 \\n"
     b"2000 session(s) max\\nmin idle cpu 5.00/74.50\\nCurrent Stack Size/Max 240K/8192K\\n"
     b'","nodeVersion":"v12.22.1"}'
 )
-_CLANFORGE = (
-    b'{"server":{"active":1,"allocated_uuid":"6f1f6f0e-2f0b-4f5e-9d3a-0a6b2a1c7d11",'
+_GAME_SERVER = (
+    b'{"active":1,"allocated_uuid":"6f1f6f0e-2f0b-4f5e-9d3a-0a6b2a1c7d11",'
     b'"admin_locked":0,"country_code":"GB","game_port":9000,"ip":"192.0.2.15","locationid":"12",'
     b'"machineid":40231,"name":"eu-west #17","profileid":991,"query_port":"9010",'
-    b'"serverid":1200345,"query_info":{"players":%d,"max_players":64,"map":"de_harbour",'
-    b'"status":"InMatch","name":"eu-west #17"}}}'
+    b'"serverid":%d,"query_info":{"players":%d,"max_players":64,"map":"de_harbour",'
+    b'"status":"InMatch","name":"eu-west #17"}}'
 )
 
 
@@ -90,24 +60,88 @@ def ucs(number: int) -> bytes:
 
 
 def webitel(number: int) -> bytes:
-    """Return a whole answer of Webitel with its FreeSWITCH, of which five numbers change."""
+    """Return a whole answer of Webitel; three numbers and the text of its FreeSWITCH change."""
     return _WEBITEL % (
         50_000_000 + number % 9_000_000,
         number % 100,
         number,
+        2 + number % 57,
+        2 + number % 997,
         number + 900_000,
         number % 300,
     )
 
 
 def clanforge(number: int) -> bytes:
-    """Return a whole answer of Clanforge, of which one number changes."""
-    return _CLANFORGE % (number % 64)
+    """Return a whole answer of Clanforge about one game server, of which one number changes."""
+    return b'{"server":%b}' % (_GAME_SERVER % (1_200_345, number % 64))
 
 
-BY_PATH: dict[bytes, Callable[[int], bytes]] = {
-    TEN_PATH.encode(): ten,
-    UCS_PATH.encode(): ucs,
-    b"/api/v2/status": webitel,
+def fleet(number: int) -> bytes:
+    """Return a Clanforge list of 1,000 game servers; the players of each change."""
+    servers = (_GAME_SERVER % (1_000_000 + at, (number + at) % 64) for at in range(FLEET_SIZE))
+    return b'{"success":true,"messages":[],"servers":[%b]}' % b",".join(servers)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A kind of target: its system, and what programs that take any URL poll of it."""
+
+    system: str
+    path: str
+    body: Callable[[int], bytes]
+    """Returns an answer for a running number."""
+    base: str = ""
+    """The part of the path that the exporter's configuration has; the system adds the rest."""
+    params: str = ""
+    """The target's parameters, in YAML."""
+    keys: tuple[str, ...] = ()
+    """The numbers that other programs read, with `/` between the levels."""
+
+
+ANSWERS = {
+    # The answer has an eleventh field, the text that there is no FreeSWITCH: the exporter would
+    # count a fault without it. collectd cannot read texts.
+    "ten": Answer(
+        "webitel",
+        "/ten/api/v2/status",
+        ten,
+        base="/ten",
+        keys=(
+            "nodeMemory/rss",
+            "nodeMemory/heapTotal",
+            "nodeMemory/heapUsed",
+            "processUpTimeSec",
+            "processId",
+            "socketSessions",
+            "userSessions",
+            "domainSessions",
+            "system/totalMemory",
+            "system/freeMemory",
+        ),
+    ),
+    # The other five keys are dates and texts, which other programs do not read as numbers.
+    "ucs": Answer(
+        "genesys_ucs",
+        "/server/status",
+        ucs,
+        keys=(
+            "max_memory",
+            "allocated_memory",
+            "used_memory",
+            "free_memory",
+            "request_today",
+            "client_errors_today",
+            "server_errors_today",
+        ),
+    ),
+    "webitel": Answer("webitel", "/api/v2/status", webitel),
+    "clanforge": Answer(
+        "clanforge", "/cfp/v1/server/1200345/status", clanforge, params='serverid: "1200345"'
+    ),
+    "fleet": Answer(
+        "clanforge_fleet", "/cfp/v1/server/list", fleet, params='accountserviceid: "4711"'
+    ),
 }
-"""Every other path is a game server's, whose number is in it."""
+
+BODIES = {answer.path.encode(): answer.body for answer in ANSWERS.values()}

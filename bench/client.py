@@ -1,4 +1,4 @@
-"""Who asks: for a status, for the metrics, or for one probe of each target after the other."""
+"""HTTP clients: one request, regular scrapes, and regular probes of all targets."""
 
 import asyncio
 import http.client
@@ -10,57 +10,53 @@ import aiohttp
 
 _TIMEOUT = 60.0
 _TICK = 0.1
-_PIECE = 256 * 1024
-# What a server holding 16 probes at once does best with on one core.
-_MOST_PROBES = 100
+_CHUNK = 256 * 1024
+# An exporter that probes is fastest on one core with some 16 probes at once; more only wait.
+_MAX_PROBES = 100
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer; status 0 where there was none."""
+    """A whole answer; status 0 if there was none."""
 
     status: int
     body: bytes
 
 
 def get(port: int, path: str, accept_encoding: str = "identity") -> Reply:
-    """Ask 127.0.0.1 once."""
+    """Send one request to 127.0.0.1."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     try:
         connection.request("GET", path, headers={"Accept-Encoding": accept_encoding})
         answer = connection.getresponse()
-        pieces = iter(lambda: answer.read(_PIECE), b"")
-        return Reply(answer.status, b"".join(pieces))
+        chunks = iter(lambda: answer.read(_CHUNK), b"")
+        return Reply(answer.status, b"".join(chunks))
     except (OSError, http.client.HTTPException):
         return Reply(0, b"")
     finally:
         connection.close()
 
 
-def scrape_every(port: int, interval: float, seconds: float) -> list[float]:
-    """Scrape with gzip, as Prometheus does, for some seconds; returns how long each scrape took."""
+def scrape_every(port: int, interval: float, seconds: float) -> None:
+    """Scrape with gzip, as Prometheus does, for some seconds."""
     began = time.monotonic()
-    taken = []
-    for number in range(max(1, int(seconds / interval))):
+    for number in range(max(1, round(seconds / interval))):
         time.sleep(max(0.0, began + number * interval - time.monotonic()))
-        before = time.monotonic()
         get(port, "/metrics", "gzip")
-        taken.append(time.monotonic() - before)
     time.sleep(max(0.0, began + seconds - time.monotonic()))
-    return taken
 
 
 def probe_every(port: int, paths: Sequence[str], interval: float, seconds: float) -> int:
-    """Ask for each path once an interval, for some seconds; returns how many probes failed.
+    """Request each path once an interval, for some seconds; returns the number of failed probes.
 
-    Probes leave in groups every 0.1 s: that costs the exporter that probes less than one by one.
+    Probes leave in groups every 0.1 s, which costs the exporter that probes less than one by one.
     """
     return asyncio.run(_probe_every(f"http://127.0.0.1:{port}", paths, interval, seconds))
 
 
 async def _probe_every(base: str, paths: Sequence[str], interval: float, seconds: float) -> int:
     slots = max(1, round(interval / _TICK))
-    connector = aiohttp.TCPConnector(limit=_MOST_PROBES)
+    connector = aiohttp.TCPConnector(limit=_MAX_PROBES)
     failed = 0
 
     async def probe(session: aiohttp.ClientSession, path: str) -> None:

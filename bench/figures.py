@@ -1,4 +1,4 @@
-"""Measured numbers go in; medians with their spread, ratios, and lines of the table come out."""
+"""Numbers: medians with their extremes, ratios, and the lines of the table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from statistics import median
 
 
 class BenchError(Exception):
-    """A measurement that could not be made; the message says why."""
+    """A measurement failed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The same thing measured a number of times."""
+    """The results of all repetitions of one measurement."""
 
     values: tuple[float, ...]
 
@@ -20,29 +20,33 @@ class Spread:
         """The median."""
         return median(self.values)
 
-    def told(self, unit: str = "") -> str:
-        """Write median and extremes; a single value stands alone."""
+    def text(self, unit: str = "") -> str:
+        """Format the median and the extremes; a single value has none."""
         space = " " if unit and unit != "x" else ""
-        told = f"{short(self.middle)}{space}{unit}"
+        middle = f"{short(self.middle)}{space}{unit}"
         if len(self.values) == 1:
-            return told
-        return f"{told} [{short(min(self.values))}..{short(max(self.values))}]"
+            return middle
+        return f"{middle} [{short(min(self.values))}..{short(max(self.values))}]"
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Make a spread of what may not be empty."""
+    """Return the spread of at least one value.
+
+    Raises:
+        BenchError: There is none.
+    """
     if not values:
         raise BenchError("nothing was measured")
     return Spread(tuple(values))
 
 
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Divide repetition by repetition: what ran side by side had the same machine."""
-    return spread([one / other for one, other in zip(ours, theirs, strict=True)])
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
+    """Divide repetition by repetition: those of one repetition ran under the same conditions."""
+    return spread([one / other for one, other in zip(numerators, denominators, strict=True)])
 
 
 def short(value: float) -> str:
-    """Write three digits, and whole numbers whole."""
+    """Format with three digits; whole numbers have no fraction."""
     size = abs(value)
     if size == 0:
         return "0"
@@ -56,11 +60,51 @@ def short(value: float) -> str:
 class Line:
     """One line of the table."""
 
-    row: str
+    row: int
     what: str
     ours: str
     peer: str = ""
     ratio: str = ""
     goal: str = ""
     met: bool | None = None
-    """None where there is no goal, or it cannot be told whether it is met."""
+    """None: there is no goal, or the figures cannot decide."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What another program needed for the same, repetition by repetition."""
+
+    name: str
+    values: Sequence[float]
+
+
+def share_of(
+    peer: Peer, ours: Sequence[float], *, row: int, what: str, unit: str, goal: float | None
+) -> Line:
+    """Return a line whose ratio is our share of the peer's figure; the goal is its maximum."""
+    ratio = ratios(ours, peer.values)
+    return Line(
+        row=row,
+        what=what,
+        ours=spread(ours).text(unit),
+        peer=f"{peer.name} {spread(peer.values).text(unit)}",
+        ratio=ratio.text("x"),
+        goal="" if goal is None else f"<= {goal:g}x",
+        met=None if goal is None else ratio.middle <= goal,
+    )
+
+
+def times_less(
+    peer: Peer, ours: Sequence[float], *, row: int, what: str, unit: str, goal: float
+) -> Line:
+    """Return a line whose ratio is how many times our figure is in the peer's, at least the goal."""
+    less = ratios(peer.values, ours)
+    return Line(
+        row=row,
+        what=what,
+        ours=spread(ours).text(unit),
+        peer=f"{peer.name} {spread(peer.values).text(unit)}",
+        ratio=f"{less.text('x')} less",
+        goal=f">= {goal:g}x less",
+        met=less.middle >= goal,
+    )

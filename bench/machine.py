@@ -1,4 +1,4 @@
-"""Processes are started here, each on its CPU, and end with the benchmark; their CPU is read here."""
+"""Processes: each is started on its CPU, measured there, and ends with the benchmark."""
 
 import os
 import platform
@@ -21,29 +21,31 @@ _CPUS = sorted(os.sched_getaffinity(0))
 MEASURED_CPU = _CPUS[0]
 LOADER_CPU = _CPUS[1] if len(_CPUS) > 1 else _CPUS[0]
 
-_MOST_FILES = 20_000
-_PATIENCE = 10.0
-_LONGEST_LOG = 200
+_MAX_FILES = 20_000
+_TERMINATION_SECONDS = 10.0
+_MAX_LOG_EXCERPT = 200
 
 
 def prepare() -> None:
-    """Set up this process, which starts the others: its CPU and how many files may be open."""
+    """Set the CPU and the limit of open files of this process, which starts the others."""
     os.sched_setaffinity(0, {LOADER_CPU})
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Process:
-    """A process that lives as long as its context; what it says goes into a file."""
+    """A process that ends with its context; its output goes to a file."""
 
-    def __init__(self, command: Sequence[str], log: Path, cpu: int = MEASURED_CPU) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, cpu: int = MEASURED_CPU, folder: Path = ROOT
+    ) -> None:
         self.log = log
         self._started = time.monotonic()
         with log.open("wb") as output, on_cpu(cpu):
             self._popen = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -58,31 +60,48 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.terminate(_TERMINATION_SECONDS)
+
+    def terminate(self, seconds: float) -> float | None:
+        """Send SIGTERM; returns how long the process took to end, None if it had to be killed."""
+        began = time.monotonic()
         self._popen.terminate()
         try:
-            self._popen.wait(_PATIENCE)
+            self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait()
+            return None
+        return time.monotonic() - began
 
     def wait_for(self, check: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
-        """Wait until the check holds.
+        """Wait until the check returns True.
 
         Raises:
-            BenchError: The process ended, or the time was up.
+            BenchError: The process ended, or the time is up.
         """
         began = time.monotonic()
         while not check():
-            if self._popen.poll() is not None or time.monotonic() - began > seconds:
-                raise BenchError(f"{self.log.stem} failed {what}: {self._last_words()}")
+            self.check_alive()
+            if time.monotonic() - began > seconds:
+                raise BenchError(f"{self.log.stem} failed {what}: {self._log_excerpt()}")
             time.sleep(0.01)
 
+    def check_alive(self) -> None:
+        """Make sure that the process runs.
+
+        Raises:
+            BenchError: It ended.
+        """
+        if self._popen.poll() is not None:
+            raise BenchError(f"{self.log.stem} ended: {self._log_excerpt()}")
+
     def age(self) -> float:
-        """Return the seconds since it was started."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def files(self) -> int:
-        """Return how many files and connections it has open."""
+        """Return the number of open files, connections included."""
         return len(list(Path(f"/proc/{self._popen.pid}/fd").iterdir()))
 
     def cpu(self) -> float:
@@ -91,8 +110,7 @@ class Process:
         Raises:
             BenchError: The process ended.
         """
-        if self._popen.poll() is not None:
-            raise BenchError(f"{self.log.stem} ended: {self._last_words()}")
+        self.check_alive()
         total = 0.0
         for pid in _family(self._popen.pid):
             total += time.clock_gettime(_cpu_clock(pid))
@@ -101,18 +119,18 @@ class Process:
         return total
 
     def memory(self) -> float:
-        """Return the resident memory in KiB, of the children too."""
+        """Return the resident memory in KiB, that of all children included."""
         return sum(_resident(pid) for pid in _family(self._popen.pid))
 
-    def _last_words(self) -> str:
+    def _log_excerpt(self) -> str:
         lines = self.log.read_text(errors="replace").strip()
-        return lines.rpartition("\n")[2][-_LONGEST_LOG:]
+        return lines.rpartition("\n")[2][-_MAX_LOG_EXCERPT:]
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on.
+    """Return an unused port of loopback.
 
-    It is below those that outgoing connections get, of which the benchmark has thousands.
+    It is below the ports of outgoing connections, of which the benchmark has thousands.
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     first = lowest // 2
@@ -128,7 +146,7 @@ def free_port() -> int:
 
 @contextmanager
 def on_cpu(cpu: int) -> Iterator[None]:
-    """Let what is started in this context run on that CPU: a child inherits the setting."""
+    """Start processes on that CPU: a child inherits the setting."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {cpu})
     try:
@@ -138,8 +156,8 @@ def on_cpu(cpu: int) -> Iterator[None]:
 
 
 def _cpu_clock(pid: int) -> int:
-    # The kernel's number for the CPU clock of a process (clock_getcpuclockid(3)): to the
-    # nanosecond, where /proc/PID/stat counts in hundredths of a second.
+    # The kernel's number of a process' CPU clock (clock_getcpuclockid(3)). It counts nanoseconds,
+    # /proc/PID/stat hundredths of a second.
     return (~pid << 3) | 2
 
 
@@ -159,7 +177,7 @@ def _resident(pid: int) -> float:
     return 0.0
 
 
-def described() -> str:
+def describe_machine() -> str:
     """Return the machine in one line: processor, cores, memory, kernel, Python."""
     cpu = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Lines go in; a table on standard output comes out, and bench/README.md."""
+"""The table on standard output, and bench/README.md."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ from bench.figures import Line
 _HERE = Path(__file__).parent
 _TEMPLATE = _HERE / "README.template.md"
 _HEADINGS = ("", "what", "status-exporter", "beside it", "ratio", "goal", "met")
-# Of a file or a pipe, which have no width of their own.
+# A file or a pipe has no width.
 _WIDTH = 160
 _MET = {True: "yes", False: "no", None: ""}
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    return (line.row, line.what, line.ours, line.peer, line.ratio, line.goal, _MET[line.met])
+    return (str(line.row), line.what, line.ours, line.peer, line.ratio, line.goal, _MET[line.met])
 
 
 def show(lines: Sequence[Line], left_out: Sequence[str], facts: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ def show(lines: Sequence[Line], left_out: Sequence[str], facts: Mapping[str, str
 
 
 def write(lines: Sequence[Line], left_out: Sequence[str], facts: Mapping[str, str]) -> Path:
-    """Write bench/README.md anew and return where it is."""
+    """Write bench/README.md again and return its path."""
     rows = [_HEADINGS, tuple("---" for _ in _HEADINGS), *map(_cells, lines)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     text = Template(_TEMPLATE.read_text()).substitute(

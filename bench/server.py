@@ -1,31 +1,32 @@
-"""A fast status server on loopback: what everything that is measured polls.
+"""A fast status server on loopback, which every measured program polls.
 
-`python -m bench.server PORT` listens on every loopback address, so that a crowd of targets can
-each have a connection of its own. Two paths are the benchmark's own:
+`python -m bench.server PORT TLS-PORT CERTIFICATE` listens on all loopback addresses, so that each
+of many targets has a connection of its own. The port without TLS has two more paths:
 
-/bench/count           what was asked since the last /bench/watch, as JSON: `polls`, how many; `late`,
-                       how many came later after the one before at the same address than allowed;
-                       `longest`, the longest such pause in seconds; `addresses`, of how many
-/bench/watch?SECONDS   starts to count anew; a longer pause than SECONDS is late
+/bench/count           the polls since the last /bench/watch, as JSON: `polls`, their number; `late`,
+                       those that came later after the one before at the same address than allowed;
+                       `longest`, the longest such pause in seconds; `addresses`, their number
+/bench/watch?SECONDS   starts to count again; a pause longer than SECONDS is late
 """
 
 import asyncio
 import json
 import socket
+import ssl
 import sys
 from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.bodies import BY_PATH, clanforge
+from bench.bodies import BODIES
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 _BACKLOG = 16384
 
 
-class Count:
-    """What was asked so far."""
+class Counter:
+    """Counts polls, and the pauses between two polls of an address."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -33,14 +34,14 @@ class Count:
         self.watch(float("inf"))
 
     def watch(self, allowed: float) -> None:
-        """Count anew."""
+        """Start to count again."""
         self._allowed = allowed
         self._polls = self._late = 0
         self._longest = 0.0
         self._last: dict[str, float] = {}
 
-    def poll(self, address: str) -> int:
-        """Count a poll and return its number, which never repeats."""
+    def count(self, address: str) -> int:
+        """Count a poll and return its number, which is never used again."""
         now = self._loop.time()
         pause = now - self._last.get(address, now)
         self._last[address] = now
@@ -51,8 +52,8 @@ class Count:
             self._late += 1
         return self._number
 
-    def told(self) -> bytes:
-        """Return the count as JSON."""
+    def as_json(self) -> bytes:
+        """Return the counts."""
         return json.dumps(
             {
                 "polls": self._polls,
@@ -64,10 +65,10 @@ class Count:
 
 
 class Status(asyncio.Protocol):
-    """One connection: answers each request at once."""
+    """One connection; it answers each request at once."""
 
-    def __init__(self, count: Count) -> None:
-        self._count = count
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
         self._pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -76,38 +77,48 @@ class Status(asyncio.Protocol):
         self._address: str = transport.get_extra_info("sockname")[0]
 
     def data_received(self, data: bytes) -> None:
-        """Answer each whole request; none has a body."""
+        """Answer all complete requests; none has a body."""
         self._pending += data
         while (end := self._pending.find(b"\r\n\r\n")) >= 0:
-            path = self._pending[4 : self._pending.index(b" ", 4)]
+            target = self._pending[4 : self._pending.index(b" ", 4)]
             self._pending = self._pending[end + 4 :]
-            body = self._own(path) if path.startswith(b"/bench/") else self._answer(path)
+            path = target.partition(b"?")[0]
+            make = BODIES.get(path)
+            body = make(self._counter.count(self._address)) if make else self._control(target)
             self._transport.write(_HEAD % (len(body), body))
 
-    def _answer(self, path: bytes) -> bytes:
-        return BY_PATH.get(path, clanforge)(self._count.poll(self._address))
-
-    def _own(self, path: bytes) -> bytes:
-        parts = urlsplit(path.decode())
+    def _control(self, target: bytes) -> bytes:
+        parts = urlsplit(target.decode())
         if parts.path == "/bench/watch":
-            self._count.watch(float(parts.query))
-        return self._count.told()
+            self._counter.watch(float(parts.query))
+        return self._counter.as_json()
 
 
-async def main(port: int) -> None:
-    """Serve until the process is ended."""
+def _listener(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Every address of 127.0.0.0/8, and none that another machine could reach.
+    # All of 127.0.0.0/8, and no address that another machine can reach.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
     listener.bind(("0.0.0.0", port))  # noqa: S104 - bound to the loopback device above
     listener.listen(_BACKLOG)
+    return listener
+
+
+async def main(port: int, tls_port: int, certificate: str) -> None:
+    """Serve until the process is ended."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    count = Count(loop)
-    server = await loop.create_server(lambda: Status(count), sock=listener, backlog=_BACKLOG)
+    counter = Counter(loop)
+    await loop.create_server(
+        lambda: Status(counter), sock=_listener(tls_port), ssl=tls, backlog=_BACKLOG
+    )
+    server = await loop.create_server(
+        lambda: Status(counter), sock=_listener(port), backlog=_BACKLOG
+    )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(int(sys.argv[1])))
+        runner.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
