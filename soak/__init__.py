@@ -1,6 +1,8 @@
-"""Lets a thousand targets fail in turn for minutes, and sees that nothing drifts, is lost or late.
+"""Lets a thousand targets fail in turn for minutes, and checks that nothing leaks, is lost or late.
 
-faulty      stands before the simulator and makes a share of its targets fail
-watched     the exporter as it is, with what its process holds written out each second
-figures     pages and what was written become figures, and each figure's verdict
+faulty      a proxy in front of the simulator that makes a share of its targets fail
+hostile     servers whose answers are large, slow, or more than was requested
+watched     the exporter's program, which also reports what its process holds
+pages       scrapes, read with prometheus_client's parsers
+figures     the figures of a run, each with its verdict
 """

@@ -1,13 +1,14 @@
-"""A front before the simulator: a port for each target, a share of which fails in turn.
+"""A proxy in front of the simulator: a port for each target, a share of which fails in turn.
 
-`python -m soak.faulty UPSTREAM-PORT TARGETS SECONDS` writes the ports as JSON. Each target has its
-luck drawn anew every so many seconds.
+`python -m soak.faulty UPSTREAM-PORT TARGETS SECONDS CERTIFICATE` writes the ports as JSON. Which
+targets fail, and how, is drawn again every so many seconds. A third of the ports take HTTPS.
 """
 
 import asyncio
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -67,21 +68,34 @@ FAULTS: dict[str, Callable[[Reader, Writer], Awaitable[None]]] = {
 }
 
 
-class Port:
-    """What one target is polled at."""
+def is_secure(number: int) -> bool:
+    """Return whether a target has HTTPS: every third ten of them."""
+    return number // 10 % 3 == 0
 
-    def __init__(self, number: int, upstream: int, seconds: float) -> None:
+
+def is_steady(number: int) -> bool:
+    """Return whether a target never fails: every tenth."""
+    return number % 10 == 0
+
+
+class Port:
+    """The port of one target."""
+
+    def __init__(
+        self, number: int, upstream: int, seconds: float, tls: ssl.SSLContext | None
+    ) -> None:
         self._number = number
         self._upstream = upstream
         self._seconds = seconds
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._open: set[Writer] = set()
-        # It holds the port for as long as nothing listens there.
+        # Reserves the port while nothing listens on it.
         self._reserved = _bound(0)
         self.port = int(self._reserved.getsockname()[1])
 
     async def turn(self) -> None:
-        """Listen or not, as luck has it."""
+        """Listen, or refuse connections if that is the fault."""
         refuses = self._fault() == "refuse"
         if refuses and self._server:
             self._server.close()
@@ -89,9 +103,13 @@ class Port:
             for writer in self._open:
                 writer.transport.abort()
         elif not refuses and not self._server:
-            self._server = await asyncio.start_server(self._connected, sock=_bound(self.port))
+            self._server = await asyncio.start_server(
+                self._connected, sock=_bound(self.port), ssl=self._tls
+            )
 
     def _fault(self) -> str | None:
+        if is_steady(self._number):
+            return None
         luck = Random(f"{self._number} {time.monotonic() // self._seconds}")  # noqa: S311 - luck
         return luck.choice(list(FAULTS)) if luck.random() < SHARE else None
 
@@ -130,10 +148,15 @@ def _bound(port: int) -> socket.socket:
     return one
 
 
-async def main(upstream: int, targets: int, seconds: float) -> None:
+async def main(upstream: int, targets: int, seconds: float, certificate: str) -> None:
     """Serve until the process is ended."""
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    ports = [Port(number, upstream, seconds) for number in range(targets)]
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    ports = [
+        Port(number, upstream, seconds, tls if is_secure(number) else None)
+        for number in range(targets)
+    ]
     for port in ports:
         await port.turn()
     sys.stdout.write(f"{json.dumps([port.port for port in ports])}\n")
@@ -145,4 +168,4 @@ async def main(upstream: int, targets: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]))

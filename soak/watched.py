@@ -1,6 +1,7 @@
-"""The exporter as it is, with a line of JSON on standard output each second: what its process holds.
+"""The exporter's program, with a line of JSON on standard output now and then: what it holds.
 
-`python -m soak.watched CONFIG SECONDS`; the first line is the address it listens on.
+`python -m soak.watched SECONDS ARGUMENT...`: the seconds between two lines, and the arguments of the
+exporter.
 """
 
 import asyncio
@@ -9,17 +10,10 @@ import json
 import os
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
-import uvloop
-
-from exporter import log
-from exporter.clock import Clock
-from exporter.config import load_file
-from exporter.service import running
-from exporter.systems import SYSTEMS
-from exporter.web.listen import listening
-from exporter.web.routes import make_app
+from bench.inside import serve_with
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -32,29 +26,18 @@ def held() -> dict[str, int]:
         "files": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - names are enough
         "threads": threading.active_count(),
         "tasks": len(asyncio.all_tasks()),
-        # The loop does not tell its timers, but the collector knows them.
+        # The loop does not list its timers, but the garbage collector does.
         "timers": sum(type(one).__name__ == "TimerHandle" for one in gc.get_objects()),
     }
 
 
-async def main(config: Path, seconds: float) -> None:
-    """Run until the process is ended."""
-    log.set_up("info", "json")
-    async with (
-        running(load_file(config, SYSTEMS), Clock()) as (targets, telemetry),
-        listening(make_app(targets, telemetry, "/metrics"), ["127.0.0.1:0"]) as (address,),
-    ):
-        _say(address)
-        while True:
-            await asyncio.sleep(seconds)
-            _say(json.dumps(held()))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+async def report(seconds: float) -> None:
+    """Write what the process holds, until cancelled."""
+    while True:
+        await asyncio.sleep(seconds)
+        sys.stdout.write(f"{json.dumps(held())}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(Path(sys.argv[1]), float(sys.argv[2])))
+    serve_with(partial(report, float(sys.argv[1])), sys.argv[2:])
