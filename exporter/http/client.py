@@ -144,11 +144,12 @@ class Exchange:
             return
         self._opening = client.left.pop(self.request.owner, None)
         if self._opening is not None and self._opening.way == way:
-            self._opening.on_done = self._opened
+            self._opening.serve(self._deadline, self._opened)
             return
         if self._opening is not None:
             self._opening.close()
-        self._opening = Opening(client.pool, way, self._opened)
+        self._opening = Opening(client.pool, way)
+        self._opening.serve(self._deadline, self._opened)
         self._opening.start()
 
     def _opened(self, made: socket.socket | PollError) -> None:
@@ -156,7 +157,7 @@ class Exchange:
         if isinstance(made, PollError):
             self.fail(made)
             return
-        connection = HttpConnection(self.client.pool, self.request, made)
+        connection = HttpConnection(self.client, self.request, made)
         self._connection = connection
         connection.send(self)
 
@@ -300,11 +301,11 @@ class PooledClient(HttpClient):
         def opened(made: socket.socket | PollError) -> None:
             del self.left[request.owner]
             if not isinstance(made, PollError):
-                connection = HttpConnection(self.pool, request, made)
-                if not self.pool.keep(self, connection):
+                connection = HttpConnection(self, request, made)
+                if not self.pool.keep(connection):
                     connection.close()
 
-        opening.on_done = opened
+        opening.serve(None, opened)
         self.left[request.owner] = opening
         return True
 

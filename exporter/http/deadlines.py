@@ -1,24 +1,26 @@
 """Moments at which work is given up: one timer of the event loop for all of them.
 
-Nearly all end before their moment. A timer each would be made and cancelled with every poll.
+Nearly all work ends before its moment. A timer each would be made and cancelled with every poll.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
-from itertools import count
+from math import inf
 
 
 class Deadline:
     """The end of the time for one piece of work."""
 
-    __slots__ = ("is_over", "on_over", "seconds")
+    __slots__ = ("at", "is_over", "on_over", "seconds")
 
     def __init__(self, seconds: float, on_over: Callable[[], object] | None) -> None:
         self.seconds = seconds
         """How long the whole work may take."""
         self.on_over = on_over
         """What gives the work up; None: it has ended, or has not begun."""
+        self.at = inf
+        """When it passes, by the clock of the event loop; never while it is suspended."""
         self.is_over = False
 
     def end(self) -> None:
@@ -26,50 +28,74 @@ class Deadline:
         self.on_over = None
         self.is_over = True
 
+    def suspend(self) -> None:
+        """Let no time pass, until it is started again."""
+        self.at = inf
+
 
 class Deadlines:
     """All deadlines of an event loop."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Deadline]] = []
-        self._order = count()
-        self._timer: asyncio.TimerHandle | None = None
+        # Those of equal length come in the order in which they will pass. An entry whose moment is
+        # not that of its deadline is void.
+        self._queues: dict[float, deque[tuple[float, Deadline]]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = inf
 
     def start(self, seconds: float, on_over: Callable[[], object] | None = None) -> Deadline:
         """Call `on_over` after so many seconds, unless the deadline ends before."""
-        heap = self._heap
-        while heap and heap[0][2].is_over:
-            heappop(heap)
         deadline = Deadline(seconds, on_over)
-        loop = asyncio.get_running_loop()
-        at = loop.time() + seconds
-        heappush(heap, (at, next(self._order), deadline))
-        if self._timer is None:
-            self._timer = loop.call_at(at, self._expire)
-        elif at < self._timer.when():
-            self._timer.cancel()
-            self._timer = loop.call_at(at, self._expire)
+        self.restart(deadline)
         return deadline
+
+    def restart(self, deadline: Deadline) -> None:
+        """Give a deadline its whole time again."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        deadline.at = at = loop.time() + deadline.seconds
+        queue = self._queues.get(deadline.seconds)
+        if queue is None:
+            queue = self._queues[deadline.seconds] = deque()
+        while queue and _is_void(*queue[0]):
+            queue.popleft()
+        queue.append((at, deadline))
+        if at < self._timer_at:
+            self._wake_at(at, loop)
 
     def close(self) -> None:
         """Forget all of them."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        self._heap.clear()
+            self._timer, self._timer_at = None, inf
+        self._queues.clear()
 
-    def _expire(self) -> None:
-        self._timer = None
-        loop = asyncio.get_running_loop()
+    def _wake_at(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._expire, loop)
+        self._timer_at = at
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer, self._timer_at = None, inf
         now = loop.time()
-        heap = self._heap
         try:
-            while heap and (heap[0][2].is_over or heap[0][0] <= now):
-                deadline = heappop(heap)[2]
-                if not deadline.is_over:
-                    deadline.is_over = True
-                    if deadline.on_over is not None:
-                        deadline.on_over()
+            for queue in [*self._queues.values()]:
+                while queue and (queue[0][0] <= now or _is_void(*queue[0])):
+                    entry = queue.popleft()
+                    if not _is_void(*entry):
+                        _, deadline = entry
+                        deadline.is_over = True
+                        if deadline.on_over is not None:
+                            deadline.on_over()
         finally:
-            if heap and self._timer is None:
-                self._timer = loop.call_at(heap[0][0], self._expire)
+            self._queues = {seconds: queue for seconds, queue in self._queues.items() if queue}
+            first = min((queue[0][0] for queue in self._queues.values()), default=inf)
+            if first < self._timer_at:
+                self._wake_at(first, loop)
+
+
+def _is_void(at: float, deadline: Deadline) -> bool:
+    return deadline.is_over or at != deadline.at

@@ -13,8 +13,7 @@ from exporter.http.multiplexer import READABLE, WRITABLE
 from exporter.http.opening import WOULD_BLOCK
 
 if TYPE_CHECKING:
-    from exporter.http.client import Exchange
-    from exporter.http.pool import ConnectionPool
+    from exporter.http.client import Exchange, PooledClient
 
 _READ_BYTES = 64 * 1024
 
@@ -39,14 +38,17 @@ class HttpConnection:
         "_send",
         "_socket",
         "_unsent",
+        "client",
         "idle_since",
         "is_open",
+        "may_be_kept",
         "origin",
         "owner",
     )
 
-    def __init__(self, pool: "ConnectionPool", request: Request, one: socket.socket) -> None:
-        self._pool = pool
+    def __init__(self, client: "PooledClient", request: Request, one: socket.socket) -> None:
+        self.client = client
+        pool = self._pool = client.pool
         self._socket = one
         self._fd = one.fileno()
         self._recv, self._send = one.recv, one.send
@@ -57,6 +59,7 @@ class HttpConnection:
         self.origin = request.origin
         self.owner = request.owner
         self.is_open = True
+        self.may_be_kept = True
         self.idle_since = 0.0
         pool.add(self)
         pool.multiplexer.watch(self._fd, self, READABLE)
@@ -163,7 +166,7 @@ class HttpConnection:
             not is_reusable
             or self._unsent
             or (isinstance(one, ssl.SSLSocket) and one.pending())
-            or not self._pool.keep(exchange.client, self)
+            or not self._pool.keep(self)
         ):
             self.close()
         exchange.succeed(answer)

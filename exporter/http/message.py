@@ -188,6 +188,8 @@ def credentials(client: Client) -> Headers:
     Raises:
         PollError: A secret cannot be read, or cannot stand in a header.
     """
+    if not (client.basic_auth or client.authorization or client.http_headers):
+        return ()
     headers: list[tuple[str, str]] = []
     if client.basic_auth:
         username, password = client.basic_auth.username, client.basic_auth.password

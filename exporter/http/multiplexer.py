@@ -16,10 +16,9 @@ _log = logging.getLogger(__name__)
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
 
 # Other tasks of the event loop get their turn after so many sockets or so long: a TLS handshake
-# takes half a millisecond, an answer that is parsed at once a twentieth. With 8 ms, new polls began
-# faster than a thousand first handshakes ended, and hundreds of polls timed out.
+# takes half a millisecond, an answer that is read at once a fiftieth.
 _MAX_EVENTS_A_TURN = 64
-_MAX_SECONDS_A_TURN = 0.02
+_MAX_SECONDS_A_TURN = 0.004
 
 
 class Watched(Protocol):

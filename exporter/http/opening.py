@@ -19,8 +19,8 @@ from exporter.http.resolve import Address, Found, Resolver, literal
 
 # Handshakes at a time: with a thousand at once each is as slow as all of them. One that takes
 # longer than this, as a server that hangs does, gives its turn to the next one and goes on.
-_MAX_HANDSHAKES = 256
-_HANDSHAKE_TURN_SECONDS = 1.0
+_MAX_HANDSHAKES = 64
+_HANDSHAKE_TURN_SECONDS = 0.25
 
 # Requests wait no longer than their own deadlines; the next one waits for the same connection.
 _MAX_SECONDS = 30.0
@@ -58,6 +58,7 @@ class Handshakes:
     def enter(self, opening: "Opening") -> None:
         """Call `opening.dial` when it is its turn, maybe at once."""
         self._waiting.append(opening)
+        opening.wait()
         self._go_on()
 
     def leave(self, opening: "Opening") -> None:
@@ -114,11 +115,13 @@ OnOpened = Callable[[socket.socket | PollError], None]
 class Opening:
     """One connection on its way; ends with a call of `on_done`, never before `start` returns."""
 
-    def __init__(self, pool: Needs, way: Way, on_done: OnOpened) -> None:
+    def __init__(self, pool: Needs, way: Way) -> None:
         self._pool = pool
         self.way = way
-        self.on_done: OnOpened | None = on_done
+        self.on_done: OnOpened | None = None
         self._deadline: Deadline | None = None
+        self._request: Deadline | None = None
+        self._is_waiting = False
         self._dial: Dial | None = None
         self._socket: socket.socket | ssl.SSLSocket | None = None
         self._fd = -1
@@ -126,6 +129,21 @@ class Opening:
         self._addresses: tuple[Address, ...] = ()
         self._unsent = way.tunnel
         self._proxy_head = b""
+
+    def serve(self, request: Deadline | None, on_done: OnOpened) -> None:
+        """Be for the request with this deadline, which does not pass while we wait for our turn.
+
+        A server is not slow because this program has a thousand handshakes to make.
+        """
+        self._request, self.on_done = request, on_done
+        if self._is_waiting and request is not None:
+            request.suspend()
+
+    def wait(self) -> None:
+        """Note that it is not our turn for a handshake yet."""
+        self._is_waiting = True
+        if self._request is not None:
+            self._request.suspend()
 
     def start(self) -> None:
         """Begin."""
@@ -197,6 +215,9 @@ class Opening:
 
     def dial(self) -> None:
         """Connect, now that it is its turn."""
+        if self._is_waiting and self._request is not None and not self._request.is_over:
+            self._pool.deadlines.restart(self._request)
+        self._is_waiting = False
         self._deadline = self._pool.deadlines.start(_MAX_SECONDS, self._expire)
         self._pool.make_room()
         self._dial = Dial(self._pool.multiplexer, self._addresses, self._dialled)

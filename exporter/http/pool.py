@@ -8,6 +8,9 @@ requested end a connection as well.
 import asyncio
 import resource
 from collections import Counter
+from collections.abc import Iterator
+from operator import attrgetter
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
@@ -44,59 +47,59 @@ class ConnectionPool:
         self.handshakes = Handshakes()
         self.deadlines = Deadlines()
         self.held = HeldBodies()
-        # The longest idle first.
-        self._idle: dict[HttpConnection, PooledClient] = {}
         self._of_origin: Counter[Origin] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def add(self, connection: HttpConnection) -> None:
         """Count a connection that was opened."""
         self._of_origin[connection.origin] += 1
+        connection.may_be_kept = self._of_origin[connection.origin] <= _MAX_KEPT_A_HOST
+        if self._sweeper is None:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def discard(self, connection: HttpConnection) -> None:
         """Forget a connection that is being closed."""
-        client = self._idle.pop(connection, None)
-        if client is not None:
-            del client.idle[connection.owner]
+        idle = connection.client.idle
+        if idle.get(connection.owner) is connection:
+            del idle[connection.owner]
         self._of_origin[connection.origin] -= 1
         if not self._of_origin[connection.origin]:
             del self._of_origin[connection.origin]
 
     def take(self, client: "PooledClient", request: Request) -> HttpConnection | None:
         """Return the kept connection of the request's owner, if there is one."""
-        connection = client.idle.get(request.owner)
-        if connection is None:
+        connection = client.idle.pop(request.owner, None)
+        if connection is not None and connection.origin != request.origin:
+            connection.close()  # The target has another URL now.
             return None
-        if connection.origin != request.origin:  # The target has another URL now.
-            connection.close()
-            return None
-        del client.idle[request.owner], self._idle[connection]
         return connection
 
-    def keep(self, client: "PooledClient", connection: HttpConnection) -> bool:
+    def keep(self, connection: HttpConnection) -> bool:
         """Keep the connection for the next request of its owner, or return False."""
-        owner = connection.owner
-        if (
-            not owner
-            or client.is_retired
-            or owner in client.idle
-            or self._of_origin[connection.origin] > _MAX_KEPT_A_HOST
-        ):
+        client, owner = connection.client, connection.owner
+        if not owner or not connection.may_be_kept or client.is_retired or owner in client.idle:
             return False
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = monotonic()
         client.idle[owner] = connection
-        self._idle[connection] = client
-        if self._sweeper is None:
-            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
         return True
 
     def make_room(self) -> None:
-        """Close the connection that was idle for longest, where files for a new one are short."""
+        """Close the connections that were idle for longest, where files for a new one are short.
+
+        A twentieth of them, since to find them takes a look at all.
+        """
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         limit -= min(RESERVED_FILES, limit // 4)
-        if self._idle and len(self.multiplexer) >= limit:
-            next(iter(self._idle)).close()
+        if len(self.multiplexer) >= limit:
+            idle = sorted(self._idle(), key=attrgetter("idle_since"))
+            for connection in idle[: 1 + len(idle) // 20]:
+                connection.close()
+
+    def _idle(self) -> Iterator[HttpConnection]:
+        for one in self.multiplexer.owners():
+            if isinstance(one, HttpConnection) and one.client.idle.get(one.owner) is one:
+                yield one
 
     def close(self) -> None:
         """Close every connection; the pool can be used again."""
@@ -110,11 +113,10 @@ class ConnectionPool:
         self.multiplexer.close()
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - _KEEP_ALIVE_SECONDS
-        while self._idle:
-            first = next(iter(self._idle))
-            if first.idle_since > oldest:
-                break
-            first.close()
-        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._idle else None
+        oldest = monotonic() - _KEEP_ALIVE_SECONDS
+        for connection in [one for one in self._idle() if one.idle_since < oldest]:
+            connection.close()
+        self._sweeper = None
+        if self._of_origin:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)

@@ -65,9 +65,18 @@ class Vendor:
         self.answer: bytes | None = b""
         self.requests: list[str] = []
         self.connections = 0
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for writer in self._open:
+            writer.transport.abort()
+        while self._open:
+            await asyncio.sleep(0.001)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._open.add(writer)
         try:
             while True:
                 self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
@@ -82,6 +91,7 @@ class Vendor:
             pass
         finally:
             writer.close()
+            self._open.discard(writer)
 
 
 @asynccontextmanager
@@ -94,3 +104,4 @@ async def open_vendor() -> AsyncIterator[Vendor]:
         yield vendor
     finally:
         server.close()
+        await vendor.close()
