@@ -69,7 +69,9 @@ class Options:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targets, Telemetry]]:
+async def running(
+    settings: Settings, clock: Clock
+) -> AsyncIterator[tuple[Targets, Telemetry, Schedule]]:
     """Poll the targets for as long as the context is open."""
     telemetry = Telemetry()
     telemetry.reload_successful.set(1)
@@ -89,7 +91,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targe
     polling.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
     _rest_collector()
     try:
-        yield targets, telemetry
+        yield targets, telemetry, schedule
     finally:
         polling.cancel()
         await asyncio.wait([polling])
@@ -103,7 +105,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
     stop = until_signal()
     supervisor = supervisor_of(os.environ, os.getpid())
     clock = Clock()
-    async with running(settings, clock) as (targets, telemetry):
+    async with running(settings, clock) as (targets, telemetry, schedule):
         telemetry.shard.set(options.shard.number)
         telemetry.shards.set(options.shard.total)
         lists = Lists(settings, targets, telemetry, clock, owns=options.shard.owns)
@@ -113,6 +115,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
             targets,
             telemetry,
             options.telemetry_path,
+            schedule=schedule,
             limits=options.limits,
             guard=guard,
             reload=reloader.reload,

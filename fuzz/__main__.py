@@ -15,7 +15,7 @@ from pathlib import Path
 from fuzz.engine import HAS_ATHERIS, guided, unguided
 from fuzz.harness import ROOT, Harness
 
-NAMES = ("reader", "plain", "bodies", "configs", "headers", "requests")
+NAMES = ("reader", "plain", "bodies", "shapes", "configs", "headers", "requests")
 _GRACE = 120
 
 

@@ -5,7 +5,6 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -15,13 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.http.client import HttpClient
+from exporter.http.client import Cancellable, HttpClient, OnDone
 from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadline
 from exporter.http.message import Headers, Request
-from exporter.pipeline.render import Renderer, Snapshot, Tally
-from exporter.pipeline.request import EndpointRequest, build
-from exporter.runtime.poll import poll
+from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Snapshot, Tally, take_snapshot
+from exporter.runtime.poll import PollRun, poll
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
@@ -55,17 +54,21 @@ class _Canned(Connections, HttpClient):
         del target
         return self
 
-    async def fetch(
-        self, request: Request, headers: Headers, deadline: Deadline | None = None
-    ) -> Answer:
+    def start(
+        self, request: Request, headers: Headers, deadline: Deadline | None, on_done: OnDone
+    ) -> Cancellable:
         """Give the answer."""
         del request, headers, deadline
-        return self.answer
+        asyncio.get_running_loop().call_soon(on_done, self.answer)
+        return self
+
+    def cancel(self) -> None:
+        """There is nothing to give up."""
 
 
 @cache
-def _targets() -> tuple[tuple[Target, tuple[EndpointRequest, ...], Renderer], ...]:
-    made = (
+def _targets() -> tuple[Target, ...]:
+    return tuple(
         Target(
             name=name,
             system=system,
@@ -79,7 +82,6 @@ def _targets() -> tuple[tuple[Target, tuple[EndpointRequest, ...], Renderer], ..
         )
         for name, system in SYSTEMS.items()
     )
-    return tuple((one, build(one), Renderer(one)) for one in made)
 
 
 @cache
@@ -99,8 +101,8 @@ async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
     connections = _Canned()
     connections.answer = answer
     shown = []
-    for target, requests, renderer in _targets():
-        outcome = await poll(target, requests, connections, _CLOCK)
+    for target in _targets():
+        outcome = await poll(PollRun(target, build(target), connections, _CLOCK))
         told = outcome.outcome
         if isinstance(told, PollError):
             assert told.reason is not Reason.INTERNAL, "an exception that is no PollError"
@@ -108,10 +110,7 @@ async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
         else:
             assert all(math.isfinite(one.value) for one in told.samples)
             assert all(one.message == printable(one.message) for one in told.faults)
-        fresh = Renderer(target).render(outcome, Tally(polls=1))
-        kept = renderer.render(outcome, Tally(polls=1))
-        assert kept.lines == fresh.lines, "what is kept of the last poll shows in this one"
-        shown.append((replace(target), fresh))
+        shown.append((target, take_snapshot(target, outcome, Tally(polls=1))))
     return shown
 
 

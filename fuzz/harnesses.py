@@ -5,5 +5,6 @@ from fuzz.bodies import BODIES
 from fuzz.configs import CONFIGS
 from fuzz.headers import HEADERS
 from fuzz.requests import REQUESTS
+from fuzz.shapes import SHAPES
 
-HARNESSES = {one.name: one for one in (READER, PLAIN, BODIES, CONFIGS, HEADERS, REQUESTS)}
+HARNESSES = {one.name: one for one in (READER, PLAIN, BODIES, SHAPES, CONFIGS, HEADERS, REQUESTS)}

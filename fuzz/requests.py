@@ -8,7 +8,7 @@ from random import Random
 from exporter import log
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll
+from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS

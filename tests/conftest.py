@@ -20,8 +20,9 @@ import hypothesis
 import pytest
 
 from exporter.http.connections import Connections
-from exporter.pipeline.render import Poll
 from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Poll
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls
@@ -103,7 +104,7 @@ async def poll(vendor: Vendor) -> AsyncIterator[Polls]:
     async def one(target: Target) -> Poll:
         if target.url == "http://127.0.0.1:1":
             target = replace(target, url=vendor.url)
-        return await poll_once(target, build(target), connections, FIXED)
+        return await poll_once(PollRun(target, build(target), connections, FIXED))
 
     yield one
     await connections.close()

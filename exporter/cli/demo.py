@@ -39,9 +39,9 @@ async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> No
         text = config_text(f"http://{simulators[0]}")
         settings = load_text(text, "demo", Path(), SYSTEMS)
         clock = Clock()
-        async with running(settings, clock) as (targets, telemetry):
+        async with running(settings, clock) as (targets, telemetry, schedule):
             guard = Guard(read_web, telemetry, clock) if read_web else None
-            site = make_site(targets, telemetry, path, guard=guard)
+            site = make_site(targets, telemetry, path, guard=guard, schedule=schedule)
             given = arguments.addresses or []
             default = arguments.default_address
             tls = guard.ssl_context if guard else None

@@ -16,10 +16,12 @@ from exporter.declare.explain import explain as explain_tree
 from exporter.declare.unmapped import unmapped
 from exporter.errors import PollError
 from exporter.http.connections import Connections
+from exporter.pipeline.read import ReadAnswer
 from exporter.pipeline.render import value_text
 from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Poll
 from exporter.redact import scrub
-from exporter.runtime.poll import Trees, poll
+from exporter.runtime.poll import PollRun, poll
 from exporter.settings import Target
 
 
@@ -27,42 +29,38 @@ def explain(arguments: Arguments) -> int:
     """Run the command."""
     target = chosen(settings_of(arguments), arguments.name)
     log.set_up(arguments.log_level, arguments.log_format)
-    found: Trees = []
-    outcome: list[PollError] = []
-    obtained: list[str] = []
-    run(_poll(target, found, outcome, obtained))
+    done, answers, obtained = run(_poll(target))
     console = Console(
         width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False
     )
     faults = 0
-    for endpoint, tree, middle in found:
+    for endpoint, tree, _, poll_time in answers:
         console.print(f"\n{endpoint.method} {target.url}{endpoint.path}", style="bold")
-        lines = explain_tree(tree, endpoint, target.params, middle)
+        lines = explain_tree(tree, endpoint, target.params, poll_time)
         faults += sum(len(line.faults) for line in lines)
         console.print(_table(target, lines, obtained))
         places = unmapped(tree, endpoint)
         if places:
             console.print(f"unmapped: {scrub(', '.join(places), target.client, obtained)}")
-    for error in outcome:
+    error = done.outcome
+    if isinstance(error, PollError):
         print(f"{target.name}: {error.reason}: {error.detail}", file=sys.stderr)
-    return 1 if outcome or faults else 0
+    return 1 if faults or isinstance(error, PollError) else 0
 
 
-async def _poll(target: Target, found: Trees, failed: list[PollError], obtained: list[str]) -> None:
+async def _poll(target: Target) -> tuple[Poll, tuple[ReadAnswer, ...], tuple[str, ...]]:
+    """Return the poll, its answers, and what a login gave, which must not be shown."""
     clock = Clock()
     connections = Connections(clock)
+    one = PollRun(target, build(target), connections, clock)
     try:
-        done = await poll(target, build(target), connections, clock, trees=found)
-        # A vendor may send back what a login gave.
-        login = connections.login(target)
-        obtained += login.obtained if login else ()
+        done = await poll(one, keeps_answers=True)
+        return done, one.answers, one.obtained
     finally:
         await connections.close()
-    if isinstance(done.outcome, PollError):
-        failed.append(done.outcome)
 
 
-def _table(target: Target, lines: tuple[Explanation, ...], obtained: list[str]) -> Table:
+def _table(target: Target, lines: tuple[Explanation, ...], obtained: tuple[str, ...]) -> Table:
     table = Table(show_lines=False, header_style="bold", expand=False)
     for title in ("metric", "field", "value there", "result"):
         table.add_column(title, overflow="fold")

@@ -9,9 +9,10 @@ from exporter.cli.serve import run
 from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.connections import Connections
-from exporter.pipeline.render import Snapshot
 from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Snapshot
 from exporter.runtime.discovery import once
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings, Target
@@ -62,7 +63,7 @@ async def _poll(settings: Settings, name: str | None, shown: list[tuple[Target, 
     target = chosen(settings, name)
     connections = Connections(clock)
     try:
-        outcome = await poll_once(target, build(target), connections, clock)
+        outcome = await poll_once(PollRun(target, build(target), connections, clock))
     finally:
         await connections.close()
     targets = Targets(Settings(targets=(target,)), Telemetry(), clock)

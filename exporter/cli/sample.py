@@ -17,7 +17,7 @@ from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.pipeline.parse import parse
-from exporter.pipeline.render import Poll, Renderer, Tally
+from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
 from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
@@ -119,7 +119,7 @@ def _report(lines: Iterable[str]) -> None:
 
 
 def _print_metrics(target: Target, found: Extraction, poll_time: float) -> int:
-    snapshot = Renderer(target).render(Poll(found, 0.0, poll_time, 0.0), Tally())
+    snapshot = take_snapshot(target, Poll(found, 0.0, poll_time, 0.0), Tally())
     series = 0
     for piece in expose_targets([(target, snapshot)], Format.TEXT):
         # What the exporter says of a poll is left out: there was none.

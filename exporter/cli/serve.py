@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
+from typing import TypeVar
 
 from uvloop import new_event_loop
 
@@ -17,6 +18,7 @@ from exporter.runtime.shard import parse_shard
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _TAKEN = frozenset({"/probe", "/sd", "/target"})
 
 
@@ -81,7 +83,7 @@ def telemetry_path(arguments: Arguments) -> str:
     return path
 
 
-def run(main: Coroutine[None, None, None]) -> None:
-    """Run the coroutine on the fastest event loop there is."""
+def run(main: Coroutine[None, None, _T]) -> _T:
+    """Run the coroutine on the fastest event loop there is, and return its result."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(main)
+        return runner.run(main)

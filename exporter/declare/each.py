@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, Tag
 
 from exporter.declare.conditions import applies, compile_where
-from exporter.declare.extraction import ExtractContext, Get, Labels, Read, Sample, sample
+from exporter.declare.extraction import ExtractContext, Get, Read, Series
 from exporter.declare.family import Family
 from exporter.declare.groups import Group
 from exporter.declare.labels import compile_labels
@@ -52,7 +52,7 @@ class Count(Metric):
 
         def read(item: Any, context: ExtractContext) -> None:
             own = labels(item, context) if labels else NO_LABELS
-            context.samples.append(sample((name, context.labels + own, 1.0)))
+            context.add(name, context.labels + own, 1.0)
 
         return read
 
@@ -149,8 +149,9 @@ class Each(Group):
                 return
             items = _items(raw, only)
             context.found = True
-            outer, key, start = context.labels, context.key, len(context.samples)
-            context.samples += [sample((name, outer, 0.0)) for name in counts]
+            outer, key, start = context.labels, context.key, len(context.series)
+            for name in counts:
+                context.add(name, outer, 0.0)
             taken = 0
             for one_key, one in items:
                 if taken == limit:
@@ -168,7 +169,7 @@ class Each(Group):
                     read_inner(one, context)
             context.labels, context.key = outer, key
             if merges:
-                context.samples[start:] = _merged(context.samples[start:], merges)
+                _merge(context, start, merges)
 
         return read
 
@@ -210,16 +211,18 @@ _COMBINE: Mapping[Merge, Callable[[float, float], float]] = {
 }
 
 
-def _merged(samples: list[Sample], merges: Mapping[str, Merge]) -> list[Sample]:
-    """Make one sample of those of one series that are to be merged."""
-    found: dict[tuple[str, Labels], float] = {}
-    rest = []
-    for one in samples:
-        merge, series = merges.get(one.family), one[:2]
+def _merge(context: ExtractContext, start: int, merges: Mapping[str, Merge]) -> None:
+    """Make one sample of those since `start` of one series that are to be merged."""
+    series, values = context.series[start:], context.values[start:]
+    del context.series[start:], context.values[start:]
+    merged: dict[Series, float] = {}
+    for one, value in zip(series, values, strict=True):
+        merge = merges.get(one[0])
         if merge is None:
-            rest.append(one)
-        elif series in found:
-            found[series] = _COMBINE[merge](found[series], one.value)
+            context.add(*one, value)
+        elif one in merged:
+            merged[one] = _COMBINE[merge](merged[one], value)
         else:
-            found[series] = one.value
-    return rest + [sample((family, labels, value)) for (family, labels), value in found.items()]
+            merged[one] = value
+    context.series += merged
+    context.values += merged.values()

@@ -150,7 +150,8 @@ class Endpoint(Request):
         return any(isinstance(one, Each) for one in parts_of(self.fields))
 
     @cached_property
-    def _reads(self) -> tuple[tuple[str, Read], ...]:
+    def reads(self) -> tuple[tuple[str, Read], ...]:
+        """The function that reads each field, with the metric of its faults."""
         return tuple((one.metric, one.compile_guarded()) for one in self.fields)
 
     def extract(
@@ -173,7 +174,7 @@ class Endpoint(Request):
             self.refusal.check(tree, context)
         for message in broken:
             context.faults.append(Fault(self.fields[0].metric, message))
-        for metric, read in self._reads:
+        for metric, read in self.reads:
             try:
                 read(tree, context)
             except FieldError as error:
@@ -185,10 +186,15 @@ class Endpoint(Request):
                 context.labels = ()  # Those of an item that was being read.
         if not context.found:
             raise PollError(Reason.BAD_SHAPE, "none of the system's fields are in the answer")
-        if context.faults and not context.samples and not self._has_items:
+        if context.faults and not context.series and not self._has_items:
             detail = f"no field can be read: {context.faults[0].message}"
             raise PollError(Reason.BAD_SHAPE, detail)
-        return Extraction(tuple(context.samples), tuple(context.faults), context.dropped_items)
+        return Extraction(
+            tuple(context.series),
+            tuple(context.values),
+            tuple(context.faults),
+            context.dropped_items,
+        )
 
 
 def _list_paths(fields: "list[Any]", base: Steps) -> Iterator[Steps]:

@@ -77,7 +77,7 @@ def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> 
         metric=metric,
         place=printable(place),
         raw=raw,
-        samples=tuple(one for one in context.samples if one.family == metric)[:_MAX_SAMPLES],
+        samples=tuple(one for one in context.samples() if one.family == metric)[:_MAX_SAMPLES],
         faults=tuple(one for one in context.faults if one.metric == metric)[:_MAX_FAULTS],
     )
 

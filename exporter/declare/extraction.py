@@ -1,13 +1,13 @@
 """What an answer gives: samples, and a fault for each field that was present but unreadable."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Self
 
 from exporter.errors import FieldError
 
 Labels = tuple[tuple[str, str], ...]
+Series = tuple[str, Labels]
+"""A metric's name and labels, without those of the target."""
 
 MAX_FAULTS = 100
 """Faults kept of one answer: of a thousand items that are wrong in one way, some are enough."""
@@ -21,10 +21,6 @@ class Sample(NamedTuple):
     value: float
 
 
-sample: Callable[[tuple[str, Labels, float]], Sample] = partial(tuple.__new__, Sample)
-"""Makes a Sample in C; the constructor of a NamedTuple is a Python function."""
-
-
 class Fault(NamedTuple):
     """A field that was present and could not be read."""
 
@@ -32,11 +28,16 @@ class Fault(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """Everything that one answer, or all answers of one poll, gave."""
+class Extraction(NamedTuple):
+    """Everything that one answer, or all answers of one poll, gave.
 
-    samples: tuple[Sample, ...]
+    Series and values are apart, since the series of a target are nearly always those of its last
+    poll.
+    """
+
+    series: tuple[Series, ...]
+    values: tuple[float, ...]
+    """The value of each series."""
     faults: tuple[Fault, ...] = ()
     dropped_items: int = 0
     """Items of lists beyond their `limit`."""
@@ -44,6 +45,22 @@ class Extraction:
     """Samples beyond the target's `max_series`."""
     unmapped: int | None = None
     """Values that no field reads, if they were counted."""
+
+    @classmethod
+    def of(cls, samples: Iterable[Sample], faults: tuple[Fault, ...] = ()) -> Self:
+        """Return what these samples and faults are."""
+        given = tuple(samples)
+        series = tuple((one.family, one.labels) for one in given)
+        return cls(series, tuple(one.value for one in given), faults)
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Each series with its value."""
+        return tuple(map(_sample, self.series, self.values))
+
+
+def _sample(series: Series, value: float) -> Sample:
+    return Sample(*series, value)
 
 
 class ExtractContext:
@@ -57,13 +74,15 @@ class ExtractContext:
         "labels",
         "params",
         "poll_time",
-        "samples",
+        "series",
+        "values",
     )
 
     def __init__(self, params: Mapping[str, str], poll_time: float) -> None:
         self.params = params
         self.poll_time = poll_time
-        self.samples: list[Sample] = []
+        self.series: list[Series] = []
+        self.values: list[float] = []
         self.faults: list[Fault] = []
         self.labels: Labels = ()
         """Of the groups around the current item."""
@@ -72,6 +91,15 @@ class ExtractContext:
         self.found = False
         """Whether anything declared was present."""
         self.dropped_items = 0
+
+    def add(self, family: str, labels: Labels, value: float) -> None:
+        """Add a sample."""
+        self.series.append((family, labels))
+        self.values.append(value)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Return each series so far with its value."""
+        return tuple(map(_sample, self.series, self.values))
 
     def fault(self, metric: str, message: str) -> None:
         """Count a field that was present and could not be read."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from exporter.declare.conditions import Holds, Where, compile_where, is_true
-from exporter.declare.extraction import ExtractContext, Read, attempt, sample
+from exporter.declare.extraction import ExtractContext, Read, attempt
 from exporter.declare.family import Family
 from exporter.declare.labels import LabelRules, compile_labels, mapped_labels
 from exporter.declare.model import Model, one_of, sentence
@@ -168,7 +168,7 @@ class Within(PresentGroup):
                 if labels:
                     context.labels = outer + labels(raw, context)
                 if present:
-                    context.samples.append(sample((present, context.labels, float(good))))
+                    context.add(present, context.labels, float(good))
                 if good and not (unless and unless(item, context)):
                     read_inner(raw, context)
             except FieldError:

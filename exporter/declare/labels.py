@@ -10,7 +10,6 @@ from pydantic import PlainValidator, ValidationError, ValidationInfo, model_vali
 from exporter.declare.extraction import ExtractContext, Get, Labels
 from exporter.declare.model import Named, Text, fault, shaped
 from exporter.declare.paths import (
-    POLL_TIME,
     Pointer,
     Query,
     Selected,
@@ -102,13 +101,6 @@ class LabelRule:
 
 
 def _rule(value: Any, info: ValidationInfo) -> LabelRule:
-    rule = _made(value, info)
-    if POLL_TIME in (rule.path or ()):
-        raise fault(f"{POLL_TIME} cannot be a label: each poll would begin new series")
-    return rule
-
-
-def _made(value: Any, info: ValidationInfo) -> LabelRule:
     if isinstance(value, dict):
         try:
             made = LabelMapping.model_validate(value, context=info.context)

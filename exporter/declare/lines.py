@@ -1,14 +1,15 @@
 """The fields of a text: its lines are matched against patterns, whose groups are the fields' paths."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from exporter.declare.extraction import ExtractContext, Read, sample
+from exporter.declare.extraction import ExtractContext, Read
 from exporter.declare.family import Family
 from exporter.declare.groups import PresentGroup
 from exporter.declare.labels import compile_labels
@@ -20,6 +21,9 @@ from exporter.errors import FieldError, suggestion
 
 if TYPE_CHECKING:
     pass
+
+# Lines that are remembered with what the patterns find in them.
+_MAX_LINES = 1024
 
 MAX_TEXT = 64 * 1024
 """Characters of a text that is read line by line."""
@@ -82,9 +86,18 @@ class Lines(PresentGroup):
         """Return what the patterns find in the lines of a text; of one group the first line wins."""
         found: dict[str, str] = {}
         for line in _LINE_END.split(status):
-            for name, value in (self._match(line.strip()) or {}).items():
+            for name, value in (self._match_known(line.strip()) or {}).items():
                 found.setdefault(name, value)
         return found
+
+    def is_status(self, groups: Mapping[str, str]) -> bool:
+        """Return whether these groups are those of a status."""
+        return any(name in groups for name in self.present_if or groups)
+
+    @cached_property
+    def _match_known(self) -> Callable[[str], dict[str, str] | None]:
+        # Of the lines of a status, more than half are those of the last poll.
+        return lru_cache(maxsize=_MAX_LINES)(self._match)
 
     def _match(self, line: str) -> dict[str, str] | None:
         """Return the groups of the first pattern that matches the line."""
@@ -117,7 +130,7 @@ class Lines(PresentGroup):
             self.compile_inner(),
             compile_labels(self.labels),
         )
-        wanted, where = self.present_if, self.lines or "the answer"
+        where = self.lines or "the answer"
         metric, present = self.metric, self.present
 
         def add_absent(context: ExtractContext) -> None:
@@ -125,7 +138,7 @@ class Lines(PresentGroup):
                 # Without a status there are no groups that a label could be read of.
                 with suppress(FieldError):
                     own = labels({}, context) if labels else NO_LABELS
-                    context.samples.append(sample((present, context.labels + own, 0.0)))
+                    context.add(present, context.labels + own, 0.0)
 
         def read(item: Any, context: ExtractContext) -> None:
             raw = get(item, context)
@@ -140,7 +153,7 @@ class Lines(PresentGroup):
                 raise FieldError(f"a text of {len(raw)} characters is too long for a status")
             context.found = True
             groups = self.groups_of(raw)
-            if not any(name in groups for name in wanted or groups):
+            if not self.is_status(groups):
                 add_absent(context)
                 if not self._is_known_absence(raw.strip()):
                     context.fault(metric, "the text is neither a status nor a known error")
@@ -149,7 +162,7 @@ class Lines(PresentGroup):
             try:
                 context.labels = outer + (labels(groups, context) if labels else NO_LABELS)
                 if present:
-                    context.samples.append(sample((present, context.labels, 1.0)))
+                    context.add(present, context.labels, 1.0)
                 read_inner(groups, context)
             finally:
                 context.labels = outer

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from exporter.declare.conditions import check_comparable
-from exporter.declare.extraction import ExtractContext, Get, Labels, Read, sample
+from exporter.declare.extraction import ExtractContext, Get, Labels, Read
 from exporter.declare.family import Family, Kind
-from exporter.declare.labels import compile_labels
+from exporter.declare.labels import compile_labels, mapped_labels
 from exporter.declare.model import Float, Text, fault, one_of
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
@@ -136,7 +136,7 @@ class Number(Metric):
 
     def compile(self) -> Read:
         """Return the function that reads the number."""
-        value, labels = self._compile_value(), compile_labels(self.labels)
+        value, labels = self.compile_value(), compile_labels(self.labels)
         name, default = self.metric, self.default
 
         def read(item: Any, context: ExtractContext) -> None:
@@ -148,21 +148,42 @@ class Number(Metric):
             if found - found != 0.0:  # Infinite, or not a number.
                 raise FieldError("the number is too large")
             own = labels(item, context) if labels else NO_LABELS
-            context.samples.append(sample((name, context.labels + own, found)))
+            context.add(name, context.labels + own, found)
 
         return read
 
-    def _compile_value(self) -> Value:
+    @property
+    def uses_poll_time(self) -> bool:
+        """Whether the number depends on when it is read."""
+        return any(
+            POLL_TIME in ((one.of, one.less) if isinstance(one, Difference) else (one,))
+            for one in self.path or ()
+        )
+
+    @property
+    def is_of_its_paths(self) -> bool:
+        """Whether the number depends on nothing in the answer but the values of its paths."""
+        return not (self.query or self.where or any(mapped_labels(self.labels)))
+
+    def compile_convert(self) -> Convert | None:
+        """Return the function from a value to the number; None where it takes more than a value."""
+        if any(isinstance(one, Difference) or one == POLL_TIME for one in self.path or ()):
+            return None
+        convert = self._converter()
+        if self.scale is None and self.offset is None:
+            return convert
+        return lambda raw: self._scaled(convert(raw))
+
+    def compile_value(self) -> Value:
+        """Return the function that finds the number in an item; None where it is missing."""
         value = self._compile_read()
         if self.scale is None and self.offset is None:
             return value
-        scale, offset = 1.0 if self.scale is None else self.scale, self.offset or 0.0
+        return lambda item, context: self._scaled(value(item, context))
 
-        def scaled(item: Any, context: ExtractContext) -> float | None:
-            found = value(item, context)
-            return None if found is None else _exactly(found, scale, offset)
-
-        return scaled
+    def _scaled(self, value: float | None) -> float | None:
+        scale = 1.0 if self.scale is None else self.scale
+        return None if value is None else _exactly(value, scale, self.offset or 0.0)
 
     def _compile_read(self) -> Value:
         convert = self._converter()

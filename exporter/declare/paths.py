@@ -42,8 +42,10 @@ class Difference:
     less: str
 
 
-def check_pointer(value: Any) -> str:
+def check_pointer(value: Any, *, of_number: bool = False) -> str:
     """Return the pointer, which must be one."""
+    if value == POLL_TIME and not of_number:
+        raise fault(f"{POLL_TIME} is for gauge and counter alone")
     if not isinstance(value, str) or not (value == "" or value.startswith("/") or value in _PSEUDO):
         raise fault('a path begins with /, such as "/queue/length"; "" is the item itself')
     if _STRAY_TILDE.search(value):
@@ -54,14 +56,18 @@ def check_pointer(value: Any) -> str:
 def _difference(value: dict[Any, Any]) -> Difference:
     if set(value) != {"of", "less"}:
         raise fault("a difference is {of: PATH, less: PATH}")
-    return Difference(check_pointer(value["of"]), check_pointer(value["less"]))
+    of, less = (check_pointer(value[name], of_number=True) for name in ("of", "less"))
+    return Difference(of, less)
 
 
 def _paths(value: Any) -> "tuple[str | Difference, ...]":
     if value == []:
         raise fault("must not be empty")
     parts = value if isinstance(value, list) else [value]
-    return tuple(_difference(one) if isinstance(one, dict) else check_pointer(one) for one in parts)
+    return tuple(
+        _difference(one) if isinstance(one, dict) else check_pointer(one, of_number=True)
+        for one in parts
+    )
 
 
 def _pointers(value: Any) -> tuple[str, ...]:
@@ -158,10 +164,11 @@ def check_query(value: Any) -> Query:
         raise fault(f"not a JMESPath expression: {error}") from None
 
 
-_POINTER: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|@poll_time$|$)"}
+_POINTER: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|$)"}
+_NUMBER_POINTER: dict[str, Any] = {"type": "string", "pattern": "^(/|@key$|@poll_time$|$)"}
 _DIFFERENCE: dict[str, Any] = {
     "type": "object",
-    "properties": {"of": _POINTER, "less": _POINTER},
+    "properties": {"of": _NUMBER_POINTER, "less": _NUMBER_POINTER},
     "required": ["of", "less"],
     "additionalProperties": False,
 }
@@ -176,7 +183,7 @@ def _schema(*kinds: dict[str, Any]) -> WithJsonSchema:
 Pointer = Annotated[str, PlainValidator(check_pointer), shaped("path", **_POINTER)]
 Pointers = Annotated[tuple[str, ...], PlainValidator(_pointers), _schema(_POINTER)]
 NumberPaths = Annotated[
-    tuple[str | Difference, ...], PlainValidator(_paths), _schema(_POINTER, _DIFFERENCE)
+    tuple[str | Difference, ...], PlainValidator(_paths), _schema(_NUMBER_POINTER, _DIFFERENCE)
 ]
 JmesPath = Annotated[Query, PlainValidator(check_query), shaped("JMESPath expression")]
 

@@ -17,6 +17,7 @@ NumberReader = Callable[[Any], float]
 TextReader = Callable[[Any], str]
 
 _NUMBERS = (int, float)
+_EXACT_NUMBERS = frozenset(_NUMBERS)
 # Longer than any number a server sends; `float` never sees a hostile megabyte of digits.
 _LONGEST_NUMBER = 64
 # Up to here a float holds every whole number, so that a division rounds only once.
@@ -37,7 +38,9 @@ _FLAGS = {
 
 def number(value: Any) -> float:
     """Read a finite number: a JSON number, a boolean as 1 or 0, or a numeric text."""
-    # The hot path of every poll: the check of `_numeric` is inlined.
+    # The hot path of every poll, and below the check of `_numeric` is inlined.
+    if type(value) in _EXACT_NUMBERS and -_EXACT < value < _EXACT:
+        return float(value)
     if isinstance(value, str):
         digits = value.strip()
         if len(digits) > _LONGEST_NUMBER or not _is_numeric(digits):
@@ -55,6 +58,8 @@ def number(value: Any) -> float:
 
 def count(value: Any) -> float:
     """Read a number that cannot be negative."""
+    if type(value) in _EXACT_NUMBERS and 0 <= value < _EXACT:
+        return float(value)
     result = number(value)
     if result < 0:
         raise FieldError(f"{shown(value)} is negative")
@@ -74,6 +79,13 @@ def flag(value: Any) -> float:
 
 def text(value: Any) -> str:
     """Read a text, number or boolean as a label value: trimmed, printable, valid UTF-8."""
+    if (
+        type(value) is str
+        and len(value) <= LONGEST_TEXT
+        and value.isascii()
+        and value.isprintable()
+    ):
+        return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -251,7 +263,7 @@ def _size(value: Any, binary: bool = False) -> float:
 
 
 def _binary_size(value: Any) -> float:
-    return _size(value, binary=True)
+    return _size(value, binary=True) if isinstance(value, str) else count(value)
 
 
 def _duration(value: Any) -> float:

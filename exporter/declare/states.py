@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PlainValidator, model_validator
 
-from exporter.declare.extraction import ExtractContext, Read, sample
+from exporter.declare.extraction import ExtractContext, Read
 from exporter.declare.family import Family
 from exporter.declare.labels import compile_labels
 from exporter.declare.model import Text, fault, one_of, shaped
@@ -130,6 +130,6 @@ class States(Selected, Metric):
             common = context.labels + (labels(item, context) if labels else NO_LABELS)
             for known, own in labelled.items():
                 value = 1.0 if known == state else 0.0
-                context.samples.append(sample((name, common + own, value)))
+                context.add(name, common + own, value)
 
         return read

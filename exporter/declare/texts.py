@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from exporter.declare.conditions import Comparison
-from exporter.declare.extraction import ExtractContext, Read, sample
+from exporter.declare.extraction import ExtractContext, Read
 from exporter.declare.family import Family, Kind
 from exporter.declare.labels import LabelRules, compile_labels
 from exporter.declare.numbers import NO_LABELS
@@ -49,7 +49,7 @@ class Match(Selected, Comparison, Metric):
                 return
             value = 1.0 if test(raw) else 0.0
             own = labels(item, context) if labels else NO_LABELS
-            context.samples.append(sample((name, context.labels + own, value)))
+            context.add(name, context.labels + own, value)
 
         return read
 
@@ -89,6 +89,6 @@ class Info(Metric):
                     own.append((label, value))
             if len(own) > len(fixed) or (own and not len(readers) > len(fixed)):
                 context.found = True
-                context.samples.append(sample((name, context.labels + tuple(own), 1.0)))
+                context.add(name, context.labels + tuple(own), 1.0)
 
         return read

@@ -16,7 +16,7 @@ from exporter.operate.once import SingleWrite
 from exporter.operate.order import Order
 from exporter.pipeline.request import EndpointRequest, build
 from exporter.redact import scrub
-from exporter.runtime.poll import poll
+from exporter.runtime.poll import PollRun, poll
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
 WRITE_SECONDS = 30.0
@@ -48,7 +48,7 @@ class Operation:
         self.order = order
         self._connections = connections
         self._clock = clock
-        self._requests = _requests(order)
+        self._run = PollRun(order.target, _requests(order), connections, clock)
         self._write: SingleWrite | None = None
         self._is_refused = False
 
@@ -64,8 +64,7 @@ class Operation:
 
     async def look(self) -> Seen:
         """Read what the target shows now, with the credentials that it is polled with."""
-        target = self.order.target
-        done = await poll(target, self._requests, self._connections, self._clock)
+        done = await poll(self._run)
         if isinstance(done.outcome, PollError):
             return PollError(done.outcome.reason, self._scrubbed(done.outcome.detail))
         return _shown(self.order, done.outcome)

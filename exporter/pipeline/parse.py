@@ -12,7 +12,7 @@ from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
 from exporter.pipeline.charset import Decoded, decode
-from exporter.pipeline.json_tree import read_json
+from exporter.pipeline.json_tree import read_json, read_plain_json
 from exporter.pipeline.sniff import describe, excerpt, first_character, is_page
 from exporter.pipeline.xml_tree import make_lists, read_xml
 from exporter.text import shown
@@ -20,6 +20,10 @@ from exporter.text import shown
 _NO_TEXT = frozenset({"image", "audio", "video", "font", "multipart"})
 # Of a header that may be 64 KiB.
 _LONGEST_CONTENT_TYPE = 256
+
+
+# What JSON is in where nothing is said.
+_UTF_8 = frozenset({"", "utf-8", "UTF-8", "utf8"})
 
 
 class Parsed(NamedTuple):
@@ -39,6 +43,11 @@ def parse(answer: Answer, endpoint: Endpoint) -> Parsed:
     """
     formats = endpoint.formats
     media_type, charset = _content_type(answer.content_type[:_LONGEST_CONTENT_TYPE])
+    if "json" in formats and charset in _UTF_8:
+        # Nearly every answer; for all that it refuses, what follows has the last word.
+        tree = read_plain_json(answer.body)
+        if tree is not None:
+            return Parsed(_json_root(tree, endpoint))
     decoded = decode(answer.body, charset)
     text, faults = decoded.text, decoded.faults
     first = first_character(text)
@@ -51,6 +60,11 @@ def parse(answer: Answer, endpoint: Endpoint) -> Parsed:
     if "text" in formats:
         return Parsed(text, faults)
     raise _refusal(answer.body, decoded, media_type, formats)
+
+
+def is_utf_8(content_type: str) -> bool:
+    """Return whether an answer of this Content-Type is UTF-8 unless its bytes say otherwise."""
+    return _content_type(content_type[:_LONGEST_CONTENT_TYPE])[1] in _UTF_8
 
 
 def _refusal(body: bytes, decoded: Decoded, media_type: str, formats: Collection[str]) -> PollError:

@@ -15,7 +15,8 @@ from exporter.clock import Clock
 from exporter.runtime.discovered import Built, Look, Owns
 from exporter.runtime.file_lists import LOOK_SECONDS, Files
 from exporter.runtime.http_lists import Http
-from exporter.runtime.targets import Change, Targets
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Change
 from exporter.settings import Discovery, FileSd, Settings, Target
 from exporter.telemetry import Telemetry
 

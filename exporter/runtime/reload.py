@@ -16,7 +16,7 @@ from typing import Protocol
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.notify import NOBODY, Supervisor
-from exporter.runtime.targets import Change
+from exporter.runtime.tracked import Change
 from exporter.secret import read_file
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.telemetry import Telemetry

@@ -1,19 +1,22 @@
-"""A target's name and interval, and how it did, become the moments at which it is polled."""
+"""The arithmetic of the schedule: a target's name, interval and failures become moments."""
 
 from collections.abc import Mapping
 from zlib import crc32
 
-# Between two looks at what is due: long enough that some fifty polls leave together, as they then
-# cost the least, and short enough that nobody notices.
-_SHORTEST_TICK = 0.1
-LONGEST_TICK = 0.5
-_POLLS_A_TICK = 50
-_TICKS_AN_INTERVAL = 10
+# Polls of a tick: waking up finds cold caches, which costs as much as thirty polls, so that many
+# polls have to share it.
+_POLLS_A_TICK = 200
+_MIN_TICK = 0.1
+MAX_TICK = 0.5
+"""Seconds."""
+_TICKS_AN_INTERVAL = 5
+# Ticks are a multiple of this, so that a few targets more or less do not change all turns.
+_TICK_STEP = 0.05
 
 # After so many failures in a row, how many intervals later the next poll is; then the last.
 _BACK_OFF = (1, 1, 2, 4, 5)
-# A vendor may ask for a pause; one that asks for a year is not believed.
 LONGEST_PAUSE = 600.0
+"""Seconds. A vendor may ask for a pause; one that asks for a year is not believed."""
 
 
 def rounds(failures: int) -> int:
@@ -24,9 +27,9 @@ def rounds(failures: int) -> int:
 def tick_seconds(intervals: Mapping[float, int]) -> float:
     """Return how long the ticks are with so many targets of each of these intervals."""
     rate = sum(number / interval for interval, number in intervals.items())
-    wanted = _POLLS_A_TICK / rate if rate else LONGEST_TICK
-    longest = min([LONGEST_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
-    return min(max(wanted, _SHORTEST_TICK), max(longest, _SHORTEST_TICK))
+    wanted = round(_POLLS_A_TICK / rate / _TICK_STEP) * _TICK_STEP if rate else MAX_TICK
+    longest = min([MAX_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
+    return max(min(wanted, longest), _MIN_TICK)
 
 
 def phase(name: str, interval: float) -> float:

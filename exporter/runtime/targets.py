@@ -1,81 +1,27 @@
-"""The live set of targets, each with its last snapshot: the one place where state is kept.
+"""The live set of targets, each with its last snapshot.
 
 A snapshot is replaced in one assignment, and never changed. A failed poll's snapshot has none of
 the vendor's series. The set itself is replaced as a whole, too: targets that stay the same keep
-all that is known of them. Log lines tell of changes, not of each poll.
+all that is known of them. Log lines report changes, not each poll.
 """
 
 import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll, Renderer, Snapshot, Tally
-from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
+from exporter.runtime.blocks import Blocks
+from exporter.runtime.tracked import NOWHERE, Change, Tracked
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
-
-
-# Recent polls that are kept for people to look at; 10,000 targets keep 3 MB of them.
-_MOST_RECENT = 60
-
-# The number of a target that is not, or no longer, one of the set.
-_NOWHERE = -1
-_NO_POLLS = Tally()
-
-
-class Tracked:
-    """One target with what is known of it."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.number = _NOWHERE
-        self.requests = build(target)
-        self.snapshot: Snapshot | None = None
-        self.tally = _NO_POLLS
-        self.renderer = Renderer(target)
-        self.faulty: frozenset[str] = frozenset()
-        self.is_cut = False
-        self.words = " ".join((target.name, *target.labels.values())).lower()
-        """What a search looks through."""
-        self.recent = array("f")
-        """How many seconds each of the last polls took; below 0 where it failed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What became of the set: a target that was altered both went and came."""
-
-    come: tuple[Tracked, ...] = ()
-    gone: tuple[Tracked, ...] = ()
-
-    def __str__(self) -> str:
-        came = {tracked.target.name for tracked in self.come}
-        went = {tracked.target.name for tracked in self.gone}
-        return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"
-
-
-PollNow = Callable[[Tracked, float, float], Awaitable[None]]
-"""Sees to it that a target has a snapshot younger than so many seconds, within so many seconds."""
-
-
-DueIn = Callable[[Tracked], float | None]
-
-
-def _nobody_knows(_tracked: Tracked) -> float | None:
-    return None
-
-
-async def _nobody_polls(_tracked: Tracked, _max_age: float, _within: float) -> None:
-    pass
 
 
 class Targets:
@@ -90,11 +36,11 @@ class Targets:
         # By the identity of their targets, which they keep alive.
         self._built: dict[int, Tracked] = {}
         self._systems: Counter[str] = Counter()
-        # Beside each other, so that a scrape need not walk ten thousand objects to find them; those
-        # of targets polled on probe are not for scrapes, and not among them.
-        self._snapshots: list[Snapshot | None] = []
+        self.blocks = Blocks()
+        """The lines of all targets but those polled on probe, which are not for scrapes."""
+        # Beside each other, so that to find what is too old takes one look at them.
         self._expires = array("d")
-        self._waiting = self._on_probe = 0
+        self._waiting = 0
         # Those that readiness waits for.
         self._awaited: set[Tracked] = set()
         self.untried = 0
@@ -106,10 +52,6 @@ class Targets:
         """How many more will be new at once, where they come in portions."""
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
-        self.poll_now: PollNow = _nobody_polls
-        """How a target is polled out of its turn: left here by the schedule."""
-        self.due_in: DueIn = _nobody_knows
-        """In how many seconds the next poll is; the same."""
         self.replace(settings.targets)
         self._awaited = {one for one in self if not one.target.on_probe}
 
@@ -177,34 +119,33 @@ class Targets:
         # what they are, without a look into any of them.
         old = self._tracked
         places = {id(target): place for place, target in enumerate(self._targets)}
-        at = [places.get(id(target), _NOWHERE) for target in targets]
+        at = [places.get(id(target), NOWHERE) for target in targets]
         fresh: dict[int, Tracked] = {}
-        for number in [number for number, place in enumerate(at) if place == _NOWHERE]:
+        for number in [number for number, place in enumerate(at) if place == NOWHERE]:
             target = targets[number]
             one = self._taken_over(self._known.get(target.name), target)
             at[number] = one.number
-            if one.number == _NOWHERE:
+            if one.number == NOWHERE:
                 fresh[number] = one
         tracked = [
-            fresh[number] if place == _NOWHERE else old[place] for number, place in enumerate(at)
+            fresh[number] if place == NOWHERE else old[place] for number, place in enumerate(at)
         ]
         gone = tuple(old[place] for place in sorted(set(range(len(old))).difference(at)))
         # One more at the end, where the place that is nowhere leads.
-        expires, snapshots = [*self._expires, math.inf], [*self._snapshots, None]
+        expires = [*self._expires, math.inf]
         self._expires = array("d", [expires[place] for place in at])
-        self._snapshots = [snapshots[place] for place in at]
         self._tracked, self._targets = tracked, tuple(targets)
         for number, place in enumerate(at):
             if number != place:
                 tracked[number].number = number
         for one in gone:
-            one.number = _NOWHERE
+            one.number = NOWHERE
             del self._known[one.target.name]
         self._known.update((one.target.name, one) for one in fresh.values())
         change = Change(come=tuple(fresh.values()), gone=gone)
-        self._on_probe += sum(one.target.on_probe for one in change.come)
-        self._on_probe -= sum(one.target.on_probe for one in gone)
-        self._waiting = self._snapshots.count(None) - self._on_probe
+        self._waiting += sum(not one.target.on_probe for one in change.come)
+        self._waiting -= sum(one.is_waiting for one in gone)
+        self._show_in_blocks(change)
         self._awaited.difference_update(gone)
         self._built.clear()
         self._count(change)
@@ -234,30 +175,46 @@ class Targets:
                 self._telemetry.targets.remove(system)
                 del self._systems[system]
 
+    def _show_in_blocks(self, change: Change) -> None:
+        if change.gone:
+            self.blocks.remove(frozenset(change.gone))
+        for one in change.come:
+            if not one.target.on_probe:
+                self.blocks.add(one.target.system, [one])
+
     def record(self, tracked: Tracked, poll: Poll) -> None:
-        """Take in the outcome of a poll: count it, tell of changes, replace the snapshot."""
-        if tracked.number == _NOWHERE:
+        """Take in the outcome of a poll: count it, report changes, replace the snapshot."""
+        if tracked.number == NOWHERE:
             return  # It went while it was polled.
-        before = tracked.tally
-        tally = Tally(before.polls + 1, before.failures, before.last_success)
-        if isinstance(poll.outcome, Extraction):
-            tally = Tally(before.polls + 1, before.failures, poll.ended)
-            if poll.outcome.faults or tracked.faulty:
-                self._note_faults(tracked, poll.outcome)
-            if poll.outcome.dropped_items or poll.outcome.dropped_series:
-                self._note_dropped(tracked, poll.outcome)
-            tracked.is_cut = bool(poll.outcome.dropped_items or poll.outcome.dropped_series)
-        self._show(tracked, poll, tally)
-        worked = isinstance(poll.outcome, Extraction)
-        tracked.recent.append(poll.duration if worked else -poll.duration)
-        if len(tracked.recent) > _MOST_RECENT:
-            del tracked.recent[0]
+        outcome, before, tally = poll.outcome, tracked.snapshot, tracked.tally
+        if isinstance(outcome, PollError):
+            self._fail(tracked, poll, Tally(tally.polls + 1, tally.failures, tally.last_success))
+            tracked.note(-poll.duration)
+            return
+        tally = Tally(tally.polls + 1, tally.failures, poll.ended)
+        snapshot = take_snapshot(
+            tracked.target, poll, tally, last=tracked.served, unmapped=tracked.unmapped
+        )
+        if before is None or not before.up:
+            self._note_up(tracked)
+        tracked.served, tracked.unmapped = snapshot.served, snapshot.unmapped
+        tracked.tally, tracked.snapshot = tally, snapshot
+        # When it becomes too old, by the monotonic clock.
+        self._expires[tracked.number] = poll.taken + tracked.target.max_age
+        tracked.note(poll.duration)
+        if outcome.faults or tracked.faulty:
+            self._note_faults(tracked, outcome)
+        if outcome.dropped_items or outcome.dropped_series or tracked.is_cut:
+            self._note_dropped(tracked, outcome)
+        if snapshot.served.kept is not None:
+            system = tracked.target.system.name
+            self._telemetry.duplicate_series.labels(system).inc(snapshot.served.duplicates)
 
     def snapshots(self) -> list[tuple[Target, Snapshot]]:
         """Return what there is to show, at one moment; what is too old is failed first."""
         self.age()
-        pairs = zip(self._targets, self._snapshots, strict=True)
-        return [(target, snapshot) for target, snapshot in pairs if snapshot is not None]
+        shown = ((one.target, one.snapshot) for one in self if not one.target.on_probe)
+        return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
 
     def age(self) -> None:
         """Fail what is older than its target allows."""
@@ -269,40 +226,33 @@ class Targets:
             if snapshot is not None:
                 age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
-                self._show(tracked, replace(snapshot.poll, outcome=stale), tracked.tally)
+                self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.tally)
 
-    def _show(self, tracked: Tracked, poll: Poll, tally: Tally) -> None:
-        if isinstance(poll.outcome, PollError):
-            reason = poll.outcome.reason
-            failures = {**tally.failures, reason: tally.failures.get(reason, 0) + 1}
-            tally = replace(tally, failures=failures)
-        self._note_change(tracked, poll)
-        snapshot = tracked.renderer.render(poll, tally)
-        if snapshot.duplicates:
-            system = tracked.target.system.name
-            self._telemetry.duplicate_series.labels(system).inc(snapshot.duplicates)
-        if not tracked.target.on_probe:
-            self._waiting -= tracked.snapshot is None
-            self._awaited.discard(tracked)
-            self._snapshots[tracked.number] = snapshot
-        tracked.tally, tracked.snapshot = tally, snapshot
-        # When it becomes too old, by the monotonic clock; never where it is down.
-        expires = poll.taken + tracked.target.max_age if snapshot.up else math.inf
-        self._expires[tracked.number] = expires
+    def _fail(self, tracked: Tracked, poll: Poll, tally: Tally) -> None:
+        """Show that a poll failed, or that the last one is too old."""
+        error, before = poll.outcome, tracked.snapshot
+        assert isinstance(error, PollError)  # noqa: S101 - for mypy
+        failures = {**tally.failures, error.reason: tally.failures.get(error.reason, 0) + 1}
+        tally = Tally(tally.polls, failures, tally.last_success)
+        earlier = before.poll.outcome if before else None
+        if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
+            facts = {"target": tracked.target.name, "system": tracked.target.system.name}
+            found = {"reason": error.reason, "detail": error.detail}
+            _log.warning("target down", extra={"facts": facts | found})
+        self._note_first(tracked)
+        tracked.tally, tracked.snapshot = tally, take_snapshot(tracked.target, poll, tally)
+        self._expires[tracked.number] = math.inf
 
-    def _note_change(self, tracked: Tracked, poll: Poll) -> None:
-        before = tracked.snapshot.poll.outcome if tracked.snapshot else None
-        after = poll.outcome
-        was = before.reason if isinstance(before, PollError) else None
-        now = after.reason if isinstance(after, PollError) else None
-        if was is now:
-            return
-        facts = {"target": tracked.target.name, "system": tracked.target.system.name}
-        if isinstance(after, PollError):
-            told = {"reason": after.reason, "detail": after.detail}
-            _log.warning("target down", extra={"facts": facts | told})
-        else:
+    def _note_up(self, tracked: Tracked) -> None:
+        if tracked.snapshot is not None:
+            facts = {"target": tracked.target.name, "system": tracked.target.system.name}
             _log.info("target up again", extra={"facts": facts})
+        self._note_first(tracked)
+
+    def _note_first(self, tracked: Tracked) -> None:
+        if tracked.is_waiting:
+            self._waiting -= 1
+            self._awaited.discard(tracked)
 
     def _note_faults(self, tracked: Tracked, reading: Extraction) -> None:
         system = tracked.target.system.name
@@ -318,8 +268,9 @@ class Targets:
     def _note_dropped(self, tracked: Tracked, reading: Extraction) -> None:
         system = tracked.target.system.name
         items, series = reading.dropped_items, reading.dropped_series
+        was_cut, tracked.is_cut = tracked.is_cut, bool(items or series)
         self._telemetry.dropped_items.labels(system).inc(items)
         self._telemetry.dropped_series.labels(system).inc(series)
-        if not tracked.is_cut:
+        if tracked.is_cut and not was_cut:
             facts = {"target": tracked.target.name, "items": items, "series": series}
             _log.warning("answer too large, the rest dropped", extra={"facts": facts})

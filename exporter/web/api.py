@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields
 
-from exporter.runtime.targets import Targets, Tracked
+from exporter.runtime.schedule import Schedule
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.web.choice import Choice
 from exporter.web.view import view_of
 
@@ -15,7 +17,7 @@ DEFAULT_LIMIT = 100
 _TARGETS_A_PIECE = 50
 
 
-def list_targets(targets: Targets, choice: Choice) -> Iterator[bytes]:
+def list_targets(targets: Targets, schedule: Schedule | None, choice: Choice) -> Iterator[bytes]:
     """Yield the list, piece by piece; it is JSON once it is whole."""
     chosen = choice.of(targets)
     head = {
@@ -27,14 +29,14 @@ def list_targets(targets: Targets, choice: Choice) -> Iterator[bytes]:
     mark = ""
     for start in range(0, len(chosen.shown), _TARGETS_A_PIECE):
         piece = chosen.shown[start : start + _TARGETS_A_PIECE]
-        rows = ",\n".join(json.dumps(_written(targets, one)) for one in piece)
+        rows = ",\n".join(json.dumps(_written(one, schedule)) for one in piece)
         yield f"{mark}\n{rows}".encode()
         mark = ","
     yield b"\n]}\n"
 
 
-def _written(targets: Targets, tracked: Tracked) -> dict[str, object]:
-    view = view_of(targets, tracked)
+def _written(tracked: Tracked, schedule: Schedule | None) -> dict[str, object]:
+    view = view_of(tracked, schedule)
     return {
         **{one.name: getattr(view, one.name) for one in fields(view)},
         "labels": dict(view.labels),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from multidict import MultiDict, MultiMapping
 
 from exporter.errors import QueryError
-from exporter.runtime.targets import Targets, Tracked
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.web.query import check_systems, quoted, read_query
 from exporter.web.view import STATES, State, state_of
 

@@ -1,11 +1,13 @@
-"""Snapshots go in; the metrics page comes out, family by family, in either format.
+"""The metrics page, family by family, in either format.
 
 Families are in the order of their systems and declarations, the exporter's own behind them; each
-has its HELP and TYPE once, with all of its series below. What is rendered here are the headers
-alone: the lines were rendered when they were polled.
+has its HELP and TYPE once, with all of its series below.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest as text_of
@@ -14,16 +16,19 @@ from prometheus_client.registry import Collector
 
 from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
-from exporter.pipeline.render import TARGET_FAMILIES, Snapshot
+from exporter.pipeline.render import TARGET_FAMILIES, base_labels
+from exporter.pipeline.snapshot import Snapshot
+from exporter.runtime.blocks import Block, Blocks
 from exporter.settings import Target
 from exporter.web.negotiate import Format
 
-Shown = Sequence[tuple[Target, Snapshot]]
-Lines = tuple[bytes, ...]
+SystemLines = tuple[System, Sequence[bytes]]
+"""A system, and the lines of each of its families and of TARGET_FAMILIES of some of its targets."""
 
 # Some hundred kilobytes: large enough that a piece costs little, small enough that none holds the
 # event loop.
-_TARGETS_A_PIECE = 500
+_BLOCKS_A_PIECE = 25
+_MAX_SECONDS_A_TURN = 0.002
 
 END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 """What a page ends with."""
@@ -52,46 +57,79 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
     return text_of(chosen)
 
 
-def expose_targets(shown: Shown, form: Format, names: Collection[str] = ()) -> Iterator[bytes]:
-    """Yield what is about targets, without the end mark; `names` are all if there is none."""
-    # Not by name: while a reload comes in, there are targets of a declaration as it was and as it is.
-    by_system: dict[System, list[Lines]] = {}
-    for number, (target, snapshot) in enumerate(shown):
-        entry = by_system.get(target.system)
-        if entry is None:
-            entry = by_system[target.system] = []
-        entry.append(snapshot.lines)
-        if number % _TARGETS_A_PIECE == 0:
-            yield b""  # Nothing yet, but whoever takes the pieces can let others have their turn.
-    systems = sorted(by_system.items(), key=lambda one: one[0].name)
+@dataclass(frozen=True, slots=True)
+class _Source:
+    base: str
+    snapshot: Snapshot | None
+
+
+def expose_targets(
+    shown: Iterable[tuple[Target, Snapshot]],
+    form: Format,
+    names: Collection[str] = (),
+    *,
+    with_base: bool = True,
+) -> Iterator[bytes]:
+    """Yield what is about a few targets, without the end mark; `names` are all if there is none.
+
+    Without the base, the labels of each target itself are left out.
+    """
+    blocks = Blocks()
+    for target, snapshot in shown:
+        base = base_labels(target) if with_base else ""
+        blocks.add(target.system, [_Source(base, snapshot)])
+    lines = []
+    for block in blocks.of_system():
+        block.refresh()
+        lines.append((block.system, block.families))
+    return expose(lines, form, names)
+
+
+async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
+    """Render what has changed, in turns with the polls, and return the lines of each block."""
+    lines: list[SystemLines] = []
+    until = monotonic() + _MAX_SECONDS_A_TURN
+    for block in blocks:
+        if block.is_large:
+            await asyncio.to_thread(block.refresh)
+        else:
+            block.refresh()
+        lines.append((block.system, tuple(block.families)))
+        if monotonic() > until:
+            await asyncio.sleep(0)
+            until = monotonic() + _MAX_SECONDS_A_TURN
+    return lines
+
+
+def expose(
+    lines: Iterable[SystemLines], form: Format, names: Collection[str] = ()
+) -> Iterator[bytes]:
+    """Yield the page in pieces, without the end mark; `names` are all if there is none."""
     # By name: systems of one prefix share families, each of which has its header once.
-    families: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
-    own: dict[str, tuple[Family, list[tuple[int, list[Lines]]]]] = {}
-    for system, lines in systems:
-        for at, family in enumerate(system.families):
-            if not names or _is_named(family, names):
-                families.setdefault(family.name, (family, []))[1].append((at, lines))
-        for at, family in enumerate(TARGET_FAMILIES, len(system.families)):
-            if not names or _is_named(family, names):
-                own.setdefault(family.name, (family, []))[1].append((at, lines))
-    for family, places in (*families.values(), *own.values()):
-        yield from _family(family, places, form)
+    vendor: dict[str, tuple[Family, list[bytes]]] = {}
+    own = {family.name: (family, list[bytes]()) for family in TARGET_FAMILIES}
+    for system, families in lines:
+        for family, of_family in zip(system.families, families, strict=False):
+            vendor.setdefault(family.name, (family, []))[1].append(of_family)
+        of_targets = families[len(system.families) :]
+        for family, of_family in zip(TARGET_FAMILIES, of_targets, strict=True):
+            own[family.name][1].append(of_family)
+    for family, pieces in (*vendor.values(), *own.values()):
+        if not names or _is_named(family, names):
+            yield from _family(family, pieces, form)
 
 
 def _is_named(family: Family, names: Collection[str]) -> bool:
     return family.name in names or open_metrics_name(family.name, family.kind) in names
 
 
-def _family(
-    family: Family, places: Sequence[tuple[int, list[Lines]]], form: Format
-) -> Iterator[bytes]:
+def _family(family: Family, lines: Sequence[bytes], form: Format) -> Iterator[bytes]:
     header = _header(family, form)
-    for at, lines in places:
-        for start in range(0, len(lines), _TARGETS_A_PIECE):
-            piece = b"".join([one[at] for one in lines[start : start + _TARGETS_A_PIECE]])
-            if piece:
-                yield header + piece
-                header = b""
+    for start in range(0, len(lines), _BLOCKS_A_PIECE):
+        piece = b"".join(lines[start : start + _BLOCKS_A_PIECE])
+        if piece:
+            yield header + piece
+            header = b""
 
 
 def _header(family: Family, form: Format) -> bytes:

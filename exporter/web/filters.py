@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from multidict import MultiMapping
 
-from exporter.web.exposition import Shown
+from exporter.runtime.blocks import Block, Blocks
+from exporter.runtime.targets import Targets
 from exporter.web.query import check_systems, read_query
 
 
@@ -26,13 +27,16 @@ class Filter:
         """Whether the exporter's own metrics are wanted: one of the jobs that share it has them."""
         return not (self.targets or self.systems)
 
-    def choose(self, shown: Shown) -> Shown:
-        """Return what is wanted of the targets."""
-        if self.targets:
-            shown = [one for one in shown if one[0].name in self.targets]
-        if self.systems:
-            shown = [one for one in shown if one[0].system.name in self.systems]
-        return shown
+    def blocks(self, targets: Targets) -> list[Block]:
+        """Return the blocks of what is wanted of the targets."""
+        if not self.targets:
+            return targets.blocks.of_system(self.systems)
+        chosen = Blocks()
+        for name in self.targets:
+            tracked = targets.named(name)
+            if tracked is not None and not tracked.target.on_probe:
+                chosen.add(tracked.target.system, [tracked])
+        return chosen.of_system(self.systems)
 
 
 EVERYTHING = Filter()

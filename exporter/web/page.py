@@ -10,7 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.duration import duration_text
-from exporter.runtime.targets import Targets, Tracked
+from exporter.runtime.schedule import Schedule
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.web.choice import Choice
 from exporter.web.view import STATES, metrics_of, view_of
 
@@ -58,11 +60,13 @@ _TABLE = _ENVIRONMENT.get_template("status.html")
 _TARGET = _ENVIRONMENT.get_template("target.html")
 
 
-def status_page(targets: Targets, choice: Choice, telemetry_path: str) -> str:
+def status_page(
+    targets: Targets, schedule: Schedule | None, choice: Choice, telemetry_path: str
+) -> str:
     """Render the table: what is down and why, what is up."""
     chosen = choice.of(targets)
     now = time.time()
-    rows = [view_of(targets, tracked) for tracked in chosen.shown]
+    rows = [view_of(tracked, schedule) for tracked in chosen.shown]
     return _TABLE.render(
         rows=[(row, _ago(now - row.polled) if row.polled else "") for row in rows],
         counts=[
@@ -82,10 +86,10 @@ def status_page(targets: Targets, choice: Choice, telemetry_path: str) -> str:
     )
 
 
-def target_page(targets: Targets, tracked: Tracked, telemetry_path: str) -> str:
+def target_page(tracked: Tracked, schedule: Schedule | None, telemetry_path: str) -> str:
     """Render one target: what it shows, beside the vendor's names, and how its polls went."""
     target = tracked.target
-    view = view_of(targets, tracked)
+    view = view_of(tracked, schedule)
     return _TARGET.render(
         view=view,
         ago=_ago(time.time() - view.polled) if view.polled else "",

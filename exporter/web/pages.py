@@ -8,6 +8,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from exporter.errors import QueryError
+from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.web.api import DEFAULT_LIMIT, MOST_AT_ONCE, list_targets
 from exporter.web.choice import read_choice
@@ -21,8 +22,9 @@ PATHS = frozenset({"/target", "/api/v1/targets", *(f"/static/{name}" for name in
 class Pages:
     """The handlers, with what they show."""
 
-    def __init__(self, targets: Targets, telemetry_path: str) -> None:
+    def __init__(self, targets: Targets, schedule: Schedule | None, telemetry_path: str) -> None:
         self._targets = targets
+        self._schedule = schedule
         self._path = telemetry_path
         # Of ten thousand targets a page takes a hundredth of a second. However many ask at once,
         # polls have their turn between two of them.
@@ -47,7 +49,7 @@ class Pages:
         except QueryError as error:
             return _refusal(400, str(error))
         async with self._turn:
-            page = status_page(self._targets, choice, self._path)
+            page = status_page(self._targets, self._schedule, choice, self._path)
             await asyncio.sleep(0)
         return _page(page)
 
@@ -64,7 +66,7 @@ class Pages:
         if tracked is None:
             return _refusal(404, f'there is no target "{quoted(name)}"')
         async with self._turn:
-            page = target_page(self._targets, tracked, self._path)
+            page = target_page(tracked, self._schedule, self._path)
             await asyncio.sleep(0)
         return _page(page)
 
@@ -83,7 +85,7 @@ class Pages:
         if request.method == "HEAD":
             return response
         with suppress(ConnectionError):  # Whoever asked went away.
-            pieces = list_targets(self._targets, choice)
+            pieces = list_targets(self._targets, self._schedule, choice)
             while piece := await self._next(pieces):
                 await response.write(piece)
         return response

@@ -14,7 +14,8 @@ from isal import igzip
 
 from exporter.duration import read_duration
 from exporter.errors import ExporterError, LateError, QueryError
-from exporter.pipeline.render import Snapshot, without_base
+from exporter.pipeline.snapshot import Snapshot
+from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.settings import Target
 from exporter.web.exposition import END, expose_targets
@@ -49,8 +50,9 @@ class _Asked:
 class Prober:
     """The handlers of `/probe` and `/sd`."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, schedule: Schedule | None) -> None:
         self._targets = targets
+        self._schedule = schedule
 
     def routes(self) -> list[web.RouteDef]:
         """Return both routes."""
@@ -73,10 +75,9 @@ class Prober:
         target, snapshot = await self._polled(asked)
         if snapshot is None:
             return _refusal(503, f'"{asked.name}" was not polled: the exporter is ending')
-        if asked.is_bare:
-            snapshot = without_base(snapshot, target)
         form = _form(request)
-        return _page(request, b"".join(expose_targets([(target, snapshot)], form)) + END[form])
+        page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
+        return _page(request, b"".join(page) + END[form])
 
     async def _polled(self, asked: _Asked) -> tuple[Target, Snapshot | None]:
         """Return the target with a snapshot that is young enough, whatever a reload makes of it.
@@ -87,7 +88,8 @@ class Prober:
         loop = asyncio.get_running_loop()
         end = loop.time() + asked.within
         while tracked := self._targets.named(asked.name):
-            await self._targets.poll_now(tracked, asked.max_age, end - loop.time())
+            if self._schedule:
+                await self._schedule.poll_now(tracked, asked.max_age, end - loop.time())
             if self._targets.named(asked.name) is tracked:
                 return tracked.target, tracked.snapshot
         raise _UnknownError(f'there is no target "{quoted(asked.name)}"')

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from itertools import chain
 
 from aiohttp import web
 from isal import isal_zlib
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError, QueryError
+from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.web.connection import attend, limited
-from exporter.web.exposition import END, expose_own, expose_targets
+from exporter.web.exposition import END, expose, expose_own, refreshed
 from exporter.web.filters import EVERYTHING, read_filter
 from exporter.web.guard import Guard
 from exporter.web.headers import SAFE_HEADERS
@@ -82,9 +82,10 @@ class Site:
         if wanted.wants_own:
             # It counts the process' open files, which takes a while where there are ten thousand.
             own = await asyncio.to_thread(expose_own, self._telemetry.registry, form, wanted.names)
-        shown = wanted.choose(self._targets.snapshots())
+        self._targets.age()
+        lines = await refreshed(wanted.blocks(self._targets))
         with suppress(ConnectionError):  # A scraper that went away is no fault of ours.
-            for piece in chain(expose_targets(shown, form, wanted.names), [own]):
+            for piece in (*expose(lines, form, wanted.names), own):
                 packed = packer.compress(piece) if packer else piece
                 if packed:
                     await response.write(packed)
@@ -133,8 +134,12 @@ def make_app(
     limits: Limits = DEFAULT_LIMITS,
     guard: Guard | None = None,
     reload: Reload | None = None,
+    schedule: Schedule | None = None,
 ) -> web.Application:
-    """Make the application, with the guard before all of it; without `reload`, no path for it."""
+    """Make the application, with the guard before all of it.
+
+    Without `reload` there is no path for it. Without a schedule a probe serves the last poll.
+    """
     app = web.Application(
         client_max_size=limits.request_bytes, middlewares=[guard.middleware] if guard else []
     )
@@ -144,6 +149,6 @@ def make_app(
     if guard:
         app.on_response_prepare.append(guard.on_prepare)
     app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
-    app.add_routes(Pages(targets, telemetry_path).routes())
-    app.add_routes(Prober(targets).routes())
+    app.add_routes(Pages(targets, schedule, telemetry_path).routes())
+    app.add_routes(Prober(targets, schedule).routes())
     return app

@@ -1,6 +1,5 @@
 """A target with its last snapshot goes in; what a person or a program is told of it comes out."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +9,10 @@ from exporter.declare.extraction import Extraction
 from exporter.declare.states import States
 from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.pipeline.render import Snapshot, base_labels
-from exporter.runtime.targets import Targets, Tracked
+from exporter.pipeline.render import value_text
+from exporter.pipeline.snapshot import Snapshot
+from exporter.runtime.schedule import Schedule
+from exporter.runtime.tracked import Tracked
 from exporter.settings import Target
 
 State = Literal["down", "waiting", "on probe", "up"]
@@ -25,9 +26,6 @@ _MOST_FAULTS = 20
 _MOST_SERIES = 50
 # Whose states are remembered; each reload may bring new systems.
 _MOST_SYSTEMS = 1024
-
-_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
-_UNESCAPED = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,7 @@ def state_of(tracked: Tracked) -> State:
     return "up" if tracked.snapshot.up else "down"
 
 
-def view_of(targets: Targets, tracked: Tracked) -> View:
+def view_of(tracked: Tracked, schedule: Schedule | None) -> View:
     """Return the target as it is now."""
     target, snapshot = tracked.target, tracked.snapshot
     outcome = snapshot.poll.outcome if snapshot else None
@@ -88,7 +86,7 @@ def view_of(targets: Targets, tracked: Tracked) -> View:
         mode=_mode(target, snapshot) if snapshot else "",
         polled=snapshot.poll.ended if snapshot else None,
         duration=snapshot.poll.duration if snapshot else None,
-        due=targets.due_in(tracked),
+        due=schedule.due_in(tracked) if schedule else None,
         polls=tracked.tally.polls,
         failures=tracked.tally.failures,
         last_success=tracked.tally.last_success,
@@ -103,29 +101,20 @@ def metrics_of(tracked: Tracked) -> Iterator[Shown]:
     """Yield the vendor's metrics that the target shows."""
     if tracked.snapshot is None:
         return
-    base = f"{{{base_labels(tracked.target)}"
-    for family, lines in zip(tracked.target.system.families, tracked.snapshot.lines, strict=False):
-        # Texts may hold what else a line can end with, U+2028 for one.
-        found = lines.split(b"\n", _MOST_SERIES)[:-1]
+    _, _, served, values, _ = tracked.snapshot
+    for place, family in enumerate(tracked.target.system.families):
+        found = served.layout.by_family.get(place, ())
         if found:
             yield Shown(
                 metric=family.name,
                 source=family.source,
                 help=family.help,
                 series=tuple(
-                    _series(line.decode().removeprefix(family.name + base)) for line in found
+                    (dict(served.series[at][1]), value_text(values[at]))
+                    for at in found[:_MOST_SERIES]
                 ),
-                hidden=lines.count(b"\n") - len(found),
+                hidden=max(0, len(found) - _MOST_SERIES),
             )
-
-
-def _series(rest: str) -> tuple[Mapping[str, str], str]:
-    labels, _, value = rest.rpartition(" ")
-    return {name: _plain(text) for name, text in _LABEL.findall(labels)}, value
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\.", lambda match: _UNESCAPED.get(match[0], match[0]), text)
 
 
 def _mode(target: Target, snapshot: Snapshot) -> str:
@@ -133,10 +122,10 @@ def _mode(target: Target, snapshot: Snapshot) -> str:
     place = _first_states(target.system)
     if place is None:
         return ""
-    at, label = place
-    for line in snapshot.lines[at].split(b"\n"):
-        if line.endswith(b" 1"):
-            return _plain(dict(_LABEL.findall(line.decode())).get(label, ""))
+    number, label = place
+    for at in snapshot.served.layout.by_family.get(number, ()):
+        if snapshot.values[at] == 1:
+            return dict(snapshot.served.series[at][1]).get(label, "")
     return ""
 
 

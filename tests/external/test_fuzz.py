@@ -15,6 +15,7 @@ EXAMPLES = {
     "reader": 1000,
     "plain": 1000,
     "bodies": 600,
+    "shapes": 600,
     "configs": 500,
     "headers": 1000,
     "requests": 200,

@@ -21,7 +21,8 @@ from exporter.runtime.discovery import Lists, discovering
 from exporter.runtime.file_lists import Files
 from exporter.runtime.reload import Reloader
 from exporter.runtime.shard import Shard
-from exporter.runtime.targets import Change, Targets, Tracked
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Change, Tracked
 from exporter.service import running
 from exporter.settings import Settings, Template
 from exporter.simulator.app import World, make_app
@@ -74,7 +75,7 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
     service = Service(text, folder)
     service.shard = shard or service.shard
     clock, settings = Clock(), service.load()
-    async with running(settings, clock) as (targets, telemetry):
+    async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
         targets.followers.append(service.changes.append)
         owns = service.shard.owns
@@ -517,7 +518,7 @@ async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         with monkeypatch.context() as broken:
-            broken.delattr("exporter.runtime.targets.build")
+            broken.delattr("exporter.runtime.tracked.build")
             put(tmp_path / "a.json", vendor.url, "127.0.0.1:1")
             await service.until(lambda: service.value("refresh_failures_total") == 1)
         polls = service.tracked(vendor.url).tally.polls

@@ -15,9 +15,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.http.connections import Connections
+from exporter.runtime import limits as limits_module
 from exporter.runtime import schedule as schedule_module
 from exporter.runtime.schedule import Schedule, Turn
-from exporter.runtime.targets import Targets, Tracked
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
@@ -80,14 +82,16 @@ def target(gate: Gate, name: str = "t", *, interval: float = math.inf) -> Target
 class Site:
     """A service that polls and serves, with a client to ask it."""
 
-    def __init__(self, base: str, targets: Targets, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, base: str, targets: Targets, schedule: Schedule, session: aiohttp.ClientSession
+    ) -> None:
         self.base = base
         self.targets = targets
         self.probed = 0
         """How many probes have come as far as to poll, or to wait for a poll."""
         self._session = session
-        self._poll_now = targets.poll_now
-        targets.poll_now = self._count
+        self._poll_now = schedule.poll_now
+        schedule.poll_now = self._count  # type: ignore[method-assign]
 
     async def _count(self, tracked: Tracked, max_age: float, within: float) -> None:
         self.probed += 1
@@ -108,10 +112,10 @@ class Site:
 
 @asynccontextmanager
 async def site_of(*targets: Target) -> AsyncIterator[Site]:
-    async with running(Settings(targets=targets), Clock()) as (live, telemetry):
-        app = make_app(live, telemetry, "/metrics")
+    async with running(Settings(targets=targets), Clock()) as (live, telemetry, schedule):
+        app = make_app(live, telemetry, "/metrics", schedule=schedule)
         async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as one:
-            yield Site(f"http://{address}", live, one)
+            yield Site(f"http://{address}", live, schedule, one)
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -272,7 +276,8 @@ async def test_a_rate_limit_lets_a_probe_through_when_its_moment_comes(gate: Gat
 
 
 async def test_a_full_host_puts_probes_off(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule_module, "_MOST_A_HOST", 1)
+    for module in (limits_module, schedule_module):
+        monkeypatch.setattr(module, "MAX_A_HOST", 1)
     gate.open.clear()
     async with site_of(target(gate), target(gate, "u")) as site:
         first = asyncio.create_task(site.get("/probe?target=t"))
@@ -322,9 +327,8 @@ async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate
         now[0] = moment
         while schedule.leave_due(moment):
             pass
-        while schedule._polling:
-            await asyncio.wait(schedule._polling)
-            await asyncio.sleep(0)
+        while schedule.under_way:
+            await asyncio.sleep(0.01)
         return gate.asked
 
     assert await asked_at(1.0) == 1
@@ -335,7 +339,7 @@ async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate
         assert (before, gate.asked) == (polls - 1, polls)
     # No more probes come, and its own turns go on an interval after the last.
     assert await asked_at(35.0) == 4
-    assert await asked_at(35.2) == 5
+    assert await asked_at(35.6) == 5
     assert await asked_at(50.2) == 6
     await connections.close()
 
@@ -352,7 +356,7 @@ async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gat
     await until(lambda: gate.asked)
     for moment in (1.0, 11.0, 21.0):
         schedule.leave_due(moment)
-    polls = len(schedule._polling)
+    polls = schedule.under_way
     gate.open.set()
     await probe
     await connections.close()
@@ -367,19 +371,19 @@ async def test_turns_that_are_moved_leave_nothing_behind(gate: Gate) -> None:
     class Stepped(Schedule):
         left = 0
 
-        def _depart(self, turn: Turn, due: float) -> None:
-            del turn, due
+        def _depart(self, turn: Turn) -> None:
+            del turn
             self.left += 1
 
     schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
     (turn,) = schedule._turns.values()
     for number in range(10_000):
-        schedule._plan(turn, 20_000.0 - number)
-    kept = len(schedule._due)
-    for _ in range(kept):
+        schedule._slots.put(turn, 20_000.0 - number)
+    kept = sum(len(slot) for slot in schedule._slots._slots.values())
+    for _ in range(10):
         schedule.leave_due(30_000.0)
 
-    assert kept <= 2 + 100
+    assert kept == 1
     assert schedule.left == 1
 
 

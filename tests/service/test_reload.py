@@ -18,7 +18,8 @@ from exporter.config import load_text
 from exporter.errors import ConfigError
 from exporter.notify import Supervisor
 from exporter.runtime.reload import Reloader
-from exporter.runtime.targets import Change, Targets, Tracked
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Change, Tracked
 from exporter.service import running
 from exporter.settings import Settings
 from exporter.simulator.app import World
@@ -66,7 +67,7 @@ class Service:
 async def serving(text: str) -> AsyncIterator[Service]:
     service = Service(text)
     clock = Clock()
-    async with running(service.load(), clock) as (targets, telemetry):
+    async with running(service.load(), clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
         service.reloader = Reloader(service.load, targets, telemetry, clock)
         yield service

@@ -67,7 +67,7 @@ def read(fields: list[Any], tree: Any, params: Mapping[str, str] | None = None) 
     )
     found = system.endpoints[0].extract(tree, params or {}, NOW)
     samples = tuple(one for one in found.samples if one.family != "s_always")
-    return Extraction(samples, found.faults, found.dropped_items)
+    return Extraction.of(samples, found.faults)._replace(dropped_items=found.dropped_items)
 
 
 def written(found: Extraction) -> list[str]:

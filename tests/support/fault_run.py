@@ -19,9 +19,10 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import TARGET_FAMILIES, Poll
+from exporter.pipeline.snapshot import Poll
 from exporter.runtime.rhythm import rounds, tick_seconds
-from exporter.runtime.targets import Targets, Tracked
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
@@ -42,8 +43,9 @@ _PATIENT = 60.0
 _ROUNDS = 5
 # Those whose polls take seconds are polled less often in the same time.
 _SLOW_ROUNDS = 2
-# What a moment may hold more than another: connections that are just being made, evidence.
-_MORE_FILES = 10
+# What a moment may hold more than another: evidence, and connections that are just being made, since
+# the polls of a tick leave together.
+_MORE_FILES = 40
 _MORE_TASKS = 2
 _MORE_BYTES = 4 * 2**20
 # A fault that never comes to this is a failure of the test, not a reason to wait on.
@@ -138,7 +140,7 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
             settings = Settings(targets=tuple(_targets(told)))
             down = _misname(patch)
             async with (
-                running(settings, Clock()) as (targets, telemetry),
+                running(settings, Clock()) as (targets, telemetry, _),
                 listening(make_app(targets, telemetry, "/metrics"), ["127.0.0.1:0"]) as (address,),
                 aiohttp.ClientSession() as scraper,
             ):
@@ -184,14 +186,13 @@ class _Siege:
             snapshot = tracked.snapshot
             assert snapshot is not None
             error = poll.outcome if isinstance(poll.outcome, PollError) else None
-            own = len(TARGET_FAMILIES)
             told = Told(
                 left=poll.taken - poll.duration,
                 ended=poll.taken,
                 reason=error.reason if error else None,
                 pause=error.retry_after if error else 0.0,
-                up=snapshot.lines[-own].endswith(b" 1\n"),
-                vendor=any(snapshot.lines[:-own]),
+                up=snapshot.up,
+                vendor=bool(snapshot.values),
             )
             evidence.polls.setdefault(tracked.target.name, []).append(told)
 

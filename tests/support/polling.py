@@ -8,11 +8,14 @@ from dataclasses import replace
 from exporter.clock import Clock
 from exporter.errors import PollError
 from exporter.http.connections import Connections
-from exporter.pipeline.render import Poll
 from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Poll, Snapshot
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
+from exporter.web.exposition import expose_targets
+from exporter.web.negotiate import Format
 
 NOW = 1710753164.25
 """2024-03-18T09:12:44.25Z, shortly after the recordings were made."""
@@ -46,6 +49,12 @@ def make_target(
     )
 
 
+def lines_of(target: Target, snapshot: Snapshot) -> str:
+    """Return all that scrapes show of a target."""
+    page = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode()
+    return "".join(line for line in page.splitlines(keepends=True) if not line.startswith("#"))
+
+
 Polls = Callable[[Target], Awaitable[Poll]]
 
 
@@ -76,7 +85,7 @@ class Poller:
             self.failures[client] += 1
 
     async def poll(self, target: Target) -> Poll:
-        return await poll_once(target, build(target), self.connections, self._hand.clock)
+        return await poll_once(PollRun(target, build(target), self.connections, self._hand.clock))
 
     async def together(self, target: Target, count: int) -> list[Poll]:
         """Poll so many targets of one server at once."""

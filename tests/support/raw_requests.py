@@ -107,7 +107,7 @@ async def opened(
 
 def enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the page of metrics larger than what lies between two processes."""
-    monkeypatch.setattr(routes, "expose_targets", lambda *_: [PIECE] * PIECES)
+    monkeypatch.setattr(routes, "expose", lambda *_: [PIECE] * PIECES)
 
 
 MARK = "zqxj"

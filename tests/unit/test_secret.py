@@ -8,12 +8,13 @@ import pytest
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
-from exporter.pipeline.render import Renderer, Tally
 from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Target
-from support.polling import FIXED, Polls, make_target
+from support.polling import FIXED, Polls, lines_of, make_target
 from support.vendor import Vendor, response
 
 CANARY = 'canary/"x y'
@@ -72,8 +73,8 @@ async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
         b'{"mode": "production", "version": "Bearer canary-bearer, canary/\\"x y"}'
     )
     target = make_target(client=client())
-    snapshot = Renderer(target).render(await poll(target), Tally(polls=1))
-    text = b"".join(snapshot.lines).decode()
+    snapshot = take_snapshot(target, await poll(target), Tally(polls=1))
+    text = lines_of(target, snapshot)
 
     assert "canary" not in text
     assert 'version="Bearer <secret>, <secret>"' in text
@@ -105,7 +106,7 @@ async def test_a_mistake_of_ours_costs_one_poll_and_no_secret(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     target = make_target(client=client())
-    outcome = (await poll_once(target, build(target), Crashing(FIXED), FIXED)).outcome
+    outcome = (await poll_once(PollRun(target, build(target), Crashing(FIXED), FIXED))).outcome
 
     assert isinstance(outcome, PollError)
     assert outcome.reason is Reason.INTERNAL

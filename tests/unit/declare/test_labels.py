@@ -112,10 +112,16 @@ def test_an_info_is_what_its_labels_say(labels: Any, tree: Any, expected: list[s
 FAULTS: dict[str, tuple[Any, str]] = {
     "the time of the poll": (
         "@poll_time",
-        "@poll_time cannot be a label: each poll would begin new series",
+        "@poll_time is for gauge and counter alone",
     ),
-    "the time of the poll among others": (["/a", "@poll_time"], "@poll_time cannot be a label"),
-    "the time of the poll in a mapping": ({"path": "@poll_time"}, "@poll_time cannot be a label"),
+    "the time of the poll among others": (
+        ["/a", "@poll_time"],
+        "@poll_time is for gauge and counter alone",
+    ),
+    "the time of the poll in a mapping": (
+        {"path": "@poll_time"},
+        "@poll_time is for gauge and counter alone",
+    ),
     "another pseudo path": ("@index", "a path begins with /"),
     "nothing": ("", "a label is a text, a path, a list of paths or a mapping"),
     "no paths": ([], "a label is a text, a path, a list of paths or a mapping"),

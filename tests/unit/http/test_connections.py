@@ -9,6 +9,7 @@ import pytest
 from exporter.errors import PollError
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Client
@@ -78,9 +79,9 @@ async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.Monke
     guests.answer = HEALTHY
     async with serving(guests.handle) as url:
         target = make_target(url=url)
-        first = result(await poll_once(target, build(target), connections, FIXED))
+        first = result(await poll_once(PollRun(target, build(target), connections, FIXED)))
         await guests.left()
-        second = result(await poll_once(target, build(target), connections, FIXED))
+        second = result(await poll_once(PollRun(target, build(target), connections, FIXED)))
         await connections.close()
 
     assert (first, second, guests.connections) == (OK, OK, 2)
@@ -93,10 +94,10 @@ async def test_connections_of_a_client_that_went_or_changed_are_closed() -> None
         target = make_target(url=url, client=Client(name="c"))
         changed = replace(target, client=Client(name="c", http_headers=(("X-A", ()),)))
         for one in (target, replace(target, client=Client(name="c")), changed):
-            assert result(await poll_once(one, build(one), connections, FIXED)) == OK
+            assert result(await poll_once(PollRun(one, build(one), connections, FIXED))) == OK
         at_work = guests.connections
         connections.prune({changed.client})
-        assert result(await poll_once(changed, build(changed), connections, FIXED)) == OK
+        assert result(await poll_once(PollRun(changed, build(changed), connections, FIXED))) == OK
         connections.prune({Client(name="other")})
         await guests.left()
         await connections.close()

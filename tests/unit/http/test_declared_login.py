@@ -235,7 +235,7 @@ async def test_a_token_goes_to_its_own_server_alone(site: Site, poller: Poller) 
 async def test_logins_of_the_service_are_counted(engine: Engine) -> None:
     engine.password = "another"
     target = replace(target_of(engine), interval=60.0)
-    async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry):
+    async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry, _):
         value = telemetry.registry.get_sample_value
         async with asyncio.timeout(60):
             while targets.waiting:

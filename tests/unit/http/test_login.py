@@ -13,6 +13,7 @@ from exporter.http.answer import StatusError
 from exporter.http.connections import Connections
 from exporter.http.message import Headers
 from exporter.pipeline.request import build
+from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Target
@@ -353,7 +354,7 @@ async def test_a_vendor_that_asks_for_a_pause_gets_it(
 async def test_connections_count_nothing_unless_told(engine: Engine, hand: Hand) -> None:
     connections = Connections(hand.clock)
     target = target_of(engine)
-    poll = await poll_once(target, build(target), connections, hand.clock)
+    poll = await poll_once(PollRun(target, build(target), connections, hand.clock))
     await connections.close()
 
     assert result(poll) == OK

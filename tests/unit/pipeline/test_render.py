@@ -1,62 +1,106 @@
-"""A renderer that keeps what did not change shows the same as one that starts anew."""
+"""Lines that are kept from one poll to the next are those of the last poll."""
+
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll, Renderer, Tally
-from exporter.systems import SYSTEMS
+from exporter.pipeline.render import base_labels
+from exporter.pipeline.snapshot import NO_SERIES, Poll, Snapshot, Tally, serve, take_snapshot
+from exporter.runtime.blocks import Block
 from support.polling import NOW, make_target
 
 TARGET = make_target("mdworkbench")
+SYSTEM = TARGET.system
 # Few of each, so that the next poll often repeats some of the last one.
 samples = st.builds(
     lambda family, text, value: Sample(
         family.name, tuple((label, text) for label in family.labels), value
     ),
-    st.sampled_from(SYSTEMS["mdworkbench"].families),
+    st.sampled_from(SYSTEM.families),
     st.sampled_from(["active", "waiting", 'a"b\\c\nd']),
     st.sampled_from([0.0, 1.0, 2.5, 1e300]),
 )
-outcomes = st.lists(samples, max_size=6).map(
-    lambda read: Extraction(tuple(read), ())
-) | st.sampled_from(list(Reason)).map(lambda reason: PollError(reason, "why"))
+outcomes = st.lists(samples, max_size=6).map(Extraction.of) | st.sampled_from(list(Reason)).map(
+    lambda reason: PollError(reason, "why")
+)
+polls = st.tuples(outcomes, st.sampled_from([0.1, 0.25]), st.none() | st.integers(0, 2))
 
 
-@given(st.lists(st.tuples(outcomes, st.sampled_from([0.1, 0.25])), min_size=1, max_size=6))
-def test_rendering_again_is_rendering_anew(
-    polls: list[tuple[Extraction | PollError, float]],
+class Source:
+    """A target of which the test sets the snapshot."""
+
+    base = base_labels(TARGET)
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+
+
+class Outcome(NamedTuple):
+    number: int
+    source: int
+    poll: tuple[Extraction | PollError, float, int | None]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), polls), min_size=1, max_size=8))
+def test_lines_that_are_kept_are_those_of_a_fresh_page(
+    given: list[tuple[int, tuple[Extraction | PollError, float, int | None]]],
 ) -> None:
-    kept = Renderer(TARGET)
-    for number, (outcome, duration) in enumerate(polls, 1):
-        poll = Poll(outcome, duration, NOW, 0.0)
+    sources = [Source() for _ in range(3)]
+    block = Block(SYSTEM, sources[:1])
+    for source in sources[1:]:
+        block.add(source)
+    last = NO_SERIES
+    for number, (at, (outcome, duration, unmapped)) in enumerate(given, 1):
         tally = Tally(polls=number, failures={"tls": number // 2}, last_success=NOW)
-        if number % 2 and isinstance(outcome, Extraction):
-            kept.prepare(outcome)
-        again, anew = kept.render(poll, tally), Renderer(TARGET).render(poll, tally)
+        poll = Poll(outcome, duration, NOW, 0.0)
+        snapshot = take_snapshot(TARGET, poll, tally, last=last, unmapped=unmapped)
+        last = snapshot.served if snapshot.up else last
+        sources[at].snapshot = snapshot
+        if number % 2:  # Not each poll is scraped.
+            continue
+        block.refresh()
+        fresh = Block(SYSTEM, sources)
+        fresh.refresh()
 
-        assert again.lines == anew.lines
-        assert again.duplicates == anew.duplicates
-        assert again.up == anew.up
+        assert block.families == fresh.families
 
 
-def test_what_did_not_change_is_kept_as_it_is() -> None:
-    renderer = Renderer(TARGET)
-    read = Extraction((Sample("mdworkbench_resume_on_restart", (), 1.0),), ())
-    before = renderer.render(Poll(read, 0.1, NOW, 0.0), Tally(polls=1))
-    after = renderer.render(Poll(read, 0.1, NOW, 0.0), Tally(polls=2))
-    families = len(TARGET.system.families)
+def test_lines_of_values_that_did_not_change_are_kept() -> None:
+    source = Source()
+    block = Block(SYSTEM, [source])
+    read = Extraction.of((Sample("mdworkbench_resume_on_restart", (), 1.0),))
+    first = take_snapshot(TARGET, Poll(read, 0.1, NOW, 0.0), Tally(polls=1))
+    source.snapshot = first
+    block.refresh()
+    before = block.families[: len(SYSTEM.families)]
+    source.snapshot = take_snapshot(
+        TARGET, Poll(read, 0.1, NOW, 0.0), Tally(polls=2), last=first.served
+    )
+    block.refresh()
+    after = block.families[: len(SYSTEM.families)]
 
-    assert any(before.lines[:families])
-    for one, other in zip(before.lines[:families], after.lines, strict=False):
+    assert any(before)
+    for one, other in zip(before, after, strict=True):
         assert one is other
 
 
-def test_what_was_prepared_and_not_rendered_counts_for_nothing() -> None:
-    renderer = Renderer(TARGET)
-    twice = (Sample("mdworkbench_resume_on_restart", (), 1.0),) * 2
-    renderer.prepare(Extraction(twice, ()))
-    shown = renderer.render(Poll(Extraction(twice[:1], ()), 0.1, NOW, 0.0), Tally(polls=1))
+def test_series_that_are_the_same_once_redacted_are_served_once() -> None:
+    series = tuple(("mdworkbench_server_state", (("state", text),)) for text in ("hunter22", "b"))
+    both = (*series, ("mdworkbench_server_state", (("state", "<secret>"),)))
+    served = serve(both, SYSTEM, ["hunter22"])
 
-    assert shown.duplicates == 0
+    assert served.series == (
+        ("mdworkbench_server_state", (("state", "<secret>"),)),
+        ("mdworkbench_server_state", (("state", "b"),)),
+    )
+    assert served.duplicates == 1
+    assert served.values(Extraction(both, (1.0, 2.0, 3.0))) == (1.0, 2.0)
+
+
+def test_names_are_never_redacted() -> None:
+    series = (("mdworkbench_server_state", (("state", "active"),)),)
+
+    assert serve(series, SYSTEM, ["state", "mdworkbench"]).series == series

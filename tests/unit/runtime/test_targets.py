@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll
-from exporter.runtime.targets import Targets, Tracked
+from exporter.pipeline.snapshot import Poll
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import Tracked
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from support.polling import NOW, make_target
+from support.polling import NOW, lines_of, make_target
 
 
 class Moment:
@@ -42,7 +43,7 @@ def make(moment: Moment, telemetry: Telemetry, *names: str) -> Targets:
 
 def good(moment: Moment, *faults: Fault) -> Poll:
     samples = (Sample("genesys_ucs_requests_total", (), 1.0),)
-    return Poll(Extraction(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
+    return Poll(Extraction.of(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
 
 
 def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> Poll:
@@ -50,7 +51,7 @@ def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> Poll:
 
 
 def lines(targets: Targets) -> str:
-    return b"".join(b"".join(snapshot.lines) for _, snapshot in targets.snapshots()).decode()
+    return "".join(lines_of(target, snapshot) for target, snapshot in targets.snapshots())
 
 
 def first(targets: Targets) -> Tracked:
@@ -109,7 +110,7 @@ def test_one_target_never_shows_anothers_series(moment: Moment, telemetry: Telem
     targets = make(moment, telemetry, *(f"t{number}" for number in range(50)))
     for number, tracked in enumerate(targets):
         samples = (Sample("genesys_ucs_requests_total", (), float(number)),)
-        targets.record(tracked, replace(good(moment), outcome=Extraction(samples, ())))
+        targets.record(tracked, good(moment)._replace(outcome=Extraction.of(samples, ())))
 
     for number in range(50):
         assert f'genesys_ucs_requests_total{{target="t{number}"}} {number}\n' in lines(targets)
@@ -118,9 +119,9 @@ def test_one_target_never_shows_anothers_series(moment: Moment, telemetry: Telem
 def test_faults_and_duplicates_are_counted(moment: Moment, telemetry: Telemetry) -> None:
     targets = make(moment, telemetry, "a")
     twice = (Sample("genesys_ucs_requests_total", (), 1.0),) * 2
-    reading = Extraction(twice, (Fault("genesys_ucs_mode", "x"),))
-    targets.record(first(targets), replace(good(moment), outcome=reading))
-    targets.record(first(targets), replace(good(moment), outcome=reading))
+    reading = Extraction.of(twice, (Fault("genesys_ucs_mode", "x"),))
+    targets.record(first(targets), good(moment)._replace(outcome=reading))
+    targets.record(first(targets), good(moment)._replace(outcome=reading))
     value = telemetry.registry.get_sample_value
 
     labels = {"system": "genesys_ucs", "metric": "genesys_ucs_mode"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import PollError
-from exporter.pipeline.render import Renderer, Tally
+from exporter.pipeline.snapshot import Tally, take_snapshot
 from exporter.systems import SYSTEMS
 from exporter.web.exposition import expose_targets
 from exporter.web.negotiate import Format
@@ -33,7 +33,7 @@ async def test_a_recorded_answer_gives_its_golden_exposition(
         last_success = outcome.ended
         notes += [f"# fault: {one.metric}: {one.message}\n" for one in outcome.outcome.faults]
     tally = Tally(polls=1, failures=failures, last_success=last_success)
-    snapshot = Renderer(target).render(outcome, tally)
+    snapshot = take_snapshot(target, outcome, tally)
     actual = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode() + "".join(notes)
 
     golden = DATA / "golden" / path.parent.name / f"{path.stem}.prom"

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.declare.extraction import Extraction, Fault, Labels, Sample
 from exporter.declare.family import open_metrics_name
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import TARGET_FAMILIES, Poll, Renderer, Snapshot, Tally, value_text
+from exporter.pipeline.render import TARGET_FAMILIES, value_text
+from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -28,9 +29,9 @@ REQUESTS_HELP = "Requests (request_today); restarts from 0 at UCS restart and ea
 def shown(
     target: Target, samples: tuple[Sample, ...], tally: Tally | None = None
 ) -> tuple[Target, Snapshot]:
-    poll = Poll(Extraction(samples, ()), duration=0.25, ended=NOW, taken=0.0)
+    poll = Poll(Extraction.of(samples, ()), duration=0.25, ended=NOW, taken=0.0)
     tally = tally or Tally(polls=3, failures={Reason.TIMEOUT: 2}, last_success=NOW)
-    return target, Renderer(target).render(poll, tally)
+    return target, take_snapshot(target, poll, tally)
 
 
 def page(form: Format, *entries: tuple[Target, Snapshot]) -> str:
@@ -122,7 +123,7 @@ def test_a_series_given_twice_is_kept_once_and_counted() -> None:
     _, snapshot = shown(target("a"), samples)
     text = page(Format.TEXT, (target("a"), snapshot))
 
-    assert snapshot.duplicates == 1
+    assert snapshot.served.duplicates == 1
     assert 'genesys_ucs_requests_total{target="a"} 1\n' in text
     assert 'genesys_ucs_requests_total{target="a"} 2\n' not in text
 
@@ -130,7 +131,7 @@ def test_a_series_given_twice_is_kept_once_and_counted() -> None:
 def test_a_failed_poll_shows_nothing_of_the_vendor() -> None:
     poll = Poll(PollError(Reason.TIMEOUT, "x"), duration=5.0, ended=NOW, taken=0.0)
     tally = Tally(polls=2, failures={Reason.TIMEOUT: 1}, last_success=NOW - 15)
-    snapshot = Renderer(target("a")).render(poll, tally)
+    snapshot = take_snapshot(target("a"), poll, tally)
     lines = b"".join(expose_targets([(target("a"), snapshot)], Format.TEXT)).decode().splitlines()
 
     assert [line for line in lines if not line.startswith("#")] == [
@@ -143,9 +144,9 @@ def test_a_failed_poll_shows_nothing_of_the_vendor() -> None:
 
 
 def test_faults_are_counted_on_the_target() -> None:
-    reading = Extraction((), (Fault("a", "x"), Fault("b", "y")))
+    reading = Extraction.of((), (Fault("a", "x"), Fault("b", "y")))
     poll = Poll(reading, duration=0.1, ended=NOW, taken=0.0)
-    snapshot = Renderer(target("a")).render(poll, Tally(polls=1))
+    snapshot = take_snapshot(target("a"), poll, Tally(polls=1))
     lines = b"".join(expose_targets([(target("a"), snapshot)], Format.TEXT)).decode()
 
     assert 'status_exporter_field_faults{target="a"} 2\n' in lines

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll
+from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
@@ -34,9 +34,9 @@ async def get() -> AsyncIterator[Get]:
         Settings(targets=targets), telemetry, Clock(wall=lambda: NOW, monotonic=lambda: 0.0)
     )
     outcomes: tuple[Extraction | PollError, ...] = (
-        Extraction((Sample("genesys_ucs_requests_total", (), 7.0),), ()),
+        Extraction.of((Sample("genesys_ucs_requests_total", (), 7.0),), ()),
         PollError(Reason.TLS, "x"),
-        Extraction((Sample("mdworkbench_resume_on_restart", (), 1.0),), ()),
+        Extraction.of((Sample("mdworkbench_resume_on_restart", (), 1.0),), ()),
     )
     for tracked, outcome in zip(live, outcomes, strict=True):
         live.record(tracked, Poll(outcome, 0.1, NOW, 0.0))

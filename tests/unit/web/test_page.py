@@ -13,7 +13,7 @@ import pytest
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.render import Poll
+from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
@@ -76,7 +76,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
-    site.record("ams", Extraction(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)))
+    site.record("ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)))
     site.record(SCRIPT, DOWN)
     _, text = await site.get("/")
     rows = re.findall(r"<tr role=\"row\"><td.*?</tr>", text)
@@ -93,7 +93,7 @@ async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
 
 async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> None:
     site.record(SCRIPT, DOWN)
-    site.record("ams", Extraction((Sample("genesys_ucs_info", (("version", "<u>"),), 1.0),), ()))
+    site.record("ams", Extraction.of((Sample("genesys_ucs_info", (("version", "<u>"),), 1.0),), ()))
     pages = [
         await site.get(path)
         for path in ("/", "/target?name=ams", "/target?name=%3Cscript%3E%22%26%E2%80%AE")
@@ -122,7 +122,7 @@ async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> Non
 async def test_the_same_choice_holds_for_the_table_and_the_list(
     site: Site, query: str, names: list[str]
 ) -> None:
-    site.record("ams", Extraction(MODE, ()))
+    site.record("ams", Extraction.of(MODE, ()))
     site.record(SCRIPT, DOWN)
     found = await site.api(query)
     _, page = await site.get(f"/{query}")
@@ -163,9 +163,11 @@ async def test_head_has_no_body_and_post_is_refused(site: Site, path: str) -> No
 
 
 async def test_a_target_shows_its_readings_beside_the_vendors_fields(site: Site) -> None:
-    site.record("ams", Extraction(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)), 0.2)
+    site.record(
+        "ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)), 0.2
+    )
     site.record("ams", DOWN, 0.4)
-    site.record("ams", Extraction(MODE, ()), 0.1)
+    site.record("ams", Extraction.of(MODE, ()), 0.1)
     _, text = await site.get("/target?name=ams")
 
     assert "<code>genesys_ucs_requests_total</code>" in text
@@ -177,7 +179,7 @@ async def test_a_target_shows_its_readings_beside_the_vendors_fields(site: Site)
 
 
 async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> None:
-    site.record("ams", Extraction(MODE, ()))
+    site.record("ams", Extraction.of(MODE, ()))
     site.record("ams", DOWN)
     _, text = await site.get("/target?name=ams")
 
@@ -198,7 +200,7 @@ async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Si
     odd = replace(make_target(), name="odd", labels={"site": "a\u2028b\x85c\rd"})
     site.targets.replace((odd,))
     many = [Sample("genesys_ucs_info", (("version", f"v{at}"),), 1.0) for at in range(70)]
-    site.record("odd", Extraction((*MODE, *many), ()))
+    site.record("odd", Extraction.of((*MODE, *many)))
     _, text = await site.get("/target?name=odd")
 
     assert text.count('<span class="label">version=v') == 50
@@ -210,7 +212,7 @@ async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Si
 
 async def test_recent_polls_are_bounded_and_outlive_a_reload(site: Site) -> None:
     for _ in range(100):
-        site.record("ams", Extraction(MODE, ()))
+        site.record("ams", Extraction.of(MODE, ()))
     changed = replace(site.targets.named("ams").target, interval=30.0)  # type: ignore[union-attr]
     site.targets.replace((changed,))
     tracked = site.targets.named("ams")

@@ -15,7 +15,7 @@ from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import ConfigError, PollError, Reason
-from exporter.pipeline.render import Poll
+from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.service import running
 from exporter.settings import Settings
@@ -164,7 +164,7 @@ async def test_the_telemetry_path_can_be_the_root() -> None:
 async def test_a_served_target_shows_and_disappears(vendor: Vendor) -> None:
     vendor.answer = response(b'{"mode": "production"}')
     target = replace(make_target(url=vendor.url), interval=0.2, timeout=60.0, max_age=600.0)
-    async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry):
+    async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry, _):
         app = make_app(targets, telemetry, "/metrics")
         async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as one:
 

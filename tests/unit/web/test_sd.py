@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction, Sample
-from exporter.pipeline.render import Poll, Renderer, Tally, without_base
+from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
 from exporter.runtime.targets import Targets
 from exporter.service import running
 from exporter.settings import Settings, Target
@@ -209,10 +209,11 @@ def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
         Sample("mdworkbench_server_state", (("state", 'a{target="t"} 1'),), 0.0),
     )
     tally = Tally(polls=2, failures={"tls": 1}, last_success=NOW)
-    whole = Renderer(target).render(Poll(Extraction(samples, ()), 0.25, NOW, 0.0), tally)
+    whole = take_snapshot(target, Poll(Extraction.of(samples, ()), 0.25, NOW, 0.0), tally)
 
-    def series(snapshot: Any) -> list[tuple[str, dict[str, str], float]]:
-        page = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode()
+    def series(*, with_base: bool) -> list[tuple[str, dict[str, str], float]]:
+        pieces = expose_targets([(target, whole)], Format.TEXT, with_base=with_base)
+        page = b"".join(pieces).decode()
         return [
             (sample.name, sample.labels, sample.value)
             for family in parse_text(page)
@@ -222,10 +223,10 @@ def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
     own = {"target", *labels}
     expected = [
         (metric, {label: value for label, value in found.items() if label not in own}, value)
-        for metric, found, value in series(whole)
+        for metric, found, value in series(with_base=True)
     ]
     assert len(expected) >= 8
-    assert series(without_base(whole, target)) == expected
+    assert series(with_base=False) == expected
 
 
 async def test_a_probe_leaves_out_what_the_list_says() -> None:
@@ -236,8 +237,8 @@ async def test_a_probe_leaves_out_what_the_list_says() -> None:
     vendor.router.add_get("/server/status", answer)
     async with listening(vendor, ["127.0.0.1:0"]) as (host,):
         target = replace(on_probe("a", site="ams"), url=f"http://{host}")
-        async with running(Settings(targets=(target,)), Clock()) as (live, telemetry):
-            app = make_app(live, telemetry, "/metrics")
+        async with running(Settings(targets=(target,)), Clock()) as (live, telemetry, schedule):
+            app = make_app(live, telemetry, "/metrics", schedule=schedule)
             async with (
                 listening(app, ["127.0.0.1:0"]) as (address,),
                 aiohttp.ClientSession() as one,

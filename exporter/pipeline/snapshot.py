@@ -1,0 +1,163 @@
+"""The result of a poll becomes what a target shows: redacted series, each once, with their values."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from exporter.declare.extraction import Extraction, Fault, Labels, Series
+from exporter.declare.system import System
+from exporter.errors import PollError
+from exporter.redact import known_secrets, take_out
+from exporter.settings import Target
+
+# Layouts that are remembered: a system has a few.
+_MAX_LAYOUTS = 1024
+
+
+class Poll(NamedTuple):
+    """The outcome of one poll: an extraction, or the reason why there is none."""
+
+    outcome: Extraction | PollError
+    duration: float
+    """Seconds."""
+    ended: float
+    """Unix time."""
+    taken: float
+    """`ended` by the monotonic clock."""
+
+
+class Tally(NamedTuple):
+    """What a target's polls add up to, the last one included."""
+
+    polls: int = 0
+    failures: Mapping[str, int] = {}
+    """Failed polls by their reason."""
+    last_success: float | None = None
+    """Unix time."""
+
+
+class Layout:
+    """Where the samples of a list of series belong."""
+
+    __slots__ = ("by_family", "places")
+
+    def __init__(self, places: tuple[int, ...]) -> None:
+        self.places = places
+        """The number of each sample's family among those of the system."""
+        self.by_family: dict[int, tuple[int, ...]] = {}
+        """The samples of each family that has any."""
+        for at, place in enumerate(places):
+            self.by_family[place] = (*self.by_family.get(place, ()), at)
+
+
+class ServedSeries(NamedTuple):
+    """The series of a target as they are served."""
+
+    extracted: tuple[Series, ...]
+    """As they were extracted."""
+    series: tuple[Series, ...]
+    """Without secrets, and each once."""
+    kept: tuple[int, ...] | None
+    """Which of the extracted ones are kept; None: all."""
+    layout: Layout
+
+    @property
+    def duplicates(self) -> int:
+        """How many series were extracted more than once."""
+        return len(self.extracted) - len(self.series)
+
+    def values(self, extraction: Extraction) -> tuple[float, ...]:
+        """Return the values of the series."""
+        if self.kept is None:
+            return extraction.values
+        return tuple(extraction.values[at] for at in self.kept)
+
+
+class Snapshot(NamedTuple):
+    """The result of a target's last poll, ready to serve."""
+
+    poll: Poll
+    tally: Tally
+    served: ServedSeries
+    values: tuple[float, ...]
+    unmapped: int | None
+    """Values of the answer that no field reads, when they were last counted."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the poll worked."""
+        return not isinstance(self.poll.outcome, PollError)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The fields that could not be read."""
+        outcome = self.poll.outcome
+        return () if isinstance(outcome, PollError) else outcome.faults
+
+
+def serve(extracted: tuple[Series, ...], system: System, secrets: Sequence[str]) -> ServedSeries:
+    """Return the series as they are served; of those that are the same then, the first is kept.
+
+    A vendor may send back in a text what it was sent in a header.
+    """
+    series = redacted(extracted, secrets) if secrets else extracted
+    first: dict[Series, int] = {}
+    for at, one in enumerate(series):
+        first.setdefault(one, at)
+    kept = None if len(first) == len(series) else tuple(first.values())
+    unique = series if kept is None else tuple(first)
+    return ServedSeries(extracted, unique, kept, layout_of(system, tuple(s[0] for s in unique)))
+
+
+def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
+    """Take secrets out of label values; names stay as they are."""
+    found = {labels: _redacted_labels(labels, secrets) for labels in {one[1] for one in series}}
+    if all(labels is found[labels] for labels in found):
+        return series
+    return tuple((name, found[labels]) for name, labels in series)
+
+
+def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
+    redacted = tuple((name, take_out(text, secrets)) for name, text in labels)
+    return labels if redacted == labels else redacted
+
+
+@lru_cache(maxsize=_MAX_LAYOUTS)
+def layout_of(system: System, names: tuple[str, ...]) -> Layout:
+    """Return the layout of series of these names."""
+    places = _places(system)
+    return Layout(tuple(places[name] for name in names))
+
+
+@lru_cache(maxsize=_MAX_LAYOUTS)
+def _places(system: System) -> dict[str, int]:
+    return {one.name: at for at, one in enumerate(system.families)}
+
+
+NO_SERIES = ServedSeries((), (), None, Layout(()))
+
+
+def take_snapshot(
+    target: Target,
+    poll: Poll,
+    tally: Tally,
+    *,
+    last: ServedSeries = NO_SERIES,
+    unmapped: int | None = None,
+) -> Snapshot:
+    """Return the snapshot of a poll.
+
+    `last` are the series of the last good poll, which are nearly always the same, and `unmapped` is
+    the last count of values that no field reads.
+    """
+    outcome = poll.outcome
+    if isinstance(outcome, PollError):
+        return Snapshot(poll, tally, NO_SERIES, (), None)
+    if outcome.series is not last.extracted:
+        if outcome.series != last.extracted:
+            last = serve(outcome.series, target.system, known_secrets(target.client, ()))
+        # What is equal need not be kept twice.
+        poll = poll._replace(outcome=outcome._replace(series=last.extracted))
+    counted = unmapped if outcome.unmapped is None else outcome.unmapped
+    values = outcome.values if last.kept is None else last.values(outcome)
+    return Snapshot(poll, tally, last, values, counted)

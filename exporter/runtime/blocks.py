@@ -1,0 +1,129 @@
+"""The lines of all targets, kept in blocks of targets until one of a block is polled again.
+
+Two scrapes between two polls cost little more than sending the page. Lines are written when they
+are scraped: with a scrape for each poll the work is the same, with fewer scrapes it is less.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from exporter.declare.system import System
+from exporter.pipeline.render import TARGET_FAMILIES, Row, changed_families, render_family
+from exporter.pipeline.snapshot import Snapshot
+
+# Targets of a block: enough that a block costs little beyond its lines.
+_MAX_TARGETS = 100
+# Series of a block; one with more is split, as far as it has several targets.
+_MAX_SERIES = 5000
+
+
+class Source(Protocol):
+    """A target that has lines to show."""
+
+    @property
+    def base(self) -> str:
+        """The common labels of its series."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Its last snapshot."""
+        ...
+
+
+class Block:
+    """Some targets of one system, and the lines of each family as they were last rendered."""
+
+    __slots__ = ("_rendered", "families", "sources", "system")
+
+    def __init__(self, system: System, sources: Iterable[Source]) -> None:
+        self.system = system
+        self.sources = list(sources)
+        # Of all sources; None where nothing of it is in the lines.
+        self._rendered: list[Snapshot | None] = [None] * len(self.sources)
+        count = len(system.families) + len(TARGET_FAMILIES)
+        self.families: list[bytes] = [b""] * count
+        """The lines of each family of the system, then of TARGET_FAMILIES."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether to render it takes longer than the event loop should be held."""
+        series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
+        return series > _MAX_SERIES
+
+    def add(self, source: Source) -> None:
+        """Add a target, which must not have been polled yet or be rendered at the next refresh."""
+        self.sources.append(source)
+        self._rendered.append(None)
+
+    def without(self, gone: "AbstractSet[Source]") -> "Block":
+        """Return a block of the other targets."""
+        return Block(self.system, [one for one in self.sources if one not in gone])
+
+    def split(self) -> "tuple[Block, Block]":
+        """Return two blocks of half the targets each."""
+        half = len(self.sources) // 2
+        return Block(self.system, self.sources[:half]), Block(self.system, self.sources[half:])
+
+    def refresh(self) -> None:
+        """Render the families of which a line has changed."""
+        changed: set[int] = set()
+        rendered, system = self._rendered, self.system
+        for at, source in enumerate(self.sources):
+            new, old = source.snapshot, rendered[at]
+            if new is not old and new is not None:
+                changed |= changed_families(old, new, system)
+                rendered[at] = new
+        if not changed:
+            return
+        rows: list[Row] = [
+            (source.base, snapshot)
+            for source, snapshot in zip(self.sources, rendered, strict=True)
+            if snapshot is not None
+        ]
+        for place in changed:
+            self.families[place] = render_family(place, system, rows)
+
+
+class Blocks:
+    """The blocks of all targets that scrapes show."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[System, list[Block]] = {}
+
+    def add(self, system: System, sources: Iterable[Source]) -> None:
+        """Add targets of a system."""
+        blocks = self._blocks.setdefault(system, [])
+        for source in sources:
+            if not blocks or len(blocks[-1].sources) >= _MAX_TARGETS or blocks[-1].is_large:
+                blocks.append(Block(system, []))
+            blocks[-1].add(source)
+
+    def remove(self, gone: "AbstractSet[Source]") -> None:
+        """Remove targets."""
+        for system, blocks in [*self._blocks.items()]:
+            # A block may be rendered beside the event loop now, and so is replaced.
+            left = [
+                block if gone.isdisjoint(block.sources) else block.without(gone) for block in blocks
+            ]
+            self._blocks[system] = [block for block in left if block.sources]
+            if not self._blocks[system]:
+                del self._blocks[system]
+
+    def of_system(self, systems: Collection[str] = ()) -> list[Block]:
+        """Return the blocks of these systems, or of all, in the order of their names."""
+        found = []
+        for system, blocks in sorted(self._blocks.items(), key=lambda one: one[0].name):
+            if not systems or system.name in systems:
+                self._blocks[system] = [part for block in blocks for part in _parts(block)]
+                found += self._blocks[system]
+        return found
+
+
+def _parts(block: Block) -> Iterator[Block]:
+    if len(block.sources) > 1 and block.is_large:
+        for half in block.split():
+            yield from _parts(half)
+    else:
+        yield block
