@@ -28,7 +28,7 @@ from exporter.clock import Clock
 from exporter.config import load_file
 from exporter.serve import running
 from exporter.systems import SYSTEMS
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 
 _TICK = 0.002

@@ -15,11 +15,11 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.notify import NOBODY, Supervisor
 from exporter.secret import read_file
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.targets import Change
 from exporter.telemetry import Telemetry
+from exporter.toolkit.notify import NOBODY, Supervisor
 
 _log = logging.getLogger(__name__)
 

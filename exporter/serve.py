@@ -15,18 +15,18 @@ from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError
 from exporter.http.connections import Connections
 from exporter.http.pool import RESERVED_FILES
-from exporter.notify import supervisor_of
 from exporter.poll.schedule import Schedule
 from exporter.reload import Load, Reloader
 from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
-from exporter.web.inbound import Limits
-from exporter.web.listen import listening
+from exporter.toolkit.guard import Guard
+from exporter.toolkit.inbound import Limits
+from exporter.toolkit.listen import listening
+from exporter.toolkit.notify import supervisor_of
+from exporter.toolkit.web_settings import ReadWeb
 from exporter.web.routes import make_app
-from exporter.web_settings import ReadWeb
 
 _log = logging.getLogger(__name__)
 

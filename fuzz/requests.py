@@ -13,7 +13,7 @@ from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from fuzz.harness import Harness
 from fuzz.mutate import mutate_bytes

@@ -16,10 +16,10 @@ from exporter.serve import running, until_signal
 from exporter.simulator.app import make_app
 from exporter.simulator.demo import config_text, make_world
 from exporter.systems import SYSTEMS
-from exporter.web.guard import Guard
-from exporter.web.listen import ListenError, listening
+from exporter.toolkit.guard import Guard
+from exporter.toolkit.listen import ListenError, listening
+from exporter.toolkit.web_settings import ReadWeb
 from exporter.web.routes import make_app as make_site
-from exporter.web_settings import ReadWeb
 
 
 def demo(arguments: Arguments) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.log import FORMATS, LEVELS
-from exporter.web_settings import ReadWeb
+from exporter.toolkit.web_settings import ReadWeb
 
 if TYPE_CHECKING:  # A healthcheck starts every few seconds and needs no configuration.
     from exporter.declare.system import System
@@ -198,7 +198,7 @@ def web_of(arguments: Arguments) -> ReadWeb | None:
     """
     if arguments.web_config_file is None:
         return None
-    from exporter.config import WebFile  # noqa: PLC0415 - pydantic is not for --help
+    from exporter.toolkit.web_file import WebFile  # noqa: PLC0415 - pydantic is not for --help
 
     file = WebFile(arguments.web_config_file)
     file.check()

@@ -16,8 +16,8 @@ from exporter.poll.snapshot import Snapshot
 from exporter.settings import Settings, Target
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 
 
 def poll(arguments: Arguments) -> int:

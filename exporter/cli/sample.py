@@ -22,8 +22,8 @@ from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 
 _TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain"}
 # An answer may have hundreds of values that no user needs.

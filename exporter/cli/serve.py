@@ -9,11 +9,11 @@ from collections.abc import Coroutine
 from uvloop import new_event_loop
 
 from exporter import __version__, log
-from exporter.address import parse_address
 from exporter.cli.check import report
 from exporter.cli.options import Arguments, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.shard import parse_shard
+from exporter.toolkit.address import parse_address
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ def serve(arguments: Arguments) -> int:
     # A check needs no web server.
     from exporter.serve import Options  # noqa: PLC0415
     from exporter.serve import serve as run_service  # noqa: PLC0415
-    from exporter.web.inbound import Limits  # noqa: PLC0415
-    from exporter.web.listen import PASSED  # noqa: PLC0415
+    from exporter.toolkit.inbound import Limits  # noqa: PLC0415
+    from exporter.toolkit.listen import PASSED  # noqa: PLC0415
 
     options = Options(
         addresses=[PASSED] if arguments.systemd_socket else addresses,

@@ -16,7 +16,7 @@ from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
 from exporter.poll.snapshot import TARGET_FAMILIES, Snapshot
 from exporter.settings import Target
-from exporter.web.negotiate import Format
+from exporter.toolkit.negotiate import Format
 
 Shown = Sequence[tuple[Target, Snapshot]]
 Lines = tuple[bytes, ...]

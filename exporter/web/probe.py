@@ -17,8 +17,8 @@ from exporter.errors import ExporterError, LateError, QueryError
 from exporter.poll.snapshot import Snapshot, without_base
 from exporter.settings import Target
 from exporter.targets import Targets
+from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
-from exporter.web.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.query import check_systems, quoted, read_query
 from exporter.web.sd import PROBE_PATH, asked_by, list_groups
 

@@ -12,13 +12,13 @@ from exporter.clock import Clock
 from exporter.errors import ConfigError, QueryError
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.connection import attend, limited
+from exporter.toolkit.connection import attend, limited
+from exporter.toolkit.guard import Guard
+from exporter.toolkit.headers import SAFE_HEADERS
+from exporter.toolkit.inbound import DEFAULT_LIMITS, Inbound, Limits
+from exporter.toolkit.negotiate import accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_own, expose_targets
 from exporter.web.filters import EVERYTHING, read_filter
-from exporter.web.guard import Guard
-from exporter.web.headers import SAFE_HEADERS
-from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
-from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.pages import Pages
 from exporter.web.probe import Prober
 

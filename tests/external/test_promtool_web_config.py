@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import WebFile
 from exporter.errors import ConfigError
-from exporter.server_tls import CIPHERS
+from exporter.toolkit.server_tls import CIPHERS
+from exporter.toolkit.web_file import WebFile
 from support.blackbox import MATRIX, hashed, tls_text
 from support.http_client import write_certificates
 from support.paths import DATA

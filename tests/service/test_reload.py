@@ -16,7 +16,6 @@ from aiohttp import web
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
-from exporter.notify import Supervisor
 from exporter.reload import Reloader
 from exporter.serve import running
 from exporter.settings import Settings
@@ -26,7 +25,8 @@ from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
 from exporter.targets import Change, Targets, Tracked
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
+from exporter.toolkit.notify import Supervisor
 from exporter.web.routes import make_app
 from support.process import fetch_until, started
 from support.vendor import HEALTHY, Vendor, open_vendor

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.inbound import Limits
+from exporter.toolkit.inbound import Limits
 from support.process import ONE_TARGET, fetch, started
 from support.raw_requests import HEALTHY, LAST_SCRAPE, PIECE, PIECES, SCRAPE, enlarge, opened
 

@@ -25,7 +25,7 @@ from exporter.serve import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
 from exporter.targets import Targets, Tracked
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from support.fault_catalog import FAULTS, Fault, tried
 from support.fault_server import GOOD, SECURE

@@ -9,15 +9,15 @@ from typing import Any
 from aiohttp import web
 
 from exporter.clock import Clock
-from exporter.config import WebFile
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
-from exporter.web.inbound import DEFAULT_LIMITS, Limits
-from exporter.web.listen import listening
+from exporter.toolkit.guard import Guard
+from exporter.toolkit.inbound import DEFAULT_LIMITS, Limits
+from exporter.toolkit.listen import listening
+from exporter.toolkit.web_file import WebFile
+from exporter.toolkit.web_settings import WebSettings
 from exporter.web.routes import make_app
-from exporter.web_settings import WebSettings
 from support.http_client import Answer, ask, basic
 
 # Of "fakepassword".

@@ -14,10 +14,10 @@ from exporter.clock import Clock
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.toolkit.connection import GUARD
+from exporter.toolkit.inbound import Inbound, Limits
+from exporter.toolkit.listen import listening
 from exporter.web import routes
-from exporter.web.connection import GUARD
-from exporter.web.inbound import Inbound, Limits
-from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 PIECE = b"x" * 100_000 + b"\n"

@@ -17,7 +17,7 @@ from exporter.poll.snapshot import Poll
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from support.polling import NOW, make_target
 

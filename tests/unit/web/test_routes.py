@@ -11,7 +11,6 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import ConfigError, PollError, Reason
@@ -20,8 +19,9 @@ from exporter.serve import running
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
+from exporter.toolkit.address import parse_address
+from exporter.toolkit.listen import ListenError, listening
 from exporter.web import pages
-from exporter.web.listen import ListenError, listening
 from exporter.web.routes import make_app
 from support.polling import NOW, make_target
 from support.tools import missing

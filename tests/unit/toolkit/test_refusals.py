@@ -12,8 +12,8 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.toolkit.inbound import Limits
 from exporter.web import pages
-from exporter.web.inbound import Limits
 from support.raw_requests import HEALTHY, LAST, MARK, Port, is_safe, opened
 
 MALFORMED = [

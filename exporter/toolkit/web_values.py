@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, PlainValidator, ValidationInfo
 from exporter.declare.model import fault
 from exporter.errors import suggestion
 from exporter.secret import Secret, read_file
-from exporter.server_tls import CIPHERS, CLIENT_AUTH, CURVES, LARGEST_FILE
 from exporter.tls import VERSIONS
+from exporter.toolkit.server_tls import CIPHERS, CLIENT_AUTH, CURVES, LARGEST_FILE
 
 # A salt of 16 bytes leaves four bits of its last character unused, which are zero.
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)

@@ -8,10 +8,10 @@ import bcrypt
 import pytest
 
 from exporter.secret import Secret
-from exporter.web import users as module
-from exporter.web.limit import Limiter
-from exporter.web.users import Users, Verdict, credentials
-from exporter.web_settings import RequestLimit
+from exporter.toolkit import users as module
+from exporter.toolkit.limit import Limiter
+from exporter.toolkit.users import Users, Verdict, credentials
+from exporter.toolkit.web_settings import RequestLimit
 from support.http_client import basic
 
 WORK = bcrypt.checkpw

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from exporter.web.connection import GUARD, factory
-from exporter.web.handshake import accept
-from exporter.web.sockets import ListenError, bound, passed, written
+from exporter.toolkit.connection import GUARD, factory
+from exporter.toolkit.handshake import accept
+from exporter.toolkit.sockets import ListenError, bound, passed, written
 
 __all__ = ["PASSED", "ListenError", "listening"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import Clock
-from exporter.notify import Supervisor, supervisor_of
 from exporter.telemetry import Telemetry
+from exporter.toolkit.notify import Supervisor, supervisor_of
 
 
 def test_the_service_tells_what_it_goes_through(inbox: tuple[socket.socket, str]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.listen import PASSED, ListenError, listening
-from exporter.web.sockets import passed, written
+from exporter.toolkit.listen import PASSED, ListenError, listening
+from exporter.toolkit.sockets import passed, written
 from support.raw_requests import listeners, site
 
 
@@ -39,7 +39,7 @@ async def test_passed_sockets_are_told_as_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tcp, unix = listeners(tmp_path)
-    monkeypatch.setattr("exporter.web.listen.passed", lambda _environ: [tcp, unix])
+    monkeypatch.setattr("exporter.toolkit.listen.passed", lambda _environ: [tcp, unix])
     names = [written(tcp), written(unix)]
     async with listening(site(), [PASSED]) as addresses:
         assert addresses == names

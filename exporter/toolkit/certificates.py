@@ -4,8 +4,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Self
 
-from exporter.server_tls import digests_of, make_server_context
-from exporter.web_settings import ServerTls
+from exporter.toolkit.server_tls import digests_of, make_server_context
+from exporter.toolkit.web_settings import ServerTls
 
 
 class Certificates(ssl.SSLContext):

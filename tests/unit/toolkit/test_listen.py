@@ -14,11 +14,11 @@ import pytest
 import trustme
 import uvloop
 
-from exporter.address import parse_address
 from exporter.errors import ConfigError
-from exporter.web import sockets
-from exporter.web.listen import ListenError, listening
-from exporter.web.sockets import bound
+from exporter.toolkit import sockets
+from exporter.toolkit.address import parse_address
+from exporter.toolkit.listen import ListenError, listening
+from exporter.toolkit.sockets import bound
 from support.raw_requests import LAST, ask, site
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from exporter.config import WebFile
-from exporter.server_tls import _names_of
-from exporter.web.inbound import Limits
+from exporter.toolkit.inbound import Limits
+from exporter.toolkit.server_tls import _names_of
+from exporter.toolkit.web_file import WebFile
 from support.guarded_site import TLS, guarded, write, written
 from support.http_client import AUTHORITY, STRANGERS, trusting, write_certificates
 
@@ -114,7 +114,7 @@ def test_a_tls_port_serves_nothing_without_tls(
 
     run(loop, main())
 
-    assert [one.name for one in caplog.records] == ["exporter.web.guard"] * len(caplog.records)
+    assert [one.name for one in caplog.records] == ["exporter.toolkit.guard"] * len(caplog.records)
 
 
 @LOOPS

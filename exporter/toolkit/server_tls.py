@@ -10,7 +10,7 @@ from typing import Any
 from exporter.secret import read_file
 from exporter.settings import Tls
 from exporter.tls import VERSIONS, check_file, load_certificate, unusable
-from exporter.web_settings import ServerTls
+from exporter.toolkit.web_settings import ServerTls
 
 # The authorities of a whole system are a quarter of it.
 LARGEST_FILE = 1024 * 1024

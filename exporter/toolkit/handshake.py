@@ -10,8 +10,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from exporter.web.connection import Connection, peer_of
-from exporter.web.inbound import Inbound
+from exporter.toolkit.connection import Connection, peer_of
+from exporter.toolkit.inbound import Inbound
 
 # `inbound` closes those that take longer than for the head of a request; this is for the farewell.
 _PATIENCE = 15.0

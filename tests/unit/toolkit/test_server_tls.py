@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.server_tls import (
+from exporter.toolkit.server_tls import (
     CIPHERS,
     CLIENT_AUTH,
     CURVES,
     make_server_context,
     unnameable_curve,
 )
-from exporter.web_settings import ServerTls
+from exporter.toolkit.web_settings import ServerTls
 from support.http_client import trusting, write_certificates
 
 

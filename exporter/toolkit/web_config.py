@@ -9,7 +9,11 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from exporter.config.web_values import (
+from exporter.declare.model import Model, Text, fault, one_of
+from exporter.tls import VERSIONS
+from exporter.toolkit.server_tls import make_server_context
+from exporter.toolkit.web_settings import RequestLimit, ServerTls, WebSettings
+from exporter.toolkit.web_values import (
     Cipher,
     ClientAuth,
     Curve,
@@ -20,10 +24,6 @@ from exporter.config.web_values import (
     Version,
     web_context_of,
 )
-from exporter.declare.model import Model, Text, fault, one_of
-from exporter.server_tls import make_server_context
-from exporter.tls import VERSIONS
-from exporter.web_settings import RequestLimit, ServerTls, WebSettings
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VERIFYING = ("RequireAnyClientCert", "RequireClientCert", "RequireAndVerifyClientCert")

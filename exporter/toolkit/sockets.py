@@ -9,8 +9,8 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from exporter.address import parse_address
 from exporter.errors import ExporterError
+from exporter.toolkit.address import parse_address
 
 # The first that systemd passes, see sd_listen_fds(3).
 _FIRST_PASSED = 3

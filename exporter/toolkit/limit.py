@@ -1,6 +1,6 @@
 """The moments of requests go in; whether each is within the limit comes out."""
 
-from exporter.web_settings import RequestLimit
+from exporter.toolkit.web_settings import RequestLimit
 
 
 class Limiter:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from exporter.config import WebFile
-from exporter.config.web import WebFileModel
 from exporter.errors import ConfigError
-from exporter.web_settings import RequestLimit, ServerTls, WebSettings
+from exporter.toolkit.web_config import WebFileModel
+from exporter.toolkit.web_file import WebFile
+from exporter.toolkit.web_settings import RequestLimit, ServerTls, WebSettings
 from support.configurations import keys
 from support.http_client import write_certificates
 from support.paths import DATA, ROOT

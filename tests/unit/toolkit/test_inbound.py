@@ -11,9 +11,9 @@ from aiohttp import web
 
 from exporter.clock import Clock
 from exporter.telemetry import Telemetry
+from exporter.toolkit.connection import peer_of
+from exporter.toolkit.inbound import Inbound, Limits, Phase, Rejection
 from exporter.web import pages
-from exporter.web.connection import peer_of
-from exporter.web.inbound import Inbound, Limits, Phase, Rejection
 from support.paths import ROOT
 from support.polling import Hand
 from support.raw_requests import (

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from exporter.config.load import validated
-from exporter.config.web import WebFileModel
-from exporter.config.web_values import WebContext
 from exporter.declare.document import Document
 from exporter.errors import ConfigError
 from exporter.secret import read_file
-from exporter.server_tls import LARGEST_FILE
-from exporter.web_settings import WebSettings
+from exporter.toolkit.server_tls import LARGEST_FILE
+from exporter.toolkit.web_config import WebFileModel
+from exporter.toolkit.web_settings import WebSettings
+from exporter.toolkit.web_values import WebContext
 
 
 class WebFile:

@@ -12,13 +12,13 @@ from aiohttp.typedefs import Handler
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.server_tls import unnameable_curve
 from exporter.telemetry import Telemetry
-from exporter.web.certificates import Certificates
-from exporter.web.inbound import Rejection
-from exporter.web.limit import Limiter
-from exporter.web.users import Users, Verdict
-from exporter.web_settings import ReadWeb, ServerTls, WebSettings
+from exporter.toolkit.certificates import Certificates
+from exporter.toolkit.inbound import Rejection
+from exporter.toolkit.limit import Limiter
+from exporter.toolkit.server_tls import unnameable_curve
+from exporter.toolkit.users import Users, Verdict
+from exporter.toolkit.web_settings import ReadWeb, ServerTls, WebSettings
 
 _log = logging.getLogger(__name__)
 

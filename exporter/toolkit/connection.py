@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from exporter.web.headers import SAFE_HEADERS
-from exporter.web.inbound import Caller, Inbound, Rejection
+from exporter.toolkit.headers import SAFE_HEADERS
+from exporter.toolkit.inbound import Caller, Inbound, Rejection
 
 GUARD = web.AppKey("guard", Inbound)
 

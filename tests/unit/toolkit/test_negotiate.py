@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.negotiate import Format, accepts_gzip, choose_format
+from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 
 TEXT, OPENMETRICS = Format.TEXT, Format.OPENMETRICS
 PROMETHEUS_2 = (

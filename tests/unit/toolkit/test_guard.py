@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web import users
-from exporter.web_settings import WebSettings
+from exporter.toolkit import users
+from exporter.toolkit.web_settings import WebSettings
 from support.guarded_site import HEADERS, RIGHT, TLS, USERS, guarded, write, written
 from support.http_client import write_certificates
 
@@ -92,7 +92,7 @@ async def test_a_limited_answer_has_not_the_configured_headers(file: Path) -> No
 async def test_a_file_that_breaks_closes_everything_until_it_is_mended(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="exporter.web")
+    caplog.set_level(logging.INFO, logger="exporter.toolkit")
     async with guarded(written(file, USERS)) as site:
         write(file, "basic_auth_users: {alice: canary-8271}")
         closed = [await site.ask(path, auth=RIGHT) for path in ("/metrics", "/", "/-/healthy")]
@@ -129,7 +129,7 @@ async def test_a_mistake_of_ours_lets_nobody_in() -> None:
 async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="exporter.web")
+    caplog.set_level(logging.INFO, logger="exporter.toolkit")
     async with guarded(written(file, "")) as site:
         open_ = await site.ask()
         write(file, USERS + HEADERS)
