@@ -21,11 +21,10 @@ from exporter.settings import Settings
 from exporter.shard import Shard
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.toolkit.guard import Guard
-from exporter.toolkit.inbound import Limits
+from exporter.toolkit.limits import Limits
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import supervisor_of
-from exporter.toolkit.web_settings import ReadWeb
+from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.routes import make_app
 
 _log = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ class Options:
     telemetry_path: str
     limits: Limits
     shard: Shard
-    read_web: ReadWeb | None = None
+    read_web: ReadWebConfig | None = None
     """What reads the web configuration, if there is one."""
     auto_reload_interval: float | None = None
     """Seconds between two looks at the configuration file, or None: it is not looked at."""
@@ -108,24 +107,22 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         telemetry.shards.set(options.shard.total)
         lists = Lists(settings, targets, telemetry, clock, owns=options.shard.owns)
         reloader = Reloader(load, lists, telemetry, clock, supervisor)
-        guard = Guard(options.read_web, telemetry, clock) if options.read_web else None
         app = make_app(
             targets,
             telemetry,
             options.telemetry_path,
             limits=options.limits,
-            guard=guard,
+            web_config=options.read_web,
             reload=reloader.reload,
         )
-        tls = guard.ssl_context if guard else None
         async with (
-            listening(app, options.addresses, tls=tls) as on,
+            listening(app, options.addresses) as on,
             discovering(lists),
             _reloading(reloader, settings, options),
         ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
-            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock))
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock.monotonic))
             supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
             watching.cancel()

@@ -22,13 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What follows takes a hundred times as long to import as to print a version.
     from exporter.cli.parser import run_command  # noqa: PLC0415
     from exporter.errors import ConfigError, ExporterError  # noqa: PLC0415
+    from exporter.toolkit.exceptions import ListenError, WebConfigError  # noqa: PLC0415
 
     try:
         return run_command(given)
-    except ConfigError as error:
+    except (ConfigError, WebConfigError) as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 2
-    except ExporterError as error:
+    except (ExporterError, ListenError) as error:
         print(f"status-exporter: {error}", file=sys.stderr)
         return 1
     except OSError as error:

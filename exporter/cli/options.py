@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.log import FORMATS, LEVELS
-from exporter.toolkit.web_settings import ReadWeb
 
 if TYPE_CHECKING:  # A healthcheck starts every few seconds and needs no configuration.
     from exporter.declare.system import System
     from exporter.settings import Settings
+    from exporter.toolkit.web_config import ReadWebConfig
 
 
 class Arguments(argparse.Namespace):
@@ -190,17 +190,17 @@ def settings_of(
     return load_flags(data, flags, SYSTEMS if systems is None else systems)
 
 
-def web_of(arguments: Arguments) -> ReadWeb | None:
+def web_of(arguments: Arguments) -> "ReadWebConfig | None":
     """Return what reads the web configuration file, if there is one, having checked it all.
 
     Raises:
-        ConfigError: Every fault of it.
+        WebConfigError: Every fault of it.
     """
     if arguments.web_config_file is None:
         return None
-    from exporter.toolkit.web_file import WebFile  # noqa: PLC0415 - pydantic is not for --help
+    from exporter.toolkit.web_config import WebConfigFile  # noqa: PLC0415 - not for --help
 
-    file = WebFile(arguments.web_config_file)
+    file = WebConfigFile(arguments.web_config_file)
     file.check()
     return file.read
 

@@ -18,11 +18,11 @@ from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.poll.parse import parse
 from exporter.poll.snapshot import Poll, Renderer, Tally
-from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
 from exporter.toolkit.negotiate import Format
+from exporter.toolkit.read_file import read_file
 from exporter.web.exposition import expose_targets
 
 _TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain"}

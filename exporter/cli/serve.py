@@ -13,7 +13,7 @@ from exporter.cli.check import report
 from exporter.cli.options import Arguments, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.shard import parse_shard
-from exporter.toolkit.address import parse_address
+from exporter.toolkit.sockets import parse_address
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def serve(arguments: Arguments) -> int:
     # A check needs no web server.
     from exporter.serve import Options  # noqa: PLC0415
     from exporter.serve import serve as run_service  # noqa: PLC0415
-    from exporter.toolkit.inbound import Limits  # noqa: PLC0415
+    from exporter.toolkit.limits import Limits  # noqa: PLC0415
     from exporter.toolkit.listen import PASSED  # noqa: PLC0415
 
     options = Options(

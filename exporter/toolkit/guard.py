@@ -1,99 +1,121 @@
-"""The web configuration of each moment goes in; requests that it does not allow stop here.
+"""Applies the web configuration to each request, in exporter-toolkit's order.
 
-The order is that of exporter-toolkit: read the file, limit the rate, set the headers, ask for the
-password. Whatever goes wrong on the way, the request is refused.
+Read the file, limit the rate, set the headers, check the password. If any step fails, the request
+is refused.
 """
 
 import logging
 import ssl
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from exporter.clock import Clock
-from exporter.errors import ConfigError
-from exporter.telemetry import Telemetry
-from exporter.toolkit.certificates import Certificates
-from exporter.toolkit.inbound import Rejection
-from exporter.toolkit.limit import Limiter
-from exporter.toolkit.server_tls import unnameable_curve
+from exporter.toolkit.exceptions import WebConfigError
+from exporter.toolkit.server_metrics import Rejection, ServerMetrics
+from exporter.toolkit.server_tls import Certificates, ServerTls, unnameable_curve
 from exporter.toolkit.users import Users, Verdict
-from exporter.toolkit.web_settings import ReadWeb, ServerTls, WebSettings
+from exporter.toolkit.web_config import ReadWebConfig, RequestLimit, WebSettings
 
 _log = logging.getLogger(__name__)
 
-# Whoever watches over the process has no password, and must not be kept out by others' requests.
-_FREE = frozenset({"/-/healthy", "/-/ready"})
+_HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
 
-class _Bare(web.Response):
-    """An answer without the configured headers."""
+def is_health_check(request: web.Request) -> bool:
+    """Return whether the request is for a health path.
+
+    Those who supervise the process have no password, and other requests must not keep them out.
+    """
+    resource = request.match_info.route.resource
+    return resource is not None and resource.canonical in _HEALTH_PATHS
+
+
+class TokenBucket:
+    """A bucket that starts full; each request takes one token."""
+
+    def __init__(self, limit: RequestLimit) -> None:
+        self._limit = limit
+        self._tokens = float(limit.burst)
+        self._filled_at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Take a token, or return False if there is none; `now` is in monotonic seconds."""
+        if self._filled_at is not None:
+            gained = max(0.0, now - self._filled_at) / self._limit.interval
+            self._tokens = min(float(self._limit.burst), self._tokens + gained)
+        self._filled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class _BareResponse(web.Response):
+    """A response without the configured headers."""
 
 
 class Guard:
-    """Stands before the application; follows the web configuration file as it changes."""
+    """Protects an application, and follows the web configuration as it changes."""
 
-    def __init__(self, read: ReadWeb, telemetry: Telemetry, clock: Clock) -> None:
-        """Make one; whether there is TLS and a limit of the rate is settled now.
+    def __init__(
+        self, read: ReadWebConfig, metrics: ServerMetrics, monotonic: Callable[[], float]
+    ) -> None:
+        """Make one; whether there is TLS and a rate limit is decided now.
 
         Raises:
-            ConfigError: The file cannot be read, or every fault of it.
+            WebConfigError: The file cannot be read, or every fault of it.
         """
         self._read = read
-        self._clock = clock
-        self._refused = telemetry.web_config_errors
-        self._rejected = telemetry.rejected
+        self._monotonic = monotonic
+        self._metrics = metrics
         self._last: WebSettings = read()
         self._faults: dict[str, str] = {}
-        self._limiter = Limiter(self._last.rate_limit) if self._last.rate_limit else None
+        self._bucket = TokenBucket(self._last.rate_limit) if self._last.rate_limit else None
         self._users = Users()
         _warn_of_curve(self._last.tls)
         self.ssl_context: ssl.SSLContext | None = (
-            Certificates(self._tls, self._tell_of_certificates) if self._last.tls else None
+            Certificates(self._tls, self._report_tls) if self._last.tls else None
         )
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let the request through to the handler, or answer it."""
+        """Pass the request to the handler, or refuse it."""
         settings = self._settings()
         if settings is None:
-            return _Bare(status=500, text="Internal Server Error\n")
-        resource = request.match_info.route.resource
-        is_free = resource is not None and resource.canonical in _FREE
-        if self._limiter and not is_free and not self._limiter.allows(self._clock.monotonic()):
-            self._count(Rejection.RATE_LIMIT)
-            return _Bare(status=429, text="Too Many Requests\n")
-        if settings.users and not is_free:
+            return _BareResponse(status=500, text="Internal Server Error\n")
+        if is_health_check(request):
+            return await handler(request)
+        if self._bucket and not self._bucket.take(self._monotonic()):
+            self._metrics.reject(Rejection.RATE_LIMIT)
+            return _BareResponse(status=429, text="Too Many Requests\n")
+        if settings.users:
             header = request.headers.get("Authorization", "")
             match await self._users.look_up(header, settings.users):
                 case Verdict.WRONG:
-                    self._count(Rejection.UNAUTHORIZED)
-                    wanted = {"WWW-Authenticate": "Basic"}
-                    return web.Response(status=401, text="Unauthorized\n", headers=wanted)
+                    self._metrics.reject(Rejection.UNAUTHORIZED)
+                    basic = {"WWW-Authenticate": "Basic"}
+                    return web.Response(status=401, text="Unauthorized\n", headers=basic)
                 case Verdict.BUSY:
-                    self._count(Rejection.BUSY)
+                    self._metrics.reject(Rejection.BUSY)
                     later = {"Retry-After": "1"}
                     return web.Response(status=503, text="Service Unavailable\n", headers=later)
         return await handler(request)
 
-    async def on_prepare(self, _request: web.Request, response: web.StreamResponse) -> None:
-        """Set the configured headers, above those of the application itself."""
-        if not isinstance(response, _Bare):
+    def set_headers(self, response: web.StreamResponse) -> None:
+        """Set the configured headers, which replace those of the application."""
+        if not isinstance(response, _BareResponse):
             response.headers.update(self._last.headers)
-
-    def _count(self, reason: Rejection) -> None:
-        # Not logged: who guesses passwords could fill the disk.
-        self._rejected.labels(str(reason)).inc()
 
     def _settings(self) -> WebSettings | None:
         try:
             settings = self._read()
-        except ConfigError as error:
-            self._tell("web configuration cannot be used", "; ".join(error.faults))
+        except WebConfigError as error:
+            self._report("web configuration cannot be used", "; ".join(error.faults))
             return None
-        self._tell("web configuration cannot be used", None)
+        self._report("web configuration cannot be used", None)
         if settings is not self._last:
-            self._tell_of_change(self._last, settings)
+            self._log_change(self._last, settings)
             self._last = settings
         return settings
 
@@ -102,16 +124,16 @@ class Guard:
         if settings is None:
             return None
         if settings.tls is None:
-            self._tell_of_certificates("tls_server_config is gone; restart to serve without TLS")
+            self._report_tls("tls_server_config is gone; restart to serve without TLS")
         return settings.tls
 
-    def _tell_of_certificates(self, fault: str | None) -> None:
-        self._tell("TLS handshakes fail", fault)
+    def _report_tls(self, fault: str | None) -> None:
+        self._report("TLS handshakes fail", fault)
 
-    def _tell(self, event: str, fault: str | None) -> None:
-        """Log a fault when it comes, changes and goes; count whatever it refuses."""
+    def _report(self, event: str, fault: str | None) -> None:
+        """Log a fault when it appears, changes and disappears; count whatever it refuses."""
         if fault is not None:
-            self._refused.inc()
+            self._metrics.config_errors.inc()
         if fault == self._faults.get(event):
             return
         if fault is None:
@@ -121,12 +143,13 @@ class Guard:
             self._faults[event] = fault
             _log.error(event, extra={"facts": {"why": fault}})
 
-    def _tell_of_change(self, before: WebSettings, after: WebSettings) -> None:
+    def _log_change(self, before: WebSettings, after: WebSettings) -> None:
         if self.ssl_context and after.tls != before.tls:
             _warn_of_curve(after.tls)
-        is_late = after.rate_limit != before.rate_limit
-        is_late = is_late or (after.tls is not None and self.ssl_context is None)
-        facts = {"acts_after_restart": "TLS on or off, rate_limit"} if is_late else {}
+        needs_restart = after.rate_limit != before.rate_limit or (
+            after.tls is not None and self.ssl_context is None
+        )
+        facts = {"acts_after_restart": "TLS on or off, rate_limit"} if needs_restart else {}
         _log.info("web configuration read again", extra={"facts": facts})
 
 
@@ -134,6 +157,6 @@ def _warn_of_curve(tls: ServerTls | None) -> None:
     curve = tls and unnameable_curve(tls)
     if curve:
         _log.warning(
-            "this Python cannot limit TLS to the curve; OpenSSL's default groups serve",
+            "this Python cannot limit TLS to the curve; OpenSSL's default groups are used",
             extra={"facts": {"curve": curve}},
         )

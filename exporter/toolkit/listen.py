@@ -1,75 +1,67 @@
-"""An application and addresses go in; a site that answers there comes out, and ends in time."""
+"""Serves an application at addresses, and ends in bounded time."""
 
 import asyncio
 import os
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from exporter.toolkit.connection import GUARD, factory
-from exporter.toolkit.handshake import accept
-from exporter.toolkit.sockets import ListenError, bound, passed, written
-
-__all__ = ["PASSED", "ListenError", "listening"]
+from exporter.toolkit.accept import Acceptor
+from exporter.toolkit.connection import connection_factory
+from exporter.toolkit.protection import PROTECTION
+from exporter.toolkit.sockets import bound, format_address, passed_sockets
 
 PASSED = "systemd"
-"""Stands for the sockets that systemd passed, in place of an address."""
+"""Means the sockets that systemd passed, in place of an address."""
 
-# What a scrape that is under way at the end may still take.
+# How long a scrape that is under way may still take.
 _GRACE_SECONDS = 3.0
-# Once their connections are gone, handlers end by themselves.
+# Once their connections are closed, handlers end by themselves.
 _END_SECONDS = 1.0
 
 
 @asynccontextmanager
 async def listening(
-    app: web.Application,
-    addresses: Sequence[str],
-    *,
-    tls: ssl.SSLContext | None = None,
-    grace: float = _GRACE_SECONDS,
+    app: web.Application, addresses: Sequence[str], *, grace: float = _GRACE_SECONDS
 ) -> AsyncIterator[list[str]]:
-    """Serve the application for as long as the context is open; yields the addresses as they are.
+    """Serve the application for as long as the context is open; yields the actual addresses.
+
+    It has the limits and the TLS of `protect`, if that was called; `grace` is in seconds.
 
     Raises:
-        ListenError: An address is wrong or in use.
+        WebConfigError: An address is wrong.
+        ListenError: An address cannot be listened on.
     """
     async with AsyncExitStack() as stack:
         sockets = list[socket.socket]()
         for address in addresses:
             if address == PASSED:
-                sockets += passed(os.environ)
+                sockets += passed_sockets(os.environ)
             else:
                 sockets += stack.enter_context(bound(address))
-        inbound = app.get(GUARD)
-        assert inbound or not tls  # noqa: S101 - only who is attended to has TLS
-        end = _END_SECONDS if inbound else grace
+        protection = app.get(PROTECTION)
+        end = _END_SECONDS if protection else grace
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=end)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        assert runner.server is not None  # noqa: S101 - `setup` made it
-        names = [written(one) for one in sockets]
-        if inbound is None:
+        names = [format_address(one) for one in sockets]
+        if protection is None:
             for one in sockets:
-                stack.callback((await _serve(runner.server, one)).close)
+                await web.SockSite(runner, one).start()
         else:
-            stack.push_async_callback(inbound.drain, grace)
-            sweeping = asyncio.create_task(inbound.sweep())
-            stack.callback(sweeping.cancel)
-            make = factory(runner.server, inbound)
+            assert runner.server is not None  # noqa: S101 - `setup` made it
+            limiter, guard = protection.limiter, protection.guard
+            acceptor = Acceptor(
+                make_protocol=connection_factory(runner.server, limiter, protection.headers),
+                limiter=limiter,
+                tls=guard.ssl_context if guard else None,
+            )
+            stack.push_async_callback(limiter.drain, grace)
+            stack.callback(asyncio.create_task(limiter.close_late()).cancel)
             for one in sockets:
-                if tls:
-                    accepting = asyncio.create_task(accept(one, make, tls, inbound))
-                    stack.callback(accepting.cancel)
-                else:
-                    stack.callback((await _serve(make, one)).close)
+                stack.callback(asyncio.create_task(acceptor.accept(one)).cancel)
+            # A task that is cancelled before it runs would not close its socket.
+            await asyncio.sleep(0)
         yield names
-
-
-async def _serve(make: Callable[[], asyncio.Protocol], one: socket.socket) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    open_server = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-    return await open_server(make, sock=one)

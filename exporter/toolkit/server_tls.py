@@ -1,20 +1,20 @@
-"""ServerTls settings go in; an SSL context for the exporter's own port comes out."""
+"""TLS of the server: settings, an SSL context made of them, and one that follows their changes."""
 
 import hashlib
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from exporter.secret import read_file
-from exporter.settings import Tls
-from exporter.tls import VERSIONS, check_file, load_certificate, unusable
-from exporter.toolkit.web_settings import ServerTls
+from exporter.toolkit.read_file import read_file
+from exporter.toolkit.tls_files import VERSIONS, check_file, load_certificate, unusable
 
-# The authorities of a whole system are a quarter of it.
-LARGEST_FILE = 1024 * 1024
-"""What a file of certificates may have of bytes, and the web configuration that can hold them."""
+# All certificate authorities of an operating system have a quarter of it.
+MAX_FILE_BYTES = 1024 * 1024
+"""The maximum size of a web configuration file and of each file that it names."""
 
 CIPHERS = {
     "TLS_AES_128_GCM_SHA256": None,
@@ -31,7 +31,7 @@ CIPHERS = {
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
 }
-"""Go's names and OpenSSL's; those of TLS 1.3 have none, as they cannot be chosen one by one."""
+"""Go's names and OpenSSL's; None for TLS 1.3, whose cipher suites cannot be chosen."""
 
 CURVES = {
     "CurveP256": "prime256v1",
@@ -43,27 +43,93 @@ CURVES = {
 
 CLIENT_AUTH = {
     "NoClientCert": ssl.CERT_NONE,
-    # Go asks and takes any answer, or none: not to ask comes to the same.
+    # Go requests a certificate and accepts any or none, which has the same effect.
     "RequestClientCert": ssl.CERT_NONE,
-    # Python cannot take a certificate without verifying it.
+    # Python cannot accept a certificate without verifying it.
     "RequireAnyClientCert": ssl.CERT_REQUIRED,
     "RequireClientCert": ssl.CERT_REQUIRED,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-"""The names of what is asked of clients, and Python's."""
+"""Go's names for whether clients need a certificate, and Python's."""
 
 
-def digests_of(tls: ServerTls) -> tuple[bytes, ...]:
-    """Return a digest of each file of the settings, an empty one of what cannot be read."""
+@dataclass(frozen=True, kw_only=True)
+class ServerTls:
+    """`tls_server_config`; certificates and keys are PEM.
+
+    `client_allowed_sans` is None where any certificate is accepted; an empty one accepts none.
+    """
+
+    cert_file: Path | None = None
+    cert: str | None = None
+    key_file: Path | None = None
+    key: str | None = field(default=None, repr=False)
+    client_ca_file: Path | None = None
+    client_ca: str | None = None
+    client_auth_type: str = "NoClientCert"
+    client_allowed_sans: tuple[str, ...] | None = None
+    min_version: str = "TLS12"
+    max_version: str = "TLS13"
+    cipher_suites: tuple[str, ...] = ()
+    prefer_server_cipher_suites: bool = True
+    curve_preferences: tuple[str, ...] = ()
+
+
+class Certificates(ssl.SSLContext):
+    """A server's context that makes each new connection with the current settings and files.
+
+    It has no certificate itself. While the settings or their files cannot be used, every handshake
+    fails. Sessions belong to the context they were made in, so none is resumed after a change.
+    """
+
+    def __new__(cls, *_: object) -> Self:
+        """Make a context for servers."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(
+        self, current: Callable[[], ServerTls | None], report: Callable[[str | None], None]
+    ) -> None:
+        """Make one; each handshake calls `report` with the fault, or None if there is none."""
+        self._current = current
+        self._report = report
+        self._context: ssl.SSLContext | None = None
+        self._made_from: tuple[ServerTls, tuple[bytes, ...]] | None = None
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        """Make the TLS object of a connection; event loops call this for each one they accept."""
+        context = self._newest()
+        if context is None:
+            return super().wrap_bio(*arguments, **named)
+        return context.wrap_bio(*arguments, **named)
+
+    def _newest(self) -> ssl.SSLContext | None:
+        tls = self._current()
+        if tls is None:
+            return None
+        made_from = (tls, _digests(tls))
+        if self._context is None or made_from != self._made_from:
+            try:
+                self._context = make_server_context(tls)
+            except ValueError as error:
+                self._context = None
+                self._report(str(error))
+                return None
+            self._made_from = made_from
+        self._report(None)
+        return self._context
+
+
+def _digests(tls: ServerTls) -> tuple[bytes, ...]:
+    """Return a digest of each file of the settings; an empty one if it cannot be read."""
     paths = (tls.cert_file, tls.key_file, tls.client_ca_file)
     return tuple(_digest(path) for path in paths if path)
 
 
 def _digest(path: Path) -> bytes:
-    # Times and sizes could be the same for two certificates that are written one after the other.
+    # Two certificates written one after the other may have the same time and size.
     try:
-        return hashlib.sha256(read_file(path, LARGEST_FILE)).digest()
+        return hashlib.sha256(read_file(path, MAX_FILE_BYTES)).digest()
     except (OSError, ValueError):
         return b""
 
@@ -79,13 +145,13 @@ def make_server_context(tls: ServerTls) -> ssl.SSLContext:
     _limit_ciphers(context, tls)
     _limit_curves(context, tls)
     load_certificate(
-        context, Tls(cert_file=tls.cert_file, cert=tls.cert, key_file=tls.key_file, key=tls.key)
+        context, cert_file=tls.cert_file, cert=tls.cert, key_file=tls.key_file, key=tls.key
     )
-    context.verify_mode = CLIENT_AUTH[tls.client_auth]
+    context.verify_mode = CLIENT_AUTH[tls.client_auth_type]
     if context.verify_mode != ssl.CERT_NONE:
-        _trust(context, tls)
-    if tls.allowed_sans is not None:
-        context.sslobject_class = _checking(frozenset(tls.allowed_sans))
+        _load_authorities(context, tls)
+    if tls.client_allowed_sans is not None:
+        context.sslobject_class = _object_class(frozenset(tls.client_allowed_sans))
     return context
 
 
@@ -94,18 +160,22 @@ def unnameable_curve(tls: ServerTls) -> str | None:
 
     Debian 12's Python 3.11.2 with OpenSSL 3.0 cannot name X25519.
     """
-    return None if _limit_curves(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls) else tls.curves[0]
+    return (
+        None
+        if _limit_curves(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
+        else tls.curve_preferences[0]
+    )
 
 
 def _limit_curves(context: ssl.SSLContext, tls: ServerTls) -> bool:
-    """Limit the context to the only curve of the settings; return False where it cannot be named.
+    """Limit the context to the only curve of the settings; return False if ssl cannot name it.
 
-    OpenSSL's default groups then remain, and X25519, the only such curve known, is among the first.
+    OpenSSL's default groups then remain, which begin with X25519, the only such curve known.
     """
-    if len(tls.curves) != 1:
+    if len(tls.curve_preferences) != 1:
         return True
     try:
-        context.set_ecdh_curve(CURVES[tls.curves[0]])
+        context.set_ecdh_curve(CURVES[tls.curve_preferences[0]])
     except (ssl.SSLError, ValueError):
         return False
     return True
@@ -115,12 +185,12 @@ def _limit_versions(context: ssl.SSLContext, tls: ServerTls) -> None:
     context.minimum_version = VERSIONS[tls.min_version]
     context.maximum_version = VERSIONS[tls.max_version]
     if tls.min_version in {"TLS10", "TLS11"}:
-        # Their signatures are below what OpenSSL allows unless it is told to.
+        # OpenSSL refuses their signatures at its default security level.
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
 
 
 def _limit_ciphers(context: ssl.SSLContext, tls: ServerTls) -> None:
-    if not tls.prefer_own_order:
+    if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if not tls.cipher_suites:
         return
@@ -138,11 +208,11 @@ def _limit_ciphers(context: ssl.SSLContext, tls: ServerTls) -> None:
         raise ValueError(f"none of cipher_suites can be used up to {tls.max_version}")
 
 
-def _trust(context: ssl.SSLContext, tls: ServerTls) -> None:
+def _load_authorities(context: ssl.SSLContext, tls: ServerTls) -> None:
     if not (tls.client_ca_file or tls.client_ca):
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
         return
-    # An authority that was signed by another one can be named alone, as in Go.
+    # An intermediate authority can be given alone, as in Go.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     check_file("client_ca_file", tls.client_ca_file)
     file = str(tls.client_ca_file) if tls.client_ca_file else None
@@ -153,25 +223,25 @@ def _trust(context: ssl.SSLContext, tls: ServerTls) -> None:
         raise ValueError(unusable(what, error)) from None
 
 
-def _checking(allowed: frozenset[str]) -> type[ssl.SSLObject]:
-    """Make the class of connections whose handshake fails for other certificates."""
+def _object_class(allowed: frozenset[str]) -> type[ssl.SSLObject]:
+    """Return a class of TLS objects whose handshake fails for certificates without these names."""
 
-    class Checking(ssl.SSLObject):
+    class CheckedSSLObject(ssl.SSLObject):
         def do_handshake(self) -> None:
             super().do_handshake()
-            if not allowed & _names_of(self.getpeercert() or {}):
-                raise ssl.SSLCertVerificationError("no subject alternative name that is allowed")
+            if not allowed & _names(self.getpeercert() or {}):
+                raise ssl.SSLCertVerificationError("no allowed subject alternative name")
 
-    return Checking
+    return CheckedSSLObject
 
 
-def _names_of(certificate: Any) -> set[str]:
+def _names(certificate: Any) -> set[str]:
     names = set()
     for kind, value in certificate.get("subjectAltName", ()):
         if kind in {"DNS", "email", "URI"}:
             names.add(value)
         elif kind == "IP Address":
             with suppress(ValueError):
-                # OpenSSL writes every part of an IPv6 address out.
+                # OpenSSL does not abbreviate IPv6 addresses.
                 names.add(str(ip_address(value.strip())))
     return names

@@ -8,15 +8,14 @@ from itertools import chain
 from aiohttp import web
 from isal import isal_zlib
 
-from exporter.clock import Clock
 from exporter.errors import ConfigError, QueryError
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.toolkit.connection import attend, limited
-from exporter.toolkit.guard import Guard
-from exporter.toolkit.headers import SAFE_HEADERS
-from exporter.toolkit.inbound import DEFAULT_LIMITS, Inbound, Limits
+from exporter.toolkit.connection import limit_scrapes
+from exporter.toolkit.limits import DEFAULT_LIMITS, Limits
 from exporter.toolkit.negotiate import accepts_gzip, choose_format
+from exporter.toolkit.protection import DEFAULT_HEADERS, protect
+from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.exposition import END, expose_own, expose_targets
 from exporter.web.filters import EVERYTHING, read_filter
 from exporter.web.pages import Pages
@@ -38,19 +37,17 @@ class Site:
         targets: Targets,
         telemetry: Telemetry,
         telemetry_path: str,
-        inbound: Inbound,
         reload: Reload | None,
     ) -> None:
         self._targets = targets
         self._telemetry = telemetry
         self._path = telemetry_path
-        self._inbound = inbound
         self._reload = reload
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
         found = [
-            web.get(self._path, limited(self._inbound, self.metrics)),
+            web.get(self._path, limit_scrapes(self.metrics)),
             web.get("/-/healthy", self.healthy),
             web.get("/-/ready", self.ready),
         ]
@@ -121,29 +118,25 @@ class Site:
         return web.Response(status=405, headers={"Allow": "POST"}, text=text)
 
 
-async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SAFE_HEADERS)
-
-
 def make_app(
     targets: Targets,
     telemetry: Telemetry,
     telemetry_path: str,
     *,
     limits: Limits = DEFAULT_LIMITS,
-    guard: Guard | None = None,
+    web_config: ReadWebConfig | None = None,
     reload: Reload | None = None,
 ) -> web.Application:
-    """Make the application, with the guard before all of it; without `reload`, no path for it."""
-    app = web.Application(
-        client_max_size=limits.request_bytes, middlewares=[guard.middleware] if guard else []
+    """Make the protected application; without `reload`, it has no path for that."""
+    app = web.Application(client_max_size=limits.request_bytes)
+    protect(
+        app,
+        telemetry.server,
+        limits=limits,
+        web_config=web_config,
+        headers={**DEFAULT_HEADERS, "Server": "status-exporter"},
     )
-    inbound = Inbound(telemetry, limits, Clock())
-    attend(app, inbound)
-    app.on_response_prepare.append(_on_prepare)
-    if guard:
-        app.on_response_prepare.append(guard.on_prepare)
-    app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
+    app.add_routes(Site(targets, telemetry, telemetry_path, reload).routes())
     app.add_routes(Pages(targets, telemetry_path).routes())
     app.add_routes(Prober(targets).routes())
     return app

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.errors import ConfigError
 from exporter.toolkit.server_tls import CIPHERS
-from exporter.toolkit.web_file import WebFile
+from exporter.toolkit.web_config import WebConfigFile
 from support.blackbox import MATRIX, hashed, tls_text
 from support.http_client import write_certificates
 from support.paths import DATA
@@ -66,7 +66,7 @@ TAKEN_BY_PROMTOOL = {
 
 def is_sound_to_us(file: Path) -> bool:
     try:
-        WebFile(file).check()
+        WebConfigFile(file).check()
     except ConfigError:
         return False
     return True

@@ -12,11 +12,9 @@ from exporter.clock import Clock
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.toolkit.guard import Guard
-from exporter.toolkit.inbound import DEFAULT_LIMITS, Limits
+from exporter.toolkit.limits import DEFAULT_LIMITS, Limits
 from exporter.toolkit.listen import listening
-from exporter.toolkit.web_file import WebFile
-from exporter.toolkit.web_settings import WebSettings
+from exporter.toolkit.web_config import WebConfigFile, WebSettings
 from exporter.web.routes import make_app
 from support.http_client import Answer, ask, basic
 
@@ -66,14 +64,13 @@ async def broken(_request: web.Request) -> web.Response:
 async def guarded(
     read: Callable[[], WebSettings], limits: Limits = DEFAULT_LIMITS
 ) -> AsyncIterator[Site]:
-    telemetry, clock = Telemetry(), Clock()
-    guard = Guard(read, telemetry, clock)
-    targets = Targets(Settings(targets=()), telemetry, clock)
-    app = make_app(targets, telemetry, "/metrics", limits=limits, guard=guard)
+    telemetry = Telemetry()
+    targets = Targets(Settings(targets=()), telemetry, Clock())
+    app = make_app(targets, telemetry, "/metrics", limits=limits, web_config=read)
     site = Site(telemetry)
     app.router.add_get("/broken", broken)
     app.router.add_get("/slow", site.slow)
-    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (site.address,):
+    async with listening(app, ["127.0.0.1:0"]) as (site.address,):
         yield site
 
 
@@ -86,4 +83,4 @@ def write(file: Path, text: str | None) -> None:
 
 def written(file: Path, text: str) -> Callable[[], WebSettings]:
     write(file, text)
-    return WebFile(file).read
+    return WebConfigFile(file).read

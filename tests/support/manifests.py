@@ -17,7 +17,7 @@ from exporter.clock import Clock
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.toolkit.address import parse_address
+from exporter.toolkit.sockets import parse_address
 from exporter.web.routes import make_app
 from support.paths import DEPLOY
 from support.tools import tool

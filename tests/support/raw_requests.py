@@ -14,9 +14,9 @@ from exporter.clock import Clock
 from exporter.settings import Settings
 from exporter.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.toolkit.connection import GUARD
-from exporter.toolkit.inbound import Inbound, Limits
+from exporter.toolkit.limits import ConnectionLimiter, Limits
 from exporter.toolkit.listen import listening
+from exporter.toolkit.protection import PROTECTION
 from exporter.web import routes
 from exporter.web.routes import make_app
 
@@ -31,10 +31,10 @@ LAST_SCRAPE = SCRAPE.replace(b"1.1", b"1.0")
 class Port:
     """A running site, and what became of those who asked there."""
 
-    def __init__(self, address: str, telemetry: Telemetry, inbound: Inbound) -> None:
+    def __init__(self, address: str, telemetry: Telemetry, limiter: ConnectionLimiter) -> None:
         self.host, _, port = address.rpartition(":")
         self.port = int(port)
-        self.inbound = inbound
+        self.limiter = limiter
         self._telemetry = telemetry
         self._open = list[asyncio.StreamWriter]()
 
@@ -91,14 +91,15 @@ async def opened(
     telemetry = Telemetry()
     targets = Targets(Settings(targets=()), telemetry, Clock())
     app = make_app(targets, telemetry, "/metrics", limits=limits)
+    limiter = app[PROTECTION].limiter
     if clock:
-        app[GUARD]._clock = clock
+        limiter._monotonic = clock.monotonic
     async with AsyncExitStack() as stack:
         more = [f"unix:{path}"] if path else []
         address, *_ = await stack.enter_async_context(
             listening(app, ["127.0.0.1:0", *more], grace=grace)
         )
-        port = Port(address, telemetry, app[GUARD])
+        port = Port(address, telemetry, limiter)
         yield port
         async with asyncio.timeout(60):
             await stack.aclose()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.toolkit import users
-from exporter.toolkit.web_settings import WebSettings
+from exporter.toolkit.web_config import WebSettings
 from support.guarded_site import HEADERS, RIGHT, TLS, USERS, guarded, write, written
 from support.http_client import write_certificates
 
@@ -113,7 +113,7 @@ async def test_a_file_that_breaks_closes_everything_until_it_is_mended(
         "web configuration read again",
     ]
     whys = [one.facts["why"] for one in caplog.records[:2]]  # type: ignore[attr-defined]
-    assert whys[0].startswith(f"{file}:1:20: basic_auth_users.alice: not a bcrypt hash such as")
+    assert whys[0].startswith(f"{file}:1:20: basic_auth_users.alice: not a bcrypt hash, such as")
     assert whys[1] == f"{file}: No such file or directory"
 
 
@@ -147,7 +147,7 @@ async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
 async def test_who_finds_too_many_waiting_is_told_to_come_back(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "_MOST_WAITING", 0)
+    monkeypatch.setattr(users, "_MAX_WAITING", 0)
     async with guarded(written(file, USERS)) as site:
         answer = await site.ask(auth=RIGHT)
         rejected = site.rejected("busy")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from exporter.toolkit.inbound import Limits
-from exporter.toolkit.server_tls import _names_of
-from exporter.toolkit.web_file import WebFile
+from exporter.toolkit.limits import Limits
+from exporter.toolkit.server_tls import _names
+from exporter.toolkit.web_config import WebConfigFile
 from support.guarded_site import TLS, guarded, write, written
 from support.http_client import AUTHORITY, STRANGERS, trusting, write_certificates
 
@@ -206,7 +206,7 @@ async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
 
     text = f"tls_server_config:\n  cert: |\n{indented('cert.pem')}\n  key: |\n{indented('key.pem')}"
     read = written(file, text)
-    WebFile(file).check()
+    WebConfigFile(file).check()
     async with guarded(read) as site:
         answer = await site.ask(context=trusting())
 
@@ -214,7 +214,7 @@ async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
     assert "PRIVATE" not in repr(read())
 
 
-def test_names_of_a_certificate_are_written_as_in_go() -> None:
+def test_names_a_certificate_are_written_as_in_go() -> None:
     names = (
         ("DNS", "a.example"),
         ("URI", "spiffe://example/scraper"),
@@ -225,14 +225,14 @@ def test_names_of_a_certificate_are_written_as_in_go() -> None:
         ("DirName", ((("commonName", "x"),),)),
     )
 
-    assert _names_of({"subjectAltName": names}) == {
+    assert _names({"subjectAltName": names}) == {
         "a.example",
         "spiffe://example/scraper",
         "ops@example.com",
         "::1",
         "10.0.0.1",
     }
-    assert _names_of({}) == set()
+    assert _names({}) == set()
 
 
 def connect(address: str) -> socket.socket:

@@ -5,21 +5,18 @@ import errno
 import os
 import re
 import socket
-import ssl
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
 import uvloop
 
-from exporter.errors import ConfigError
 from exporter.toolkit import sockets
-from exporter.toolkit.address import parse_address
-from exporter.toolkit.listen import ListenError, listening
-from exporter.toolkit.sockets import bound
-from support.raw_requests import LAST, ask, site
+from exporter.toolkit.exceptions import ListenError, WebConfigError
+from exporter.toolkit.listen import listening
+from exporter.toolkit.sockets import bound, parse_address
+from support.raw_requests import ask, site
+from support.tools import missing
 
 
 def has_ipv6() -> bool:
@@ -96,26 +93,41 @@ def test_a_port_that_needs_privilege_is_one_line(monkeypatch: pytest.MonkeyPatch
         bound(":80").__enter__()
 
 
-@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_context_makes_it_https(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    authority = trustme.CA()
-    ours, theirs = (
-        ssl.SSLContext(kind) for kind in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
-    )
-    authority.issue_cert("127.0.0.1").configure_cert(ours)
-    authority.configure_trust(theirs)
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (":10125", (None, 10125)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:10125", ("::1", 10125)),
+        ("localhost:80", ("localhost", 80)),
+    ],
+)
+def test_an_address_is_read(address: str, expected: tuple[str | None, int]) -> None:
+    assert parse_address(address) == expected
 
-    async def served() -> bytes:
-        async with asyncio.timeout(60), listening(site(), ["127.0.0.1:0"], tls=ours) as (address,):
-            host, _, port = address.rpartition(":")
-            reader, writer = await asyncio.open_connection(host, int(port), ssl=theirs)
-            writer.write(LAST)
-            answer = await reader.read()
-            writer.close()
-            return answer
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        assert b"Healthy." in runner.run(served())
+@pytest.mark.parametrize("address", ["10125", "localhost", ":", ":x", ":65536", ":-1", ":\u0661"])
+def test_what_is_no_address_is_told(address: str) -> None:
+    with pytest.raises(WebConfigError, match="not an address such as"):
+        parse_address(address)
+
+
+async def test_an_address_in_use_is_one_line() -> None:
+    app, other = site(), site()
+    async with listening(app, ["127.0.0.1:0"]) as (address,):
+        with pytest.raises(ListenError, match=f"cannot listen on {address}: .*in use"):
+            async with listening(other, [address]):
+                pass
+
+
+async def test_ipv6_addresses_are_written_with_brackets() -> None:
+    app = site()
+    try:
+        async with listening(app, ["[::1]:0", "127.0.0.1:0"]) as (six, four):
+            assert six.startswith("[::1]:")
+            assert four.startswith("127.0.0.1:")
+    except ListenError as error:
+        missing(f"IPv6 on loopback: {error}")
 
 
 def test_a_path_is_an_address() -> None:
@@ -124,7 +136,7 @@ def test_a_path_is_an_address() -> None:
 
 @pytest.mark.parametrize("address", ["unix:", "unix:one.sock", "unix:/run/", "unix:/a\0b"])
 def test_what_is_no_path_is_told(address: str) -> None:
-    with pytest.raises(ConfigError, match="not a socket such as unix:/run/"):
+    with pytest.raises(WebConfigError, match="not a socket such as unix:/run/"):
         parse_address(address)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from exporter.clock import Clock
 from exporter.telemetry import Telemetry
 from exporter.toolkit.notify import Supervisor, supervisor_of
 
@@ -74,7 +73,7 @@ def test_the_watchdog_is_the_one_of_this_process(environ: dict[str, str], second
 async def test_signs_of_life_end_where_the_schedule_stands_still(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     now, ticks = [0.0], [0.0]
-    clock = Clock(wall=lambda: 0.0, monotonic=lambda: now[0])
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
         one.bind(path)
         one.setblocking(False)
@@ -103,7 +102,7 @@ async def test_signs_of_life_end_where_the_schedule_stands_still(tmp_path: Path)
             return ticks[0]
 
         supervisor = Supervisor(address=path, watchdog_seconds=0.01)
-        watching = asyncio.create_task(supervisor.watch(seen, clock))
+        watching = asyncio.create_task(supervisor.watch(seen, lambda: now[0]))
         assert await look() > 0
         now[0] = 100.0  # And no tick since.
         await look()

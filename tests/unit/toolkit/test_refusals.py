@@ -12,7 +12,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.toolkit.inbound import Limits
+from exporter.toolkit.limits import Limits
 from exporter.web import pages
 from support.raw_requests import HEALTHY, LAST, MARK, Port, is_safe, opened
 

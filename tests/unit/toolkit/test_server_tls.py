@@ -11,10 +11,10 @@ from exporter.toolkit.server_tls import (
     CIPHERS,
     CLIENT_AUTH,
     CURVES,
+    ServerTls,
     make_server_context,
     unnameable_curve,
 )
-from exporter.toolkit.web_settings import ServerTls
 from support.http_client import trusting, write_certificates
 
 
@@ -46,14 +46,14 @@ def test_ciphers_that_no_version_can_use_are_an_error(tls: ServerTls) -> None:
 
 @pytest.mark.parametrize("name", CURVES)
 def test_each_curve_is_known(tls: ServerTls, name: str) -> None:
-    make_server_context(replace(tls, curves=(name,)))
+    make_server_context(replace(tls, curve_preferences=(name,)))
 
 
 @pytest.mark.parametrize("error", [ssl.SSLError("unknown group"), ValueError("unknown curve")])
 def test_a_curve_that_python_cannot_name_leaves_the_default_groups(
     tls: ServerTls, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    curves = replace(tls, curves=("X25519",))
+    curves = replace(tls, curve_preferences=("X25519",))
     client = trusting()
     client.set_ecdh_curve("prime256v1")
 
@@ -68,7 +68,7 @@ def test_a_curve_that_python_cannot_name_leaves_the_default_groups(
 
 
 def test_a_curve_that_python_can_name_is_the_only_one(tls: ServerTls) -> None:
-    curves = replace(tls, curves=("CurveP384",))
+    curves = replace(tls, curve_preferences=("CurveP384",))
     server, client = make_server_context(curves), trusting()
 
     assert unnameable_curve(curves) is None
@@ -98,14 +98,14 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
 
 @pytest.mark.parametrize("prefer", [True, False])
 def test_whose_order_counts_can_be_chosen(tls: ServerTls, prefer: bool) -> None:
-    context = make_server_context(replace(tls, prefer_own_order=prefer))
+    context = make_server_context(replace(tls, prefer_server_cipher_suites=prefer))
 
     assert bool(context.options & ssl.OP_CIPHER_SERVER_PREFERENCE) is prefer
 
 
 @pytest.mark.parametrize(("name", "mode"), CLIENT_AUTH.items())
 def test_what_is_asked_of_clients(tls: ServerTls, name: str, mode: ssl.VerifyMode) -> None:
-    assert make_server_context(replace(tls, client_auth=name)).verify_mode == mode
+    assert make_server_context(replace(tls, client_auth_type=name)).verify_mode == mode
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,13 @@ def test_what_is_asked_of_clients(tls: ServerTls, name: str, mode: ssl.VerifyMod
     [
         {"cert_file": Path("/no/such/cert")},
         {"key_file": Path("/no/such/key")},
-        {"client_ca_file": Path("/no/such/ca"), "client_auth": "VerifyClientCertIfGiven"},
-        {"client_ca": "not PEM", "client_auth": "VerifyClientCertIfGiven"},
-        {"client_ca": "", "client_ca_file": Path("/"), "client_auth": "VerifyClientCertIfGiven"},
+        {"client_ca_file": Path("/no/such/ca"), "client_auth_type": "VerifyClientCertIfGiven"},
+        {"client_ca": "not PEM", "client_auth_type": "VerifyClientCertIfGiven"},
+        {
+            "client_ca": "",
+            "client_ca_file": Path("/"),
+            "client_auth_type": "VerifyClientCertIfGiven",
+        },
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -130,6 +134,6 @@ def test_what_cannot_be_used_is_named(tls: ServerTls, changes: dict[str, object]
 def test_a_pipe_is_refused_and_not_waited_for(tls: ServerTls, tmp_path: Path, name: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    of_clients = replace(tls, client_auth="VerifyClientCertIfGiven", **{name: pipe})  # type: ignore[arg-type]
+    of_clients = replace(tls, client_auth_type="VerifyClientCertIfGiven", **{name: pipe})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=f"^{name} .* cannot be used: not a regular file$"):
         make_server_context(of_clients)

@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterator
 import bcrypt
 import pytest
 
-from exporter.secret import Secret
 from exporter.toolkit import users as module
-from exporter.toolkit.limit import Limiter
+from exporter.toolkit.guard import TokenBucket
 from exporter.toolkit.users import Users, Verdict, credentials
-from exporter.toolkit.web_settings import RequestLimit
+from exporter.toolkit.web_config import RequestLimit
 from support.http_client import basic
 
 WORK = bcrypt.checkpw
 
 
-def hashed(password: str, cost: int = 4) -> Secret:
-    return Secret(bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode())
+def hashed(password: str, cost: int = 4) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
 
 
 ALICE = {"alice": hashed("wonderland")}
@@ -95,7 +94,7 @@ async def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(work: Count
 async def test_who_is_not_there_is_not_let_in_by_the_password_of_the_stand_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_NOBODYS", ALICE["alice"].reveal()[7:])
+    monkeypatch.setattr(module, "_DUMMY", ALICE["alice"][7:])
     users = Users()
     before = await users.look_up(RIGHT, ALICE)
     after = [await users.look_up(RIGHT, {"bob": hashed("x")}) for _ in range(2)]
@@ -176,15 +175,15 @@ def test_credentials_are_read_as_in_go(header: str, expected: tuple[bytes, bytes
 
 
 def test_a_limit_lets_a_burst_through_and_then_one_at_a_time() -> None:
-    limiter = Limiter(RequestLimit(interval=0.5, burst=2))
+    bucket = TokenBucket(RequestLimit(interval=0.5, burst=2))
     moments = (10.0, 10.0, 10.0, 10.4, 10.5, 10.5, 11.0, 99.0, 99.0, 99.0)
-    found = [limiter.allows(moment) for moment in moments]
+    found = [bucket.take(moment) for moment in moments]
 
     assert found == [True, True, False, False, True, False, True, True, True, False]
 
 
 @pytest.mark.parametrize("burst", [0, -1])
 def test_a_limit_without_a_burst_lets_nothing_through(burst: int) -> None:
-    limiter = Limiter(RequestLimit(interval=1e-9, burst=burst))
+    bucket = TokenBucket(RequestLimit(interval=1e-9, burst=burst))
 
-    assert [limiter.allows(moment) for moment in (0.0, 1.0)] == [False, False]
+    assert [bucket.take(moment) for moment in (0.0, 1.0)] == [False, False]

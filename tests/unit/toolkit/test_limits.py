@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from exporter.clock import Clock
 from exporter.telemetry import Telemetry
-from exporter.toolkit.connection import peer_of
-from exporter.toolkit.inbound import Inbound, Limits, Phase, Rejection
+from exporter.toolkit.limits import Limits, Phase, normalized_address
+from exporter.toolkit.server_metrics import Rejection
 from exporter.web import pages
 from support.paths import ROOT
 from support.polling import Hand
@@ -44,7 +43,6 @@ async def pass_until(holds: Callable[[], bool], hand: Hand) -> None:
 
 def test_every_reason_is_there_from_the_beginning() -> None:
     telemetry = Telemetry()
-    Inbound(telemetry, Limits(), Clock())
     name = "status_exporter_http_rejected_total"
 
     assert {
@@ -58,7 +56,7 @@ def test_every_reason_is_there_from_the_beginning() -> None:
 async def test_who_does_not_finish_a_head_is_closed(sent: bytes, hand: Hand) -> None:
     async with opened(Limits(head=0.2), clock=hand.clock) as port:
         asking = asyncio.create_task(port.ask(sent))
-        await port.until(lambda: port.inbound.held == 1)
+        await port.until(lambda: len(port.limiter) == 1)
         await pass_until(asking.done, hand)
 
         assert port.rejected("slow_request") == 1
@@ -86,7 +84,7 @@ async def test_a_connection_between_two_requests_stays(hand: Hand) -> None:
     async with opened(Limits(head=0.1), clock=hand.clock) as port:
         reader, writer = await port.connect(HEALTHY)
         await reader.readuntil(b"Healthy.\n")
-        await port.until(lambda: {one.phase for one in port.inbound._callers} == {Phase.IDLE})
+        await port.until(lambda: {one.phase for one in port.limiter._connections} == {Phase.IDLE})
         hand.passed += 0.4  # As long as several heads may take.
         await asyncio.sleep(0.1)  # For it to be looked at again and again.
         writer.write(HEALTHY)
@@ -107,12 +105,12 @@ async def test_a_connection_that_is_not_used_again_is_closed() -> None:
 @pytest.mark.parametrize(
     ("limits", "header"),
     [
-        (Limits(answer=0.3), ""),
-        (Limits(answer=0.3), "30"),
-        (Limits(answer=0.3), "nan"),
-        (Limits(answer=0.3), "inf"),
-        (Limits(answer=0.3), "-1"),
-        (Limits(answer=0.3), "soon"),
+        (Limits(response=0.3), ""),
+        (Limits(response=0.3), "30"),
+        (Limits(response=0.3), "nan"),
+        (Limits(response=0.3), "inf"),
+        (Limits(response=0.3), "-1"),
+        (Limits(response=0.3), "soon"),
         (Limits(margin=0.1), "0.2"),
     ],
 )
@@ -122,8 +120,8 @@ async def test_who_does_not_read_an_answer_is_closed(
     async with opened(limits, clock=hand.clock) as port:
         sent = SCRAPE[:-2] + f"X-Prometheus-Scrape-Timeout-Seconds: {header}\r\n\r\n".encode()
         await port.connect(sent)
-        await port.until(lambda: any(one.stalled_since for one in port.inbound._callers))
-        await pass_until(lambda: port.inbound.held == 0, hand)
+        await port.until(lambda: any(one.stalled_since for one in port.limiter._connections))
+        await pass_until(lambda: len(port.limiter) == 0, hand)
 
         assert port.rejected("slow_response") == 1
         assert await port.is_well()
@@ -133,11 +131,11 @@ async def test_who_does_not_read_the_end_of_an_answer_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pages, "status_page", lambda *_: "x" * 20_000_000)
-    async with opened(Limits(answer=0.3)) as port:
+    async with opened(Limits(response=0.3)) as port:
         await port.connect(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         await port.until(lambda: port.rejected("slow_response") == 1)
 
-        assert port.inbound.held == 0
+        assert len(port.limiter) == 0
 
 
 @pytest.mark.usefixtures("large")
@@ -150,7 +148,7 @@ async def test_beyond_the_limit_scrapes_are_told_to_come_back() -> None:
         well = await port.is_well()
         for _, writer in slow:
             writer.transport.abort()
-        await port.until(lambda: port.inbound.held == 0)
+        await port.until(lambda: len(port.limiter) == 0)
         after = await port.ask(LAST_SCRAPE)
 
         assert busy.startswith(b"HTTP/1.0 503 ")
@@ -169,7 +167,7 @@ async def test_who_does_not_read_gives_his_place_to_the_next() -> None:
             reader, _ = await port.connect(SCRAPE)
             await reader.readexactly(1)
         await port.until(
-            lambda: all(one.stalled_since is not None for one in port.inbound._scraping)
+            lambda: all(one.stalled_since is not None for one in port.limiter._scrapes)
         )
         page = await port.ask(LAST_SCRAPE)
 
@@ -201,7 +199,7 @@ async def test_one_address_cannot_keep_others_out(tmp_path: Path) -> None:
 
         assert await reader.readuntil(b"Healthy.\n")
         assert await port.is_well()
-        assert port.inbound.held <= 10
+        assert len(port.limiter) <= 10
 
 
 async def test_idle_connections_of_an_address_make_room_for_its_next() -> None:
@@ -225,7 +223,7 @@ async def test_an_address_with_nothing_but_scrapes_has_no_room_for_more(
             await reader.readexactly(1)
 
         assert await port.ask(LAST, path) == b""
-        assert port.inbound.held == 3
+        assert len(port.limiter) == 3
         assert await port.is_well()  # Another address takes the place of one of them.
         assert port.rejected("connections") == 2
 
@@ -236,7 +234,7 @@ async def test_a_scraper_is_served_among_a_thousand_that_do_not_read() -> None:
         held = 0
 
         def measured() -> int:
-            callers = port.inbound._callers
+            callers = port.limiter._connections
             return sum(one.transport.get_write_buffer_size() for one in callers)
 
         for _ in range(1000):
@@ -249,8 +247,8 @@ async def test_a_scraper_is_served_among_a_thousand_that_do_not_read() -> None:
                 assert page == b"" or page.startswith(b"HTTP/1.0 503 ")
                 await asyncio.sleep(0.1)
 
-        assert port.inbound.held <= 128
-        assert len(port.inbound._scraping) <= 40
+        assert len(port.limiter) <= 128
+        assert len(port.limiter._scrapes) <= 40
         # Of a page of twenty megabytes each keeps a piece or two.
         assert held < 128 * 4 * len(PIECE)
         assert await port.is_well()
@@ -264,7 +262,7 @@ def test_the_limits_are_those_the_document_tells() -> None:
     assert f"| connections at once | {limits.connections} |" in text
     assert f"| scrapes at once | {limits.scrapes}, " in text
     assert f"| time for the head of a request | {limits.head:.0f} s |" in text
-    assert f"| {limits.answer:.0f} s, or the scraper's timeout and {limits.margin:.0f} s" in text
+    assert f"| {limits.response:.0f} s, or the scraper's timeout and {limits.margin:.0f} s" in text
     assert f"| {limits.request_bytes // 1024} KiB |" in text
     assert f"| idle between two requests | {limits.idle:.0f} s |" in text
 
@@ -281,7 +279,7 @@ def test_the_limits_are_those_the_document_tells() -> None:
     ],
 )
 def test_a_peer_is_whoever_has_the_address(name: object, peer: str) -> None:
-    assert peer_of(name) == peer
+    assert normalized_address(name) == peer
 
 
 def test_the_library_has_what_a_connection_overrides() -> None:

@@ -1,0 +1,67 @@
+"""Puts limits and the web configuration before an application."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exporter.toolkit.connection import start_timeout
+from exporter.toolkit.guard import Guard
+from exporter.toolkit.limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
+from exporter.toolkit.server_metrics import ServerMetrics
+from exporter.toolkit.web_config import ReadWebConfig
+
+DEFAULT_HEADERS: Mapping[str, str] = {
+    # aiohttp would send its name and version.
+    "Server": "exporter",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+        " img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""The headers of every response, errors included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """What protects an application; `listening` finds it there."""
+
+    limiter: ConnectionLimiter
+    guard: Guard | None
+    headers: Mapping[str, str]
+
+
+PROTECTION = web.AppKey("protection", Protection)
+
+
+def protect(
+    app: web.Application,
+    metrics: ServerMetrics,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    web_config: ReadWebConfig | None = None,
+    headers: Mapping[str, str] = DEFAULT_HEADERS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> None:
+    """Protect an application that does not serve yet.
+
+    `web_config` reads the web configuration, such as `WebConfigFile(path).read`.
+
+    Raises:
+        WebConfigError: The web configuration cannot be read, or every fault of it.
+    """
+    limiter = ConnectionLimiter(metrics, limits, monotonic)
+    guard = Guard(web_config, metrics, monotonic) if web_config else None
+    app[PROTECTION] = Protection(limiter=limiter, guard=guard, headers=headers)
+
+    async def set_headers(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
+        if guard:
+            guard.set_headers(response)
+
+    guards = [guard.middleware] if guard else []
+    app.middlewares[:0] = [start_timeout, *guards]
+    app.on_response_prepare.append(set_headers)
