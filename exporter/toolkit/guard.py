@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from exporter.toolkit.exceptions import WebConfigError
+from exporter.toolkit.limits import address_of
 from exporter.toolkit.server_metrics import Rejection, ServerMetrics
 from exporter.toolkit.server_tls import Certificates, ServerTls, unnameable_curve
 from exporter.toolkit.users import Users, Verdict
@@ -91,7 +92,7 @@ class Guard:
             return _BareResponse(status=429, text="Too Many Requests\n")
         if settings.users:
             header = request.headers.get("Authorization", "")
-            match await self._users.look_up(header, settings.users):
+            match await self._users.look_up(header, settings.users, address_of(request.transport)):
                 case Verdict.WRONG:
                     self._metrics.reject(Rejection.UNAUTHORIZED)
                     basic = {"WWW-Authenticate": "Basic"}

@@ -217,6 +217,11 @@ def _oldest(clients: list[ClientConnection]) -> ClientConnection:
     return min(clients, key=lambda one: one.stalled_since or one.since)
 
 
+def address_of(transport: asyncio.BaseTransport | None) -> str:
+    """Return the client that a connection counts for."""
+    return normalized_address(transport.get_extra_info("peername") if transport else None)
+
+
 def normalized_address(name: object) -> str:
     """Return the IPv4 address or IPv6 network of a peer name; Unix sockets share an empty one."""
     if not isinstance(name, tuple):

@@ -147,7 +147,7 @@ async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
 async def test_who_finds_too_many_waiting_is_told_to_come_back(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "_MAX_WAITING", 0)
+    monkeypatch.setattr(users, "_MAX_WAITING_PER_CLIENT", 0)
     async with guarded(written(file, USERS)) as site:
         answer = await site.ask(auth=RIGHT)
         rejected = site.rejected("busy")

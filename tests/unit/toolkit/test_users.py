@@ -9,7 +9,7 @@ import pytest
 
 from exporter.toolkit import users as module
 from exporter.toolkit.guard import TokenBucket
-from exporter.toolkit.users import Users, Verdict, credentials
+from exporter.toolkit.users import FairLock, Users, Verdict, credentials
 from exporter.toolkit.web_config import RequestLimit
 from support.http_client import basic
 
@@ -22,6 +22,7 @@ def hashed(password: str, cost: int = 4) -> str:
 
 ALICE = {"alice": hashed("wonderland")}
 RIGHT = basic("alice", "wonderland")
+CLIENT = "192.0.2.1"
 
 
 class Counting:
@@ -60,7 +61,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_result_is_worked_out_once(work: Counting) -> None:
     users = Users()
     headers = [RIGHT, basic("alice", "x"), basic("bob", "x")] * 5
-    found = [await users.look_up(header, ALICE) for header in headers]
+    found = [await users.look_up(header, ALICE, CLIENT) for header in headers]
 
     assert found == [Verdict.RIGHT, Verdict.WRONG, Verdict.WRONG] * 5
     assert len(work.asked) == 3
@@ -68,7 +69,7 @@ async def test_a_result_is_worked_out_once(work: Counting) -> None:
 
 async def test_the_same_question_many_times_at_once_is_worked_out_once(work: Counting) -> None:
     users = Users()
-    found = await asyncio.gather(*(users.look_up(RIGHT, ALICE) for _ in range(15)))
+    found = await asyncio.gather(*(users.look_up(RIGHT, ALICE, CLIENT) for _ in range(15)))
 
     assert found == [Verdict.RIGHT] * 15
     assert len(work.asked) == 1
@@ -77,7 +78,7 @@ async def test_the_same_question_many_times_at_once_is_worked_out_once(work: Cou
 async def test_what_makes_no_sense_costs_no_work(work: Counting) -> None:
     users = Users()
     for header in ("", "Basic", "Basic ", "Basic !", "Bearer x", "Basic YWxpY2U=", "\udcff"):
-        assert await users.look_up(header, ALICE) is Verdict.WRONG
+        assert await users.look_up(header, ALICE, CLIENT) is Verdict.WRONG
 
     assert work.asked == []
 
@@ -86,7 +87,9 @@ async def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(work: Count
     users = Users()
     some = {"a": hashed("x", 4), "b": hashed("x", 6), "c": hashed("x", 5)}
     for name in (b"nobody", b"\xff"):
-        assert await users.look_up(basic(name.decode("latin-1"), "x"), some) is Verdict.WRONG
+        assert (
+            await users.look_up(basic(name.decode("latin-1"), "x"), some, CLIENT) is Verdict.WRONG
+        )
 
     assert [against[:7] for against in work.asked] == [b"$2b$06$"] * 2
 
@@ -96,8 +99,8 @@ async def test_who_is_not_there_is_not_let_in_by_the_password_of_the_stand_in(
 ) -> None:
     monkeypatch.setattr(module, "_DUMMY", ALICE["alice"][7:])
     users = Users()
-    before = await users.look_up(RIGHT, ALICE)
-    after = [await users.look_up(RIGHT, {"bob": hashed("x")}) for _ in range(2)]
+    before = await users.look_up(RIGHT, ALICE, CLIENT)
+    after = [await users.look_up(RIGHT, {"bob": hashed("x")}, CLIENT) for _ in range(2)]
 
     assert (before, after) == (Verdict.RIGHT, [Verdict.WRONG] * 2)
 
@@ -106,7 +109,7 @@ async def test_a_new_password_replaces_the_old_one() -> None:
     users = Users()
     new = {"alice": hashed("looking glass")}
     found = [
-        await users.look_up(basic("alice", password), one)
+        await users.look_up(basic("alice", password), one, CLIENT)
         for one in (ALICE, new, ALICE)
         for password in ("wonderland", "looking glass")
     ]
@@ -118,7 +121,9 @@ async def test_a_new_password_replaces_the_old_one() -> None:
 async def test_of_a_password_72_bytes_count() -> None:
     users = Users()
     long = {"alice": hashed("x" * 72)}
-    found = [await users.look_up(basic("alice", "x" * size), long) for size in (71, 72, 73, 500)]
+    found = [
+        await users.look_up(basic("alice", "x" * size), long, CLIENT) for size in (71, 72, 73, 500)
+    ]
 
     assert found == [Verdict.WRONG, *[Verdict.RIGHT] * 3]
 
@@ -127,13 +132,14 @@ async def test_a_flood_of_guesses_waits_in_a_short_queue_and_delays_no_scraper(
     work: Counting,
 ) -> None:
     users = Users()
-    assert await users.look_up(RIGHT, ALICE) is Verdict.RIGHT
+    assert await users.look_up(RIGHT, ALICE, CLIENT) is Verdict.RIGHT
     work.may_go_on.clear()
     guesses = [
-        asyncio.create_task(users.look_up(basic("alice", str(at)), ALICE)) for at in range(50)
+        asyncio.create_task(users.look_up(basic("alice", str(at)), ALICE, CLIENT))
+        for at in range(50)
     ]
     await until(lambda: sum(one.done() for one in guesses) == 30)
-    scrape = await users.look_up(RIGHT, ALICE)
+    scrape = await users.look_up(RIGHT, ALICE, CLIENT)
     work.may_go_on.set()
     found = await asyncio.gather(*guesses)
 
@@ -143,15 +149,71 @@ async def test_a_flood_of_guesses_waits_in_a_short_queue_and_delays_no_scraper(
     assert work.most_at_once == 1
 
 
+async def test_guesses_of_one_client_do_not_keep_another_waiting(work: Counting) -> None:
+    users = Users()
+    work.may_go_on.clear()
+    guesses = [
+        asyncio.create_task(users.look_up(basic("alice", str(at)), ALICE, CLIENT))
+        for at in range(50)
+    ]
+    await until(lambda: sum(one.done() for one in guesses) == 30)
+    scrape = asyncio.create_task(users.look_up(RIGHT, ALICE, "192.0.2.2"))
+    await asyncio.sleep(0)
+    work.may_go_on.set()
+
+    assert await scrape is Verdict.RIGHT
+    # One guess was being checked, one had waited before the scraper came, one may have followed.
+    assert len(work.asked) <= 4
+    await asyncio.gather(*guesses)
+    assert len(work.asked) == 21
+    assert not users._waiting
+
+
+async def test_clients_have_their_turns_one_after_the_other() -> None:
+    lock, order = FairLock(), list[str]()
+
+    async def take(client: str) -> None:
+        async with lock.turn(client):
+            order.append(client)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(take(client) for client in "aaaabbc"))
+
+    assert order == ["a", "a", "b", "c", "a", "b", "a"]
+
+
+@pytest.mark.parametrize("has_its_turn", [False, True])
+async def test_a_turn_that_is_given_up_goes_to_the_next(has_its_turn: bool) -> None:
+    lock, order = FairLock(), list[str]()
+    tasks = dict[str, asyncio.Task[None]]()
+
+    async def take(client: str) -> None:
+        async with lock.turn(client):
+            order.append(client)
+            await asyncio.sleep(0)
+            if client == "a" and not has_its_turn:
+                tasks["b"].cancel()
+        if client == "a" and has_its_turn:
+            tasks["b"].cancel()  # It has got its turn, and does not know yet.
+
+    for client in "abc":
+        tasks[client] = asyncio.create_task(take(client))
+    async with asyncio.timeout(60):
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    assert order == ["a", "c"]
+    assert not lock._is_held
+
+
 async def test_what_is_remembered_is_bounded_and_guesses_push_out_no_right_one(
     work: Counting,
 ) -> None:
     users = Users()
-    await users.look_up(RIGHT, ALICE)
+    await users.look_up(RIGHT, ALICE, CLIENT)
     for at in range(150):
-        await users.look_up(basic("alice", str(at)), ALICE)
+        await users.look_up(basic("alice", str(at)), ALICE, CLIENT)
     done = len(work.asked)
-    await users.look_up(RIGHT, ALICE)
+    await users.look_up(RIGHT, ALICE, CLIENT)
 
     assert len(work.asked) == done
     assert (len(users._right), len(users._wrong)) == (1, 100)
