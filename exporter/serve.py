@@ -61,6 +61,7 @@ class Options:
     telemetry_path: str
     limits: Limits
     shard: Shard
+    allowed_hosts: Sequence[str] = ()
     read_web: ReadWebConfig | None = None
     """What reads the web configuration, if there is one."""
     auto_reload_interval: float | None = None
@@ -113,6 +114,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
             options.telemetry_path,
             limits=options.limits,
             web_config=options.read_web,
+            allowed_hosts=options.allowed_hosts,
             reload=reloader.reload,
         )
         async with (

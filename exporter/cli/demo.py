@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter import log
-from exporter.cli.options import Arguments, web_of
+from exporter.cli.options import Arguments, allowed_hosts_of, web_of
 from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
@@ -25,15 +25,14 @@ def demo(arguments: Arguments) -> int:
     """Run the command."""
     path = telemetry_path(arguments)
     web_config = web_of(arguments)
+    allowed_hosts = allowed_hosts_of(arguments)
     log.set_up(arguments.log_level, arguments.log_format)
-    run(_demo(arguments, path, web_config))
+    run(_demo(arguments, path, web_config, allowed_hosts))
     return 0
 
 
 async def _demo(
-    arguments: Arguments,
-    path: str,
-    web_config: ReadWebConfig | None,
+    arguments: Arguments, path: str, web_config: ReadWebConfig | None, allowed_hosts: list[str]
 ) -> None:
     stop = until_signal()
     given = [] if arguments.simulator_address is None else [arguments.simulator_address]
@@ -44,7 +43,9 @@ async def _demo(
         settings = load_text(text, "demo", Path(), SYSTEMS)
         clock = Clock()
         async with running(settings, clock) as (targets, telemetry):
-            site = make_site(targets, telemetry, path, web_config=web_config)
+            site = make_site(
+                targets, telemetry, path, web_config=web_config, allowed_hosts=allowed_hosts
+            )
             scheme = "https" if web_config and web_config().tls else "http"
             given = arguments.addresses or []
             default = arguments.default_address
@@ -61,10 +62,7 @@ async def _demo(
 
 @asynccontextmanager
 async def _listening(
-    app: web.Application,
-    given: Sequence[str],
-    default: str,
-    flag: str,
+    app: web.Application, given: Sequence[str], default: str, flag: str
 ) -> AsyncIterator[list[str]]:
     """Serve on the addresses given by the flag, else on the default one or a free port beside it.
 

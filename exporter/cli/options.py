@@ -27,6 +27,7 @@ class Arguments(argparse.Namespace):
     systemd_socket: bool
     max_requests: int
     web_config_file: Path | None
+    allowed_hosts: list[str]
     simulator_address: str | None
     default_simulator_address: str
     shard: str
@@ -203,6 +204,19 @@ def web_of(arguments: Arguments) -> "ReadWebConfig | None":
     file = WebConfigFile(arguments.web_config_file)
     file.check()
     return file.read
+
+
+def allowed_hosts_of(arguments: Arguments) -> list[str]:
+    """Return the host names by which browsers may reach the exporter; empty if any will do.
+
+    Raises:
+        WebConfigError: One is not a host name.
+    """
+    if not arguments.allowed_hosts:
+        return []
+    from exporter.toolkit.browsers import check_host_name  # noqa: PLC0415 - not for --help
+
+    return [check_host_name(name) for name in arguments.allowed_hosts]
 
 
 def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | int, ...], str]]:

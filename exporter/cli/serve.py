@@ -10,7 +10,7 @@ from uvloop import new_event_loop
 
 from exporter import __version__, log
 from exporter.cli.check import report
-from exporter.cli.options import Arguments, settings_of, web_of
+from exporter.cli.options import Arguments, allowed_hosts_of, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.shard import parse_shard
 from exporter.toolkit.sockets import parse_address
@@ -27,6 +27,7 @@ def serve(arguments: Arguments) -> int:
     whole = settings_of(arguments)
     path = telemetry_path(arguments)
     read_web = web_of(arguments)
+    allowed_hosts = allowed_hosts_of(arguments)
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
@@ -52,6 +53,7 @@ def serve(arguments: Arguments) -> int:
         telemetry_path=path,
         limits=Limits(scrapes=arguments.max_requests),
         shard=shard,
+        allowed_hosts=allowed_hosts,
         read_web=read_web,
         auto_reload_interval=interval,
     )

@@ -13,8 +13,9 @@ web_config      the web configuration file -> settings
 users           Authorization header -> whether it is a user's
 limits          which connections are closed
 guard           applies the web configuration to each request
+browsers        requests that pages of other sites send
 connection      one connection
-protection      puts limits and guard before an application
+protection      puts limits, guard and browser checks before an application
 accept          listening socket -> connections
 listen          application and addresses -> a server
 

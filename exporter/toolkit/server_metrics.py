@@ -16,6 +16,8 @@ class Rejection(StrEnum):
     BAD_REQUEST = "bad_request"
     UNAUTHORIZED = "unauthorized"
     RATE_LIMIT = "rate_limit"
+    ORIGIN = "origin"
+    HOST = "host"
 
 
 class ServerMetrics:

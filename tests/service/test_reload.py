@@ -268,7 +268,7 @@ async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
             for method, headers in (
                 ("POST", {}),
                 ("GET", {}),
-                ("POST", {"Sec-Fetch-Site": "cross-site"}),
+                ("POST", {"Origin": "http://evil.test"}),
             ):
                 async with one.request(method, url, headers=headers) as answer:
                     answers.append((answer.status, await answer.text()))
@@ -279,7 +279,7 @@ async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
     assert answers == [
         (200, "Reloaded, 1 targets: 0 new, 0 changed, 0 gone.\n"),
         (405, "This endpoint requires a POST request.\n"),
-        (403, "Another site's page cannot ask for this.\n"),
+        (403, "403 Forbidden: origin not allowed.\n"),
         (500, "Not reloaded:\nconfig.yaml:1:1: targets: must be a list\n"),
     ]
 
