@@ -63,7 +63,8 @@ class Acceptor:
             while True:
                 try:
                     sock, name = await loop.sock_accept(listener)
-                except OSError:
+                except OSError as error:
+                    self.limiter.make_room(error)
                     await asyncio.sleep(_PAUSE_SECONDS)
                     continue
                 transport = _Accepted(sock)

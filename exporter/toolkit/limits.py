@@ -4,7 +4,9 @@ It does not read HTTP: `connection` reports when a request begins and when its r
 """
 
 import asyncio
+import errno
 import ipaddress
+import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +18,17 @@ from exporter.toolkit.server_metrics import Rejection, ServerMetrics
 _LOOP_TURNS = 5
 # An IPv6 customer has all addresses that share these bits.
 _IPV6_PREFIX = 64
+# Open files for the event loop, listeners, log and standard streams.
+_OTHER_FILES = 12
+_MIN_CONNECTIONS = 4
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What clients may use; durations in seconds."""
 
-    # Many times as many as there are scrapers.
+    # Many times as many as there are scrapers; fewer where the process may open few files.
     connections: int = 128
     # As node_exporter has it; 0 is no limit. Each scrape under way keeps its page in memory.
     scrapes: int = 40
@@ -78,6 +84,7 @@ class ConnectionLimiter:
         self.metrics = metrics
         self.is_closing = False
         self._monotonic = monotonic
+        self._max_connections = _affordable(limits.connections)
         self._connections = set[ClientConnection]()
         self._scrapes = set[ClientConnection]()
         self._empty = asyncio.Event()
@@ -92,7 +99,7 @@ class ConnectionLimiter:
         self._connections.add(client)
         if self.is_closing:
             self._drop(client)
-        elif len(self._connections) > self.limits.connections:
+        elif len(self._connections) > self._max_connections:
             self._reject(self._expendable(client), Rejection.CONNECTIONS)
         return client
 
@@ -109,6 +116,11 @@ class ConnectionLimiter:
         self._scrapes.discard(client)
         if self.is_closing and not self._connections:
             self._empty.set()
+
+    def make_room(self, error: OSError) -> None:
+        """Close an idle connection if the error says that there is no open file for a new one."""
+        if error.errno in _OUT_OF_FILES and self._connections:
+            self._reject(self._expendable(None), Rejection.CONNECTIONS)
 
     def receive(self, client: ClientConnection, data: bytes) -> bool:
         """Note what was received, and return whether it may be processed."""
@@ -190,15 +202,19 @@ class ConnectionLimiter:
         is_slow_reader = is_unread or client.phase is Phase.RESPONDING
         self._reject(client, Rejection.SLOW_RESPONSE if is_slow_reader else Rejection.SLOW_REQUEST)
 
-    def _expendable(self, newest: ClientConnection) -> ClientConnection:
-        """Return the connection to close, of the address that holds the most."""
+    def _expendable(self, newest: ClientConnection | None) -> ClientConnection:
+        """Return the connection to close: the longest idle of the addresses that hold the most.
+
+        Those addresses give way with the newest if all their connections are being answered.
+        """
         held = Counter(one.address for one in self._connections)
-        address = max(held, key=lambda one: (held[one], one == newest.address))
-        crowd = [one for one in self._connections if one.address == address and one is not newest]
-        idle = [one for one in crowd if one.phase is not Phase.RESPONDING or self._is_stalled(one)]
+        most = max(held.values())
+        crowd = [one for one in self._connections if held[one.address] == most]
+        older = [one for one in crowd if one is not newest]
+        idle = [one for one in older if one.phase is not Phase.RESPONDING or self._is_stalled(one)]
         if idle:
             return _oldest(idle)
-        return newest if newest.address == address else _oldest(crowd)
+        return newest if newest in crowd else _oldest(older)
 
     def _is_stalled(self, client: ClientConnection) -> bool:
         since = client.stalled_since
@@ -215,6 +231,17 @@ class ConnectionLimiter:
 
 def _oldest(clients: list[ClientConnection]) -> ClientConnection:
     return min(clients, key=lambda one: one.stalled_since or one.since)
+
+
+def _affordable(wanted: int) -> int:
+    """Return how many connections the limit of open files allows, at most `wanted`.
+
+    A quarter of the files is for the server, the rest for what the exporter itself opens.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return wanted
+    return min(wanted, max(_MIN_CONNECTIONS, files // 4 - _OTHER_FILES))
 
 
 def address_of(transport: asyncio.BaseTransport | None) -> str:

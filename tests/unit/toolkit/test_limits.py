@@ -1,17 +1,20 @@
 """What strangers may take of the port, and that scrapers get theirs whatever strangers do."""
 
 import asyncio
+import errno
 import re
+import resource
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from exporter.telemetry import Telemetry
-from exporter.toolkit.limits import Limits, Phase, normalized_address
-from exporter.toolkit.server_metrics import Rejection
+from exporter.toolkit.limits import ConnectionLimiter, Limits, Phase, normalized_address
+from exporter.toolkit.server_metrics import Rejection, ServerMetrics
 from exporter.web import pages
 from support.paths import ROOT
 from support.polling import Hand
@@ -254,12 +257,75 @@ async def test_a_scraper_is_served_among_a_thousand_that_do_not_read() -> None:
         assert await port.is_well()
 
 
+class FakeTransport(asyncio.Transport):
+    """A connection that only notes that it was closed."""
+
+    is_aborted = False
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+def make_limiter(connections: int, now: list[float]) -> ConnectionLimiter:
+    metrics = ServerMetrics(CollectorRegistry(), "x")
+    return ConnectionLimiter(metrics, Limits(connections=connections), lambda: now[0])
+
+
+async def test_of_addresses_that_hold_the_same_the_longest_idle_gives_way() -> None:
+    now = [0.0]
+    limiter = make_limiter(3, now)
+    held = list[FakeTransport]()
+    for address in ("a", "b", "c", "scraper"):
+        now[0] += 1
+        held.append(FakeTransport())
+        client = limiter.add(held[-1], address)
+        if address == "a":
+            limiter.begin_response(client, None)
+
+    assert [one.is_aborted for one in held] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("number", "left"), [(errno.EMFILE, 1), (errno.ENFILE, 1), (errno.ECONNABORTED, 2)]
+)
+async def test_a_lack_of_open_files_costs_an_idle_connection(number: int, left: int) -> None:
+    now = [0.0]
+    limiter = make_limiter(3, now)
+    held = [FakeTransport() for _ in "ab"]
+    for transport, address in zip(held, "ab", strict=True):
+        now[0] += 1
+        limiter.add(transport, address)
+    limiter.make_room(OSError(number, "x"))
+
+    assert len(limiter) == left
+    assert [one.is_aborted for one in held] == [left == 1, False]
+
+
+def test_without_a_connection_there_is_no_room_to_make() -> None:
+    make_limiter(3, [0.0]).make_room(OSError(errno.EMFILE, "x"))
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [(16, 4), (64, 4), (256, 52), (1024, 128), (2**20, 128), (resource.RLIM_INFINITY, 128)],
+)
+async def test_connections_leave_open_files_for_polls(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    limiter = make_limiter(128, [0.0])
+    for _ in range(200):
+        limiter.add(FakeTransport(), "a")
+
+    assert len(limiter) == connections
+
+
 def test_the_limits_are_those_the_document_tells() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     limits = Limits()
 
     assert set(re.findall(r"`(\w+)` \|$", text, re.MULTILINE)) == set(Rejection)
-    assert f"| connections at once | {limits.connections} |" in text
+    assert f"| connections at once | {limits.connections}, " in text
     assert f"| scrapes at once | {limits.scrapes}, " in text
     assert f"| time for the head of a request | {limits.head:.0f} s |" in text
     assert f"| {limits.response:.0f} s, or the scraper's timeout and {limits.margin:.0f} s" in text
