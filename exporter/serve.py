@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from exporter import log
 from exporter.clock import Clock
 from exporter.discovery.merge import Lists, discovering
 from exporter.errors import ConfigError
@@ -72,6 +73,7 @@ class Options:
 async def running(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Targets, Telemetry]]:
     """Poll the targets for as long as the context is open."""
     telemetry = Telemetry()
+    log.count_dropped(telemetry.dropped_log_records.inc)
     telemetry.reload_successful.set(1)
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)

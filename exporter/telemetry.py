@@ -74,6 +74,11 @@ class Telemetry:
             registry=self.registry,
         )
         self.server = ServerMetrics(self.registry, "status_exporter")
+        self.dropped_log_records = Counter(
+            "status_exporter_dropped_log_records_total",
+            "Log records that were dropped because standard error was not read or not writable.",
+            registry=self.registry,
+        )
         self.logins = Counter(
             "status_exporter_logins_total",
             "Logins and token requests that were tried, by client.",

@@ -23,14 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What follows takes a hundred times as long to import as to print a version.
     from exporter.cli.parser import run_command  # noqa: PLC0415
     from exporter.errors import ConfigError, ExporterError  # noqa: PLC0415
+    from exporter.log import drain  # noqa: PLC0415
     from exporter.toolkit.exceptions import ListenError, WebConfigError  # noqa: PLC0415
 
     try:
         return run_command(given)
     except (ConfigError, WebConfigError) as error:
+        drain()
         print("\n".join(error.faults), file=sys.stderr)
         return 2
     except (ExporterError, ListenError) as error:
+        drain()
         print(f"status-exporter: {error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -11,9 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from support.process import unused_port
 from support.raw_requests import ask
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
+
+
+def until_ready(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait for every target's first poll."""
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(OSError):
+            if b"Ready." in asyncio.run(ask(socket.AF_UNIX, str(path), "/-/ready")):
+                return
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
 
 
 def healthy(path: Path, process: "subprocess.Popen[bytes]") -> bool:
@@ -46,6 +59,28 @@ def test_the_service_ends_well_with_standard_streams_closed(
     assert is_healthy
     assert "socket" not in kinds
     assert "anon_inode" not in kinds
+    assert code == 0
+
+
+def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
+    path, config = tmp_path / "one.sock", tmp_path / "config.yaml"
+    url = f"http://127.0.0.1:{unused_port()}"
+    # Each logs that it is down: more than a pipe takes.
+    targets = (
+        f"- {{name: {'t' * 99}{at}, system: genesys_ucs, url: '{url}'}}\n" for at in range(300)
+    )
+    config.write_text(f"targets:\n{''.join(targets)}", encoding="utf-8")
+    command = [sys.executable, "-m", "exporter", "--config.file", str(config)]
+    with subprocess.Popen(
+        [*command, "--web.listen-address", f"unix:{path}"], stderr=subprocess.PIPE
+    ) as process:
+        try:
+            until_ready(path, process)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+        finally:
+            process.kill()
+
     assert code == 0
 
 

@@ -133,18 +133,20 @@ def site() -> web.Application:
     return make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/metrics")
 
 
-async def ask(family: int, address: object) -> bytes:
-    """Ask whether the site is healthy and return the whole answer."""
-    loop = asyncio.get_running_loop()
+async def ask(family: int, address: object, path: str = "/-/healthy") -> bytes:
+    """Send a request and return the whole answer."""
+    sent = f"GET {path} HTTP/1.0\r\n\r\n".encode()
     async with asyncio.timeout(60):
-        return await _asked(loop, family, address)
+        return await _asked(asyncio.get_running_loop(), family, address, sent)
 
 
-async def _asked(loop: asyncio.AbstractEventLoop, family: int, address: object) -> bytes:
+async def _asked(
+    loop: asyncio.AbstractEventLoop, family: int, address: object, sent: bytes
+) -> bytes:
     with socket.socket(family, socket.SOCK_STREAM) as one:
         one.setblocking(False)
         await loop.sock_connect(one, address)  # type: ignore[arg-type]
-        await loop.sock_sendall(one, LAST)
+        await loop.sock_sendall(one, sent)
         parts = [b""]
         while part := await loop.sock_recv(one, 65536):
             parts.append(part)
