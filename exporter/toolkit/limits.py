@@ -8,7 +8,7 @@ import errno
 import ipaddress
 import resource
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -150,13 +150,21 @@ class ConnectionLimiter:
             self._expect_head(client)
 
     def admit_scrape(self, client: ClientConnection) -> bool:
-        """Return whether the scrape may begin; a scrape that stalls may have to give way."""
+        """Return whether the scrape may begin.
+
+        At the limit, a scrape that stalls gives way, or one of an address that holds more of them.
+        """
         if 0 < self.limits.scrapes <= len(self._scrapes):
             stalled = [one for one in self._scrapes if self._is_stalled(one)]
-            if not stalled:
+            crowd, most = _crowd(self._scrapes)
+            own = sum(one.address == client.address for one in self._scrapes)
+            if stalled:
+                self._reject(_oldest(stalled), Rejection.SLOW_RESPONSE)
+            elif most > own + 1:
+                self._reject(_oldest(crowd), Rejection.BUSY)
+            else:
                 self.metrics.reject(Rejection.BUSY)
                 return False
-            self._reject(_oldest(stalled), Rejection.SLOW_RESPONSE)
         if client in self._connections:  # It may have been closed meanwhile.
             self._scrapes.add(client)
         return True
@@ -207,9 +215,7 @@ class ConnectionLimiter:
 
         Those addresses give way with the newest if all their connections are being answered.
         """
-        held = Counter(one.address for one in self._connections)
-        most = max(held.values())
-        crowd = [one for one in self._connections if held[one.address] == most]
+        crowd, _ = _crowd(self._connections)
         older = [one for one in crowd if one is not newest]
         idle = [one for one in older if one.phase is not Phase.RESPONDING or self._is_stalled(one)]
         if idle:
@@ -227,6 +233,13 @@ class ConnectionLimiter:
     def _drop(self, client: ClientConnection) -> None:
         self.remove(client)
         client.transport.abort()
+
+
+def _crowd(clients: Collection[ClientConnection]) -> tuple[list[ClientConnection], int]:
+    """Return the connections of the addresses that hold the most, and how many each holds."""
+    held = Counter(one.address for one in clients)
+    most = max(held.values())
+    return [one for one in clients if held[one.address] == most], most
 
 
 def _oldest(clients: list[ClientConnection]) -> ClientConnection:
