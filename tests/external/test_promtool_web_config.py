@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.toolkit.exceptions import WebConfigError
 from exporter.toolkit.server_tls import CIPHERS
 from exporter.toolkit.web_config import WebConfigFile
 from support.blackbox import MATRIX, hashed, tls_text
@@ -67,7 +67,7 @@ TAKEN_BY_PROMTOOL = {
 def is_sound_to_us(file: Path) -> bool:
     try:
         WebConfigFile(file).check()
-    except ConfigError:
+    except WebConfigError:
         return False
     return True
 
