@@ -7,6 +7,7 @@ poll        schedule -> fetch -> parse -> extract -> snapshot, for one target af
 systems     what each vendor says, declared as data
 targets     the live set of targets, each with its last snapshot
 operate     sets a state of a server, for the command line alone
+toolkit     what serves HTTP for any exporter: TLS, users, limits; imports nothing of the rest
 web         snapshots -> /metrics, /probe, status page, health
 """
 

@@ -1,7 +1,6 @@
-"""A request's Accept headers go in; the format and compression of the answer come out.
+"""Chooses the format and compression of a response from the Accept headers (RFC 9110, 12.5).
 
-RFC 9110 section 12.5. A header that is malformed counts as none: a scrape is worth more than a
-complaint.
+A malformed header is treated as missing, so that the scrape works all the same.
 """
 
 import re
@@ -21,15 +20,15 @@ _PARAMETER = rf'[ \t]*;[ \t]*(?:({_WORD})=({_WORD}|"(?:[^"\\]|\\.)*"))?'
 _ELEMENT = re.compile(rf"[ \t]*({_WORD}(?:/{_WORD})?)((?:{_PARAMETER})*)[ \t]*", re.ASCII)
 _PARAMETERS = re.compile(_PARAMETER, re.ASCII)
 _QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
-# No client has reason to send more, and the work grows with it.
-_LONGEST_HEADER = 4096
+# Longer ones are treated as malformed, since the work grows with the length.
+_MAX_HEADER = 4096
 
-# 0.0.1 is what OpenMetrics was called while it was a draft; Prometheus asks for it still.
+# Drafts of OpenMetrics had version 0.0.1; Prometheus still requests it.
 _OPENMETRICS_VERSIONS = {"1.0.0", "0.0.1", ""}
 
 
 def choose_format(accept: str) -> Format:
-    """Return the format that the Accept header likes best; of equals the first named."""
+    """Return the format that the Accept header prefers; of equal ones the first."""
     best, quality = Format.TEXT, 0.0
     try:
         ranges = list(_elements(accept))
@@ -43,7 +42,7 @@ def choose_format(accept: str) -> Format:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Return whether the answer may be compressed with gzip."""
+    """Return whether the response may be compressed with gzip."""
     try:
         qualities = {coding: q for coding, _, q in _elements(accept_encoding)}
     except ValueError:
@@ -68,12 +67,12 @@ def _elements(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
     Raises:
         ValueError: The header is malformed.
     """
-    if len(header) > _LONGEST_HEADER:
+    if len(header) > _MAX_HEADER:
         raise ValueError(header)
     position = 0
     while position < len(header):
         match = _ELEMENT.match(header, position)
-        # An empty element between two commas is allowed.
+        # Empty elements between commas are allowed.
         position = match.end() if match else position + len(_blank(header, position))
         if match:
             parameters = {

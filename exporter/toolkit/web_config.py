@@ -162,8 +162,10 @@ def _tls(part: Part, folder: Path, *, check_files: bool) -> ServerTls | None:
     )
     tls = ServerTls(**given)
     is_on = bool(given.keys() & _TURN_TLS_ON)
-    fault = _tls_fault(tls) if is_on else _fault_without_tls(tls)
-    if fault is None and is_on and check_files:
+    fault = _tls_fault(tls) if is_on else None
+    if not is_on and tls.client_allowed_sans is not None:
+        fault = "client_allowed_sans needs a certificate: give cert_file and key_file"
+    elif is_on and not fault and check_files:
         try:
             make_server_context(tls)
         except ValueError as error:
@@ -171,12 +173,6 @@ def _tls(part: Part, folder: Path, *, check_files: bool) -> ServerTls | None:
     if fault:
         raise part.fault(fault)
     return tls if is_on else None
-
-
-def _fault_without_tls(tls: ServerTls) -> str | None:
-    if tls.client_allowed_sans is not None:
-        return "client_allowed_sans needs a certificate: give cert_file and key_file"
-    return None
 
 
 def _tls_fault(tls: ServerTls) -> str | None:

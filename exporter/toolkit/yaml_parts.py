@@ -5,7 +5,7 @@ A file is read by functions that take a part and return its value, or raise `Fau
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,10 @@ class Part:
 
     def fault(self, message: str) -> Faults:
         """Return the error that reports the message at this part."""
-        return Faults([self._fault(self.mark, self.path, message)])
+        line, column = self.mark.line, self.mark.column
+        position = f"{self.file}:{line + 1}:{column + 1}"
+        text = ": ".join(filter(None, (position, self.path, message)))
+        return Faults([(line, column, _printable(text))])
 
     def fields(self, readers: Mapping[str, Callable[["Part"], Any]]) -> dict[str, Any]:
         """Return what each key's reader makes of its part; null is the same as no key.
@@ -107,7 +110,9 @@ class Part:
     ) -> dict[str, Any]:
         found, faults = dict[str, Any](), list[Fault]()
         first_keys = dict[str, Any]()
-        for key, node in self._pairs():
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.fault("must be a mapping of keys to values")
+        for key, node in self.node.value:
             name, mark = str(key.value), key.start_mark
             part = Part(self.file, node, mark, f"{self.path}.{_quoted(name)}".removeprefix("."))
             first = first_keys.setdefault(name, key)
@@ -126,19 +131,6 @@ class Part:
         if faults:
             raise Faults(faults)
         return found
-
-    def _pairs(self) -> Iterator[tuple[Any, Any]]:
-        if not isinstance(self.node, yaml.MappingNode):
-            raise self.fault("must be a mapping of keys to values")
-        yield from self.node.value
-
-    def _fault(self, mark: Any, path: str, message: str) -> Fault:
-        position = f"{self.file}:{mark.line + 1}:{mark.column + 1}"
-        return (
-            mark.line,
-            mark.column,
-            _printable(": ".join(filter(None, (position, path, message)))),
-        )
 
 
 def parse_yaml(text: str, file: str) -> Part | None:

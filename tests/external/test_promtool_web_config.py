@@ -43,6 +43,7 @@ STRICTER = {
     "tls_server_config: {client_allowed_sans: [a]}",
     "http_server_config: {http2: on}",
     "rate_limit: {interval: 1.5, burst: 1}",
+    "tls_server_config: {<<: {min_version: TLS13}}",
     tls_text("client_auth_type: RequireAnyClientCert"),
     tls_text("cert: x"),
     tls_text("client_ca: x, client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven"),
