@@ -1,6 +1,6 @@
-"""Log records go in; lines of logfmt or JSON come out, on standard error.
+"""Formats log records as logfmt or JSON, and writes them to standard error without blocking.
 
-An event is a fixed phrase; what it is about stands beside it: `extra={"facts": {...}}`.
+The message of an event is fixed; its details are in `extra={"facts": {...}}`.
 """
 
 import atexit
@@ -117,21 +117,20 @@ def set_up(level: str, form: str) -> None:
     _stderr.start()
     handler = logging.StreamHandler(_stderr)
     handler.setFormatter(_Json() if form == "json" else _Logfmt())
-    handler.addFilter(_is_ours)
+    handler.addFilter(_is_logged)
     logging.basicConfig(
         level=level.upper().replace("WARN", "WARNING"), handlers=[handler], force=True
     )
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    # Whoever reaches the port can break a connection off or send what is not HTTP, as often as he
-    # likes; a traceback for each would fill the disk.
-    return (
-        record.name != "aiohttp.server" or record.levelno < logging.ERROR or not _is_peers(record)
-    )
+def _is_logged(record: logging.LogRecord) -> bool:
+    # Any client can close a connection early or send malformed requests, as often as it likes; a
+    # traceback for each would fill the disk.
+    is_error = record.name == "aiohttp.server" and record.levelno >= logging.ERROR
+    return not (is_error and _is_caused_by_client(record))
 
 
-def _is_peers(record: logging.LogRecord) -> bool:
+def _is_caused_by_client(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return isinstance(error, ConnectionError) or type(error).__module__ == "aiohttp.http_exceptions"
 
@@ -161,5 +160,5 @@ class _Json(logging.Formatter):
 
 
 def _quoted(value: str) -> str:
-    # JSON's quoting is logfmt's, and keeps a line a line whatever a vendor sent.
+    # logfmt quotes as JSON does, which keeps what a vendor sent on one line.
     return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)

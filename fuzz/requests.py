@@ -48,7 +48,7 @@ class _Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         # What the program itself would write.
-        self.addFilter(log._is_ours)  # noqa: SLF001 - the very filter that is tested here
+        self.addFilter(log._is_logged)  # noqa: SLF001 - the very filter that is tested here
         self.told: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

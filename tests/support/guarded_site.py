@@ -57,7 +57,7 @@ class Site:
 
 
 async def broken(_request: web.Request) -> web.Response:
-    raise RuntimeError("a mistake of ours")
+    raise RuntimeError("a bug")
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ LAST_SCRAPE = SCRAPE.replace(b"1.1", b"1.0")
 
 
 class Port:
-    """A running site, and what became of those who asked there."""
+    """A running server, its limiter and its counts."""
 
     def __init__(self, address: str, telemetry: Telemetry, limiter: ConnectionLimiter) -> None:
         self.host, _, port = address.rpartition(":")
@@ -112,11 +112,11 @@ def enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 MARK = "zqxj"
-"""Stands in what is sent, and must not in what comes back."""
+"""Is in what is sent, and must not be in the answer."""
 
 
 def is_safe(answer: bytes) -> bool:
-    """Say whether the answer is short, bears the safe headers and repeats nothing marked."""
+    """Return whether the answer is short, has the safe headers and echoes nothing marked."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return (
         b"\r\nX-Content-Type-Options: nosniff" in head

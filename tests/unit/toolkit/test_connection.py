@@ -1,4 +1,4 @@
-"""What strangers may take of the port, and that scrapers get theirs whatever strangers do."""
+"""Limits over real connections: slow, idle or numerous clients cannot keep scrapers out."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ async def pass_until(holds: Callable[[], bool], hand: Hand) -> None:
 @pytest.mark.parametrize(
     "sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: h\r\nX: ", HEALTHY + b"GET /"]
 )
-async def test_who_does_not_finish_a_head_is_closed(sent: bytes, hand: Hand) -> None:
+async def test_a_connection_whose_head_does_not_end_is_closed(sent: bytes, hand: Hand) -> None:
     async with opened(Limits(head=0.2), clock=hand.clock) as port:
         asking = asyncio.create_task(port.ask(sent))
         await port.until(lambda: len(port.limiter) == 1)
@@ -51,7 +51,7 @@ async def test_who_does_not_finish_a_head_is_closed(sent: bytes, hand: Hand) -> 
         assert await port.is_well()
 
 
-async def test_a_byte_now_and_then_gains_no_time(hand: Hand) -> None:
+async def test_a_slow_head_gains_no_time_by_single_bytes(hand: Hand) -> None:
     async with opened(Limits(head=0.2), clock=hand.clock) as port:
         reader, writer = await port.connect(HEALTHY)
         await reader.readuntil(b"Healthy.\n")
@@ -102,7 +102,7 @@ async def test_a_connection_that_is_not_used_again_is_closed() -> None:
         (Limits(margin=0.1), "0.2"),
     ],
 )
-async def test_who_does_not_read_an_answer_is_closed(
+async def test_a_client_that_does_not_read_a_response_is_closed(
     limits: Limits, header: str, hand: Hand
 ) -> None:
     async with opened(limits, clock=hand.clock) as port:
@@ -115,7 +115,7 @@ async def test_who_does_not_read_an_answer_is_closed(
         assert await port.is_well()
 
 
-async def test_who_does_not_read_the_end_of_an_answer_is_closed(
+async def test_a_client_that_does_not_read_the_end_of_a_response_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pages, "status_page", lambda *_: "x" * 20_000_000)
@@ -127,7 +127,7 @@ async def test_who_does_not_read_the_end_of_an_answer_is_closed(
 
 
 @pytest.mark.usefixtures("large")
-async def test_beyond_the_limit_scrapes_are_told_to_come_back() -> None:
+async def test_scrapes_beyond_the_limit_are_answered_503() -> None:
     async with opened(Limits(scrapes=2, stall=60.0)) as port:
         slow = [await port.connect(SCRAPE) for _ in "ab"]
         for reader, _ in slow:
@@ -149,7 +149,7 @@ async def test_beyond_the_limit_scrapes_are_told_to_come_back() -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_who_does_not_read_gives_his_place_to_the_next() -> None:
+async def test_a_stalled_scrape_gives_way_to_the_next() -> None:
     async with opened(Limits(scrapes=2, stall=0.0)) as port:
         for _ in "ab":
             reader, _ = await port.connect(SCRAPE)
@@ -242,6 +242,6 @@ async def test_a_scraper_is_served_among_a_thousand_that_do_not_read() -> None:
         assert await port.is_well()
 
 
-def test_the_library_has_what_a_connection_overrides() -> None:
+def test_aiohttp_has_the_methods_that_a_connection_overrides() -> None:
     for name in ("finish_response", "handle_error", "data_received", "connection_made"):
         assert callable(getattr(web.RequestHandler, name))

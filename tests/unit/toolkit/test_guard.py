@@ -47,7 +47,7 @@ async def test_nothing_is_answered_before_the_password(
 
 
 @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
-async def test_health_needs_neither_password_nor_a_place_in_the_rate(file: Path, path: str) -> None:
+async def test_health_checks_need_no_password_and_have_no_rate_limit(file: Path, path: str) -> None:
     limit = "rate_limit: {interval: 1h, burst: 1}\n"
     async with guarded(written(file, USERS + HEADERS + limit)) as site:
         first = await site.ask(path)
@@ -81,7 +81,7 @@ async def test_what_only_looks_like_health_shows_nothing(file: Path, path: str) 
     assert b"status_exporter" not in answer.body
 
 
-async def test_a_limited_answer_has_not_the_configured_headers(file: Path) -> None:
+async def test_a_rate_limited_response_has_no_configured_headers(file: Path) -> None:
     async with guarded(written(file, HEADERS + "rate_limit: {interval: 1h}")) as site:
         answer = await site.ask()
 
@@ -89,7 +89,7 @@ async def test_a_limited_answer_has_not_the_configured_headers(file: Path) -> No
     assert answer.headers["X-XSS-Protection"] is None
 
 
-async def test_a_file_that_breaks_closes_everything_until_it_is_mended(
+async def test_a_broken_file_refuses_everything_until_it_is_fixed(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="exporter.toolkit")
@@ -100,10 +100,10 @@ async def test_a_file_that_breaks_closes_everything_until_it_is_mended(
         closed.append(await site.ask(auth=RIGHT))
         refused = site.refused
         write(file, USERS)
-        mended = [(await site.ask(auth=auth)).status for auth in (RIGHT, None)]
+        fixed = [(await site.ask(auth=auth)).status for auth in (RIGHT, None)]
 
     assert [(one.status, one.body) for one in closed] == [(500, b"Internal Server Error\n")] * 4
-    assert mended == [200, 401]
+    assert fixed == [200, 401]
     assert refused == 4
     assert "canary-8271" not in caplog.text
     assert [one.getMessage() for one in caplog.records] == [
@@ -117,7 +117,7 @@ async def test_a_file_that_breaks_closes_everything_until_it_is_mended(
     assert whys[1] == f"{file}: No such file or directory"
 
 
-async def test_a_mistake_of_ours_lets_nobody_in() -> None:
+async def test_an_unexpected_exception_lets_no_request_pass() -> None:
     settings = iter([WebSettings()])
     async with guarded(lambda: next(settings)) as site:
         answer = await site.ask()
@@ -126,7 +126,7 @@ async def test_a_mistake_of_ours_lets_nobody_in() -> None:
     assert b"status_exporter" not in answer.body
 
 
-async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
+async def test_users_and_headers_apply_at_once_and_the_rest_after_a_restart(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="exporter.toolkit")
@@ -144,7 +144,7 @@ async def test_users_and_headers_act_at_once_and_the_rest_after_a_restart(
     assert changes == [{}, {"acts_after_restart": "TLS on or off, rate_limit"}]
 
 
-async def test_who_finds_too_many_waiting_is_told_to_come_back(
+async def test_a_password_beyond_the_queue_is_answered_503(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "_MAX_WAITING_PER_CLIENT", 0)

@@ -37,7 +37,7 @@ def run(loop: Loop, main: Coroutine[Any, Any, None]) -> None:
 
 
 @LOOPS
-def test_certificates_are_followed_and_a_broken_one_opens_nothing(
+def test_certificates_are_reloaded_and_a_broken_one_fails_handshakes(
     loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -68,8 +68,8 @@ def test_certificates_are_followed_and_a_broken_one_opens_nothing(
 
     run(loop, main())
 
-    told = [one.getMessage() for one in caplog.records if one.levelno >= logging.INFO]
-    assert told == ["TLS handshakes fail", "web configuration is usable again"]
+    messages = [one.getMessage() for one in caplog.records if one.levelno >= logging.INFO]
+    assert messages == ["TLS handshakes fail", "web configuration is usable again"]
 
 
 @LOOPS
@@ -148,7 +148,7 @@ def test_a_client_that_is_not_allowed_reaches_no_handler(
 
 
 @LOOPS
-def test_a_client_that_leaves_in_the_handshake_is_no_news(
+def test_a_client_that_leaves_in_the_handshake_is_not_logged(
     loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
@@ -188,18 +188,18 @@ def test_no_session_outlives_the_settings_it_was_made_under(
         async with guarded(written(file, text)) as site:
             session = await asyncio.to_thread(connect, site.address, None)
             STRANGERS.cert_pem.write_to_path(file.parent / "ca.pem")
-            taken_up = await asyncio.to_thread(connect, site.address, session)
+            resumed = await asyncio.to_thread(connect, site.address, session)
             AUTHORITY.cert_pem.write_to_path(file.parent / "ca.pem")
             again = await asyncio.to_thread(connect, site.address, None)
 
         assert session is not None
-        assert taken_up is None
+        assert resumed is None
         assert again is not None
 
     run(loop, main())
 
 
-async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
+async def test_a_certificate_can_be_in_the_file_itself(file: Path) -> None:
     def indented(name: str) -> str:
         lines = (file.parent / name).read_text(encoding="utf-8").splitlines()
         return "\n".join(f"    {line}" for line in lines)
@@ -214,7 +214,7 @@ async def test_a_certificate_can_stand_in_the_file_itself(file: Path) -> None:
     assert "PRIVATE" not in repr(read())
 
 
-def test_names_a_certificate_are_written_as_in_go() -> None:
+def test_names_of_a_certificate_are_formatted_as_in_go() -> None:
     names = (
         ("DNS", "a.example"),
         ("URI", "spiffe://example/scraper"),
@@ -280,7 +280,7 @@ def test_a_handshake_takes_no_longer_than_a_head(loop: Loop, file: Path) -> None
 
 
 @LOOPS
-def test_who_comes_at_the_end_is_refused_while_the_last_answers_are_read(
+def test_new_connections_are_refused_while_the_last_responses_are_read(
     loop: Loop, file: Path
 ) -> None:
     read = written(file, TLS)

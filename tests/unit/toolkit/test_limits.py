@@ -107,7 +107,7 @@ async def test_connections_leave_open_files_for_polls(
     assert len(limiter) == connections
 
 
-def test_the_limits_are_those_the_document_tells() -> None:
+def test_the_document_has_the_limits() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     limits = Limits()
 
@@ -131,5 +131,5 @@ def test_the_limits_are_those_the_document_tells() -> None:
         (None, ""),
     ],
 )
-def test_a_peer_is_whoever_has_the_address(name: object, peer: str) -> None:
+def test_a_client_is_an_address_or_network(name: object, peer: str) -> None:
     assert normalized_address(name) == peer

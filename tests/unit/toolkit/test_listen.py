@@ -107,7 +107,7 @@ def test_an_address_is_read(address: str, expected: tuple[str | None, int]) -> N
 
 
 @pytest.mark.parametrize("address", ["10125", "localhost", ":", ":x", ":65536", ":-1", ":\u0661"])
-def test_what_is_no_address_is_told(address: str) -> None:
+def test_a_malformed_address_is_reported(address: str) -> None:
     with pytest.raises(WebConfigError, match="not an address such as"):
         parse_address(address)
 
@@ -120,7 +120,7 @@ async def test_an_address_in_use_is_one_line() -> None:
                 pass
 
 
-async def test_ipv6_addresses_are_written_with_brackets() -> None:
+async def test_ipv6_addresses_have_brackets() -> None:
     app = site()
     try:
         async with listening(app, ["[::1]:0", "127.0.0.1:0"]) as (six, four):
@@ -135,7 +135,7 @@ def test_a_path_is_an_address() -> None:
 
 
 @pytest.mark.parametrize("address", ["unix:", "unix:one.sock", "unix:/run/", "unix:/a\0b"])
-def test_what_is_no_path_is_told(address: str) -> None:
+def test_a_malformed_path_is_reported(address: str) -> None:
     with pytest.raises(WebConfigError, match="not a socket such as unix:/run/"):
         parse_address(address)
 
@@ -166,7 +166,7 @@ async def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
         assert b"Healthy." in await ask(socket.AF_UNIX, str(path))
 
 
-async def test_a_live_socket_is_in_use_and_left_alone(tmp_path: Path) -> None:
+async def test_a_socket_in_use_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "one.sock"
     async with listening(site(), [f"unix:{path}"]):
         with pytest.raises(ListenError, match=f"cannot listen on unix:{path}: .*in use"):
@@ -176,7 +176,7 @@ async def test_a_live_socket_is_in_use_and_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-def test_what_is_no_socket_is_left_alone(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_no_socket_is_not_touched(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "one.sock"
     if kind == "folder":
         path.mkdir()

@@ -1,4 +1,4 @@
-"""Accept headers: what Prometheus sends, what others send, and what nobody should."""
+"""Accept headers: what Prometheus sends, what others send, and malformed ones."""
 
 import pytest
 from hypothesis import given
@@ -59,7 +59,7 @@ PROMETHEUS_3 = (
         ("application/openmetrics-text," + "a/b," * 2000, TEXT),
     ],
 )
-def test_the_format_is_the_one_liked_best(accept: str, expected: Format) -> None:
+def test_the_preferred_format_is_chosen(accept: str, expected: Format) -> None:
     assert choose_format(accept) is expected
 
 
@@ -81,7 +81,7 @@ def test_the_format_is_the_one_liked_best(accept: str, expected: Format) -> None
         ("zstd, gzip;q=0.001", True),
     ],
 )
-def test_gzip_is_given_only_where_it_is_wanted(accept_encoding: str, expected: bool) -> None:
+def test_gzip_is_used_only_if_it_is_accepted(accept_encoding: str, expected: bool) -> None:
     assert accepts_gzip(accept_encoding) is expected
 
 
@@ -105,7 +105,7 @@ pieces = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(pieces).map("".join)))
-def test_any_header_gives_an_answer(header: str) -> None:
+def test_any_header_has_a_format(header: str) -> None:
     assert choose_format(header) in Format
     assert accepts_gzip(header) in {True, False}
 

@@ -1,4 +1,4 @@
-"""What systemd is told, over the socket it names."""
+"""Messages to systemd, over the socket that it names."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from exporter.telemetry import Telemetry
 from exporter.toolkit.notify import Supervisor, supervisor_of
 
 
-def test_the_service_tells_what_it_goes_through(inbox: tuple[socket.socket, str]) -> None:
+def test_systemd_gets_each_state_of_the_service(inbox: tuple[socket.socket, str]) -> None:
     box, address = inbox
     supervisor = supervisor_of({"NOTIFY_SOCKET": address}, 1)
     before = time.monotonic_ns() // 1000
@@ -32,16 +32,16 @@ def test_the_service_tells_what_it_goes_through(inbox: tuple[socket.socket, str]
 @pytest.mark.parametrize(
     "address", ["", "/nosuch/notify", "@nosuch", "relative", "/\0", "/" + "x" * 300]
 )
-def test_a_broken_socket_never_hurts(address: str) -> None:
+def test_a_broken_socket_does_no_harm(address: str) -> None:
     supervisor_of({"NOTIFY_SOCKET": address}, 1).ready("polling")
     Supervisor(address=address).stopping()
 
 
-def test_a_full_socket_never_hurts(tmp_path: Path) -> None:
+def test_a_full_socket_does_no_harm(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
         one.bind(path)
-        for _ in range(2000):  # More than any queue holds; nobody reads.
+        for _ in range(2000):  # More than a queue that is not read can hold.
             Supervisor(address=path).ready("polling")
         one.setblocking(False)
         held = 0
@@ -70,7 +70,7 @@ def test_the_watchdog_is_the_one_of_this_process(environ: dict[str, str], second
     assert found.watchdog_seconds == seconds
 
 
-async def test_signs_of_life_end_where_the_schedule_stands_still(tmp_path: Path) -> None:
+async def test_the_watchdog_is_not_fed_without_progress(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     now, ticks = [0.0], [0.0]
 

@@ -36,7 +36,7 @@ def test_the_variables_of_systemd_are_cleared() -> None:
     assert environ == {"HOME": "/"}
 
 
-async def test_passed_sockets_are_told_as_addresses(
+async def test_passed_sockets_are_listed_as_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tcp, unix = listeners(tmp_path)

@@ -1,4 +1,4 @@
-"""What is no good request: a short answer that repeats nothing of it, and no harm done."""
+"""Malformed and unsupported requests: short responses that echo nothing."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ async def port() -> AsyncIterator[Port]:
 
 
 @pytest.mark.parametrize("sent", MALFORMED, ids=range(len(MALFORMED)))
-async def test_what_is_malformed_is_told_nothing_back(
+async def test_a_malformed_request_is_not_echoed(
     port: Port, sent: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -60,7 +60,7 @@ async def test_what_is_malformed_is_told_nothing_back(
     assert await port.is_well()
 
 
-async def test_an_expectation_is_not_repeated(port: Port) -> None:
+async def test_an_expectation_is_not_echoed(port: Port) -> None:
     answer = await port.ask(
         f"GET / HTTP/1.1\r\nConnection: close\r\nHost: h\r\nExpect: {MARK}\r\n\r\n".encode()
     )
@@ -82,7 +82,7 @@ async def test_an_expectation_is_not_repeated(port: Port) -> None:
         ("GET", "/metrics/", b"404", b""),
     ],
 )
-async def test_what_is_not_offered_is_told_so_in_short(
+async def test_unknown_paths_and_methods_have_short_responses(
     port: Port, method: str, path: str, status: bytes, allow: bytes
 ) -> None:
     answer = await port.ask(f"{method} {path} HTTP/1.0\r\nHost: {MARK}\r\n\r\n".encode())
@@ -118,7 +118,7 @@ async def test_a_large_body_is_cut_off(port: Port) -> None:
     assert await port.is_well()
 
 
-async def test_a_mistake_of_ours_is_logged_and_not_shown(
+async def test_an_unexpected_exception_is_logged_and_not_shown(
     port: Port, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> str:

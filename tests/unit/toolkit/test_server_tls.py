@@ -97,14 +97,16 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
 
 
 @pytest.mark.parametrize("prefer", [True, False])
-def test_whose_order_counts_can_be_chosen(tls: ServerTls, prefer: bool) -> None:
+def test_the_order_of_cipher_suites_can_be_the_clients(tls: ServerTls, prefer: bool) -> None:
     context = make_server_context(replace(tls, prefer_server_cipher_suites=prefer))
 
     assert bool(context.options & ssl.OP_CIPHER_SERVER_PREFERENCE) is prefer
 
 
 @pytest.mark.parametrize(("name", "mode"), CLIENT_AUTH.items())
-def test_what_is_asked_of_clients(tls: ServerTls, name: str, mode: ssl.VerifyMode) -> None:
+def test_each_client_auth_type_has_its_verify_mode(
+    tls: ServerTls, name: str, mode: ssl.VerifyMode
+) -> None:
     assert make_server_context(replace(tls, client_auth_type=name)).verify_mode == mode
 
 
@@ -123,7 +125,7 @@ def test_what_is_asked_of_clients(tls: ServerTls, name: str, mode: ssl.VerifyMod
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_what_cannot_be_used_is_named(tls: ServerTls, changes: dict[str, object]) -> None:
+def test_an_unusable_file_is_named(tls: ServerTls, changes: dict[str, object]) -> None:
     with pytest.raises(
         ValueError, match=f"{next(iter(changes)).split('_file')[0]}.*cannot be used"
     ):

@@ -1,4 +1,4 @@
-"""Who has a password, how often that is worked out, and what a flood of guesses does."""
+"""Password checks: their results, their cache, and floods of guesses."""
 
 import asyncio
 import threading
@@ -58,7 +58,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_result_is_worked_out_once(work: Counting) -> None:
+async def test_a_result_is_cached(work: Counting) -> None:
     users = Users()
     headers = [RIGHT, basic("alice", "x"), basic("bob", "x")] * 5
     found = [await users.look_up(header, ALICE, CLIENT) for header in headers]
@@ -67,7 +67,7 @@ async def test_a_result_is_worked_out_once(work: Counting) -> None:
     assert len(work.asked) == 3
 
 
-async def test_the_same_question_many_times_at_once_is_worked_out_once(work: Counting) -> None:
+async def test_concurrent_equal_checks_hash_once(work: Counting) -> None:
     users = Users()
     found = await asyncio.gather(*(users.look_up(RIGHT, ALICE, CLIENT) for _ in range(15)))
 
@@ -75,7 +75,7 @@ async def test_the_same_question_many_times_at_once_is_worked_out_once(work: Cou
     assert len(work.asked) == 1
 
 
-async def test_what_makes_no_sense_costs_no_work(work: Counting) -> None:
+async def test_a_malformed_header_is_not_hashed(work: Counting) -> None:
     users = Users()
     for header in ("", "Basic", "Basic ", "Basic !", "Bearer x", "Basic YWxpY2U=", "\udcff"):
         assert await users.look_up(header, ALICE, CLIENT) is Verdict.WRONG
@@ -83,7 +83,7 @@ async def test_what_makes_no_sense_costs_no_work(work: Counting) -> None:
     assert work.asked == []
 
 
-async def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(work: Counting) -> None:
+async def test_an_unknown_user_costs_as_much_as_the_most_expensive_hash(work: Counting) -> None:
     users = Users()
     some = {"a": hashed("x", 4), "b": hashed("x", 6), "c": hashed("x", 5)}
     for name in (b"nobody", b"\xff"):
@@ -94,7 +94,7 @@ async def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(work: Count
     assert [against[:7] for against in work.asked] == [b"$2b$06$"] * 2
 
 
-async def test_who_is_not_there_is_not_let_in_by_the_password_of_the_stand_in(
+async def test_the_password_of_the_dummy_hash_is_no_users(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_DUMMY", ALICE["alice"][7:])
@@ -118,7 +118,7 @@ async def test_a_new_password_replaces_the_old_one() -> None:
     assert found == [right, wrong, wrong, right, right, wrong]
 
 
-async def test_of_a_password_72_bytes_count() -> None:
+async def test_the_first_72_bytes_of_a_password_count() -> None:
     users = Users()
     long = {"alice": hashed("x" * 72)}
     found = [
@@ -128,7 +128,7 @@ async def test_of_a_password_72_bytes_count() -> None:
     assert found == [Verdict.WRONG, *[Verdict.RIGHT] * 3]
 
 
-async def test_a_flood_of_guesses_waits_in_a_short_queue_and_delays_no_scraper(
+async def test_a_flood_of_guesses_has_a_bounded_queue_and_delays_no_cached_scraper(
     work: Counting,
 ) -> None:
     users = Users()
@@ -205,7 +205,7 @@ async def test_a_turn_that_is_given_up_goes_to_the_next(has_its_turn: bool) -> N
     assert not lock._is_held
 
 
-async def test_what_is_remembered_is_bounded_and_guesses_push_out_no_right_one(
+async def test_the_cache_is_bounded_and_guesses_evict_no_success(
     work: Counting,
 ) -> None:
     users = Users()

@@ -163,7 +163,7 @@ def test_settings_stay_the_same_object_until_the_file_changes(file: Path) -> Non
         (None, ": No such file or directory"),
     ],
 )
-def test_what_cannot_be_used_later_is_a_fault_until_it_is_mended(
+def test_a_file_that_becomes_unusable_is_a_fault_until_it_is_fixed(
     file: Path, content: bytes | None, fault: str
 ) -> None:
     file.write_text("rate_limit: {interval: 1s}", encoding="utf-8")
@@ -195,7 +195,7 @@ def test_every_key_is_in_the_document(file: Path) -> None:
     assert [key for key in known if f"`{key}`" not in text] == []
 
 
-def test_the_document_shows_a_file_that_is_sound(file: Path) -> None:
+def test_the_example_of_the_document_is_valid(file: Path) -> None:
     text = (ROOT / "docs" / "web-config.md").read_text(encoding="utf-8")
     shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     write_certificates(file.parent)
