@@ -84,7 +84,7 @@ class Acceptor:
         self, sock: socket.socket, transport: _Accepted, client: ClientConnection
     ) -> None:
         seconds = _TLS_SECONDS if self.tls else None
-        with suppress(OSError):
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: self.make_protocol(client),
                 sock,
@@ -92,5 +92,8 @@ class Acceptor:
                 ssl_handshake_timeout=seconds,
                 ssl_shutdown_timeout=seconds,
             )
-        if client.transport is transport:  # It was never open.
-            self.limiter.remove(client)
+        except OSError:
+            pass  # The client broke the handshake off, or has left.
+        finally:
+            if client.transport is transport:  # It was never open.
+                self.limiter.remove(client)

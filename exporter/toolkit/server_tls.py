@@ -1,6 +1,7 @@
 """TLS of the server: settings, an SSL context made of them, and one that follows their changes."""
 
 import hashlib
+import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import Any, Self
 
 from exporter.toolkit.read_file import read_file
 from exporter.toolkit.tls_files import VERSIONS, check_file, load_certificate, unusable
+
+_log = logging.getLogger(__name__)
 
 # All certificate authorities of an operating system have a quarter of it.
 MAX_FILE_BYTES = 1024 * 1024
@@ -98,7 +101,11 @@ class Certificates(ssl.SSLContext):
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
         """Make the TLS object of a connection; event loops call this for each one they accept."""
-        context = self._newest()
+        try:
+            context = self._newest()
+        except Exception:  # noqa: BLE001 - event loops would not close the connection
+            _log.exception("unexpected exception in a TLS handshake")
+            context = None
         if context is None:
             return super().wrap_bio(*arguments, **named)
         return context.wrap_bio(*arguments, **named)

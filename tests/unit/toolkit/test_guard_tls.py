@@ -14,7 +14,7 @@ import uvloop
 
 from exporter.toolkit.limits import Limits
 from exporter.toolkit.server_tls import _names
-from exporter.toolkit.web_config import WebConfigFile
+from exporter.toolkit.web_config import WebConfigFile, WebSettings
 from support.guarded_site import TLS, guarded, write, written
 from support.http_client import AUTHORITY, STRANGERS, trusting, write_certificates
 
@@ -70,6 +70,33 @@ def test_certificates_are_reloaded_and_a_broken_one_fails_handshakes(
 
     messages = [one.getMessage() for one in caplog.records if one.levelno >= logging.INFO]
     assert messages == ["TLS handshakes fail", "web configuration is usable again"]
+
+
+@LOOPS
+def test_an_unexpected_exception_fails_the_handshake_and_closes_the_connection(
+    loop: Loop, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = [written(file, TLS)()]
+
+    def read() -> WebSettings:
+        if not settings:
+            raise RuntimeError("a bug")
+        return settings.pop()
+
+    async def main() -> None:
+        async with guarded(read) as site:
+            status = (await site.ask(context=trusting())).status
+            async with asyncio.timeout(60):
+                while len(site.limiter):
+                    await asyncio.sleep(0.01)
+
+        assert status == 0
+
+    run(loop, main())
+
+    assert [one.getMessage() for one in caplog.records] == [
+        "unexpected exception in a TLS handshake"
+    ]
 
 
 @LOOPS
