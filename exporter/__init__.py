@@ -6,6 +6,7 @@ config      the configuration file becomes frozen Settings, or every fault of it
 http        the HTTP client: polls, logins, lists and actions are sent by it
 pipeline    one answer, stage by stage: bytes become samples and lines
 runtime     targets, their schedule, discovery and reload: the state of the program
+toolkit     what serves HTTP for any exporter: TLS, users, limits; imports nothing of the rest
 web         /metrics, /probe, /sd, the status page and the API
 service     the running program
 operate     sets a state of a server; for the command line alone

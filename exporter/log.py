@@ -1,40 +1,136 @@
-"""Log records go in; lines of logfmt or JSON come out, on standard error.
+"""Formats log records as logfmt or JSON, and writes them to standard error without blocking.
 
-An event is a fixed phrase; what it is about stands beside it: `extra={"facts": {...}}`.
+The message of an event is fixed; its details are in `extra={"facts": {...}}`.
 """
 
+import atexit
 import json
 import logging
+import os
+import queue
 import re
+import select
+import threading
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warn", "error")
 
+_log = logging.getLogger(__name__)
+
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
+# One line for each of so many targets that fail at once, some 2 MB. A reader that is further behind
+# has stopped.
+_MAX_QUEUED_LINES = 10_000
+_DRAIN_SECONDS = 1.0
+_STDERR = 2
+
+
+class _StderrQueue:
+    """A stream to standard error that never blocks: a thread writes, and what it cannot is dropped.
+
+    A pipe that is not read takes 64 kB. A write beyond that would stop the event loop, so that
+    nothing is polled or served, and SIGTERM has no effect.
+    """
+
+    def __init__(self) -> None:
+        self.on_drop: Callable[[], object] = lambda: None
+        self._lines = queue.Queue[str](_MAX_QUEUED_LINES)
+        self._dropped = self._reported = 0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, once."""
+        if self._thread is None:
+            # A daemon: it may be blocked for ever when the program ends.
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            self._thread.start()
+            atexit.register(self.drain)
+
+    def write(self, line: str) -> None:
+        """Add a line to the queue, or drop it if that is full."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._drop()
+
+    def flush(self) -> None:
+        """Do nothing: a handler flushes after each line."""
+
+    def drain(self, seconds: float = _DRAIN_SECONDS) -> None:
+        """Wait until all lines are written, at most this long."""
+        lines = self._lines
+        with lines.all_tasks_done:
+            lines.all_tasks_done.wait_for(lambda: not lines.unfinished_tasks, seconds)
+
+    def _run(self) -> None:
+        while True:
+            line = self._lines.get()
+            try:
+                _write(line)
+            except OSError:  # The reader went away, or the disk is full.
+                self._drop()
+            else:
+                self._report_dropped()
+            self._lines.task_done()
+
+    def _drop(self) -> None:
+        self._dropped += 1
+        self.on_drop()
+
+    def _report_dropped(self) -> None:
+        records = self._dropped - self._reported
+        if records and self._lines.empty():
+            self._reported += records
+            facts = {"records": records}
+            _log.warning("log records dropped: standard error was not read", extra={"facts": facts})
+
+
+def _write(line: str) -> None:
+    # Not by sys.stderr: its lock, held by a blocked thread, would abort the end of the program.
+    data = line.encode(errors="backslashreplace")
+    while data:
+        try:
+            data = data[os.write(_STDERR, data) :]
+        except BlockingIOError:  # Another process made the pipe non-blocking.
+            select.select([], [_STDERR], [])
+
+
+_stderr = _StderrQueue()
+
+
+def count_dropped(on_drop: Callable[[], object]) -> None:
+    """Call this for each record that is dropped from now on; by any thread."""
+    _stderr.on_drop = on_drop
+
+
+def drain() -> None:
+    """Wait a second at most for the records so far to be written."""
+    _stderr.drain()
 
 
 def set_up(level: str, form: str) -> None:
-    """Send every log record of the program to standard error."""
-    handler = logging.StreamHandler()
+    """Send every log record of the program to standard error, without ever waiting for it."""
+    _stderr.start()
+    handler = logging.StreamHandler(_stderr)
     handler.setFormatter(_Json() if form == "json" else _Logfmt())
-    handler.addFilter(_is_ours)
+    handler.addFilter(_is_logged)
     logging.basicConfig(
         level=level.upper().replace("WARN", "WARNING"), handlers=[handler], force=True
     )
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    # Whoever reaches the port can break a connection off or send what is not HTTP, as often as he
-    # likes; a traceback for each would fill the disk.
-    return (
-        record.name != "aiohttp.server" or record.levelno < logging.ERROR or not _is_peers(record)
-    )
+def _is_logged(record: logging.LogRecord) -> bool:
+    # Any client can close a connection early or send malformed requests, as often as it likes; a
+    # traceback for each would fill the disk.
+    is_error = record.name == "aiohttp.server" and record.levelno >= logging.ERROR
+    return not (is_error and _is_caused_by_client(record))
 
 
-def _is_peers(record: logging.LogRecord) -> bool:
+def _is_caused_by_client(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return isinstance(error, ConnectionError) or type(error).__module__ == "aiohttp.http_exceptions"
 
@@ -64,5 +160,5 @@ class _Json(logging.Formatter):
 
 
 def _quoted(value: str) -> str:
-    # JSON's quoting is logfmt's, and keeps a line a line whatever a vendor sent.
+    # logfmt quotes as JSON does, which keeps what a vendor sent on one line.
     return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)

@@ -1,30 +1,10 @@
 """A text that never prints: it shows as `<secret>` wherever it is not asked for outright."""
 
 import os
-import stat
 from pathlib import Path
 
 from exporter.errors import PollError, Reason
-
-# A certificate chain is the longest thing that stands in such a file.
-_LARGEST_FILE = 64 * 1024
-
-
-def read_file(path: Path, most: int = _LARGEST_FILE) -> bytes:
-    """Read a file of so many bytes at the most without ever waiting: no pipe, no device.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is no file, or too large.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("not a regular file")
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"more than {most} bytes")
-    return content
+from exporter.toolkit.read_file import read_file
 
 
 class Secret:

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from exporter import log
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.http.connections import Connections
 from exporter.http.pool import RESERVED_FILES
-from exporter.notify import supervisor_of
 from exporter.runtime.discovery import Lists, discovering
 from exporter.runtime.reload import Load, Reloader
 from exporter.runtime.schedule import Schedule
@@ -22,11 +22,11 @@ from exporter.runtime.shard import Shard
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
-from exporter.web.inbound import Limits
-from exporter.web.listen import listening
+from exporter.toolkit.limits import Limits
+from exporter.toolkit.listen import listening
+from exporter.toolkit.notify import supervisor_of
+from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.routes import make_app
-from exporter.web_settings import ReadWeb
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ class Options:
     telemetry_path: str
     limits: Limits
     shard: Shard
-    read_web: ReadWeb | None = None
+    allowed_hosts: Sequence[str] = ()
+    read_web: ReadWebConfig | None = None
     """What reads the web configuration, if there is one."""
     auto_reload_interval: float | None = None
     """Seconds between two looks at the configuration file, or None: it is not looked at."""
@@ -74,6 +75,7 @@ async def running(
 ) -> AsyncIterator[tuple[Targets, Telemetry, Schedule]]:
     """Poll the targets for as long as the context is open."""
     telemetry = Telemetry()
+    log.count_dropped(telemetry.dropped_log_records.inc)
     telemetry.reload_successful.set(1)
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
@@ -110,25 +112,24 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         telemetry.shards.set(options.shard.total)
         lists = Lists(settings, targets, telemetry, clock, owns=options.shard.owns)
         reloader = Reloader(load, lists, telemetry, clock, supervisor)
-        guard = Guard(options.read_web, telemetry, clock) if options.read_web else None
         app = make_app(
             targets,
             telemetry,
             options.telemetry_path,
             schedule=schedule,
             limits=options.limits,
-            guard=guard,
+            web_config=options.read_web,
+            allowed_hosts=options.allowed_hosts,
             reload=reloader.reload,
         )
-        tls = guard.ssl_context if guard else None
         async with (
-            listening(app, options.addresses, tls=tls) as on,
+            listening(app, options.addresses) as on,
             discovering(lists),
             _reloading(reloader, settings, options),
         ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
-            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock))
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock.monotonic))
             supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
             watching.cancel()

@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from exporter import __version__
 from exporter.errors import PollError
+from exporter.toolkit.server_metrics import ServerMetrics
 
 # A poll late by one tick (0.1 s) is noticed; a hold of 10 ms is what the design allows.
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -72,15 +73,10 @@ class Telemetry:
             ["system"],
             registry=self.registry,
         )
-        self.rejected = Counter(
-            "status_exporter_http_rejected_total",
-            "Requests and connections to the exporter's own port that were turned away.",
-            ["reason"],
-            registry=self.registry,
-        )
-        self.web_config_errors = Counter(
-            "status_exporter_web_config_errors_total",
-            "Requests and TLS handshakes refused because the web configuration cannot be used.",
+        self.server = ServerMetrics(self.registry, "status_exporter")
+        self.dropped_log_records = Counter(
+            "status_exporter_dropped_log_records_total",
+            "Log records that were dropped because standard error was not read or not writable.",
             registry=self.registry,
         )
         self.logins = Counter(

@@ -24,8 +24,8 @@ from exporter.runtime.poll import PollRun, poll
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 from fuzz.harness import ANSWERS, Harness
 from fuzz.mutate import mutate_bytes, mutate_tree
 

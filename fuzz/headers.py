@@ -2,7 +2,7 @@
 
 from random import Random
 
-from exporter.web.negotiate import Format, accepts_gzip, choose_format
+from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from fuzz.harness import Harness
 from fuzz.mutate import mutate_bytes
 

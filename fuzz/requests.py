@@ -13,7 +13,7 @@ from exporter.runtime.targets import Targets
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from fuzz.harness import Harness
 from fuzz.mutate import mutate_bytes
@@ -48,7 +48,7 @@ class _Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         # What the program itself would write.
-        self.addFilter(log._is_ours)  # noqa: SLF001 - the very filter that is tested here
+        self.addFilter(log._is_logged)  # noqa: SLF001 - the very filter that is tested here
         self.told: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

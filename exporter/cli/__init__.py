@@ -12,6 +12,7 @@ from exporter import __version__
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
+    _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Exporters are started with flags alone; that is `serve`.
     if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help", "--version"}):
@@ -22,13 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What follows takes a hundred times as long to import as to print a version.
     from exporter.cli.parser import run_command  # noqa: PLC0415
     from exporter.errors import ConfigError, ExporterError  # noqa: PLC0415
+    from exporter.log import drain  # noqa: PLC0415
+    from exporter.toolkit.exceptions import ListenError, WebConfigError  # noqa: PLC0415
 
     try:
         return run_command(given)
-    except ConfigError as error:
+    except (ConfigError, WebConfigError) as error:
+        drain()
         print("\n".join(error.faults), file=sys.stderr)
         return 2
-    except ExporterError as error:
+    except (ExporterError, ListenError) as error:
+        drain()
         print(f"status-exporter: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -40,3 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null for each standard stream that is closed.
+
+    Otherwise the first sockets would have their numbers: what is meant for a terminal would be
+    sent to a client, and libuv aborts the process when it closes one of them.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free, this one.
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

@@ -5,7 +5,7 @@ from pathlib import Path
 from exporter.cli.options import Arguments
 from exporter.convert.json_exporter import convert as convert_json_exporter
 from exporter.errors import ConfigError
-from exporter.secret import read_file
+from exporter.toolkit.read_file import read_file
 
 # Larger than any configuration that a person wrote.
 _MAX_CONFIG = 4 * 1024 * 1024

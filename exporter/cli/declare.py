@@ -21,10 +21,10 @@ from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
 from exporter.propose import NothingToMapError, Request, propose, system_name
 from exporter.redact import scrub
-from exporter.secret import read_file
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
+from exporter.toolkit.read_file import read_file
 
 _SCHEMES = ("http://", "https://")
 # Characters of a URL's path that are sent as they are.

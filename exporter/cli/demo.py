@@ -1,6 +1,5 @@
 """`demo`: starts a simulator of the four systems and an exporter that polls it."""
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter import log
-from exporter.cli.options import Arguments, web_of
+from exporter.cli.options import Arguments, allowed_hosts_of, web_of
 from exporter.cli.serve import run, telemetry_path
 from exporter.clock import Clock
 from exporter.config import load_text
@@ -16,21 +15,25 @@ from exporter.service import running, until_signal
 from exporter.simulator.app import make_app
 from exporter.simulator.demo import config_text, make_world
 from exporter.systems import SYSTEMS
-from exporter.web.guard import Guard
-from exporter.web.listen import ListenError, listening
+from exporter.toolkit.exceptions import ListenError
+from exporter.toolkit.listen import listening
+from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.routes import make_app as make_site
-from exporter.web_settings import ReadWeb
 
 
 def demo(arguments: Arguments) -> int:
     """Run the command."""
-    read_web = web_of(arguments)
+    path = telemetry_path(arguments)
+    web_config = web_of(arguments)
+    allowed_hosts = allowed_hosts_of(arguments)
     log.set_up(arguments.log_level, arguments.log_format)
-    run(_demo(arguments, telemetry_path(arguments), read_web))
+    run(_demo(arguments, path, web_config, allowed_hosts))
     return 0
 
 
-async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> None:
+async def _demo(
+    arguments: Arguments, path: str, web_config: ReadWebConfig | None, allowed_hosts: list[str]
+) -> None:
     stop = until_signal()
     given = [] if arguments.simulator_address is None else [arguments.simulator_address]
     default = arguments.default_simulator_address
@@ -40,15 +43,18 @@ async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> No
         settings = load_text(text, "demo", Path(), SYSTEMS)
         clock = Clock()
         async with running(settings, clock) as (targets, telemetry, schedule):
-            guard = Guard(read_web, telemetry, clock) if read_web else None
-            site = make_site(targets, telemetry, path, guard=guard, schedule=schedule)
+            site = make_site(
+                targets,
+                telemetry,
+                path,
+                web_config=web_config,
+                allowed_hosts=allowed_hosts,
+                schedule=schedule,
+            )
+            scheme = "https" if web_config and web_config().tls else "http"
             given = arguments.addresses or []
             default = arguments.default_address
-            tls = guard.ssl_context if guard else None
-            scheme = "https" if tls else "http"
-            async with _listening(
-                site, given, default, "--web.listen-address", tls=tls
-            ) as exporters:
+            async with _listening(site, given, default, "--web.listen-address") as exporters:
                 print(
                     f"simulator  http://{simulators[0]}/\n"
                     f"status     {scheme}://{exporters[0]}/\n"
@@ -61,12 +67,7 @@ async def _demo(arguments: Arguments, path: str, read_web: ReadWeb | None) -> No
 
 @asynccontextmanager
 async def _listening(
-    app: web.Application,
-    given: Sequence[str],
-    default: str,
-    flag: str,
-    *,
-    tls: ssl.SSLContext | None = None,
+    app: web.Application, given: Sequence[str], default: str, flag: str
 ) -> AsyncIterator[list[str]]:
     """Serve on the addresses given by the flag, else on the default one or a free port beside it.
 
@@ -75,11 +76,11 @@ async def _listening(
     """
     async with AsyncExitStack() as stack:
         try:
-            on = await stack.enter_async_context(listening(app, given or [default], tls=tls))
+            on = await stack.enter_async_context(listening(app, given or [default]))
         except ListenError as error:
             if given:
                 raise ListenError(f"{error}; change {flag}") from None
             host = default.rpartition(":")[0]
-            on = await stack.enter_async_context(listening(app, [f"{host}:0"], tls=tls))
+            on = await stack.enter_async_context(listening(app, [f"{host}:0"]))
             print(f"{error}; a free port serves instead", flush=True)
         yield on

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.log import FORMATS, LEVELS
-from exporter.web_settings import ReadWeb
 
 if TYPE_CHECKING:  # A healthcheck starts every few seconds and needs no configuration.
     from exporter.declare.system import System
     from exporter.settings import Settings
+    from exporter.toolkit.web_config import ReadWebConfig
 
 
 class Arguments(argparse.Namespace):
@@ -27,6 +27,7 @@ class Arguments(argparse.Namespace):
     systemd_socket: bool
     max_requests: int
     web_config_file: Path | None
+    allowed_hosts: list[str]
     simulator_address: str | None
     default_simulator_address: str
     shard: str
@@ -190,19 +191,32 @@ def settings_of(
     return load_flags(data, flags, SYSTEMS if systems is None else systems)
 
 
-def web_of(arguments: Arguments) -> ReadWeb | None:
+def web_of(arguments: Arguments) -> "ReadWebConfig | None":
     """Return what reads the web configuration file, if there is one, having checked it all.
 
     Raises:
-        ConfigError: Every fault of it.
+        WebConfigError: Every fault of it.
     """
     if arguments.web_config_file is None:
         return None
-    from exporter.config import WebFile  # noqa: PLC0415 - pydantic is not for --help
+    from exporter.toolkit.web_config import WebConfigFile  # noqa: PLC0415 - not for --help
 
-    file = WebFile(arguments.web_config_file)
+    file = WebConfigFile(arguments.web_config_file)
     file.check()
     return file.read
+
+
+def allowed_hosts_of(arguments: Arguments) -> list[str]:
+    """Return the host names by which browsers may reach the exporter; empty if any will do.
+
+    Raises:
+        WebConfigError: One is not a host name.
+    """
+    if not arguments.allowed_hosts:
+        return []
+    from exporter.toolkit.browsers import check_host_name  # noqa: PLC0415 - not for --help
+
+    return [check_host_name(name) for name in arguments.allowed_hosts]
 
 
 def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | int, ...], str]]:

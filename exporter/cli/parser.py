@@ -230,4 +230,13 @@ def _add_web(parser: argparse.ArgumentParser, address: str, *, fallback: str = "
         help="TLS, passwords, headers and a rate limit for where it listens, in the form of"
         " exporter-toolkit",
     )
+    parser.add_argument(
+        "--web.allowed-host",
+        dest="allowed_hosts",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="a host name by which browsers may reach the exporter, against DNS rebinding; may be"
+        " given more than once; IP addresses and localhost are always allowed (default: any)",
+    )
     parser.set_defaults(default_address=address)

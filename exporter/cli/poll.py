@@ -17,8 +17,8 @@ from exporter.runtime.poll import poll as poll_once
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings, Target
 from exporter.telemetry import Telemetry
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 
 
 def poll(arguments: Arguments) -> int:

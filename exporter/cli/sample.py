@@ -18,12 +18,12 @@ from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.pipeline.parse import parse
 from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
-from exporter.secret import read_file
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
+from exporter.toolkit.negotiate import Format
+from exporter.toolkit.read_file import read_file
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 
 _TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain"}
 # An answer may have hundreds of values that no user needs.

@@ -10,11 +10,11 @@ from typing import TypeVar
 from uvloop import new_event_loop
 
 from exporter import __version__, log
-from exporter.address import parse_address
 from exporter.cli.check import report
-from exporter.cli.options import Arguments, settings_of, web_of
+from exporter.cli.options import Arguments, allowed_hosts_of, settings_of, web_of
 from exporter.errors import ConfigError
 from exporter.runtime.shard import parse_shard
+from exporter.toolkit.sockets import parse_address
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def serve(arguments: Arguments) -> int:
     whole = settings_of(arguments)
     path = telemetry_path(arguments)
     read_web = web_of(arguments)
+    allowed_hosts = allowed_hosts_of(arguments)
     addresses = arguments.addresses or [arguments.default_address]
     for address in addresses:
         parse_address(address)
@@ -46,14 +47,15 @@ def serve(arguments: Arguments) -> int:
     # A check needs no web server.
     from exporter.service import Options  # noqa: PLC0415
     from exporter.service import serve as run_service  # noqa: PLC0415
-    from exporter.web.inbound import Limits  # noqa: PLC0415
-    from exporter.web.listen import PASSED  # noqa: PLC0415
+    from exporter.toolkit.limits import Limits  # noqa: PLC0415
+    from exporter.toolkit.listen import PASSED  # noqa: PLC0415
 
     options = Options(
         addresses=[PASSED] if arguments.systemd_socket else addresses,
         telemetry_path=path,
         limits=Limits(scrapes=arguments.max_requests),
         shard=shard,
+        allowed_hosts=allowed_hosts,
         read_web=read_web,
         auto_reload_interval=interval,
     )

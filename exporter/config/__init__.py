@@ -3,11 +3,9 @@
 targets     the shape of the file and the meaning of each key, with clients, logins, tls and
             values; pydantic lives here alone
 load        both put together, for a file and for the command line's flags
-web         the shape of the file that protects the exporter's own port; web_file reads it
 """
 
 from exporter.config.load import load_file, load_flags, load_systems, load_text
 from exporter.config.values import parse_duration
-from exporter.config.web_file import WebFile
 
-__all__ = ["WebFile", "load_file", "load_flags", "load_systems", "load_text", "parse_duration"]
+__all__ = ["load_file", "load_flags", "load_systems", "load_text", "parse_duration"]

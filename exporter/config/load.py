@@ -17,8 +17,8 @@ from exporter.declare.document import Document, Location, Told
 from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
-from exporter.secret import read_file
 from exporter.settings import LARGEST_FILE, Settings
+from exporter.toolkit.read_file import read_file
 
 # Pydantic's error types, worded for a person with a file to correct. Rules have their own messages.
 _MESSAGES = {

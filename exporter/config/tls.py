@@ -5,7 +5,8 @@ from pydantic import field_validator, model_validator
 from exporter.config.values import FilePath, SecretText
 from exporter.declare.model import Model, fault, one_of
 from exporter.settings import Tls
-from exporter.tls import VERSIONS, make_context
+from exporter.tls import make_context
+from exporter.toolkit.tls_files import VERSIONS
 
 
 class TlsModel(Model):

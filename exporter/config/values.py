@@ -17,8 +17,9 @@ from pydantic_core import PydanticCustomError
 from exporter.declare.model import check_encodable, fault, shaped
 from exporter.declare.system import System
 from exporter.duration import read_duration
-from exporter.secret import Secret, read_file
-from exporter.tls import LARGEST_BUNDLE
+from exporter.secret import Secret
+from exporter.toolkit.read_file import read_file
+from exporter.toolkit.tls_files import MAX_PEM_BYTES
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 
@@ -105,7 +106,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
         raise fault("must be the path of a file")
     path = context_of(info).folder / value
     try:
-        read_file(path, LARGEST_BUNDLE)
+        read_file(path, MAX_PEM_BYTES)
     except (OSError, ValueError) as error:
         raise fault(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return path

@@ -13,9 +13,9 @@ from pathlib import Path
 from exporter.errors import ConfigError, ListError
 from exporter.runtime.discovered import Builder, Built, Look, Owns, combine
 from exporter.runtime.target_groups import LARGEST_LIST, Text
-from exporter.secret import read_file
 from exporter.settings import FileSd, Template
 from exporter.text import printable
+from exporter.toolkit.read_file import read_file
 
 LOOK_SECONDS = 2.0
 """Between two looks at the files."""

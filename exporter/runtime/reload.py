@@ -15,11 +15,11 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.notify import NOBODY, Supervisor
 from exporter.runtime.tracked import Change
-from exporter.secret import read_file
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.telemetry import Telemetry
+from exporter.toolkit.notify import NO_SUPERVISOR, Supervisor
+from exporter.toolkit.read_file import read_file
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Reloader:
         targets: Follower,
         telemetry: Telemetry,
         clock: Clock,
-        supervisor: Supervisor = NOBODY,
+        supervisor: Supervisor = NO_SUPERVISOR,
     ) -> None:
         self._load = load
         self._targets = targets

@@ -20,7 +20,7 @@ from exporter.pipeline.render import TARGET_FAMILIES, base_labels
 from exporter.pipeline.snapshot import Snapshot
 from exporter.runtime.blocks import Block, Blocks
 from exporter.settings import Target
-from exporter.web.negotiate import Format
+from exporter.toolkit.negotiate import Format
 
 SystemLines = tuple[System, Sequence[bytes]]
 """A system, and the lines of each of its families and of TARGET_FAMILIES of some of its targets."""

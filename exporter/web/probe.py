@@ -18,8 +18,8 @@ from exporter.pipeline.snapshot import Snapshot
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.settings import Target
+from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
-from exporter.web.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.query import check_systems, quoted, read_query
 from exporter.web.sd import PROBE_PATH, asked_by, list_groups
 

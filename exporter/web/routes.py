@@ -1,24 +1,23 @@
 """The HTTP surface: which path gives what. Nothing here writes to a vendor."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 from aiohttp import web
 from isal import isal_zlib
 
-from exporter.clock import Clock
 from exporter.errors import ConfigError, QueryError
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.telemetry import Telemetry
-from exporter.web.connection import attend, limited
+from exporter.toolkit.connection import limit_scrapes
+from exporter.toolkit.limits import DEFAULT_LIMITS, Limits
+from exporter.toolkit.negotiate import accepts_gzip, choose_format
+from exporter.toolkit.protection import DEFAULT_HEADERS, protect
+from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.exposition import END, expose, expose_own, refreshed
 from exporter.web.filters import EVERYTHING, read_filter
-from exporter.web.guard import Guard
-from exporter.web.headers import SAFE_HEADERS
-from exporter.web.inbound import DEFAULT_LIMITS, Inbound, Limits
-from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.pages import Pages
 from exporter.web.probe import Prober
 
@@ -38,19 +37,17 @@ class Site:
         targets: Targets,
         telemetry: Telemetry,
         telemetry_path: str,
-        inbound: Inbound,
         reload: Reload | None,
     ) -> None:
         self._targets = targets
         self._telemetry = telemetry
         self._path = telemetry_path
-        self._inbound = inbound
         self._reload = reload
 
     def routes(self) -> list[web.RouteDef]:
         """Return every route."""
         found = [
-            web.get(self._path, limited(self._inbound, self.metrics)),
+            web.get(self._path, limit_scrapes(self.metrics)),
             web.get("/-/healthy", self.healthy),
             web.get("/-/ready", self.ready),
         ]
@@ -105,10 +102,8 @@ class Site:
             return web.Response(status=503, text=f"Not ready: {self._targets.missing}.\n")
         return web.Response(text="Ready.\n")
 
-    async def reload(self, request: web.Request) -> web.Response:
+    async def reload(self, _request: web.Request) -> web.Response:
         """Load the configuration anew; every fault of it stands in the answer."""
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-            return web.Response(status=403, text="Another site's page cannot ask for this.\n")
         assert self._reload is not None  # noqa: S101 - there is no route without it
         try:
             changed = await self._reload("request")
@@ -122,33 +117,31 @@ class Site:
         return web.Response(status=405, headers={"Allow": "POST"}, text=text)
 
 
-async def _on_prepare(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SAFE_HEADERS)
-
-
 def make_app(
     targets: Targets,
     telemetry: Telemetry,
     telemetry_path: str,
     *,
     limits: Limits = DEFAULT_LIMITS,
-    guard: Guard | None = None,
+    web_config: ReadWebConfig | None = None,
+    allowed_hosts: Collection[str] = (),
     reload: Reload | None = None,
     schedule: Schedule | None = None,
 ) -> web.Application:
-    """Make the application, with the guard before all of it.
+    """Make the protected application; without `reload`, it has no path for that.
 
-    Without `reload` there is no path for it. Without a schedule a probe serves the last poll.
+    Without a schedule a probe serves the last poll.
     """
-    app = web.Application(
-        client_max_size=limits.request_bytes, middlewares=[guard.middleware] if guard else []
+    app = web.Application(client_max_size=limits.request_bytes)
+    protect(
+        app,
+        telemetry.server,
+        limits=limits,
+        web_config=web_config,
+        allowed_hosts=allowed_hosts,
+        headers={**DEFAULT_HEADERS, "Server": "status-exporter"},
     )
-    inbound = Inbound(telemetry, limits, Clock())
-    attend(app, inbound)
-    app.on_response_prepare.append(_on_prepare)
-    if guard:
-        app.on_response_prepare.append(guard.on_prepare)
-    app.add_routes(Site(targets, telemetry, telemetry_path, inbound, reload).routes())
+    app.add_routes(Site(targets, telemetry, telemetry_path, reload).routes())
     app.add_routes(Pages(targets, schedule, telemetry_path).routes())
     app.add_routes(Prober(targets, schedule).routes())
     return app

@@ -182,7 +182,7 @@ LISTS = Section(
             height=7,
             panels=(
                 lines(
-                    "Turned away",
+                    "Refused or dropped",
                     (
                         Query(
                             expr="sum by (reason) (rate("
@@ -195,10 +195,16 @@ LISTS = Section(
                             "{@exporter}[$__rate_interval]))",
                             legend="web configuration",
                         ),
+                        Query(
+                            expr="sum(rate(status_exporter_dropped_log_records_total"
+                            "{@exporter}[$__rate_interval]))",
+                            legend="log records",
+                        ),
                     ),
-                    "Requests and connections to the exporters' own ports that were turned"
-                    " away, a second. Where the web configuration cannot be used everybody"
-                    " is, Prometheus too, so that it shows afterwards.",
+                    "Requests and connections to the exporters' own ports that were refused, a"
+                    " second. If the web configuration cannot be used, all are, Prometheus'"
+                    " included, so that it shows afterwards. Log records are dropped where"
+                    " standard error is not read.",
                     unit="cps",
                     width=8,
                 ),

@@ -26,7 +26,7 @@ from exporter.simulator.demo import config_text
 from exporter.simulator.game_server import GameServer, Phase
 from exporter.simulator.mdworkbench import Launch
 from exporter.simulator.pace import Traffic, Wave
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from grafana.source import BOARDS
 from support.dashboards import VARIABLES, panels_of, written
 from support.metric_names import ALERTS, RULES, alerts

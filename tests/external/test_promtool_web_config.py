@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import WebFile
-from exporter.errors import ConfigError
-from exporter.server_tls import CIPHERS
+from exporter.toolkit.exceptions import WebConfigError
+from exporter.toolkit.server_tls import CIPHERS
+from exporter.toolkit.web_config import WebConfigFile
 from support.blackbox import MATRIX, hashed, tls_text
 from support.http_client import write_certificates
 from support.paths import DATA
@@ -43,6 +43,7 @@ STRICTER = {
     "tls_server_config: {client_allowed_sans: [a]}",
     "http_server_config: {http2: on}",
     "rate_limit: {interval: 1.5, burst: 1}",
+    "tls_server_config: {<<: {min_version: TLS13}}",
     tls_text("client_auth_type: RequireAnyClientCert"),
     tls_text("cert: x"),
     tls_text("client_ca: x, client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven"),
@@ -66,8 +67,8 @@ TAKEN_BY_PROMTOOL = {
 
 def is_sound_to_us(file: Path) -> bool:
     try:
-        WebFile(file).check()
-    except ConfigError:
+        WebConfigFile(file).check()
+    except WebConfigError:
         return False
     return True
 

@@ -28,8 +28,8 @@ from exporter.settings import Settings, Template
 from exporter.simulator.app import World, make_app
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 from support.process import fetch_until, run, started
 from support.vendor import HEALTHY, Vendor, open_vendor, response
 

@@ -8,9 +8,10 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from support.process import run, said, started, unused_port
+from support.process import fetch, run, said, started, unused_port
 from support.raw_requests import ask, listeners
 
 
@@ -87,6 +88,38 @@ def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) ->
     assert process.returncode == 0
     assert ignored not in log
     assert (tmp_path / "passed.sock").exists()
+
+
+def test_idle_clients_keep_no_scraper_out_where_open_files_are_few(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    url = f"http://127.0.0.1:{unused_port()}"
+    targets = (f"- {{name: t{at}, system: genesys_ucs, url: '{url}'}}\n" for at in range(300))
+    config.write_text(f"targets:\n{''.join(targets)}", encoding="utf-8")
+    flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
+    with started(*flags, first="ulimit -n 64") as (_, address), ExitStack() as stack:
+        host, _, port = address.rpartition(":")
+        for at in range(100):
+            # Of so many addresses that none holds more connections than the scraper.
+            idle = socket.create_connection(
+                (host, int(port)), timeout=60, source_address=(f"127.0.1.{at}", 0)
+            )
+            stack.enter_context(idle)
+        pages = [fetch(f"http://{address}/metrics") for _ in range(3)]
+
+    assert all(page.endswith("\n") for page in pages)
+    assert 'http_rejected_total{reason="connections"} 9' in pages[0]
+
+
+def test_too_few_open_files_are_logged_with_the_number_that_is_needed(config: Path) -> None:
+    flags = ("--config.file", str(config), "--web.systemd-socket")
+    command = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", sys.executable, "-m", "exporter"]
+    done = subprocess.run(
+        [*command, *flags], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert re.search(
+        r"level=warn msg=\"too few open files .* open_files=64 needed=201\b", done.stderr
+    )
 
 
 def test_no_socket_from_systemd_is_one_line(config: Path) -> None:

@@ -23,7 +23,7 @@ from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.probe import deadline
 from exporter.web.routes import make_app
 from support.polling import make_target

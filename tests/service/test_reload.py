@@ -16,7 +16,6 @@ from aiohttp import web
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
-from exporter.notify import Supervisor
 from exporter.runtime.reload import Reloader
 from exporter.runtime.targets import Targets
 from exporter.runtime.tracked import Change, Tracked
@@ -27,7 +26,8 @@ from exporter.simulator.app import make_app as make_world
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
+from exporter.toolkit.notify import Supervisor
 from exporter.web.routes import make_app
 from support.process import fetch_until, started
 from support.vendor import HEALTHY, Vendor, open_vendor
@@ -269,7 +269,7 @@ async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
             for method, headers in (
                 ("POST", {}),
                 ("GET", {}),
-                ("POST", {"Sec-Fetch-Site": "cross-site"}),
+                ("POST", {"Origin": "http://evil.test"}),
             ):
                 async with one.request(method, url, headers=headers) as answer:
                     answers.append((answer.status, await answer.text()))
@@ -280,7 +280,7 @@ async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
     assert answers == [
         (200, "Reloaded, 1 targets: 0 new, 0 changed, 0 gone.\n"),
         (405, "This endpoint requires a POST request.\n"),
-        (403, "Another site's page cannot ask for this.\n"),
+        (403, "403 Forbidden: origin not allowed.\n"),
         (500, "Not reloaded:\nconfig.yaml:1:1: targets: must be a list\n"),
     ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.inbound import Limits
+from exporter.toolkit.limits import Limits
 from support.process import ONE_TARGET, fetch, started
 from support.raw_requests import HEALTHY, LAST_SCRAPE, PIECE, PIECES, SCRAPE, enlarge, opened
 
@@ -44,14 +44,14 @@ async def test_a_scrape_that_is_read_is_whole_though_the_service_ends() -> None:
 @pytest.mark.usefixtures("large")
 async def test_readers_that_do_not_read_hold_up_no_end() -> None:
     # None of them is closed before all of them are there.
-    limits = Limits(connections=2000, head=600.0, answer=600.0)
+    limits = Limits(connections=2000, head=600.0, response=600.0)
     async with opened(limits, grace=0.1) as port:
         for number in range(1000):
             await port.connect(SCRAPE if number % 25 == 0 else HEALTHY if number % 2 else b"G")
-        await port.until(lambda: port.inbound.held == 1000)
+        await port.until(lambda: len(port.limiter) == 1000)
     # `opened` ends in time, or raises.
 
-    assert port.inbound.held == 0
+    assert len(port.limiter) == 0
 
 
 @pytest.fixture

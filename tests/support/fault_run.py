@@ -26,7 +26,7 @@ from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from support.fault_catalog import FAULTS, Fault, tried
 from support.fault_server import GOOD, SECURE

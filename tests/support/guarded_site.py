@@ -1,4 +1,4 @@
-"""The site of the exporter with a web configuration file, on loopback."""
+"""A small site that the toolkit protects by a web configuration file, on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.clock import Clock
-from exporter.config import WebFile
-from exporter.runtime.targets import Targets
-from exporter.settings import Settings
-from exporter.telemetry import Telemetry
-from exporter.web.guard import Guard
-from exporter.web.inbound import DEFAULT_LIMITS, Limits
-from exporter.web.listen import listening
-from exporter.web.routes import make_app
-from exporter.web_settings import WebSettings
+from exporter.toolkit.limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
+from exporter.toolkit.listen import listening
+from exporter.toolkit.protection import PROTECTION, protect
+from exporter.toolkit.server_metrics import ServerMetrics
+from exporter.toolkit.web_config import WebConfigFile, WebSettings
 from support.http_client import Answer, ask, basic
 
 # Of "fakepassword".
@@ -31,9 +27,11 @@ TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
 class Site:
     """A running site behind a guard, with a client to ask it."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    limiter: ConnectionLimiter
+
+    def __init__(self) -> None:
         self.address = ""
-        self._telemetry = telemetry
+        self.registry = CollectorRegistry()
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
 
@@ -41,6 +39,9 @@ class Site:
         self.reached.set()
         await self.go_on.wait()
         return web.Response()
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self.registry))
 
     async def ask(self, path: str = "/metrics", **how: Any) -> Answer:
         return await asyncio.to_thread(ask, self.address, path, **how)
@@ -53,27 +54,36 @@ class Site:
         return self._value("http_rejected_total", reason=reason)
 
     def _value(self, name: str, **labels: str) -> float:
-        found = self._telemetry.registry.get_sample_value(f"status_exporter_{name}", labels)
+        found = self.registry.get_sample_value(f"status_exporter_{name}", labels)
         assert found is not None
         return found
 
 
+async def healthy(_request: web.Request) -> web.Response:
+    return web.Response(text="Healthy.\n")
+
+
 async def broken(_request: web.Request) -> web.Response:
-    raise RuntimeError("a mistake of ours")
+    raise RuntimeError("a bug")
 
 
 @asynccontextmanager
 async def guarded(
     read: Callable[[], WebSettings], limits: Limits = DEFAULT_LIMITS
 ) -> AsyncIterator[Site]:
-    telemetry, clock = Telemetry(), Clock()
-    guard = Guard(read, telemetry, clock)
-    targets = Targets(Settings(targets=()), telemetry, clock)
-    app = make_app(targets, telemetry, "/metrics", limits=limits, guard=guard)
-    site = Site(telemetry)
-    app.router.add_get("/broken", broken)
-    app.router.add_get("/slow", site.slow)
-    async with listening(app, ["127.0.0.1:0"], tls=guard.ssl_context) as (site.address,):
+    site, app = Site(), web.Application()
+    protect(app, ServerMetrics(site.registry, "status_exporter"), limits=limits, web_config=read)
+    site.limiter = app[PROTECTION].limiter
+    for path, handler in (
+        ("/", site.metrics),
+        ("/metrics", site.metrics),
+        ("/-/healthy", healthy),
+        ("/-/ready", healthy),
+        ("/broken", broken),
+        ("/slow", site.slow),
+    ):
+        app.router.add_get(path, handler)
+    async with listening(app, ["127.0.0.1:0"]) as (site.address,):
         yield site
 
 
@@ -86,4 +96,4 @@ def write(file: Path, text: str | None) -> None:
 
 def written(file: Path, text: str) -> Callable[[], WebSettings]:
     write(file, text)
-    return WebFile(file).read
+    return WebConfigFile(file).read

@@ -11,13 +11,13 @@ import jsonschema
 import yaml
 from aiohttp import web
 
-from exporter.address import parse_address
 from exporter.cli.options import Arguments
 from exporter.cli.parser import make_parser
 from exporter.clock import Clock
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
+from exporter.toolkit.sockets import parse_address
 from exporter.web.routes import make_app
 from support.paths import DEPLOY
 from support.tools import tool

@@ -14,8 +14,8 @@ from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 
 NOW = 1710753164.25
 """2024-03-18T09:12:44.25Z, shortly after the recordings were made."""

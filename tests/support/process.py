@@ -70,9 +70,14 @@ def said(stderr: str) -> list[str]:
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Start the program and yield it with the address it says it listens on."""
+def started(*arguments: str, first: str = "") -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start the program and yield it with the address it says it listens on.
+
+    `first` is what a shell does first, such as `ulimit -n 64`.
+    """
     command = [sys.executable, "-m", "exporter", *arguments]
+    if first:
+        command = ["sh", "-c", f'{first}; exec "$@"', "sh", *command]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

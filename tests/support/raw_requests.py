@@ -14,10 +14,10 @@ from exporter.clock import Clock
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
+from exporter.toolkit.limits import ConnectionLimiter, Limits
+from exporter.toolkit.listen import listening
+from exporter.toolkit.protection import PROTECTION
 from exporter.web import routes
-from exporter.web.connection import GUARD
-from exporter.web.inbound import Inbound, Limits
-from exporter.web.listen import listening
 from exporter.web.routes import make_app
 
 PIECE = b"x" * 100_000 + b"\n"
@@ -29,12 +29,12 @@ LAST_SCRAPE = SCRAPE.replace(b"1.1", b"1.0")
 
 
 class Port:
-    """A running site, and what became of those who asked there."""
+    """A running server, its limiter and its counts."""
 
-    def __init__(self, address: str, telemetry: Telemetry, inbound: Inbound) -> None:
+    def __init__(self, address: str, telemetry: Telemetry, limiter: ConnectionLimiter) -> None:
         self.host, _, port = address.rpartition(":")
         self.port = int(port)
-        self.inbound = inbound
+        self.limiter = limiter
         self._telemetry = telemetry
         self._open = list[asyncio.StreamWriter]()
 
@@ -91,14 +91,15 @@ async def opened(
     telemetry = Telemetry()
     targets = Targets(Settings(targets=()), telemetry, Clock())
     app = make_app(targets, telemetry, "/metrics", limits=limits)
+    limiter = app[PROTECTION].limiter
     if clock:
-        app[GUARD]._clock = clock
+        limiter._monotonic = clock.monotonic
     async with AsyncExitStack() as stack:
         more = [f"unix:{path}"] if path else []
         address, *_ = await stack.enter_async_context(
             listening(app, ["127.0.0.1:0", *more], grace=grace)
         )
-        port = Port(address, telemetry, app[GUARD])
+        port = Port(address, telemetry, limiter)
         yield port
         async with asyncio.timeout(60):
             await stack.aclose()
@@ -111,11 +112,11 @@ def enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 MARK = "zqxj"
-"""Stands in what is sent, and must not in what comes back."""
+"""Is in what is sent, and must not be in the answer."""
 
 
 def is_safe(answer: bytes) -> bool:
-    """Say whether the answer is short, bears the safe headers and repeats nothing marked."""
+    """Return whether the answer is short, has the safe headers and echoes nothing marked."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return (
         b"\r\nX-Content-Type-Options: nosniff" in head
@@ -132,18 +133,20 @@ def site() -> web.Application:
     return make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/metrics")
 
 
-async def ask(family: int, address: object) -> bytes:
-    """Ask whether the site is healthy and return the whole answer."""
-    loop = asyncio.get_running_loop()
+async def ask(family: int, address: object, path: str = "/-/healthy") -> bytes:
+    """Send a request and return the whole answer."""
+    sent = f"GET {path} HTTP/1.0\r\n\r\n".encode()
     async with asyncio.timeout(60):
-        return await _asked(loop, family, address)
+        return await _asked(asyncio.get_running_loop(), family, address, sent)
 
 
-async def _asked(loop: asyncio.AbstractEventLoop, family: int, address: object) -> bytes:
+async def _asked(
+    loop: asyncio.AbstractEventLoop, family: int, address: object, sent: bytes
+) -> bytes:
     with socket.socket(family, socket.SOCK_STREAM) as one:
         one.setblocking(False)
         await loop.sock_connect(one, address)  # type: ignore[arg-type]
-        await loop.sock_sendall(one, LAST)
+        await loop.sock_sendall(one, sent)
         parts = [b""]
         while part := await loop.sock_recv(one, 65536):
             parts.append(part)

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import logging
+import os
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,8 +14,14 @@ from exporter.clock import Clock
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
+
+
+def written(capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what was logged."""
+    log.drain()
+    return capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -29,30 +38,30 @@ from exporter.web.routes import make_app
     ],
 )
 def test_a_fact_stays_in_its_line(
-    value: str, expected: str, capsys: pytest.CaptureFixture[str]
+    value: str, expected: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log.set_up("info", "logfmt")
     logging.getLogger("exporter.x").info("target down", extra={"facts": {"why": value}})
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = written(capfd).splitlines()
 
     assert line.endswith(expected)
     assert ' level=info msg="target down" source=exporter.x ' in line
 
 
-def test_json_lines_hold_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_hold_the_same(capfd: pytest.CaptureFixture[str]) -> None:
     log.set_up("warn", "json")
     logging.getLogger("a").info("not told")
     try:
         1 // 0  # noqa: B018 - for the traceback
     except ZeroDivisionError:
         logging.getLogger("a").exception("failed", extra={"facts": {"target": "t"}})
-    told = json.loads(capsys.readouterr().err)
+    told = json.loads(written(capfd))
 
     assert (told["level"], told["msg"], told["target"]) == ("error", "failed", "t")
     assert "ZeroDivisionError" in told["traceback"]
 
 
-async def test_strangers_cannot_fill_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_strangers_cannot_fill_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     log.set_up("info", "logfmt")
     targets = Targets(Settings(targets=()), Telemetry(), Clock())
     async with listening(make_app(targets, Telemetry(), "/metrics"), ["127.0.0.1:0"]) as (one,):
@@ -75,4 +84,66 @@ async def test_strangers_cannot_fill_the_log(capsys: pytest.CaptureFixture[str])
             await reader.read()
             writer.close()
 
-    assert "Traceback" not in capsys.readouterr().err
+    assert "Traceback" not in written(capfd)
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Make standard error of the log a pipe, and return its other end."""
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(log, "_STDERR", theirs)
+    yield ours
+    os.close(ours)
+    os.close(theirs)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_what_cannot_be_written_is_dropped_and_counted(
+    pipe: int, blocks: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.set_blocking(log._STDERR, blocks)
+    monkeypatch.setattr(log, "_MAX_QUEUED_LINES", 50)
+    dropped = list[int]()
+    one = log._StderrQueue()
+    one.on_drop = lambda: dropped.append(1)
+    one.start()
+    lines = [f"{number:09}\n" for number in range(40_000)]
+    for line in lines:  # More than a pipe and the queue take.
+        one.write(line)
+    one.drain(0.01)  # Does not wait for ever.
+    before = len(dropped)
+    read = b""
+    while len(read) < 10 * (len(lines) - before):
+        read += os.read(pipe, 1_000_000)
+    until(lambda: "log records dropped" in caplog.text)
+    one.write("after\n")
+
+    assert os.read(pipe, 1000) == b"after\n"
+    assert before > 0
+    assert len(dropped) == before
+    assert sorted(set(read.splitlines())) == read.splitlines()
+    # Each time that the thread catches up it says how many they were.
+    assert sum(record.__dict__["facts"]["records"] for record in caplog.records) == before
+
+
+def test_a_reader_that_went_away_costs_only_the_records(
+    pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped = list[int]()
+    one = log._StderrQueue()
+    one.on_drop = lambda: dropped.append(1)
+    monkeypatch.setattr(log, "_STDERR", os.open(os.devnull, os.O_RDONLY))
+    one.start()
+    one.write("lost\n")
+    one.drain(60)
+    os.close(log._STDERR)
+
+    assert dropped == [1]
+    assert pipe

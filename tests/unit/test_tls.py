@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from exporter.errors import PollError
 from exporter.secret import Secret
 from exporter.settings import Client, Tls
-from exporter.tls import VERSIONS, make_context
+from exporter.tls import make_context
+from exporter.toolkit.tls_files import VERSIONS
 from support.polling import Polls, make_target
 from support.vendor import response
 

@@ -10,7 +10,7 @@ from exporter.clock import Clock
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from exporter.web.listen import listening
+from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
 from support.guarded_site import TLS, USERS, guarded, written
 from support.http_client import AUTHORITY, write_certificates

@@ -2,7 +2,7 @@
 
 import configparser
 
-from exporter.address import parse_address
+from exporter.toolkit.sockets import parse_address
 from support.deployment_files import SERVICE, SOCKET, settings
 from support.manifests import parsed
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from exporter.address import parse_address
 from exporter.config import load_text
 from exporter.systems import SYSTEMS
+from exporter.toolkit.sockets import parse_address
 from support.deployment_files import MOST_EXPOSED, SERVICE, settings
 from support.documents import INSTALL_PAGE, SHOWN, commands, install_yaml
 from support.manifests import KUBERNETES, OVERLAYS, parsed, schema

@@ -7,8 +7,8 @@ import pytest
 from exporter.errors import PollError
 from exporter.pipeline.snapshot import Tally, take_snapshot
 from exporter.systems import SYSTEMS
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.negotiate import Format
 from support.paths import DATA
 from support.polling import Polls, make_target
 from support.vendor import Vendor, recorded

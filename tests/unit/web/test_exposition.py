@@ -19,8 +19,8 @@ from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_own, expose_targets
-from exporter.web.negotiate import Format
 from support.polling import NOW, make_target
 
 REQUESTS_HELP = "Requests (request_today); restarts from 0 at UCS restart and each day."

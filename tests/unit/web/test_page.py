@@ -17,8 +17,8 @@ from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
+from exporter.toolkit.listen import listening
 from exporter.web.choice import Choice, Chosen
-from exporter.web.listen import listening
 from exporter.web.routes import make_app
 from support.paths import ROOT
 from support.polling import NOW, make_target

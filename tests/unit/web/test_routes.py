@@ -11,20 +11,18 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.address import parse_address
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
-from exporter.errors import ConfigError, PollError, Reason
+from exporter.errors import PollError, Reason
 from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
 from exporter.service import running
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
+from exporter.toolkit.listen import listening
 from exporter.web import pages
-from exporter.web.listen import ListenError, listening
 from exporter.web.routes import make_app
 from support.polling import NOW, make_target
-from support.tools import missing
 from support.vendor import Vendor, response
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -180,46 +178,6 @@ async def test_a_served_target_shows_and_disappears(vendor: Vendor) -> None:
             await shown('status_exporter_poll_failures_total{target="t",reason="http_503"} ')
             vendor.answer = response(b'{"mode": "maintenance"}')
             await shown('genesys_ucs_mode{target="t",mode="maintenance"} 1')
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        (":10125", (None, 10125)),
-        ("127.0.0.1:0", ("127.0.0.1", 0)),
-        ("[::1]:10125", ("::1", 10125)),
-        ("localhost:80", ("localhost", 80)),
-    ],
-)
-def test_an_address_is_read(address: str, expected: tuple[str | None, int]) -> None:
-    assert parse_address(address) == expected
-
-
-@pytest.mark.parametrize("address", ["10125", "localhost", ":", ":x", ":65536", ":-1", ":\u0661"])
-def test_what_is_no_address_is_told(address: str) -> None:
-    with pytest.raises(ConfigError, match="not an address such as"):
-        parse_address(address)
-
-
-async def test_an_address_in_use_is_one_line() -> None:
-    app, other = (
-        make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/m")
-        for _ in "ab"
-    )
-    async with listening(app, ["127.0.0.1:0"]) as (address,):
-        with pytest.raises(ListenError, match=f"cannot listen on {address}: .*in use"):
-            async with listening(other, [address]):
-                pass
-
-
-async def test_ipv6_addresses_are_written_with_brackets() -> None:
-    app = make_app(Targets(Settings(targets=()), Telemetry(), Clock()), Telemetry(), "/m")
-    try:
-        async with listening(app, ["[::1]:0", "127.0.0.1:0"]) as (six, four):
-            assert six.startswith("[::1]:")
-            assert four.startswith("127.0.0.1:")
-    except ListenError as error:
-        missing(f"IPv6 on loopback: {error}")
 
 
 async def test_pages_at_once_are_written_one_a_turn_of_the_loop(

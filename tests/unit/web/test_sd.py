@@ -25,9 +25,9 @@ from exporter.service import running
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
+from exporter.toolkit.listen import listening
+from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from exporter.web.listen import listening
-from exporter.web.negotiate import Format
 from exporter.web.routes import make_app
 from exporter.web.sd import list_groups
 from support.documents import yaml_blocks
