@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from inspect import signature
+from typing import Any
 
 from aiohttp import web
 
@@ -71,5 +73,11 @@ async def listening(
 
 async def _serve(make: Callable[[], asyncio.Protocol], one: socket.socket) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    open_server = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-    return await open_server(make, sock=one)
+    if one.family != socket.AF_UNIX:
+        return await loop.create_server(make, sock=one)
+    options: dict[str, Any] = {}
+    # From Python 3.13 on the loop removes the file of a socket that it closes, and does not start
+    # where it cannot look it up. `bound` removes what it bound; a passed one is systemd's to keep.
+    if "cleanup_socket" in signature(loop.create_unix_server).parameters:
+        options["cleanup_socket"] = False
+    return await loop.create_unix_server(make, sock=one, **options)

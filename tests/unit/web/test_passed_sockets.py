@@ -1,7 +1,9 @@
 """Sockets that systemd passes."""
 
+import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,24 @@ async def test_passed_sockets_are_told_as_addresses(
     names = [written(tcp), written(unix)]
     async with listening(site(), [PASSED]) as addresses:
         assert addresses == names
+
+
+async def test_the_file_of_a_passed_unix_socket_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    create_unix_server = loop.create_unix_server
+    removed = list[bool]()
+
+    # With the parameter that loops of Python 3.13 have, whichever Python this is.
+    async def create(make: Any, *, sock: Any, cleanup_socket: bool = True) -> asyncio.Server:
+        removed.append(cleanup_socket)
+        return await create_unix_server(make, sock=sock)
+
+    tcp, unix = listeners(tmp_path)
+    monkeypatch.setattr("exporter.web.listen.passed", lambda _environ: [tcp, unix])
+    monkeypatch.setattr(loop, "create_unix_server", create)
+    async with listening(site(), [PASSED]):
+        pass
+
+    assert removed == [False]
