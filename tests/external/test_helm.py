@@ -12,9 +12,9 @@ import yaml
 
 from exporter.config import load_text
 from exporter.systems import SYSTEMS
+from support.custom_resources import check_custom_resource
 from support.manifests import (
     CHART,
-    check_monitoring,
     documents,
     exporters_of,
     fits_the_program,
@@ -64,7 +64,7 @@ def test_helm_finds_no_fault_with_the_chart(name: str) -> None:
 def test_kubernetes_takes_what_the_chart_makes(name: str, version: str) -> None:
     for one in made(name):
         if one["apiVersion"] == OPERATOR:
-            check_monitoring(one)
+            check_custom_resource(one)
         else:
             kubernetes_validate.validate(one, version, strict=True)
 
