@@ -129,6 +129,11 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def rendered(*values: str | Path) -> subprocess.CompletedProcess[str]:
+    """Render the chart as a release `rel` in the namespace `monitoring`."""
+    return helm("template", "rel", CHART, "--namespace=monitoring", "--kube-version=1.33", *values)
+
+
 def schema() -> dict[str, Any]:
     return dict(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
 
