@@ -27,7 +27,7 @@ from support.manifests import (
 from support.paths import DEPLOY, ROOT
 
 VERSIONS = ("1.25", "1.33", "1.37")
-VALUES = ("all", "probe")
+VALUES = ("all", "probe", "nodes")
 
 Document = dict[str, Any]
 

@@ -20,7 +20,10 @@ TARGET = '--set-json=config={"targets":[]}'
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ([], "config: put the configuration here, or name existingConfigMap"),
+        (
+            [],
+            "config: put the configuration here, or name existingConfigMap or existingConfigSecret",
+        ),
         ([TARGET, "--set=shard=2"], "additional properties 'shard' not allowed"),
         ([TARGET, "--set=image.pullPolicy=Sometimes"], "value must be one of"),
         ([TARGET, "--set=probe.enabled=true,shards=2"], "goes with shards: 1"),
@@ -31,6 +34,7 @@ TARGET = '--set-json=config={"targets":[]}'
         ([TARGET, "--set=serviceMonitor.interval=often"], "/serviceMonitor/interval"),
         ([TARGET, "--set=livenessProbe.exec.command={a}"], "/livenessProbe/exec"),
         ([TARGET, "--set=ingress.enabled=true"], "ingress.hosts: name a host"),
+        ([TARGET, "--set=httpRoute.enabled=true"], "httpRoute.parentRefs: name a gateway"),
         ([TARGET, "--set=probe.enabled=true"], "probe.targets: name the targets"),
         (
             [TARGET, "--set=serviceMonitor.enabled=true,serviceMonitor.scrapeTimeout=16s"],

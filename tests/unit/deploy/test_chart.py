@@ -17,7 +17,7 @@ from support.manifests import (
 from support.paths import DEPLOY
 
 
-@pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/probe.yaml"])
+@pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/nodes.yaml", "ci/probe.yaml"])
 def test_the_values_keep_to_their_schema(name: str) -> None:
     (values,) = documents(CHART / name)
 
