@@ -20,7 +20,7 @@ LOCK := $(COMPILE) --upgrade --universal --python-version 3.11 --generate-hashes
 PYTHONS := 3.11 3.12 3.13 3.14
 GLIBC := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 
-.PHONY: help demo test test-all check audit lock fix release-check golden docs dashboards \
+.PHONY: help demo test test-all test-cluster check audit lock fix release-check golden docs dashboards \
   screenshots bench bench-quick fuzz soak clean
 
 help: ## list the targets
@@ -34,6 +34,10 @@ test: $(VENV)/dev ## run the tests that need only Python, in parallel
 
 test-all: $(VENV)/dev ## run all tests, with coverage; REQUIRE_TOOLS=1 fails where a program is missing
 	@$(PYTEST) --cov $(if $(REQUIRE_TOOLS),--require-tools)
+
+test-cluster: $(VENV)/dev ## apply deploy/ to a real API server, which is built with Go where it is missing
+	@CLUSTER=1 .ci/install-tools
+	@CLUSTER=1 $(PYTEST) --require-tools tests/external/test_cluster.py
 
 check: $(VENV)/dev ## check style, types, imports and spelling; changes nothing
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@
 other programs or much time. `support/` is what they share, and `data/` what they read.
 """
 
+import gc
 import logging
 import os
 import re
@@ -76,13 +77,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _same_log() -> Iterator[None]:
-    """Undo what a command that runs in this process sets up of logging, for the tests after it."""
+def _same_process() -> Iterator[None]:
+    """Undo what a command that runs in this process changes of it, for the tests after it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    # Hypothesis looks for references to what it has just made, and finds none of frozen objects.
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The chart: what it makes of values is sound to Kubernetes, and as the program is."""
 
 import json
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import yaml
 
 from exporter.config import load_text
 from exporter.systems import SYSTEMS
+from support.custom_resources import GROUPS, check_custom_resource
 from support.manifests import (
     CHART,
-    check_monitoring,
     documents,
     exporters_of,
     fits_the_program,
@@ -22,20 +21,15 @@ from support.manifests import (
     is_confined,
     parsed,
     pod_of,
+    rendered,
     selectors,
 )
 from support.paths import DEPLOY, ROOT
 
 VERSIONS = ("1.25", "1.33", "1.37")
-VALUES = ("all", "probe")
-POLICY = "templates/networkpolicy.yaml"
-OPERATOR = "monitoring.coreos.com/v1"
+VALUES = ("all", "probe", "nodes")
 
 Document = dict[str, Any]
-
-
-def rendered(*values: str | Path) -> subprocess.CompletedProcess[str]:
-    return helm("template", "rel", CHART, "--namespace=monitoring", "--kube-version=1.33", *values)
 
 
 @cache
@@ -63,8 +57,8 @@ def test_helm_finds_no_fault_with_the_chart(name: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_takes_what_the_chart_makes(name: str, version: str) -> None:
     for one in made(name):
-        if one["apiVersion"] == OPERATOR:
-            check_monitoring(one)
+        if one["apiVersion"].partition("/")[0] in GROUPS:
+            check_custom_resource(one)
         else:
             kubernetes_validate.validate(one, version, strict=True)
 
@@ -123,7 +117,10 @@ def test_the_configuration_of_the_values_is_the_programs(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_test_of_the_chart_asks_the_service(name: str) -> None:
-    pod, service = of_kind(name, "Pod"), of_kind(name, "Service")
+    pod = of_kind(name, "Pod")
+    (service,) = [
+        one for one in made(name) if one["kind"] == "Service" and "clusterIP" not in one["spec"]
+    ]
     (container,) = pod["spec"]["containers"]
     arguments = parsed(container["args"])
 
@@ -152,37 +149,3 @@ def test_the_chart_has_the_rules_and_the_dashboards() -> None:
         path.name: json.loads(path.read_text(encoding="utf-8"))
         for path in (ROOT / "grafana" / "dashboards").glob("*.json")
     }
-
-
-TARGET = '--set-json=config={"targets":[]}'
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ([], "config: put the configuration here, or name existingConfigMap"),
-        ([TARGET, "--set=shard=2"], "additional properties 'shard' not allowed"),
-        ([TARGET, "--set=image.pullPolicy=Sometimes"], "value must be one of"),
-        ([TARGET, "--set=probe.enabled=true,shards=2"], "goes with shards: 1"),
-        (
-            [TARGET, "--set=probe.enabled=true,serviceMonitor.enabled=true"],
-            "each series would be there twice",
-        ),
-        ([TARGET, "--set=serviceMonitor.interval=often"], "/serviceMonitor/interval"),
-    ],
-)
-def test_values_that_cannot_be_are_refused(given: list[str], told: str) -> None:
-    done = rendered(*given)
-
-    assert done.returncode == 1
-    assert told in done.stderr
-
-
-# What follows needs no helm.
-
-
-def test_everybody_may_ask_where_nobody_is_named() -> None:
-    done = rendered(TARGET, "--set-json=networkPolicy.from=[]", "--show-only", POLICY)
-    policy = yaml.safe_load(done.stdout)
-
-    assert policy["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": "metrics"}]}]

@@ -13,13 +13,14 @@ import yaml
 
 from exporter.config import load_text
 from exporter.systems import SYSTEMS
+from support.custom_resources import GROUPS, check_custom_resource
 from support.manifests import (
     KUBERNETES,
     OVERLAYS,
-    check_monitoring,
     exporters_of,
     fits_the_program,
     is_confined,
+    overlay,
     pod_of,
     selectors,
 )
@@ -29,7 +30,6 @@ from support.tools import tool
 # The first with sidecars as these are, what most clusters have, and the newest whose schemas are
 # at hand.
 VERSIONS = ("1.29", "1.33", "1.37")
-OPERATOR = "monitoring.coreos.com/v1"
 
 Document = dict[str, Any]
 
@@ -52,35 +52,35 @@ def of_kind(found: Sequence[Document], kind: str) -> Document:
     return one
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_takes_every_manifest(overlay: str, version: str) -> None:
-    for one in built(KUBERNETES / overlay):
-        if one["apiVersion"] == OPERATOR:
-            check_monitoring(one)
+def test_kubernetes_takes_every_manifest(name: str, version: str) -> None:
+    for one in built(KUBERNETES / name):
+        if one["apiVersion"].partition("/")[0] in GROUPS:
+            check_custom_resource(one)
         else:
             kubernetes_validate.validate(one, version, strict=True)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_flags_ports_and_paths_are_those_of_the_program(overlay: str) -> None:
-    for one in built(KUBERNETES / overlay):
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_flags_ports_and_paths_are_those_of_the_program(name: str) -> None:
+    for one in built(KUBERNETES / name):
         for container in exporters_of(one):
             fits_the_program(container)
 
 
-@pytest.mark.parametrize("overlay", ["base", "sharded", "examples/sidecar"])
-def test_the_exporter_is_left_as_little_as_can_be(overlay: str) -> None:
-    pods = [pod for one in built(KUBERNETES / overlay) if (pod := pod_of(one))]
+@pytest.mark.parametrize("name", ["base", "examples/sharded", "examples/sidecar"])
+def test_the_exporter_is_left_as_little_as_can_be(name: str) -> None:
+    pods = [pod for one in built(KUBERNETES / name) if (pod := pod_of(one))]
 
     assert pods
     for pod in pods:
         is_confined(pod)
 
 
-@pytest.mark.parametrize("overlay", ["base", "sharded", "operator"])
-def test_what_selects_pods_selects_the_exporter_alone(overlay: str) -> None:
-    found = built(KUBERNETES / overlay)
+@pytest.mark.parametrize("name", ["base", "examples/sharded", "operator"])
+def test_what_selects_pods_selects_the_exporter_alone(name: str) -> None:
+    found = built(KUBERNETES / name)
     (labels,) = [one["spec"]["template"]["metadata"]["labels"] for one in found if pod_of(one)]
     chosen = [selector for one in found for selector in selectors(one)]
 
@@ -110,17 +110,22 @@ def test_the_configuration_of_the_example_is_where_the_program_looks_for_it(
     assert len(load_text(text, "config.yaml", tmp_path, SYSTEMS).targets) == 1
 
 
-def test_shards_are_as_many_as_they_believe_to_be() -> None:
-    found = built(KUBERNETES / "sharded")
+@pytest.mark.parametrize("resource", ["base", "operator"])
+def test_shards_are_as_many_as_they_believe_to_be(resource: str, tmp_path: Path) -> None:
+    found = built(overlay(tmp_path, resource, "sharded"))
     shards = of_kind(found, "StatefulSet")
     (container,) = shards["spec"]["template"]["spec"]["containers"]
     total = fits_the_program(container)
-    service = of_kind(found, "Service")
+    services = {one["metadata"]["name"]: one["spec"] for one in found if one["kind"] == "Service"}
+    named = services.pop(shards["spec"]["serviceName"])
+    (scraped,) = services.values()
 
     assert total.total_shards == shards["spec"]["replicas"] > 1
     assert total.shard == "pod"
-    assert shards["spec"]["serviceName"] == service["metadata"]["name"]
-    assert service["spec"]["clusterIP"] == "None"
+    # With a port, Prometheus would scrape each shard by either Service.
+    assert (named["clusterIP"], named.get("ports")) == ("None", None)
+    assert [one["name"] for one in scraped["ports"]] == ["metrics"]
+    assert "clusterIP" not in scraped
     assert not [one for one in found if one["kind"] == "Deployment"]
 
 
@@ -166,18 +171,11 @@ def test_monitors_find_what_they_are_for() -> None:
 
 
 def test_probes_take_the_normalized_url_the_one_scrape(tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay"
-    overlay.mkdir()
-    # Kustomize wants paths that are relative, and follows no link.
-    up = "../" * len(overlay.resolve().relative_to("/").parts)
-    here = f"{up}{KUBERNETES.relative_to('/')}"
-    text = f"resources: [{here}/operator]\ncomponents: [{here}/operator/probe]\n"
-    (overlay / "kustomization.yaml").write_text(text, encoding="utf-8")
-    found = built(overlay)
+    found = built(overlay(tmp_path, "operator", "operator/probe"))
     probe, service = of_kind(found, "Probe"), of_kind(found, "Service")
     (port,) = service["spec"]["ports"]
 
-    check_monitoring(probe)
+    check_custom_resource(probe)
     assert not [one for one in found if one["kind"] == "ServiceMonitor"]
     assert probe["spec"]["prober"] == {
         "url": f"{service['metadata']['name']}:{port['port']}",

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 from aiohttp import web
 
@@ -121,136 +120,6 @@ def selectors(document: dict[str, Any]) -> list[dict[str, str]]:
     return []
 
 
-_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
-_DURATION = {"type": "string", "pattern": r"^((\d+h)?(\d+m)?(\d+s)?(\d+ms)?|0)$"}
-_SELECTOR = {
-    "type": "object",
-    "properties": {"matchLabels": _TEXTS},
-    "additionalProperties": False,
-}
-_RELABEL = {
-    "type": "object",
-    "properties": {
-        "sourceLabels": {"type": "array", "items": {"type": "string"}},
-        "targetLabel": {"type": "string"},
-        "regex": {"type": "string"},
-        "replacement": {"type": "string"},
-        "action": {"enum": ["replace", "keep", "drop", "labelmap", "labeldrop", "labelkeep"]},
-    },
-    "additionalProperties": False,
-}
-_SCRAPE = {
-    "path": {"type": "string"},
-    "interval": _DURATION,
-    "scrapeTimeout": _DURATION,
-    "scheme": {"enum": ["http", "https"]},
-    "params": {
-        "type": "object",
-        "additionalProperties": {"type": "array", "items": {"type": "string"}},
-    },
-    "honorLabels": {"type": "boolean"},
-    "tlsConfig": {"type": "object"},
-    "basicAuth": {"type": "object"},
-    "relabelings": {"type": "array", "items": _RELABEL},
-    "metricRelabelings": {"type": "array", "items": _RELABEL},
-}
-_ENDPOINTS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {"port": {"type": "string"}, **_SCRAPE},
-        "required": ["port"],
-        "additionalProperties": False,
-    },
-}
-_RULE = {
-    "type": "object",
-    "properties": {
-        "alert": {"type": "string"},
-        "record": {"type": "string"},
-        "expr": {"type": "string"},
-        "for": _DURATION,
-        "keep_firing_for": _DURATION,
-        "labels": _TEXTS,
-        "annotations": _TEXTS,
-    },
-    "required": ["expr"],
-    "additionalProperties": False,
-}
-# Of what the operator knows in version 0.93, the part that is used here.
-_MONITORING: dict[str, dict[str, Any]] = {
-    "ServiceMonitor": {
-        "properties": {
-            "selector": _SELECTOR,
-            "namespaceSelector": {"type": "object"},
-            "jobLabel": {"type": "string"},
-            "endpoints": _ENDPOINTS,
-        },
-        "required": ["endpoints", "selector"],
-    },
-    "PodMonitor": {
-        "properties": {"selector": _SELECTOR, "podMetricsEndpoints": _ENDPOINTS},
-        "required": ["podMetricsEndpoints", "selector"],
-    },
-    "Probe": {
-        "properties": {
-            "jobName": {"type": "string"},
-            "prober": {
-                "type": "object",
-                "properties": {
-                    "url": {"type": "string"},
-                    "path": {"type": "string"},
-                    "scheme": {"enum": ["http", "https"]},
-                },
-                "required": ["url"],
-                "additionalProperties": False,
-            },
-            "interval": _DURATION,
-            "scrapeTimeout": _DURATION,
-            "tlsConfig": {"type": "object"},
-            "targets": {
-                "type": "object",
-                "properties": {
-                    "staticConfig": {
-                        "type": "object",
-                        "properties": {"static": {"type": "array", "items": {"type": "string"}}},
-                        "additionalProperties": False,
-                    }
-                },
-                "additionalProperties": False,
-            },
-        },
-        "required": ["prober", "targets"],
-    },
-    "PrometheusRule": {
-        "properties": {
-            "groups": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "name": {"type": "string", "minLength": 1},
-                        "interval": _DURATION,
-                        "rules": {"type": "array", "items": _RULE},
-                    },
-                    "required": ["name"],
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["groups"],
-    },
-}
-
-
-def check_monitoring(document: dict[str, Any]) -> None:
-    """Check a resource of the Prometheus operator; one with a fault ends the test."""
-    assert document["metadata"]["name"]
-    assert set(document) <= {"apiVersion", "kind", "metadata", "spec"}
-    schema = _MONITORING[document["kind"]]
-    jsonschema.validate(document["spec"], {"additionalProperties": False, **schema})
-
-
 CHART = DEPLOY / "helm" / "status-exporter"
 
 
@@ -260,6 +129,11 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def rendered(*values: str | Path) -> subprocess.CompletedProcess[str]:
+    """Render the chart as a release `rel` in the namespace `monitoring`."""
+    return helm("template", "rel", CHART, "--namespace=monitoring", "--kube-version=1.33", *values)
+
+
 def schema() -> dict[str, Any]:
     return dict(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
 
@@ -267,9 +141,24 @@ def schema() -> dict[str, Any]:
 KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = (
     "base",
-    "sharded",
     "examples/exporter",
+    "examples/sharded",
     "examples/sidecar",
     "operator",
     "operator/sidecars",
 )
+
+
+def overlay(folder: Path, resource: str, *components: str) -> Path:
+    """Write a kustomization of these folders of `deploy/kubernetes`, and return its folder."""
+    made = folder / "overlay"
+    made.mkdir()
+    # Kustomize wants paths that are relative, and follows no link.
+    up = "../" * len(made.resolve().relative_to("/").parts)
+    here = f"{up}{KUBERNETES.relative_to('/')}"
+    text = {
+        "resources": [f"{here}/{resource}"],
+        "components": [f"{here}/{one}" for one in components],
+    }
+    (made / "kustomization.yaml").write_text(yaml.safe_dump(text), encoding="utf-8")
+    return made

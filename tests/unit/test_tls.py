@@ -165,7 +165,8 @@ async def test_a_certificate_is_checked(
     certificate: trustme.LeafCert, tls: Tls, expected: str, poll: Polls
 ) -> None:
     with serving(certificate) as url:
-        assert await result(url, tls, poll) == expected
+        # From OpenSSL 3.6 on, "not yet valid" names the system clock, too.
+        assert (await result(url, tls, poll)).startswith(expected)
 
 
 async def test_a_ca_comes_from_a_file_too(tmp_path: Path, poll: Polls) -> None:

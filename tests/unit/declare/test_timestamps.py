@@ -134,7 +134,8 @@ def test_an_unreadable_time_is_reported(spec: Spec, value: Any, message: str) ->
     for _ in range(2):
         with pytest.raises(FieldError) as caught:
             read(value)
-        assert str(caught.value) == message
+        # From Python 3.14 on, the reason names the month.
+        assert str(caught.value).removesuffix(", not 13") == message
 
 
 @pytest.mark.parametrize(("spec", "message"), WRONG)

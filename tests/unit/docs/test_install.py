@@ -56,7 +56,7 @@ def test_the_credentials_of_the_page_are_those_that_systemd_gives(tmp_path: Path
     (credentials,) = settings(SERVICE)["LoadCredential"]
     given = f"/run/credentials/{SERVICE.name}/{credentials.partition(':')[0]}_ucs"
     (tmp_path / "ucs").write_text("s", encoding="utf-8")
-    systemd, _ = install_yaml()
+    systemd, *_ = install_yaml()
 
     assert given in systemd
     assert f"`{given}`" in INSTALL_PAGE
@@ -96,11 +96,12 @@ def test_overlays_that_are_shown_are_built_by_a_test() -> None:
 
 
 def test_values_that_are_shown_are_taken_by_the_chart(tmp_path: Path) -> None:
-    _, chart = install_yaml()
+    _, chart, password = install_yaml()
     values = yaml.safe_load(chart)
     (tmp_path / "ucs").write_text("s", encoding="utf-8")
     config = yaml.safe_dump(values["config"])
     config = config.replace("/run/secrets/status-exporter", str(tmp_path))
 
     jsonschema.validate(values, schema())
+    jsonschema.validate(yaml.safe_load(password), schema())
     load_text(config, "install.md", tmp_path, SYSTEMS)
