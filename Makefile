@@ -86,8 +86,9 @@ docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source
 
-screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium
+screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium, and npm for dashboards
 	@$(BIN)/pytest -q --renew tests/external/test_browser.py -k screenshots
+	@$(BIN)/python -W ignore -m grafana.preview
 
 bench: $(VENV)/dev ## measure beside other programs and BASELINE=DIR; writes bench/README.md
 	@$(BIN)/python -m bench $(if $(BASELINE),--baseline $(BASELINE))

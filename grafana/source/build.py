@@ -1,4 +1,4 @@
-"""A board goes in; Grafana's classic dashboard comes out as JSON, every panel in its place."""
+"""A board -> Grafana's classic dashboard as JSON, each panel in its position."""
 
 import json
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from grafana.source.forms import SOURCE, shaped
 from grafana.source.words import Board, Mark, Panel, Row, Variable
 
 TAG = "status-exporter"
-# Grafana 10.0 writes this one. Every later release knows how to read it, while an older one would
-# take a newer one as it is, and miss what it does not know.
+RUNBOOKS = "https://github.com/status-exporter/status-exporter/blob/main/docs/runbooks"
+# The one of Grafana 10.0. Later releases can read it; an older release would not migrate a newer one.
 SCHEMA = 38
 _HEADING = 1
-# A graph of more lines is no graph.
+# More lines cannot be told apart.
 _TOP = (5, 10, 20, 50)
 _USUAL_TOP = 10
 
@@ -62,19 +62,19 @@ def build(board: Board) -> dict[str, Any]:
 
 def _places(row: Row, top: int) -> Iterator[tuple[Panel, model.GridPos]]:
     left = 0
-    for panel in row.panels:
-        yield panel, model.GridPos(h=row.height, w=panel.width, x=left, y=top)
-        left += panel.width
+    for panel, width in zip(row.panels, row.widths(), strict=True):
+        yield panel, model.GridPos(h=row.height, w=width, x=left, y=top)
+        left += width
 
 
-# What the library writes for every object, though it belongs to few.
+# The library writes these for every object, though few have them.
 _NEEDLESS = frozenset({"auto", "auto_count", "auto_min", "repeatDirection"})
 # It would hide links and annotations in a menu.
 _HIDING = "inControlsMenu"
 
 
 def _cleaned(value: Any) -> Any:
-    """Drop nulls and what is needless; the first threshold's value is null, and stays."""
+    """Drop nulls and what is needless, but keep the null of the first threshold's value."""
     if isinstance(value, dict):
         kept = {key: _cleaned(one) for key, one in value.items() if key not in _NEEDLESS}
         kept = {key: one for key, one in kept.items() if one is not None and one != _HIDING}
@@ -100,21 +100,23 @@ def _variables(board: Board) -> Iterator[Any]:
     both = f'{chosen},instance=~"$instance"'
     more = f",{board.targets}" if board.targets else ""
     yield sdk.DatasourceVariable("datasource").label("Data source").type("prometheus")
+    instances = f"label_values(status_exporter_build_info{{{chosen}}},instance)"
+    targets = f"label_values(status_exporter_target_up{{{both}{more}}},target)"
     for variable in (
-        Variable(name="job", label="Job", query="label_values(status_exporter_build_info,job)"),
-        Variable(
-            name="instance",
-            label="Instance",
-            query=f"label_values(status_exporter_build_info{{{chosen}}},instance)",
-        ),
-        Variable(
-            name="target",
-            label="Target",
-            query=f"label_values(status_exporter_target_up{{{both}{more}}},target)",
-        ),
+        Variable("job", "Job", "label_values(status_exporter_build_info,job)"),
+        Variable("instance", "Instance", instances),
+        Variable("target", "Target", targets),
         *board.variables,
     ):
         yield _query_variable(variable)
+    if "${runbooks}" in repr(board):
+        # Users who publish their own pages change it.
+        yield (
+            sdk.TextBoxVariable("runbooks")
+            .label("Runbooks")
+            .default_value(RUNBOOKS)
+            .current(model.VariableOption(selected=True, text=RUNBOOKS, value=RUNBOOKS))
+        )
     if any("$top" in query.expr for panel in board.panels() for query in panel.queries):
         usual = model.VariableOption(selected=True, text=str(_USUAL_TOP), value=str(_USUAL_TOP))
         options = [
@@ -151,7 +153,7 @@ def _annotation(mark: Mark) -> sdk.AnnotationQuery:
         sdk.AnnotationQuery()
         .name(mark.name)
         .datasource(SOURCE)
-        .enable(mark.shown)
+        .enable(mark.is_shown)
         .icon_color(mark.color)
         .expr(mark.promql)
         .title_format(mark.name)

@@ -1,4 +1,4 @@
-"""A dashboard goes in; the form that grafana.com takes comes out, with `__inputs`.
+"""A dashboard -> the form that grafana.com takes, with `__inputs`.
 
 There the data source is asked for once, at the import, and everything named that it needs.
 """

@@ -1,357 +1,323 @@
 """A fleet of game servers: how many are free where, who plays, which are in trouble."""
 
 from grafana.source.words import (
-    BLUE,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
+    IN_USE,
+    MAINTENANCE,
     ORANGE,
     RED,
     YELLOW,
     Board,
     Column,
+    Lines,
     Mark,
-    Panel,
     Query,
-    Row,
-    Section,
+    Stat,
     Step,
+    Table,
+    Timeline,
     Variable,
     Word,
-    lines,
-    stat,
-    table,
-    timeline,
+    figures,
+    row,
+    section,
+    targets_down,
+    top,
 )
 
 BY_VIEW = "job, instance, target, serverid"
-# A server may be polled twice: by itself and with its fleet, or by two exporters.
-BY_SERVER = "serverid, profileid, locationid"
-BY_PLACE = "profileid, locationid"
-FREE, ALLOCATED, STOPPED, RESTARTING, LOCKED = range(5)
-# The first that is true counts.
-CONDITION = f" or on ({BY_VIEW}) ".join(
-    (
-        f"{LOCKED} * (clanforge_server_admin_locked{{@target}} == 1)",
-        f'{RESTARTING} * (clanforge_server_state{{@target,state="restarting"}} == 1)',
-        f'{STOPPED} * (clanforge_server_state{{@target,state="stopped"}} == 1)',
-        f"{ALLOCATED} * (clanforge_server_allocated{{@target}} == 1)",
-        f'{FREE} * (clanforge_server_state{{@target,state="started"}} == 1)',
+BY_PLACE = "job, profileid, locationid"
+# The recording rules count a server once, even if it is polled twice: by itself and with its fleet,
+# or by two exporters. To do so for each point of a graph takes minutes.
+CONDITION = "job_server:clanforge_server_condition:max{@job,@place}"
+COUNT = "job_profile_location:clanforge_servers:count"
+UNLOCKED = "job_profile_location:clanforge_servers_unlocked:count{@job,@place}"
+PLAYERS = "job_profile_location:clanforge_players:sum{@job,@place}"
+SLOTS = "job_profile_location:clanforge_slots:sum{@job,@place}"
+SLOTS_USED = "job_profile_location:clanforge_slots_used:ratio{@job,@place}"
+INFO = "clanforge_server_info{@target,@place}"
+CONDITIONS = (
+    Word(0, "free", GREEN),
+    Word(1, "allocated", IN_USE),
+    Word(2, "stopped", GREY),
+    Word(3, "restarting", ORANGE),
+    Word(4, "locked", MAINTENANCE),
+)
+PLACE = "profile {{profileid}} in {{locationid}}"
+FULL = (Step(0.8, YELLOW), Step(0.95, RED))
+
+
+def _in(condition: str) -> str:
+    return f'{COUNT}{{@job,@place,condition="{condition}"}}'
+
+
+def _servers(metric: str, condition: str = "") -> str:
+    """Return a value of each server once, for those of the chosen profiles and locations."""
+    return (
+        f"max by (job, serverid, profileid, locationid) (({metric}{{@target}}{condition})"
+        f" * on ({BY_VIEW}) group_left (profileid, locationid) {INFO})"
     )
-)
-INFO = 'clanforge_server_info{@target,profileid=~"$profileid",locationid=~"$locationid"}'
-WORDS = (
-    Word(FREE, "free", GREEN),
-    Word(ALLOCATED, "allocated", BLUE),
-    Word(STOPPED, "stopped", GREY),
-    Word(RESTARTING, "restarting", ORANGE),
-    Word(LOCKED, "locked", RED),
-)
 
 
-def _placed(expr: str) -> str:
-    """Keep the servers of the chosen profiles and locations, each once, and name both."""
-    return f"max by ({BY_SERVER}) (({expr}) * on ({BY_VIEW}) group_left ({BY_PLACE}) {INFO})"
-
-
-SERVERS = _placed(CONDITION)
-PLAYERS = _placed("clanforge_server_players{@target}")
-SLOTS = _placed("clanforge_server_max_players{@target}")
-QUERIED = _placed("clanforge_server_query_success{@target}")
-
-
-def _count(condition: int, description: str, color: str, *, at: int = 1) -> Panel:
-    return stat(
-        WORDS[condition].text.capitalize(),
-        f"count({SERVERS} == {condition}) or vector(0)",
+def _figure(condition: Word, description: str) -> Stat:
+    return Stat(
+        condition.text.capitalize(),
+        f"sum({_in(condition.text)})",
         description,
-        base=GREY if at else color,
-        steps=(Step(at, color),) if at else (),
-        width=3,
+        base=GREY,
+        steps=(Step(1, condition.color),),
+        has_trend=condition.text in {"free", "allocated"},
     )
-
-
-def _counted(condition: int) -> str:
-    return f"count by ({BY_PLACE}) ({SERVERS} == {condition})"
 
 
 BOARD = Board(
     name="clanforge",
     title="Status exporter / Clanforge fleet",
     description="A fleet of game servers: how many are free where, who plays, which are in trouble."
-    " Each server counts under the first that is true of it: locked, restarting, stopped,"
-    " allocated, free. Players are missing, not 0, where a server did not answer its query."
-    " A server that is polled by itself and with its fleet counts once; where the two differ, the"
-    " first of those words counts.",
+    " Each server counts under the first condition that is true of it: locked, restarting, stopped,"
+    " allocated, free. Players are missing, not 0, where a server did not answer its query. A server"
+    " that is polled by itself and with its fleet counts once. Its figures come from recording rules"
+    " and follow *Job*, *Profile* and *Location*, not *Instance* and *Target*.",
     targets='system=~"clanforge|clanforge_fleet"',
     variables=(
         Variable(
-            name="profileid",
-            label="Profile",
-            query='label_values(clanforge_server_info{job=~"$job",instance=~"$instance"},profileid)',
-            all_value=".*",
+            "profileid",
+            "Profile",
+            'label_values(clanforge_server_info{job=~"$job",instance=~"$instance"},profileid)',
+            ".*",
         ),
         Variable(
-            name="locationid",
-            label="Location",
-            query="label_values(clanforge_server_info{"
-            'job=~"$job",instance=~"$instance",profileid=~"$profileid"},locationid)',
-            all_value=".*",
+            "locationid",
+            "Location",
+            'label_values(clanforge_server_info{job=~"$job",instance=~"$instance",'
+            'profileid=~"$profileid"},locationid)',
+            ".*",
         ),
     ),
     marks=(
         Mark(
-            name="Server restarts",
-            expr='clanforge_server_state{@target,state="restarting"} == 1',
-            text="server {{serverid}}",
-            color=ORANGE,
+            "Server restarts",
+            'clanforge_server_state{@target,state="restarting"} == 1',
+            "server {{serverid}}",
+            ORANGE,
             # Of a thousand servers there is always one.
-            shown=False,
+            is_shown=False,
         ),
         Mark(
-            name="Server locked or unlocked",
-            expr="changes(clanforge_server_admin_locked{@target}[$__rate_interval]) > 0",
-            text="server {{serverid}}",
-            color=RED,
-            shown=False,
+            "Server locked or unlocked",
+            "changes(clanforge_server_admin_locked{@target}[$__rate_interval]) > 0",
+            "server {{serverid}}",
+            MAINTENANCE,
+            is_shown=False,
         ),
     ),
     unused=(
         (
             "clanforge_server_query_info",
-            "map and status of each match are off unless a target asks for them, and are no figure.",
+            "map and status of each match are off unless a target requests them, and have no value.",
         ),
     ),
     sections=(
-        Section(
-            title="Now",
-            rows=(
-                Row(
-                    height=4,
-                    panels=(
-                        stat(
-                            "Down",
-                            "count(status_exporter_target_up{@target,"
-                            'system=~"clanforge|clanforge_fleet"} == 0) or vector(0)',
-                            "Targets, servers or whole fleets, of which the API told nothing at"
-                            " the last poll. Their servers count nowhere else here.",
-                            steps=(Step(1, RED),),
-                            width=3,
+        section(
+            "Now",
+            *figures(
+                EXPORTERS_DOWN,
+                targets_down(
+                    "Targets, servers or whole fleets, whose last poll failed. Their servers are"
+                    " counted nowhere else here.",
+                    ',system=~"clanforge|clanforge_fleet"',
+                ),
+                Stat(
+                    "Places out of servers",
+                    f"sum({_in('free')} == bool 0 and ignoring (condition) {UNLOCKED} > 0)",
+                    "Profiles and locations without a free server, where players get no match."
+                    " Places whose servers are all locked are left out. The alert is at 5 minutes.",
+                    steps=(Step(1, RED),),
+                ),
+                Stat(
+                    "Players",
+                    f"sum({PLAYERS})",
+                    "Players on all chosen servers.",
+                    base=GREY,
+                    has_trend=True,
+                ),
+                *(
+                    _figure(condition, description)
+                    for condition, description in zip(
+                        CONDITIONS,
+                        (
+                            (
+                                "Servers that wait for players. *Places out of servers* shows whether"
+                                " they are where they are needed."
+                            ),
+                            "Servers with a match, or reserved for one.",
+                            "Servers that are stopped.",
+                            "Servers that restart. Restarts shorter than the interval are not seen.",
+                            "Servers that the vendor has locked.",
                         ),
-                        stat(
+                        strict=True,
+                    )
+                ),
+                Stat(
+                    "Servers",
+                    f"sum({COUNT}{{@job,@place}})",
+                    "How many of the chosen servers the API reports.",
+                    base=GREY,
+                ),
+                Stat(
+                    "Slots used",
+                    f"sum({PLAYERS}) / sum({SLOTS})",
+                    "Players, of the maximum of the servers that answered their query.",
+                    unit="percentunit",
+                    steps=FULL,
+                    decimals=0,
+                ),
+                Stat(
+                    "Fullest place",
+                    f"max({SLOTS_USED})",
+                    "The highest share of slots used, of all profiles and locations.",
+                    unit="percentunit",
+                    steps=FULL,
+                    decimals=0,
+                ),
+            ),
+            row(
+                Lines(
+                    "Servers by condition",
+                    (Query(f"sum by (condition) ({COUNT}{{@job,@place}})", "{{condition}}"),),
+                    "How many of the chosen servers are free, allocated, stopped, restarting and"
+                    " locked.",
+                    words=tuple(Word(one.text, one.text, one.color) for one in CONDITIONS),
+                    is_stacked=True,
+                ),
+                Lines(
+                    "Least free servers",
+                    (Query(top(_in("free"), by=BY_PLACE, lowest=True), PLACE),),
+                    "Free servers of the profiles and locations that have the fewest. The alert is"
+                    " at 0.",
+                ),
+            ),
+        ),
+        section(
+            "Profiles and locations",
+            row(
+                Table(
+                    "Capacity",
+                    (
+                        *(
+                            f"sum by (profileid, locationid) ({_in(condition.text)})"
+                            for condition in CONDITIONS
+                        ),
+                        f"sum by (profileid, locationid) ({COUNT}{{@job,@place}})",
+                        f"sum by (profileid, locationid) ({PLAYERS})",
+                        f"max by (profileid, locationid) ({SLOTS_USED})",
+                    ),
+                    "Servers and players of each profile in each location, the fewest free servers"
+                    " first.",
+                    columns=(
+                        Column("profileid", "Profile"),
+                        Column("locationid", "Location"),
+                        Column(
+                            "A",
                             "Free",
-                            f"count({SERVERS} == {FREE}) or vector(0)",
-                            "Servers that wait for players. Without any, nobody gets a match.",
-                            base=RED,
-                            steps=(Step(1, YELLOW), Step(2, GREEN)),
-                            width=3,
+                            steps=(Step(0, RED), Step(1, YELLOW), Step(2, GREEN)),
+                            width=80,
                         ),
-                        _count(ALLOCATED, "Servers with a match, or held for one.", BLUE),
-                        _count(STOPPED, "Servers that are stopped.", YELLOW),
-                        _count(
-                            RESTARTING,
-                            "Servers that restart. Restarts shorter than the interval are not"
-                            " seen.",
-                            ORANGE,
-                        ),
-                        _count(LOCKED, "Servers that the vendor has locked.", RED),
-                        stat(
-                            "Players",
-                            f"sum({PLAYERS})",
-                            "Players on all chosen servers.",
-                            base=GREY,
-                            width=3,
-                        ),
-                        stat(
-                            "Slots used",
-                            f"sum({PLAYERS}) / sum({SLOTS})",
-                            "Players of the most that the servers take which answered their query.",
-                            unit="percentunit",
-                            steps=(Step(0.8, YELLOW), Step(0.95, RED)),
-                            width=3,
-                            decimals=0,
-                        ),
+                        Column("B", "Allocated", steps=(Step(1, IN_USE),), width=95),
+                        Column("C", "Stopped", width=90),
+                        Column("D", "Restarting", steps=(Step(1, ORANGE),), width=105),
+                        Column("E", "Locked", steps=(Step(1, MAINTENANCE),), width=85),
+                        Column("F", "Servers", width=85),
+                        Column("G", "Players", width=85),
+                        Column("H", "Slots used", "percentunit", steps=FULL, width=105),
                     ),
-                ),
-                Row(
-                    height=9,
-                    panels=(
-                        lines(
-                            "Servers by condition",
-                            tuple(
-                                Query(
-                                    expr=f"count({SERVERS} == {word.value}) or vector(0)",
-                                    legend=word.text,
-                                )
-                                for word in WORDS
-                            ),
-                            "How many of the chosen servers are free, allocated, stopped,"
-                            " restarting and locked.",
-                            stacked=True,
-                        ),
-                        lines(
-                            "Least free servers",
-                            (
-                                Query(
-                                    expr=f"bottomk($top, count by ({BY_PLACE}) ({SERVERS}"
-                                    f" == {FREE}) or 0 * count by ({BY_PLACE}) ({SERVERS}))",
-                                    legend="profile {{profileid}} in {{locationid}}",
-                                ),
-                            ),
-                            "Free servers of the profiles and locations that have least. The alert"
-                            " is at 0.",
-                        ),
-                    ),
+                    sort_by="Free",
+                    empty="no server is known",
                 ),
             ),
-        ),
-        Section(
-            title="Profiles and locations",
-            rows=(
-                Row(
-                    height=9,
-                    panels=(
-                        table(
-                            "Capacity",
-                            (
-                                f"count by ({BY_PLACE}) ({SERVERS})",
-                                f"{_counted(FREE)} or 0 * count by ({BY_PLACE}) ({SERVERS})",
-                                _counted(ALLOCATED),
-                                _counted(STOPPED),
-                                _counted(RESTARTING),
-                                _counted(LOCKED),
-                                f"sum by ({BY_PLACE}) ({PLAYERS})",
-                                (
-                                    f"sum by ({BY_PLACE}) ({PLAYERS})"
-                                    f" / (sum by ({BY_PLACE}) ({SLOTS}) > 0)"
-                                ),
-                            ),
-                            "Servers and players of each profile in each location, the least free"
-                            " first. What is empty is none.",
-                            (
-                                Column(source="profileid", title="Profile"),
-                                Column(source="locationid", title="Location"),
-                                Column(source="A", title="Servers"),
-                                Column(
-                                    source="B",
-                                    title="Free",
-                                    steps=(Step(0, RED), Step(1, YELLOW), Step(2, GREEN)),
-                                ),
-                                Column(source="C", title="Allocated"),
-                                Column(source="D", title="Stopped"),
-                                Column(source="E", title="Restarting", steps=(Step(1, ORANGE),)),
-                                Column(source="F", title="Locked", steps=(Step(1, RED),)),
-                                Column(source="G", title="Players"),
-                                Column(
-                                    source="H",
-                                    title="Slots used",
-                                    unit="percentunit",
-                                    steps=(Step(0.8, YELLOW), Step(0.95, RED)),
-                                ),
-                            ),
-                            sort_by="Free",
-                        ),
-                    ),
+            row(
+                Lines(
+                    "Players by place",
+                    (Query(top(PLAYERS, by=BY_PLACE), PLACE),),
+                    "Players of the profiles and locations with the most.",
                 ),
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "Players by place",
-                            (
-                                Query(
-                                    expr=f"topk($top, sum by ({BY_PLACE}) ({PLAYERS}))",
-                                    legend="profile {{profileid}} in {{locationid}}",
-                                ),
-                            ),
-                            "Players of the profiles and locations that have most.",
-                            width=8,
-                        ),
-                        lines(
-                            "Slots used by place",
-                            (
-                                Query(
-                                    expr=f"topk($top, sum by ({BY_PLACE}) ({PLAYERS})"
-                                    f" / (sum by ({BY_PLACE}) ({SLOTS}) > 0))",
-                                    legend="profile {{profileid}} in {{locationid}}",
-                                ),
-                            ),
-                            "Players of the most that the servers take. Spectators may bring it"
-                            " over 100 %.",
-                            unit="percentunit",
-                            width=8,
-                        ),
-                        lines(
-                            "Queries without an answer",
-                            (
-                                Query(
-                                    expr=f"count by ({BY_PLACE}) ({QUERIED} == 0) or vector(0)",
-                                    legend="profile {{profileid}} in {{locationid}}",
-                                ),
-                            ),
-                            "Servers that did not answer their query. Stopped and restarting ones"
-                            " do not; started ones that do not are restarted by the vendor.",
-                            width=8,
-                        ),
-                    ),
+                Lines(
+                    "Slots used by place",
+                    (Query(top(SLOTS_USED, by=BY_PLACE), PLACE),),
+                    "Players, of the maximum of the servers. Spectators may bring it over 100 %.",
+                    unit="percentunit",
                 ),
             ),
+            row(
+                Lines(
+                    "Queries without an answer",
+                    (
+                        Query(
+                            f"count by ({BY_PLACE})"
+                            f" ({_servers('clanforge_server_query_success', ' == 0')})",
+                            PLACE,
+                        ),
+                    ),
+                    "Servers that did not answer their query. Stopped and restarting ones never do;"
+                    " the vendor restarts started ones that do not.",
+                    empty="All queries were answered",
+                ),
+                height=6,
+            ),
         ),
-        Section(
-            title="Servers",
-            rows=(
-                Row(
-                    height=8,
-                    panels=(
-                        timeline(
-                            "Condition",
-                            f"topk($top, {SERVERS})",
-                            "What each server was when. Of many, those that are locked, restarting"
-                            " or stopped come first.",
-                            WORDS,
-                            legend="server {{serverid}}",
+        section(
+            "Servers",
+            row(
+                Timeline(
+                    "Condition",
+                    (Query(top(CONDITION, by="job, serverid"), "server {{serverid}}"),),
+                    "The condition of each server. Of many, those that were locked, restarting or"
+                    " stopped longest are shown.",
+                    words=CONDITIONS,
+                ),
+            ),
+            row(
+                Table(
+                    "All servers",
+                    (
+                        (
+                            "max by (job, serverid, name, profileid, locationid, country_code,"
+                            f" machineid, ip, game_port, query_port) ({INFO})"
+                        ),
+                        CONDITION,
+                        *(
+                            _servers(f"clanforge_server_{metric}")
+                            for metric in ("players", "max_players", "query_success")
                         ),
                     ),
-                ),
-                Row(
-                    height=11,
-                    panels=(
-                        table(
-                            "All servers",
-                            (
-                                (
-                                    "max by (serverid, name, profileid, locationid, country_code,"
-                                    f" machineid, ip, game_port, query_port) ({INFO})"
-                                ),
-                                SERVERS,
-                                PLAYERS,
-                                SLOTS,
-                                QUERIED,
-                            ),
-                            "Every chosen server of which the API tells.",
-                            (
-                                Column(source="serverid", title="Server"),
-                                Column(source="name", title="Name"),
-                                Column(source="B", title="Condition", words=WORDS),
-                                Column(source="C", title="Players"),
-                                Column(source="D", title="Most"),
-                                Column(
-                                    source="E",
-                                    title="Query",
-                                    words=(Word(1, "answered", GREEN), Word(0, "failed", RED)),
-                                ),
-                                Column(source="profileid", title="Profile"),
-                                Column(source="locationid", title="Location"),
-                                Column(source="country_code", title="Country"),
-                                Column(source="machineid", title="Machine"),
-                                Column(source="ip", title="Address"),
-                                Column(source="game_port", title="Game port"),
-                                Column(source="query_port", title="Query port"),
-                            ),
-                            sort_by="Condition",
-                            descending=True,
+                    "Every chosen server that the API reports.",
+                    columns=(
+                        Column("serverid", "Server", width=95),
+                        Column("name", "Name"),
+                        Column("B", "Condition", words=CONDITIONS, width=100),
+                        Column("C", "Players", width=85),
+                        Column("D", "Slots", width=70),
+                        Column(
+                            "E",
+                            "Query",
+                            words=(Word(1, "answered", GREEN), Word(0, "failed", ORANGE)),
+                            width=95,
                         ),
+                        Column("profileid", "Profile", width=80),
+                        Column("locationid", "Location", width=90),
+                        Column("country_code", "Country", width=85),
+                        Column("machineid", "Machine", width=90),
+                        Column("ip", "Address", width=125),
+                        Column("game_port", "Game port", width=105),
+                        Column("query_port", "Query port", width=105),
                     ),
+                    sort_by="Condition",
+                    descending=True,
+                    empty="no server is known",
                 ),
+                height=11,
             ),
         ),
     ),

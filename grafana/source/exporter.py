@@ -2,41 +2,43 @@
 
 from grafana.source.intake import ANSWERS, LIST_AGE, LISTS
 from grafana.source.words import (
-    BLUE,
     EXPORTERS_DOWN,
     GREEN,
     GREY,
+    MAINTENANCE,
     RED,
     YELLOW,
     Board,
     Column,
+    Lines,
     Mark,
     Query,
-    Row,
-    Section,
+    Stat,
     Step,
+    Table,
     Word,
-    lines,
-    stat,
-    table,
+    figures,
+    row,
+    section,
 )
 
 BY = "job, instance"
 OURS = f"and on ({BY}) status_exporter_build_info{{@exporter}}"
-POLLS = "rate(status_exporter_polls_total{@target}[$__rate_interval])"
-FAILURES = "rate(status_exporter_poll_failures_total{@target}[$__rate_interval])"
-LATE = "rate(status_exporter_late_polls_total{@exporter}[$__rate_interval])"
-LAG = "rate(status_exporter_loop_lag_seconds_bucket{@exporter}[$__rate_interval])"
-LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[$__rate_interval])"
+POLLS = "job_instance:status_exporter_polls:rate15m{@exporter}"
+FAILURES = "target_reason:status_exporter_poll_failures:increase10m{@target}"
+DURATION = "job_instance:status_exporter_poll_duration_seconds:quantile{@exporter}"
+LATE = "rate(status_exporter_late_polls_total{@exporter}[15m])"
+LAG = "rate(status_exporter_loop_lag_seconds_%s{@exporter}[5m])"
+LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[15m])"
+RELOADED = "status_exporter_config_last_reload_success_timestamp_seconds{@exporter}"
 
 
 def _by_instance(expr: str) -> tuple[Query, ...]:
-    return (Query(expr=expr, legend="{{instance}}"),)
+    return (Query(expr, "{{instance}}"),)
 
 
-def _durations(part: float, legend: str) -> Query:
-    expr = f"quantile({part}, status_exporter_poll_duration_seconds{{@target}})"
-    return Query(expr=expr, legend=legend)
+def _lag(part: float, legend: str) -> Query:
+    return Query(f"histogram_quantile({part}, sum by (le) ({LAG % 'bucket'}))", legend)
 
 
 BOARD = Board(
@@ -46,281 +48,218 @@ BOARD = Board(
     " get.",
     marks=(
         Mark(
-            name="Exporter restarted",
-            expr=f"changes(process_start_time_seconds{{@exporter}}[$__rate_interval]) > 0 {OURS}",
-            text="{{instance}}",
-            color=BLUE,
+            "Exporter restarted",
+            f"changes(process_start_time_seconds{{@exporter}}[$__rate_interval]) > 0 {OURS}",
+            "{{instance}}",
+            MAINTENANCE,
         ),
         Mark(
-            name="Configuration reloaded",
-            expr="changes(status_exporter_config_last_reload_success_timestamp_seconds{@exporter}"
-            "[$__rate_interval]) > 0",
-            text="{{instance}}",
-            color=GREEN,
+            "Configuration reloaded",
+            f"changes({RELOADED}[$__rate_interval]) > 0",
+            "{{instance}}",
+            GREEN,
         ),
     ),
     unused=(
         (
             "status_exporter_last_success_timestamp_seconds",
-            "how old readings are stands on the overview.",
+            "the overview shows the age of results.",
         ),
     ),
     sections=(
-        Section(
-            title="Now",
-            rows=(
-                Row(
-                    height=4,
-                    panels=(
-                        stat(
-                            "Down",
-                            EXPORTERS_DOWN,
-                            "Exporters that cannot be scraped and could be within the time shown.",
-                            steps=(Step(1, RED),),
-                            width=3,
-                        ),
-                        stat(
-                            "Exporters",
-                            "count(status_exporter_build_info{@exporter})",
-                            "Exporters that answer scrapes.",
-                            base=GREY,
-                            width=3,
-                        ),
-                        stat(
-                            "Targets",
-                            "sum(status_exporter_targets{@exporter})",
-                            "Targets that the chosen exporters poll.",
-                            base=GREY,
-                            width=3,
-                        ),
-                        stat(
-                            "Failing",
-                            f"sum({FAILURES}) / (sum({POLLS}) > 0) or vector(0)",
-                            "Which part of the polls fails. What fails is asked less often, so it"
-                            " is less than the part of targets that are down.",
-                            unit="percentunit",
-                            steps=(Step(0.001, YELLOW), Step(0.1, RED)),
-                            width=3,
-                            decimals=1,
-                        ),
-                        stat(
-                            "Late",
-                            f"sum({LATE}) / (sum({POLLS}) > 0) or vector(0)",
-                            "Which part of the polls left later than it should. The alert is at"
-                            " 5 %.",
-                            unit="percentunit",
-                            steps=(Step(0.01, YELLOW), Step(0.05, RED)),
-                            width=3,
-                            decimals=1,
-                        ),
-                        stat(
-                            "Configuration",
-                            "min(status_exporter_config_last_reload_successful{@exporter})",
-                            "Whether every exporter has taken over its file, or one works with an"
-                            " old one.",
-                            unit="none",
-                            base=RED,
-                            steps=(Step(1, GREEN),),
-                            words=(Word(1, "taken over", GREEN), Word(0, "old one", RED)),
-                            width=3,
-                        ),
-                        stat(
-                            "Oldest list",
-                            f"max({LIST_AGE})",
-                            "How long ago the lists of the discovery that is worst off were all"
-                            " good. Beyond a few refresh intervals its targets are those of"
-                            " before.",
-                            unit="s",
-                            steps=(Step(900, YELLOW), Step(3600, RED)),
-                            width=3,
-                            decimals=0,
-                            empty="no lists",
-                        ),
-                        stat(
-                            "Failed logins",
-                            f"sum({LOGIN_FAILURES}) or vector(0)",
-                            "Logins and token requests that failed of late. Their targets are up"
-                            " for as long as the token at hand is good.",
-                            steps=(Step(0.1, RED),),
-                            width=3,
-                            decimals=0,
-                        ),
-                    ),
+        section(
+            "Now",
+            *figures(
+                EXPORTERS_DOWN,
+                Stat(
+                    "Exporters",
+                    "count(status_exporter_build_info{@exporter})",
+                    "Exporters that answer scrapes.",
+                    base=GREY,
+                    empty="none",
+                ),
+                Stat(
+                    "Targets",
+                    "sum(status_exporter_targets{@exporter})",
+                    "Targets that the chosen exporters poll.",
+                    base=GREY,
+                ),
+                Stat(
+                    "Configuration",
+                    "min(status_exporter_config_last_reload_successful{@exporter})",
+                    "Whether every exporter has loaded its file, or one works with an old"
+                    " configuration.",
+                    unit="none",
+                    base=RED,
+                    steps=(Step(1, GREEN),),
+                    words=(Word(1, "loaded", GREEN), Word(0, "old one", RED)),
+                ),
+                Stat(
+                    "Failing",
+                    f"(sum({FAILURES}) or vector(0))"
+                    " / (sum(increase(status_exporter_polls_total{@target}[10m])) > 0)",
+                    "The share of polls that failed in the last 10 minutes. Failing targets are"
+                    " polled less often, so it is lower than the share of targets that are down.",
+                    unit="percentunit",
+                    steps=(Step(0.001, YELLOW), Step(0.1, RED)),
+                    decimals=1,
+                ),
+                Stat(
+                    "Late",
+                    f"sum({LATE} and status_exporter_late_polls_total{{@exporter}})"
+                    f" / (sum({POLLS}) > 0)",
+                    "The share of polls that started late in the last 15 minutes. The alert is at"
+                    " 5 %.",
+                    unit="percentunit",
+                    steps=(Step(0.01, YELLOW), Step(0.05, RED)),
+                    decimals=1,
+                ),
+                Stat(
+                    "Oldest list",
+                    f"max({LIST_AGE})",
+                    "How long ago all lists of a discovery were last read, of the discovery where it"
+                    " is longest. Beyond a few refresh intervals its targets are outdated.",
+                    unit="s",
+                    steps=(Step(900, YELLOW), Step(3600, RED)),
+                    decimals=0,
+                    empty="no lists",
+                ),
+                Stat(
+                    "Failed logins",
+                    f"sum({LOGIN_FAILURES}) or 0 * count(status_exporter_build_info{{@exporter}})",
+                    "Logins and token requests that failed in the last 15 minutes. Their targets"
+                    " are up for as long as the current token is valid.",
+                    steps=(Step(0.1, RED),),
+                    decimals=0,
                 ),
             ),
         ),
-        Section(
-            title="Polls",
-            rows=(
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "Polls by exporter",
-                            _by_instance(f"sum by (instance) ({POLLS})"),
-                            "Polls a second, by exporter.",
-                            unit="cps",
-                            width=8,
-                        ),
-                        lines(
-                            "Failures by reason",
-                            (Query(expr=f"sum by (reason) ({FAILURES})", legend="{{reason}}"),),
-                            "Failed polls a second. `stale` and `internal` are the exporter's own"
-                            " fault.",
-                            unit="cps",
-                            width=8,
-                            stacked=True,
-                        ),
-                        lines(
-                            "How long polls take",
-                            (
-                                _durations(0.5, "half"),
-                                _durations(0.9, "nine of ten"),
-                                _durations(0.99, "99 of 100"),
-                                _durations(1, "the slowest"),
-                            ),
-                            "The last poll of each chosen target: how many took how long at most.",
-                            unit="s",
-                            width=8,
-                        ),
-                    ),
+        section(
+            "Polls",
+            row(
+                Lines(
+                    "Polls by exporter",
+                    _by_instance(f"sum by (instance) ({POLLS})"),
+                    "Polls per second, by exporter, over 15 minutes.",
+                    unit="suffix:polls/s",
                 ),
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "Late polls",
-                            _by_instance(
-                                f"sum by (instance) ({LATE}) / (sum by (instance) ({POLLS}) > 0)"
-                            ),
-                            "Which part left more than one tick after it was due. The line is that"
-                            " of the alert.",
-                            unit="percentunit",
-                            width=8,
-                            steps=(Step(0.05, RED),),
-                        ),
-                        lines(
-                            "Loop lag",
-                            (
-                                Query(
-                                    expr=f"histogram_quantile(0.5, sum by (le) ({LAG}))",
-                                    legend="half",
-                                ),
-                                Query(
-                                    expr=f"histogram_quantile(0.99, sum by (le) ({LAG}))",
-                                    legend="99 of 100",
-                                ),
-                            ),
-                            "How much later than planned the event loop came round. The line is"
-                            " that of the alert.",
-                            unit="s",
-                            width=8,
-                            steps=(Step(0.25, RED),),
-                        ),
-                        lines(
-                            "Average lag by exporter",
-                            _by_instance(
-                                "sum by (instance) (rate("
-                                "status_exporter_loop_lag_seconds_sum{@exporter}"
-                                "[$__rate_interval])) / (sum by (instance) (rate("
-                                "status_exporter_loop_lag_seconds_count{@exporter}"
-                                "[$__rate_interval])) > 0)"
-                            ),
-                            "The same on average, to find the exporter that has too much to do.",
-                            unit="s",
-                            width=8,
-                        ),
+                Lines(
+                    "Failures by reason",
+                    (Query(f"sum by (reason) ({FAILURES})", "{{reason}}"),),
+                    "Failed polls in the last 10 minutes. `stale` and `internal` are the exporter's"
+                    " own fault.",
+                    is_stacked=True,
+                    empty="No poll failed",
+                ),
+            ),
+            row(
+                Lines(
+                    "How long polls take",
+                    (Query(f"max by (quantile) ({DURATION})", "{{quantile}}"),),
+                    "Quantiles over the last poll of each target, of the chosen exporter where they are highest.",
+                    unit="s",
+                ),
+                Lines(
+                    "Late polls",
+                    _by_instance(f"sum by (instance) ({LATE}) / (sum by (instance) ({POLLS}) > 0)"),
+                    "The share of polls that started more than one tick late, over 15 minutes. The"
+                    " line is the alert's.",
+                    unit="percentunit",
+                    steps=(Step(0.05, RED),),
+                ),
+            ),
+            row(
+                Lines(
+                    "Loop lag",
+                    (_lag(0.5, "p50"), _lag(0.9, "p90"), _lag(0.99, "p99")),
+                    "How late the event loop ran its callbacks. The line is the alert's.",
+                    unit="s",
+                    steps=(Step(0.25, RED),),
+                ),
+                Lines(
+                    "Average lag by exporter",
+                    _by_instance(
+                        f"sum by (instance) ({LAG % 'sum'})"
+                        f" / (sum by (instance) ({LAG % 'count'}) > 0)"
                     ),
+                    "The average lag, to find the exporter that is overloaded.",
+                    unit="s",
                 ),
             ),
         ),
         ANSWERS,
         LISTS,
-        Section(
-            title="Process",
-            rows=(
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "CPU",
-                            _by_instance(
-                                f"rate(process_cpu_seconds_total{{@exporter}}[$__rate_interval])"
-                                f" {OURS}"
-                            ),
-                            "Cores in use. One is all that an exporter can use: near it, share the"
-                            " targets between several.",
-                            unit="percentunit",
-                            width=6,
-                            steps=(Step(0.8, YELLOW), Step(0.95, RED)),
-                        ),
-                        lines(
-                            "Memory",
-                            _by_instance(f"process_resident_memory_bytes{{@exporter}} {OURS}"),
-                            "Resident memory. It follows the number of targets, and does not grow"
-                            " with time.",
-                            unit="bytes",
-                            width=6,
-                        ),
-                        lines(
-                            "Open files",
-                            _by_instance(
-                                "process_open_fds{@exporter} / process_max_fds{@exporter}"
-                                f" {OURS}"
-                            ),
-                            "Open files of the most allowed. Each connection to a server is one.",
-                            unit="percentunit",
-                            width=6,
-                            steps=(Step(0.8, RED),),
-                        ),
-                        lines(
-                            "Scrapes",
-                            _by_instance(f"scrape_duration_seconds{{@exporter}} {OURS}"),
-                            "How long Prometheus' scrapes take. Beyond its `scrape_timeout` the"
-                            " exporter counts as down.",
-                            unit="s",
-                            width=6,
-                        ),
+        section(
+            "Process",
+            row(
+                Lines(
+                    "CPU",
+                    _by_instance(
+                        f"rate(process_cpu_seconds_total{{@exporter}}[$__rate_interval]) {OURS}"
                     ),
+                    "Share of one core, which is all that an exporter can use. Near it, share the"
+                    " targets between several exporters.",
+                    unit="percentunit",
+                    steps=(Step(0.8, YELLOW), Step(0.95, RED)),
                 ),
-                Row(
-                    height=7,
-                    panels=(
-                        table(
-                            "All exporters",
-                            (
-                                (
-                                    f"max by ({BY}, version, revision, python)"
-                                    " (status_exporter_build_info{@exporter})"
-                                ),
-                                f"max by ({BY}) (status_exporter_shard{{@exporter}})",
-                                f"max by ({BY}) (status_exporter_shards{{@exporter}})",
-                                f"sum by ({BY}) (status_exporter_targets{{@exporter}})",
-                                (
-                                    f"time() - max by ({BY})"
-                                    " (status_exporter_config_last_reload_success_timestamp_seconds"
-                                    "{@exporter})"
-                                ),
-                                f"max by ({BY}) (scrape_samples_scraped{{@exporter}} {OURS})",
-                                f"avg by ({BY}) (status_exporter_target_up{{@target}})",
-                            ),
-                            "Every chosen exporter, with its release and its share of the targets.",
-                            (
-                                Column(source="instance", title="Exporter"),
-                                Column(source="version", title="Release"),
-                                Column(source="revision", title="Revision"),
-                                Column(source="python", title="Python"),
-                                Column(source="B", title="Shard"),
-                                Column(source="C", title="Of shards"),
-                                Column(source="D", title="Targets"),
-                                Column(source="G", title="Up", unit="percentunit"),
-                                Column(source="E", title="Configuration since", unit="s"),
-                                Column(source="F", title="Series"),
-                            ),
-                            sort_by="Exporter",
-                        ),
+                Lines(
+                    "Memory",
+                    _by_instance(f"process_resident_memory_bytes{{@exporter}} {OURS}"),
+                    "Resident memory. It depends on the number of targets and does not grow with"
+                    " time.",
+                    unit="bytes",
+                ),
+            ),
+            row(
+                Lines(
+                    "Open files",
+                    _by_instance(
+                        f"process_open_fds{{@exporter}} / process_max_fds{{@exporter}} {OURS}"
                     ),
+                    "Share of the open files that the process may have. Each connection is one.",
+                    unit="percentunit",
+                    steps=(Step(0.8, RED),),
                 ),
+                Lines(
+                    "Scrapes",
+                    _by_instance(f"scrape_duration_seconds{{@exporter}} {OURS}"),
+                    "How long Prometheus' scrapes take. Beyond its `scrape_timeout` the exporter"
+                    " counts as down.",
+                    unit="s",
+                ),
+            ),
+            row(
+                Table(
+                    "All exporters",
+                    (
+                        (
+                            f"max by ({BY}, version, revision, python)"
+                            " (status_exporter_build_info{@exporter})"
+                        ),
+                        f"max by ({BY}) (status_exporter_shard{{@exporter}})",
+                        f"max by ({BY}) (status_exporter_shards{{@exporter}})",
+                        f"sum by ({BY}) (status_exporter_targets{{@exporter}})",
+                        f"time() - max by ({BY}) ({RELOADED})",
+                        f"max by ({BY}) (scrape_samples_scraped{{@exporter}} {OURS})",
+                        f"avg by ({BY}) (status_exporter_target_up{{@target}})",
+                    ),
+                    "Every chosen exporter, with its release and its share of the targets.",
+                    columns=(
+                        Column("instance", "Exporter"),
+                        Column("version", "Release"),
+                        Column("revision", "Revision"),
+                        Column("python", "Python"),
+                        Column("B", "Shard", width=80),
+                        Column("C", "Of shards", width=95),
+                        Column("D", "Targets", width=90),
+                        Column("G", "Up", "percentunit", width=80),
+                        Column("E", "Configuration since", "dtdurations", width=190),
+                        Column("F", "Series", width=90),
+                    ),
+                    sort_by="Exporter",
+                    empty="none",
+                ),
+                height=7,
             ),
         ),
     ),

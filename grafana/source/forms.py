@@ -1,6 +1,6 @@
-"""A panel goes in; Grafana's own comes out, without its place on the dashboard."""
+"""A panel -> that of Grafana's own library, without its position on the dashboard."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from grafana_foundation_sdk.builders import common as shared
 from grafana_foundation_sdk.builders import dashboard as sdk
@@ -9,56 +9,49 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.source.words import Column, Panel, Query, Step, Word
+from grafana.source.words import GREY, Column, Lines, Panel, Query, Stat, Step, Table, Word
 
 SOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
+# One a minute at six hours. More points cost more and show little more.
+_POINTS = 360
+# An axis ends above the lines of alerts, and where all values are 0, at this; for rates at a tenth.
+_ABOVE_LINE = 1.1
+_AXIS = {"short": 1, "s": 0.01, "percentunit": 0.01, "bytes": 1024}
+_AXIS_OF_RATES = 0.1
 
 # The panel types of the library that share the methods used here.
 Form = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 
 
 def shaped(panel: Panel) -> Form:
-    """Build the panel as its kind wants it."""
-    one = _FORMS[panel.kind](panel)
-    one.title(panel.title).description(panel.description).datasource(SOURCE)
-    if panel.kind != "table":
-        one.unit(panel.unit)
+    """Build the panel."""
+    if isinstance(panel, Stat):
+        one: Form = _stat(panel)
+    elif isinstance(panel, Lines):
+        one = _lines(panel)
+    elif isinstance(panel, Table):
+        one = _table(panel)
+    else:
+        one = _timeline(panel)
+    one.title(panel.title).description(panel.description).datasource(SOURCE).no_value(panel.empty)
     for at, query in enumerate(panel.queries):
-        one.with_target(_target(query, letter=chr(ord("A") + at), kind=panel.kind))
-    if panel.kind != "timeline":
-        one.thresholds(_thresholds(panel.base, panel.steps))
-    if panel.words:
-        one.mappings([_mapping(panel.words)])
-    if panel.lowest is not None:
-        one.min(panel.lowest)
-    if panel.highest is not None:
-        one.max(panel.highest)
-    if panel.decimals is not None:
-        one.decimals(panel.decimals)
-    if panel.empty:
-        one.no_value(panel.empty)
+        one.with_target(_target(query, chr(ord("A") + at), is_table=isinstance(panel, Table)))
+    if not all(query.is_instant for query in panel.queries):
+        one.max_data_points(_POINTS)
     return one
 
 
-def _target(query: Query, *, letter: str, kind: str) -> prometheus.Dataquery:
+def _target(query: Query, letter: str, *, is_table: bool) -> prometheus.Dataquery:
     one = prometheus.Dataquery().ref_id(letter).expr(query.promql).datasource(SOURCE)
     one.legend_format(query.legend or "__auto")
-    if kind == "table":
-        return one.instant().format(PromQueryFormat.TABLE)
-    return one.range().format(PromQueryFormat.TIME_SERIES)
+    one.format(PromQueryFormat.TABLE if is_table else PromQueryFormat.TIME_SERIES)
+    return one.instant() if query.is_instant else one.range()
 
 
 def _thresholds(base: str, steps: Sequence[Step]) -> sdk.ThresholdsConfig:
-    return (
-        sdk.ThresholdsConfig()
-        .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps(
-            [
-                model.Threshold(value=None, color=base),
-                *(model.Threshold(value=step.value, color=step.color) for step in steps),
-            ]
-        )
-    )
+    first = model.Threshold(value=None, color=base)
+    rest = [model.Threshold(value=step.value, color=step.color) for step in steps]
+    return sdk.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps([first, *rest])
 
 
 def _mapping(words: Sequence[Word]) -> model.ValueMap:
@@ -70,46 +63,79 @@ def _mapping(words: Sequence[Word]) -> model.ValueMap:
     )
 
 
-def _stat(panel: Panel) -> stat.Panel:
-    del panel
-    return (
-        stat.Panel()
-        .reduce_options(shared.ReduceDataOptions().calcs(["lastNotNull"]))
-        .color_mode(shapes.BigValueColorMode.VALUE)
-        .graph_mode(shapes.BigValueGraphMode.AREA)
-        .color_scheme(sdk.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+def _by_thresholds() -> sdk.FieldColor:
+    return sdk.FieldColor().mode(model.FieldColorModeId.THRESHOLDS)
+
+
+def _stat(panel: Stat) -> stat.Panel:
+    graph = shapes.BigValueGraphMode
+    words = [_mapping(panel.words)] if panel.words else []
+    nothing = model.DashboardSpecialValueMapOptions(
+        match=model.SpecialValueMatch.NULL_AND_NAN,
+        result=model.ValueMappingResult(text=panel.empty, color=GREY, index=0),
     )
+    one = (
+        stat.Panel()
+        .unit(panel.unit)
+        .reduce_options(shared.ReduceDataOptions().calcs(["last"]))
+        .color_mode(shapes.BigValueColorMode.VALUE)
+        .graph_mode(graph.AREA if panel.has_trend else graph.NONE)
+        .color_scheme(_by_thresholds())
+        .thresholds(_thresholds(panel.base, panel.steps))
+        .mappings([*words, model.SpecialValueMap(options=nothing)])
+    )
+    if panel.has_trend:
+        one.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    if panel.decimals is not None:
+        one.decimals(panel.decimals)
+    return one
 
 
-def _lines(panel: Panel) -> timeseries.Panel:
+def _legend(*, is_table: bool) -> shared.VizLegendOptions:
+    one = shared.VizLegendOptions().show_legend(True)
+    if is_table:
+        one.calcs(["max", "lastNotNull"]).placement(shapes.LegendPlacement.RIGHT)
+        return one.display_mode(shapes.LegendDisplayMode.TABLE)
+    one.placement(shapes.LegendPlacement.BOTTOM)
+    return one.display_mode(shapes.LegendDisplayMode.LIST)
+
+
+def _lines(panel: Lines) -> timeseries.Panel:
+    tooltip = shared.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI)
+    line = max((step.value * _ABOVE_LINE for step in panel.steps), default=0)
     one = (
         timeseries.Panel()
-        .legend(
-            shared.VizLegendOptions()
-            .show_legend(True)
-            .display_mode(shapes.LegendDisplayMode.LIST)
-            .placement(shapes.LegendPlacement.BOTTOM)
-        )
-        .tooltip(
-            shared.VizTooltipOptions()
-            .mode(shapes.TooltipDisplayMode.MULTI)
-            .sort(shapes.SortOrder.DESCENDING)
-        )
+        .unit(panel.unit)
+        .legend(_legend(is_table=any("$top" in query.expr for query in panel.queries)))
+        .tooltip(tooltip.sort(shapes.SortOrder.DESCENDING))
         .color_scheme(sdk.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
         .line_width(1)
-        .fill_opacity(10)
+        .fill_opacity(40 if panel.is_stacked else 0)
         .show_points(shapes.VisibilityMode.NEVER)
+        .thresholds(_thresholds("transparent", panel.steps))
+        .min(0)
+        .axis_soft_max(line or _AXIS.get(panel.unit, _AXIS_OF_RATES))
     )
-    if panel.kind == "stack":
-        one.stacking(shared.StackingConfig().mode(shapes.StackingMode.NORMAL)).fill_opacity(40)
+    if panel.is_stacked:
+        one.stacking(shared.StackingConfig().mode(shapes.StackingMode.NORMAL))
     if panel.steps:
         style = shared.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED)
         one.thresholds_style(style)
+    if panel.highest is not None:
+        one.max(panel.highest)
+    for word in panel.words:
+        color = {"mode": "fixed", "fixedColor": word.color}
+        one.override_by_name(word.text, [model.DynamicConfigValue("color", color)])
+    for query in panel.queries:
+        if query.is_dashed:
+            dashed = {"fill": "dash", "dash": [8, 6]}
+            one.override_by_name(
+                query.legend, [model.DynamicConfigValue("custom.lineStyle", dashed)]
+            )
     return one
 
 
 def _timeline(panel: Panel) -> statetimeline.Panel:
-    del panel
     return (
         statetimeline.Panel()
         .merge_values(True)
@@ -117,18 +143,14 @@ def _timeline(panel: Panel) -> statetimeline.Panel:
         .row_height(0.8)
         .fill_opacity(80)
         .line_width(0)
-        .legend(
-            shared.VizLegendOptions()
-            .show_legend(False)
-            .display_mode(shapes.LegendDisplayMode.LIST)
-            .placement(shapes.LegendPlacement.BOTTOM)
-        )
-        .color_scheme(sdk.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .thresholds(_thresholds("text", ()))
+        .legend(_legend(is_table=False).show_legend(False))
+        .color_scheme(_by_thresholds())
+        .thresholds(_thresholds(GREY, ()))
+        .mappings([_mapping(panel.words)])
     )
 
 
-def _table(panel: Panel) -> table.Panel:
+def _table(panel: Table) -> table.Panel:
     names = {column.field: column.title for column in panel.columns}
     if len(panel.queries) == 1:
         names = {key.replace("Value #A", "Value"): title for key, title in names.items()}
@@ -136,6 +158,7 @@ def _table(panel: Panel) -> table.Panel:
     keep = {"include": {"names": list(names)}}
     order = {key: at for at, key in enumerate(names)}
     arrange = {"excludeByName": {}, "indexByName": order, "renameByName": names}
+    by = shared.TableSortByFieldState().display_name(panel.sort_by).desc(panel.descending)
     one = (
         table.Panel()
         .with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
@@ -143,42 +166,31 @@ def _table(panel: Panel) -> table.Panel:
         .with_transformation(model.DataTransformerConfig(id_val="organize", options=arrange))
         .filterable(True)
         .footer(shared.TableFooterOptions().enable_pagination(True).show(False).reducer([]))
-        .color_scheme(sdk.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .color_scheme(_by_thresholds())
+        .thresholds(_thresholds(GREY, ()))
+        .sort_by([by])
     )
-    if panel.sort_by:
-        by = shared.TableSortByFieldState().display_name(panel.sort_by).desc(panel.descending)
-        one.sort_by([by])
     for column in panel.columns:
-        if properties := list(_properties(column)):
+        properties = [model.DynamicConfigValue(key, value) for key, value in _properties(column)]
+        if properties:
             one.override_by_name(column.title, properties)
     return one
 
 
-def _properties(column: Column) -> Iterator[model.DynamicConfigValue]:
-    def value(id_val: str, given: object) -> model.DynamicConfigValue:
-        return model.DynamicConfigValue(id_val=id_val, value=given)
-
+def _properties(column: Column) -> Iterator[tuple[str, object]]:
     if column.unit != "none":
-        yield value("unit", column.unit)
+        yield "unit", column.unit
     if column.is_hidden:
-        yield value("custom.hidden", True)
+        # Grafana 13 knows the second one only.
+        yield "custom.hidden", True
+        yield "custom.hideFrom", {"viz": True, "legend": True, "tooltip": True}
     if column.width:
-        yield value("custom.width", column.width)
+        yield "custom.width", column.width
     if column.words:
-        yield value("mappings", [_mapping(column.words)])
+        yield "mappings", [_mapping(column.words)]
     if column.steps:
-        yield value("thresholds", _thresholds("text", column.steps).build())
+        yield "thresholds", _thresholds(GREY, column.steps).build()
     if column.steps or column.words:
-        yield value("custom.cellOptions", {"type": "color-text"})
-    if column.link:
-        link = {"title": "Open its dashboard", "url": column.link}
-        yield value("links", [link])
-
-
-_FORMS: Mapping[str, Callable[[Panel], Form]] = {
-    "stat": _stat,
-    "lines": _lines,
-    "stack": _lines,
-    "timeline": _timeline,
-    "table": _table,
-}
+        yield "custom.cellOptions", {"type": "color-text"}
+    if column.links:
+        yield "links", [{"title": title, "url": url} for title, url in column.links]

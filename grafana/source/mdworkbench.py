@@ -1,272 +1,242 @@
 """MDWorkbench servers: their state and their launch queues."""
 
 from grafana.source.words import (
-    BLUE,
+    BY_TARGET,
+    EXPORTERS_DOWN,
     GREEN,
     GREY,
-    PURPLE,
+    MAINTENANCE,
+    ON,
     RED,
+    SUSPENDED,
     YELLOW,
     Board,
     Column,
+    Lines,
     Mark,
     Query,
-    Row,
-    Section,
+    Stat,
     Step,
+    Table,
+    Timeline,
     Word,
-    lines,
-    stat,
-    table,
-    timeline,
+    average,
+    chosen,
+    figures,
+    row,
+    section,
+    targets_down,
+    top,
 )
 
-BY_TARGET = "job, instance, target"
 RUNNING = 'mdworkbench_launches{@target,state="running"}'
 WAITING = 'mdworkbench_launches{@target,state="waiting"}'
-OLDEST_WAITING = "time() - mdworkbench_launch_oldest_waiting_request_timestamp_seconds{@target}"
-OLDEST_RUNNING = "time() - mdworkbench_launch_oldest_running_start_timestamp_seconds{@target}"
-SAFE = (
-    'mdworkbench_server_state{@target,state="maintenance"}'
-    f" * ignoring (state) ({RUNNING} == bool 0)"
+ACTIVE = 'mdworkbench_server_state{@target,state="active"}'
+SINCE_WAITING = "mdworkbench_launch_oldest_waiting_request_timestamp_seconds{@target}"
+SINCE_RUNNING = "mdworkbench_launch_oldest_running_start_timestamp_seconds{@target}"
+OLDEST_WAITING = f"time() - {SINCE_WAITING}"
+OLDEST_RUNNING = f"time() - {SINCE_RUNNING}"
+SAFE = "target:mdworkbench_safe_to_stop:bool{@target}"
+LEAST_ACTIVE = chosen(average(ACTIVE), lowest=True)
+STATE = " + ignoring (state) ".join(
+    f'{code} * (mdworkbench_server_state{{@target,state="{state}"}} {LEAST_ACTIVE})'
+    for code, state in enumerate(("suspended", "maintenance", "unknown"), 1)
 )
-STATE = (
-    'mdworkbench_server_state{@target,state="suspended"}'
-    ' + ignoring (state) 2 * mdworkbench_server_state{@target,state="maintenance"}'
-    ' + ignoring (state) 3 * mdworkbench_server_state{@target,state="unknown"}'
+STATES = (
+    Word(0, "active", GREEN),
+    Word(1, "suspended", SUSPENDED),
+    Word(2, "maintenance", MAINTENANCE),
+    Word(3, "unknown", YELLOW),
 )
 
 BOARD = Board(
     name="mdworkbench",
     title="Status exporter / MDWorkbench",
-    description="MDWorkbench servers: their state and their launch queues. The server tells how"
-    " many launches wait and run, not how many were done, so there is no throughput.",
+    description="MDWorkbench servers: their state and their launch queues. The server reports how"
+    " many launches wait and run, not how many were completed, so there is no throughput.",
     targets='system="mdworkbench"',
     marks=(
         Mark(
-            name="State changed",
-            expr='changes(mdworkbench_server_state{@target,state="active"}[$__rate_interval]) > 0',
-            text="{{target}}",
-            color=BLUE,
+            "State changed",
+            f"changes({ACTIVE}[$__rate_interval]) > 0",
+            "{{target}}",
+            MAINTENANCE,
         ),
     ),
     sections=(
-        Section(
-            title="Now",
-            rows=(
-                Row(
-                    height=4,
-                    panels=(
-                        stat(
-                            "Down",
-                            'count(status_exporter_target_up{@target,system="mdworkbench"} == 0)'
-                            " or vector(0)",
-                            "Servers whose last poll failed.",
-                            steps=(Step(1, RED),),
-                            width=3,
-                        ),
-                        stat(
-                            "Stuck",
-                            f"count({WAITING} > 0 and on ({BY_TARGET}) {RUNNING} == 0"
-                            f" and on ({BY_TARGET})"
-                            ' mdworkbench_server_state{@target,state="active"} == 1) or vector(0)',
-                            "Active servers where launches wait and none runs. For a moment that is"
-                            " normal; the alert is at 5 minutes.",
-                            steps=(Step(1, RED),),
-                            width=3,
-                        ),
-                        stat(
-                            "Waits longest",
-                            f"max({OLDEST_WAITING})",
-                            "How long the oldest launch has waited. The alert is at an hour, for"
-                            " servers that are active. Known of targets with `launch_queue` only.",
-                            unit="s",
-                            steps=(Step(1800, YELLOW), Step(3600, RED)),
-                            width=3,
-                            decimals=0,
-                            empty="none known",
-                        ),
-                        stat(
-                            "Runs longest",
-                            f"max({OLDEST_RUNNING})",
-                            "How long the oldest launch has run. Known of targets with"
-                            " `launch_queue` only.",
-                            unit="s",
-                            base=GREY,
-                            width=3,
-                            decimals=0,
-                            empty="none known",
-                        ),
-                        stat(
-                            "Not active",
-                            'sum(mdworkbench_server_state{@target,state!="active"})',
-                            "Servers that are suspended or in maintenance.",
-                            steps=(Step(1, BLUE),),
-                            width=3,
-                        ),
-                        stat(
-                            "Waiting",
-                            f"sum({WAITING})",
-                            "Launches that wait, of all chosen servers.",
-                            base=GREY,
-                            width=3,
-                        ),
-                        stat(
-                            "Running",
-                            f"sum({RUNNING})",
-                            "Launches that run, of all chosen servers.",
-                            base=GREY,
-                            width=3,
-                        ),
-                        stat(
-                            "Safe to stop",
-                            f"sum({SAFE})",
-                            "Servers in maintenance on which nothing runs any more.",
-                            base=GREY,
-                            steps=(Step(1, GREEN),),
-                            width=3,
+        section(
+            "Now",
+            *figures(
+                EXPORTERS_DOWN,
+                targets_down("Servers whose last poll failed.", ',system="mdworkbench"'),
+                Stat(
+                    "Stuck",
+                    f"sum(({WAITING} > bool 0) * {ON} ({RUNNING} == bool 0) * {ON} {ACTIVE})",
+                    "Active servers where launches wait and none runs. For a moment that is normal;"
+                    " the alert is at 5 minutes.",
+                    steps=(Step(1, RED),),
+                ),
+                Stat(
+                    "Not active",
+                    'sum(mdworkbench_server_state{@target,state!="active"})',
+                    "Servers that are suspended, in maintenance or in an unknown state.",
+                    steps=(Step(1, MAINTENANCE),),
+                ),
+                Stat(
+                    "Waiting",
+                    f"sum({WAITING})",
+                    "Launches that wait, of all chosen servers.",
+                    base=GREY,
+                    has_trend=True,
+                ),
+                Stat(
+                    "Waits longest",
+                    f"max({OLDEST_WAITING})",
+                    "How long the oldest launch has waited. The alert is at an hour, for servers"
+                    " that are active. Only targets with `launch_queue` report it.",
+                    unit="s",
+                    steps=(Step(1800, YELLOW), Step(3600, RED)),
+                    decimals=0,
+                    empty="none known",
+                ),
+                Stat(
+                    "Runs longest",
+                    f"max({OLDEST_RUNNING})",
+                    "How long the oldest launch has run. Only targets with `launch_queue` report"
+                    " it.",
+                    unit="s",
+                    base=GREY,
+                    decimals=0,
+                    empty="none known",
+                ),
+                Stat(
+                    "Safe to stop",
+                    f"sum({SAFE})",
+                    "Servers in maintenance on which no launch runs any more.",
+                    base=GREY,
+                    steps=(Step(1, GREEN),),
+                ),
+            ),
+            row(
+                Timeline(
+                    "State",
+                    (STATE,),
+                    "The requested state of each server; launches may still run. Of many servers,"
+                    " those that were active least are shown.",
+                    words=STATES,
+                ),
+            ),
+        ),
+        section(
+            "Launches",
+            row(
+                Lines(
+                    "Launches",
+                    (Query("sum by (state) (mdworkbench_launches{@target})", "{{state}}"),),
+                    "Launches in the queues of all chosen servers.",
+                    is_stacked=True,
+                ),
+                Lines(
+                    "Queue by service",
+                    (
+                        Query(
+                            top(
+                                "sum by (service, state) (mdworkbench_service_launches{@target})",
+                                by="service, state",
+                            ),
+                            "{{service}} {{state}}",
                         ),
                     ),
+                    "The services with the most launches in the queues. Only targets with"
+                    " `launch_queue` report them.",
+                    empty="none known",
                 ),
-                Row(
-                    height=7,
-                    panels=(
-                        timeline(
+            ),
+            row(
+                Lines(
+                    "Longest queues",
+                    top(WAITING),
+                    "Launches that wait. While a server is suspended its queue grows. The alert is"
+                    " for more than ten that keep growing.",
+                    steps=(Step(10, YELLOW),),
+                ),
+                Lines(
+                    "Running by server",
+                    top(RUNNING),
+                    "Launches that run, of the servers with the most.",
+                ),
+            ),
+            row(
+                Lines(
+                    "Oldest launches that wait",
+                    f"time() - ({top(SINCE_WAITING, lowest=True)})",
+                    "How long the oldest launch has waited. A line that rises steadily is one launch"
+                    " that is passed over. The line across is the alert's. Only targets with"
+                    " `launch_queue` report it.",
+                    unit="s",
+                    steps=(Step(3600, RED),),
+                    empty="none known",
+                ),
+                Lines(
+                    "Oldest launches that run",
+                    f"time() - ({top(SINCE_RUNNING, lowest=True)})",
+                    "How long the oldest launch has run. Others wait for its slot. Only targets with"
+                    " `launch_queue` report it.",
+                    unit="s",
+                    empty="none known",
+                ),
+            ),
+        ),
+        section(
+            "Servers",
+            row(
+                Table(
+                    "All servers",
+                    (
+                        f"max by ({BY_TARGET}, state) (mdworkbench_server_state{{@target}} == 1)",
+                        f"max by ({BY_TARGET}) ({WAITING})",
+                        f"max by ({BY_TARGET}) ({RUNNING})",
+                        f"max by ({BY_TARGET}) (mdworkbench_resume_on_restart{{@target}})",
+                        f"max by ({BY_TARGET}) ({SAFE})",
+                        f"max by ({BY_TARGET}) ({OLDEST_WAITING})",
+                        f"max by ({BY_TARGET}) ({OLDEST_RUNNING})",
+                    ),
+                    "Every chosen server that is up. Whether its queue resumes after a restart"
+                    " matters in maintenance alone.",
+                    columns=(
+                        Column("target", "Target"),
+                        Column(
+                            "state",
                             "State",
-                            f"topk($top, {STATE})",
-                            "The state that was asked of each server; launches may still run. Of"
-                            " many servers, those not active come first.",
-                            (
-                                Word(0, "active", GREEN),
-                                Word(1, "suspended", PURPLE),
-                                Word(2, "maintenance", BLUE),
-                                Word(3, "unknown", YELLOW),
-                            ),
+                            words=tuple(Word(one.text, one.text, one.color) for one in STATES),
+                            width=130,
+                        ),
+                        Column("B", "Waiting", steps=(Step(10, YELLOW),), width=90),
+                        Column(
+                            "F",
+                            "Waits longest",
+                            "s",
+                            steps=(Step(0, GREEN), Step(1800, YELLOW), Step(3600, RED)),
+                            width=125,
+                        ),
+                        Column("C", "Running", width=90),
+                        Column("G", "Runs longest", "s", width=125),
+                        Column(
+                            "D",
+                            "Resumes",
+                            words=(Word(1, "yes", GREEN), Word(0, "no", YELLOW)),
+                            width=100,
+                        ),
+                        Column(
+                            "E",
+                            "Safe to stop",
+                            words=(Word(1, "yes", GREEN), Word(0, "no", GREY)),
+                            width=115,
                         ),
                     ),
-                ),
-            ),
-        ),
-        Section(
-            title="Launches",
-            rows=(
-                Row(
-                    height=9,
-                    panels=(
-                        lines(
-                            "Launches",
-                            (
-                                Query(
-                                    expr="sum by (state) (mdworkbench_launches{@target})",
-                                    legend="{{state}}",
-                                ),
-                            ),
-                            "What is in the queues of all chosen servers.",
-                            width=8,
-                            stacked=True,
-                        ),
-                        lines(
-                            "Longest queues",
-                            f"topk($top, {WAITING})",
-                            "Launches that wait. Suspended, a queue grows by intention. The alert"
-                            " is for more than ten that become more.",
-                            width=8,
-                            steps=(Step(10, YELLOW),),
-                        ),
-                        lines(
-                            "Running by server",
-                            f"topk($top, {RUNNING})",
-                            "Launches that run, where there are most.",
-                            width=8,
-                        ),
-                    ),
-                ),
-                Row(
-                    height=9,
-                    panels=(
-                        lines(
-                            "Queue by service",
-                            (
-                                Query(
-                                    expr="topk($top, sum by (service, state)"
-                                    " (mdworkbench_service_launches{@target}))",
-                                    legend="{{service}} {{state}}",
-                                ),
-                            ),
-                            "Which services have launches in the queues, where there are most."
-                            " Known of targets with `launch_queue` only, as is what stands beside.",
-                            width=8,
-                        ),
-                        lines(
-                            "Oldest launches that wait",
-                            f"topk($top, {OLDEST_WAITING})",
-                            "How long the oldest one has waited. A line that rises steadily is one"
-                            " launch that is passed over. The line across is that of the alert.",
-                            unit="s",
-                            width=8,
-                            steps=(Step(3600, RED),),
-                        ),
-                        lines(
-                            "Oldest launches that run",
-                            f"topk($top, {OLDEST_RUNNING})",
-                            "How long the oldest one has run. It keeps a place that others wait"
-                            " for.",
-                            unit="s",
-                            width=8,
-                        ),
-                    ),
-                ),
-            ),
-        ),
-        Section(
-            title="Servers",
-            rows=(
-                Row(
-                    height=9,
-                    panels=(
-                        table(
-                            "All servers",
-                            (
-                                (
-                                    f"max by ({BY_TARGET}, state)"
-                                    " (mdworkbench_server_state{@target} == 1)"
-                                ),
-                                f"max by ({BY_TARGET}) ({WAITING})",
-                                f"max by ({BY_TARGET}) ({RUNNING})",
-                                f"max by ({BY_TARGET}) (mdworkbench_resume_on_restart{{@target}})",
-                                f"max by ({BY_TARGET}) ({SAFE})",
-                                f"max by ({BY_TARGET}) ({OLDEST_WAITING})",
-                                f"max by ({BY_TARGET}) ({OLDEST_RUNNING})",
-                            ),
-                            "Every chosen server that is up. Whether its queue resumes after a"
-                            " restart matters in maintenance alone.",
-                            (
-                                Column(source="target", title="Target"),
-                                Column(source="state", title="State"),
-                                Column(source="B", title="Waiting", steps=(Step(10, YELLOW),)),
-                                Column(
-                                    source="F",
-                                    title="Waits longest",
-                                    unit="s",
-                                    steps=(Step(0, GREEN), Step(1800, YELLOW), Step(3600, RED)),
-                                ),
-                                Column(source="C", title="Running"),
-                                Column(source="G", title="Runs longest", unit="s"),
-                                Column(
-                                    source="D",
-                                    title="Resumes",
-                                    words=(Word(1, "yes", GREEN), Word(0, "no", YELLOW)),
-                                ),
-                                Column(
-                                    source="E",
-                                    title="Safe to stop",
-                                    words=(Word(1, "yes", GREEN), Word(0, "no", GREY)),
-                                ),
-                            ),
-                            sort_by="Waiting",
-                            descending=True,
-                        ),
-                    ),
+                    sort_by="Waiting",
+                    descending=True,
+                    empty="none is up",
                 ),
             ),
         ),

@@ -1,310 +1,330 @@
-"""All targets at a glance: what is down, what burns, what is in maintenance."""
+"""All targets at a glance: what is down, which alerts fire, what is in maintenance."""
 
 from grafana.source.words import (
-    BLUE,
+    BY_TARGET,
     EXPORTERS_DOWN,
     GREEN,
     GREY,
+    MAINTENANCE,
+    ON,
     ORANGE,
     RED,
+    SUSPENDED,
     YELLOW,
     Board,
     Column,
+    Lines,
     Mark,
     Query,
-    Row,
-    Section,
+    Stat,
     Step,
+    Table,
+    Timeline,
     Word,
-    lines,
-    stat,
-    table,
-    timeline,
+    chosen,
+    figures,
+    row,
+    section,
+    targets_down,
+    top,
 )
 
-ON = "on (job, instance, target)"
-ALARMS = (
-    'ALERTS{alertstate="firing",alertname=~"(Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge).+"'
+OURS = (
+    'alertname=~"(Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge).+"'
     # Declared maintenance is no alarm.
     ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
+FIRING = f'ALERTS{{alertstate="firing",{OURS}}}'
+SEVERITIES = (Word(1, "critical", RED), Word(2, "warning", YELLOW), Word(3, "info", GREY))
+SEVERITY_NAMES = tuple(Word(one.text, one.text, one.color) for one in SEVERITIES)
+# Recorded wherever the rules are loaded.
+RULES_LOADED = "present_over_time(job_system:status_exporter_target_up:ratio{@job}[$__range])"
+
+UP = "status_exporter_target_up{@target}"
+SUCCESS = "status_exporter_last_success_timestamp_seconds{@target}"
+DURATION = "status_exporter_poll_duration_seconds{@target}"
+AGE = f"time() - {SUCCESS}"
 # A fleet's target has many servers, of which some are always locked; its dashboard has them.
 ALONE = f'and {ON} status_exporter_target_up{{@target,system="clanforge"}}'
-MAINTENANCE = (
-    'genesys_ucs_mode{@target,mode="maintenance"}'
-    f' or {ON} mdworkbench_server_state{{@target,state=~"maintenance|suspended"}} == 1'
-    f" or {ON} (clanforge_server_admin_locked{{@target}} {ALONE})"
-)
-UP = "status_exporter_target_up{@target}"
-BY_TARGET = "job, instance, target"
-TO_SYSTEM = (
-    "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
-    "&${instance:queryparam}&var-target=${__data.fields.target}&${__url_time_range}"
-)
+LOST = ("webitel_freeswitch_connected{@target}", "webitel_console_connected{@target}")
+SERVICE = "target:status_exporter_target_state:code{@target}"
+DOWN, IN_SERVICE, IN_MAINTENANCE = range(3)
 
 
-# A fleet and its servers share a dashboard.
-BOARD_OF = 'label_replace({}, "board", "$1", "system", "(.+?)(?:_fleet)?")'
-
-
-def _named(expr: str, state: str) -> str:
-    return f'label_replace({expr}, "state", "{state}", "", "")'
+def _named(expr: str, label: str, text: str) -> str:
+    return f'label_replace({expr}, "{label}", "{text}", "", "")'
 
 
 STATE = " or ".join(
     (
         'label_replace(genesys_ucs_mode{@target} == 1, "state", "$1", "mode", "(.+)")',
         "mdworkbench_server_state{@target} == 1",
-        _named(f"clanforge_server_admin_locked{{@target}} == 1 {ALONE}", "locked"),
+        _named(f"clanforge_server_admin_locked{{@target}} == 1 {ALONE}", "state", "locked"),
         (
             f"clanforge_server_state{{@target}} == 1 {ALONE} unless {ON}"
             " clanforge_server_admin_locked{@target} == 1"
         ),
-        _named("webitel_freeswitch_connected{@target} == 0", "FreeSWITCH lost"),
-        _named("webitel_freeswitch_ready{@target} == 0", "not ready"),
-        _named("webitel_freeswitch_ready{@target} == 1", "ready"),
+        _named("webitel_freeswitch_connected{@target} == 0", "state", "FreeSWITCH lost"),
+        _named("webitel_freeswitch_ready{@target} == 0", "state", "not ready"),
+        _named("webitel_freeswitch_ready{@target} == 1", "state", "ready"),
     )
 )
+STATES = (
+    *(Word(state, state, MAINTENANCE) for state in ("maintenance", "locked")),
+    Word("suspended", "suspended", SUSPENDED),
+    *(Word(state, state, ORANGE) for state in ("restarting", "not ready")),
+    Word("FreeSWITCH lost", "FreeSWITCH lost", RED),
+    Word("unknown", "unknown", YELLOW),
+)
+
+
+def _with_board(expr: str, label: str, patterns: dict[str, str]) -> str:
+    """Add the label `board`: the dashboard of what the label names, or else the overview."""
+    expr = _named(expr, "board", "overview")
+    for board, pattern in patterns.items():
+        expr = f'label_replace({expr}, "board", "{board}", "{label}", "{pattern}")'
+    return expr
+
+
+# A fleet and its servers share a dashboard. That of a custom system is the overview.
+SYSTEM_BOARDS = {
+    "genesys_ucs": "genesys_ucs",
+    "webitel": "webitel",
+    "mdworkbench": "mdworkbench",
+    "clanforge": "clanforge(_fleet)?",
+}
+ALERT_BOARDS = {
+    "genesys_ucs": "Ucs.+",
+    "webitel": "(Webitel|Freeswitch).+",
+    "mdworkbench": "Mdworkbench.+",
+    "clanforge": "Clanforge.+",
+    "exporter": "Status(Exporter|Fields|Answers).+",
+}
+TO_BOARD = (
+    "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
+    "&${instance:queryparam}&var-target=${__data.fields.target}&${__url_time_range}"
+)
+TO_RUNBOOK = ("What to do", "${runbooks}/${__data.fields.alertname}.md")
+TO_ITS_BOARD = ("Open its dashboard", TO_BOARD)
+TO_ITS_SYSTEM = (
+    "Open its dashboard",
+    # Some alerts are about no single target.
+    TO_BOARD.replace("&var-target=${__data.fields.target}", "&${target:queryparam}"),
+)
+
+
+def _alerts(severity: str) -> str:
+    return f'count({FIRING[:-1]},severity="{severity}"}}) or 0 * max({RULES_LOADED})'
+
 
 BOARD = Board(
     name="overview",
     title="Status exporter / Overview",
-    description="All targets at a glance: what is down, what burns, what is in maintenance.",
+    description="All targets at a glance: what is down, which alerts fire, what is in maintenance.",
     marks=(
         Mark(
-            name="Exporter restarted",
-            expr="changes(process_start_time_seconds{@exporter}[$__rate_interval]) > 0"
+            "Exporter restarted",
+            "changes(process_start_time_seconds{@exporter}[$__rate_interval]) > 0"
             " and on (job, instance) status_exporter_build_info{@exporter}",
-            text="{{instance}}",
-            color=BLUE,
+            "{{instance}}",
+            MAINTENANCE,
         ),
     ),
     sections=(
-        Section(
-            title="Now",
-            rows=(
-                Row(
-                    height=4,
-                    panels=(
-                        stat(
-                            "Critical alerts",
-                            f'count({ALARMS},severity="critical"}}) or vector(0)',
-                            "Alerts that somebody is woken for. 0, too, where the rules are not"
-                            " loaded.",
-                            steps=(Step(1, RED),),
-                            width=3,
+        section(
+            "Now",
+            *figures(
+                EXPORTERS_DOWN,
+                targets_down(
+                    "Targets whose last poll failed.", trend=f"sum({SERVICE} == bool {DOWN})"
+                ),
+                Stat(
+                    "Critical alerts",
+                    _alerts("critical"),
+                    "Alerts that page someone.",
+                    steps=(Step(1, RED),),
+                    empty="no rules loaded",
+                ),
+                Stat(
+                    "Warnings",
+                    _alerts("warning"),
+                    "Alerts that can wait for working hours.",
+                    steps=(Step(1, YELLOW),),
+                    empty="no rules loaded",
+                ),
+                Stat(
+                    "Targets",
+                    f"count({UP})",
+                    "How many of the chosen targets are polled.",
+                    base=GREY,
+                ),
+                Stat(
+                    "Oldest result",
+                    f"max({AGE} and {ON} {UP} == 1)",
+                    "The age of the oldest result of a target that is up. More than three intervals"
+                    " is too old.",
+                    unit="s",
+                    steps=(Step(120, YELLOW), Step(600, RED)),
+                    decimals=0,
+                    empty="none up",
+                ),
+                Stat(
+                    "Links down",
+                    f"count({LOST[0]} == 0 or {ON} {LOST[1]} == 0)"
+                    f" or 0 * count({LOST[0]} or {ON} {LOST[1]})",
+                    "Webitel engines without their FreeSWITCH or their console.",
+                    steps=(Step(1, RED),),
+                    empty="no engine up",
+                ),
+                Stat(
+                    "In maintenance",
+                    f"sum({SERVICE} == bool {IN_MAINTENANCE})",
+                    "UCS in maintenance, MDWorkbench in maintenance or suspended, and game servers"
+                    " locked that are polled individually.",
+                    base=GREY,
+                    steps=(Step(1, MAINTENANCE),),
+                ),
+            ),
+        ),
+        section(
+            "Alerts and failures",
+            row(
+                Table(
+                    "Alerts that fire",
+                    (
+                        _with_board(
+                            " or ".join(
+                                f'{one.value} * {FIRING[:-1]},severity="{one.text}"}}'
+                                for one in SEVERITIES
+                            ),
+                            "alertname",
+                            ALERT_BOARDS,
                         ),
-                        stat(
-                            "Down",
-                            f"count({UP} == 0) or vector(0)",
-                            "Targets whose last poll failed. None should be.",
-                            steps=(Step(1, RED),),
-                            width=3,
+                        f"time() - ALERTS_FOR_STATE{{{OURS}}} and ignoring (alertstate) {FIRING}",
+                    ),
+                    "Alerts of the rules that come with the exporter, the most severe first. The"
+                    " name of an alert leads to its runbook and its dashboard. *Since* is how long"
+                    " its condition has been true.",
+                    columns=(
+                        Column("A", "Severity", words=SEVERITIES, width=85),
+                        Column("B", "Since", "dtdurations", width=130),
+                        Column("alertname", "Alert", links=(TO_RUNBOOK, TO_ITS_SYSTEM), width=250),
+                        Column("target", "Target"),
+                        Column("system", "System", width=125),
+                        Column("serverid", "Game server", width=110),
+                        Column("profileid", "Profile", width=80),
+                        Column("locationid", "Location", width=85),
+                        Column("instance", "Exporter"),
+                        Column("board", "Dashboard", is_hidden=True),
+                    ),
+                    sort_by="Severity",
+                    empty="No alert fires",
+                ),
+            ),
+            row(
+                Table(
+                    "Alerts by name",
+                    (f"count by (severity, alertname) ({FIRING})",),
+                    "How often each alert fires.",
+                    columns=(
+                        Column("A", "Count", width=80),
+                        Column("severity", "Severity", words=SEVERITY_NAMES, width=85),
+                        Column("alertname", "Alert", links=(TO_RUNBOOK,)),
+                    ),
+                    sort_by="Count",
+                    descending=True,
+                    empty="No alert fires",
+                ),
+                Lines(
+                    "Failures by reason",
+                    (
+                        Query(
+                            "sum by (reason)"
+                            " (target_reason:status_exporter_poll_failures:increase10m{@target})",
+                            "{{reason}}",
                         ),
-                        stat(
-                            "Exporters down",
-                            EXPORTERS_DOWN,
-                            "Exporters that cannot be scraped and could be within the time shown."
-                            " Nothing is known of their targets, which are not among those down.",
-                            steps=(Step(1, RED),),
-                            width=3,
+                    ),
+                    "Failed polls in the last 10 minutes, by reason. README lists the reasons.",
+                    is_stacked=True,
+                    empty="No poll failed",
+                ),
+            ),
+        ),
+        section(
+            "Targets",
+            row(
+                Table(
+                    "All targets",
+                    (
+                        _with_board(
+                            f"max by ({BY_TARGET}, system) ({UP})", "system", SYSTEM_BOARDS
                         ),
-                        stat(
-                            "Links down",
-                            "(count(webitel_freeswitch_connected{@target} == 0) or vector(0))"
-                            " + (count(webitel_console_connected{@target} == 0) or vector(0))",
-                            "Webitel engines without their FreeSWITCH or their console.",
-                            steps=(Step(1, RED),),
-                            width=3,
+                        f"max by ({BY_TARGET}) ({AGE})",
+                        f"max by ({BY_TARGET}) ({DURATION})",
+                        f"max by ({BY_TARGET}) (status_exporter_field_faults{{@target}})",
+                        f"max by ({BY_TARGET}, state) ({STATE})",
+                    ),
+                    "Every chosen target, those that are down first. The name leads to the dashboard"
+                    " of its system.",
+                    columns=(
+                        Column(
+                            "A", "Up", words=(Word(1, "up", GREEN), Word(0, "down", RED)), width=70
                         ),
-                        stat(
-                            "Oldest reading",
-                            "max(time() - status_exporter_last_success_timestamp_seconds{@target}"
-                            f" and {ON} {UP} == 1)",
-                            "How old the oldest reading of a target that is up is. More than three"
-                            " intervals is too old.",
-                            unit="s",
+                        Column("target", "Target", links=(TO_ITS_BOARD,)),
+                        Column("system", "System", width=130),
+                        Column("state", "Mode or state", words=STATES, width=140),
+                        Column(
+                            "B",
+                            "Last success",
+                            "s",
                             steps=(Step(120, YELLOW), Step(600, RED)),
-                            decimals=0,
-                            empty="none up",
-                            width=3,
+                            width=115,
                         ),
-                        stat(
-                            "Warnings",
-                            f'count({ALARMS},severity="warning"}}) or vector(0)',
-                            "Alerts that can wait for working hours.",
-                            steps=(Step(1, YELLOW),),
-                            width=3,
-                        ),
-                        stat(
-                            "In maintenance",
-                            f"count(({MAINTENANCE}) == 1) or vector(0)",
-                            "UCS in maintenance, MDWorkbench in maintenance or suspended, game"
-                            " servers locked that are polled by themselves.",
-                            base=GREY,
-                            steps=(Step(1, BLUE),),
-                            width=3,
-                        ),
-                        stat(
-                            "Targets",
-                            f"count({UP})",
-                            "How many of the chosen targets are polled.",
-                            base=GREY,
-                            width=3,
-                        ),
+                        Column("C", "Poll took", "s", steps=(Step(3, YELLOW),), width=100),
+                        Column("D", "Unreadable fields", steps=(Step(1, ORANGE),), width=140),
+                        Column("instance", "Exporter"),
+                        Column("board", "Dashboard", is_hidden=True),
                     ),
+                    sort_by="Up",
+                    empty="not polled",
+                ),
+                height=11,
+            ),
+            row(
+                Timeline(
+                    "Targets over time",
+                    (top(SERVICE, lowest=True),),
+                    "Whether targets are down, in service or in maintenance. Of many targets, those"
+                    " that were down longest are shown.",
+                    words=(
+                        Word(DOWN, "down", RED),
+                        Word(IN_SERVICE, "in service", GREEN),
+                        Word(IN_MAINTENANCE, "maintenance", MAINTENANCE),
+                    ),
+                    width=14,
+                ),
+                Lines(
+                    "Up, by system",
+                    (Query(f"avg by (system) ({UP})", "{{system}}"),),
+                    "The share of each system's targets that is up.",
+                    unit="percentunit",
+                    highest=1,
                 ),
             ),
-        ),
-        Section(
-            title="What is burning",
-            rows=(
-                Row(
-                    height=9,
-                    panels=(
-                        table(
-                            "Alerts that fire",
-                            (f"{ALARMS}}}",),
-                            "What fires now, of the rules that come with the exporter; empty, too, where they"
-                            " are not loaded. The page of"
-                            " each alert in docs/runbooks says what to do.",
-                            (
-                                Column(source="severity", title="Severity", width=90),
-                                Column(source="alertname", title="Alert", width=280),
-                                Column(source="target", title="Target", width=160),
-                                Column(source="serverid", title="Game server"),
-                                Column(source="profileid", title="Profile"),
-                                Column(source="locationid", title="Location"),
-                                Column(source="system", title="System"),
-                                Column(source="instance", title="Exporter"),
-                            ),
-                            sort_by="Severity",
-                            width=16,
-                        ),
-                        lines(
-                            "Failures by reason",
-                            (
-                                Query(
-                                    expr="sum by (reason) (rate("
-                                    "status_exporter_poll_failures_total{@target}"
-                                    "[$__rate_interval]))",
-                                    legend="{{reason}}",
-                                ),
-                            ),
-                            "Failed polls a second, by reason. README says what each reason means.",
-                            unit="cps",
-                            width=8,
-                            stacked=True,
-                        ),
-                    ),
+            row(
+                Lines(
+                    "Slowest polls",
+                    f"{DURATION} {chosen(f'avg_over_time({DURATION}[1h] @ end())')}",
+                    "The targets whose polls took longest in the last hour. A poll that reaches its"
+                    " timeout fails.",
+                    unit="s",
                 ),
-            ),
-        ),
-        Section(
-            title="Targets",
-            rows=(
-                Row(
-                    height=11,
-                    panels=(
-                        table(
-                            "All targets",
-                            (
-                                BOARD_OF.format(f"max by ({BY_TARGET}, system) ({UP})"),
-                                (
-                                    f"time() - max by ({BY_TARGET})"
-                                    " (status_exporter_last_success_timestamp_seconds{@target})"
-                                ),
-                                (
-                                    f"max by ({BY_TARGET})"
-                                    " (status_exporter_poll_duration_seconds{@target})"
-                                ),
-                                f"max by ({BY_TARGET}) (status_exporter_field_faults{{@target}})",
-                                f"max by ({BY_TARGET}, state) ({STATE})",
-                            ),
-                            "Every chosen target, those that are down first. The name leads to the"
-                            " dashboard of its system.",
-                            (
-                                Column(
-                                    source="A",
-                                    title="Up",
-                                    words=(Word(1, "up", GREEN), Word(0, "down", RED)),
-                                    width=80,
-                                ),
-                                Column(source="target", title="Target", link=TO_SYSTEM),
-                                Column(source="system", title="System"),
-                                Column(source="state", title="Mode or state"),
-                                Column(
-                                    source="B",
-                                    title="Last reading",
-                                    unit="s",
-                                    steps=(Step(120, YELLOW), Step(600, RED)),
-                                ),
-                                Column(
-                                    source="C",
-                                    title="Poll took",
-                                    unit="s",
-                                    steps=(Step(3, YELLOW),),
-                                ),
-                                Column(
-                                    source="D", title="Unreadable fields", steps=(Step(1, ORANGE),)
-                                ),
-                                Column(source="instance", title="Exporter"),
-                                Column(source="board", title="Dashboard", is_hidden=True),
-                            ),
-                            sort_by="Up",
-                        ),
-                    ),
-                ),
-                Row(
-                    height=8,
-                    panels=(
-                        timeline(
-                            "Targets over time",
-                            f"bottomk($top, max by ({BY_TARGET}) ({UP}) + {ON}"
-                            f" (({MAINTENANCE}) or {ON} 0 * {UP}))",
-                            "Down, in service or in maintenance. Of many targets, those that are"
-                            " down come first.",
-                            (
-                                Word(0, "down", RED),
-                                Word(1, "in service", GREEN),
-                                Word(2, "maintenance", BLUE),
-                            ),
-                            width=14,
-                        ),
-                        lines(
-                            "Up, by system",
-                            (
-                                Query(
-                                    expr=f"avg by (system) ({UP})",
-                                    legend="{{system}}",
-                                ),
-                            ),
-                            "Which part of each system's targets is up.",
-                            unit="percentunit",
-                            width=10,
-                            highest=1,
-                        ),
-                    ),
-                ),
-                Row(
-                    height=8,
-                    panels=(
-                        lines(
-                            "Slowest polls",
-                            "topk($top, status_exporter_poll_duration_seconds{@target})",
-                            "The targets whose polls take longest. A poll that reaches its timeout"
-                            " fails.",
-                            unit="s",
-                        ),
-                        lines(
-                            "Oldest readings",
-                            "topk($top,"
-                            " time() - status_exporter_last_success_timestamp_seconds{@target})",
-                            "The targets from which nothing was read for longest. A line that rises"
-                            " is a target that is down.",
-                            unit="s",
-                        ),
-                    ),
+                Lines(
+                    "Oldest results",
+                    f"time() - ({SUCCESS} {chosen(f'{SUCCESS} @ end()', lowest=True)})",
+                    "The targets whose last successful poll is longest ago. A line that rises is a"
+                    " target that is down.",
+                    unit="s",
                 ),
             ),
         ),

@@ -1,6 +1,8 @@
 """The dashboards as JSON, and values for their variables."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from grafana.source.words import Board
@@ -11,6 +13,7 @@ FOLDER = ROOT / "grafana" / "dashboards"
 VARIABLES = {
     "$__rate_interval": "1m",
     "$__range": "6h",
+    "$__interval": "1m",
     "$job": ".+",
     "$instance": ".+",
     "$target": ".+",
@@ -30,3 +33,23 @@ def written(board: Board) -> Json:
 
 def panels_of(dashboard: Json) -> list[Json]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def filled(query: str) -> str:
+    """Fill in the variables of a query."""
+    for variable, value in VARIABLES.items():
+        query = query.replace(variable, value)
+    assert not re.search(r"\$[a-z_]", query)
+    return query
+
+
+def queries_of(dashboard: Json) -> Iterator[str]:
+    """Yield the queries of all panels and annotations."""
+    for panel in panels_of(dashboard):
+        yield from (target["expr"] for target in panel["targets"])
+    yield from (mark["expr"] for mark in dashboard["annotations"]["list"])
+
+
+def board_of(system: str) -> str:
+    """Return which dashboard a system has; that of a fleet is that of its servers."""
+    return system.removesuffix("_fleet")

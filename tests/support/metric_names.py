@@ -24,23 +24,24 @@ RULES = ROOT / "deploy" / "prometheus" / "status-exporter.rules.yml"
 ALERTS = ROOT / "deploy" / "prometheus" / "status-exporter.alerts.yml"
 
 SCRAPED = frozenset({"job", "instance"})
+_ALERTS = frozenset(
+    (
+        "alertname",
+        "severity",
+        "maintenance",
+        "target",
+        "system",
+        "serverid",
+        "profileid",
+        "locationid",
+    )
+)
 PROMETHEUS_OWN = {
     "up": frozenset[str](),
     "scrape_duration_seconds": frozenset[str](),
     "scrape_samples_scraped": frozenset[str](),
-    "ALERTS": frozenset(
-        (
-            "alertname",
-            "alertstate",
-            "severity",
-            "maintenance",
-            "target",
-            "system",
-            "serverid",
-            "profileid",
-            "locationid",
-        )
-    ),
+    "ALERTS": _ALERTS | {"alertstate"},
+    "ALERTS_FOR_STATE": _ALERTS,
 }
 
 

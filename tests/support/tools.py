@@ -33,7 +33,7 @@ def tool(name: str, version: str = "") -> str:
     """
     wanted = (
         path
-        for path in _candidates(name)
+        for path in candidates(name)
         if not version or f"{version_of(path)}.".startswith(f"{version}.")
     )
     return next(wanted, None) or missing(f"{name} {version}".strip())
@@ -55,7 +55,8 @@ def version_of(path: str) -> str:
     return found[1]
 
 
-def _candidates(name: str) -> Iterator[str]:
+def candidates(name: str) -> Iterator[str]:
+    """Yield the paths of a program of that name, whatever its version."""
     for one in (name, *_OTHER_NAMES.get(name, [])):
         if path := shutil.which(one):
             yield path

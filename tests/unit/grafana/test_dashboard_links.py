@@ -1,0 +1,86 @@
+"""Links of the dashboards, and of the runbooks to them, lead to what exists."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.systems import SYSTEMS
+from grafana.source import BOARDS
+from support.dashboards import FOLDER, board_of, panels_of, written
+from support.metric_names import alerts
+from support.paths import ROOT
+
+
+def test_there_is_a_dashboard_for_each_system() -> None:
+    assert {board_of(name) for name in SYSTEMS} <= {board.name for board in BOARDS}
+
+
+def board_label(text: str, label: str, value: str) -> str:
+    """Return what a query's label_replace() make of a label: the last that matches counts."""
+    found = re.findall(rf'"board", "(\w+)", "(?:{label})?", "([^"]*)"\)', text)
+    boards = [str(one) for one, pattern in found if not pattern or re.fullmatch(pattern, value)]
+    return boards[-1]
+
+
+def query_of(title: str) -> str:
+    (panel,) = [one for one in panels_of(written(BOARDS[0])) if one["title"] == title]
+    return str(panel["targets"][0]["expr"])
+
+
+@pytest.mark.parametrize(
+    ("system", "board"),
+    [*((name, board_of(name)) for name in SYSTEMS), ("a_custom_system", "overview")],
+)
+def test_a_target_on_the_overview_leads_to_a_dashboard_that_is_there(
+    system: str, board: str
+) -> None:
+    assert board_label(query_of("All targets"), "system", system) == board
+
+
+@pytest.mark.parametrize("alert", [rule["alert"] for rule in alerts()])
+def test_an_alert_on_the_overview_leads_to_its_dashboard(alert: str) -> None:
+    board = board_label(query_of("Alerts that fire"), "alertname", alert)
+    prefixes = {"genesys_ucs": "Ucs", "mdworkbench": "Mdworkbench", "clanforge": "Clanforge"}
+
+    assert board in {one.name for one in BOARDS}
+    if board in prefixes:
+        assert alert.startswith(prefixes[board])
+    else:
+        assert not alert.startswith(tuple(prefixes.values()))
+
+
+def test_links_keep_the_choice_and_lead_to_runbooks() -> None:
+    text = (FOLDER / "overview.json").read_text(encoding="utf-8")
+    (variable,) = [
+        one for one in written(BOARDS[0])["templating"]["list"] if one["name"] == "runbooks"
+    ]
+
+    for path in re.findall(r'"(/d/[^"]*)"', text):
+        for kept in ("${datasource:queryparam}", "${job:queryparam}", "${__url_time_range}"):
+            assert kept in path
+    assert '"${runbooks}/${__data.fields.alertname}.md"' in text
+    assert variable["query"].endswith("/docs/runbooks")
+
+
+def shown_by(page: Path) -> Iterator[tuple[str, str]]:
+    """Yield each panel that a runbook names, with its dashboard."""
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    for panels, board in re.findall(
+        r"((?:(?:, | and )?\*[^*]+\*)+) of the dashboard \*([^*]+)\*", text
+    ):
+        for panel in re.findall(r"\*([^*]+)\*", panels):
+            yield panel, board
+
+
+def test_runbooks_name_panels_that_are_there() -> None:
+    there = {
+        (panel.title, board.title.rpartition(" / ")[2])
+        for board in BOARDS
+        for panel in board.panels()
+    }
+    named = {one for page in (ROOT / "docs" / "runbooks").glob("*.md") for one in shown_by(page)}
+
+    assert len(named) > 10
+    assert named - there == set()
