@@ -60,6 +60,8 @@ class ServedSeries(NamedTuple):
     kept: tuple[int, ...] | None
     """Which of the extracted ones are kept; None: all."""
     layout: Layout
+    suffixes: tuple[str, ...]
+    """The labels of each, as lines have them behind those of the target: `,name="text"`."""
 
     @property
     def duplicates(self) -> int:
@@ -106,7 +108,8 @@ def serve(extracted: tuple[Series, ...], system: System, secrets: Sequence[str])
         first.setdefault(one, at)
     kept = None if len(first) == len(series) else tuple(first.values())
     unique = series if kept is None else tuple(first)
-    return ServedSeries(extracted, unique, kept, layout_of(system, tuple(s[0] for s in unique)))
+    layout = layout_of(system, tuple(one[0] for one in unique))
+    return ServedSeries(extracted, unique, kept, layout, tuple(_suffix(one[1]) for one in unique))
 
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
@@ -134,7 +137,17 @@ def _places(system: System) -> dict[str, int]:
     return {one.name: at for at, one in enumerate(system.families)}
 
 
-NO_SERIES = ServedSeries((), (), None, Layout(()))
+@lru_cache(maxsize=4096)
+def _suffix(labels: Labels) -> str:
+    return "".join([f',{name}="{escaped(value)}"' for name, value in labels])
+
+
+def escaped(value: str) -> str:
+    r"""Escape a label value: \, " and line feed, as both formats do."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+NO_SERIES = ServedSeries((), (), None, Layout(()), ())
 
 
 def take_snapshot(

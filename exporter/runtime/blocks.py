@@ -4,18 +4,22 @@ Two scrapes between two polls cost little more than sending the page. Lines are 
 are scraped: with a scrape for each poll the work is the same, with fewer scrapes it is less.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from operator import attrgetter, is_not
 from typing import Protocol
 
 from exporter.declare.system import System
 from exporter.pipeline.render import TARGET_FAMILIES, Row, changed_families, render_family
 from exporter.pipeline.snapshot import Snapshot
 
-# Targets of a block: enough that a block costs little beyond its lines.
-_MAX_TARGETS = 100
+MAX_TARGETS = 100
+"""Those of a block: enough that a block costs little beyond its lines."""
+
 # Series of a block; one with more is split, as far as it has several targets.
 _MAX_SERIES = 5000
+
+_SNAPSHOT = attrgetter("snapshot")
 
 
 class Source(Protocol):
@@ -47,10 +51,20 @@ class Block:
         """The lines of each family of the system, then of TARGET_FAMILIES."""
 
     @property
+    def is_stale(self) -> bool:
+        """Whether a target was polled since the lines were rendered."""
+        return any(map(is_not, map(_SNAPSHOT, self.sources), self._rendered))
+
+    @property
     def is_large(self) -> bool:
         """Whether to render it takes longer than the event loop should be held."""
         series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
         return series > _MAX_SERIES
+
+    @property
+    def is_one_large(self) -> bool:
+        """Whether it is large with one target alone."""
+        return len(self.sources) == 1 and self.is_large
 
     def add(self, source: Source) -> None:
         """Add a target, which must not have been polled yet or be rendered at the next refresh."""
@@ -68,21 +82,21 @@ class Block:
 
     def refresh(self) -> None:
         """Render the families of which a line has changed."""
-        changed: set[int] = set()
         rendered, system = self._rendered, self.system
+        changes = []
         for at, source in enumerate(self.sources):
             new, old = source.snapshot, rendered[at]
             if new is not old and new is not None:
-                changed |= changed_families(old, new, system)
+                changes.append((old, new))
                 rendered[at] = new
-        if not changed:
+        if not changes:
             return
         rows: list[Row] = [
             (source.base, snapshot)
             for source, snapshot in zip(self.sources, rendered, strict=True)
             if snapshot is not None
         ]
-        for place in changed:
+        for place in changed_families(changes, system):
             self.families[place] = render_family(place, system, rows)
 
 
@@ -92,11 +106,13 @@ class Blocks:
     def __init__(self) -> None:
         self._blocks: dict[System, list[Block]] = {}
 
-    def add(self, system: System, sources: Iterable[Source]) -> None:
-        """Add targets of a system."""
+    def add(self, system: System, sources: Sequence[Source]) -> None:
+        """Add targets of a system; those that are polled one after the other may share a block."""
         blocks = self._blocks.setdefault(system, [])
         for source in sources:
-            if not blocks or len(blocks[-1].sources) >= _MAX_TARGETS or blocks[-1].is_large:
+            last = blocks[-1] if blocks else None
+            # One that is large by itself may be rendered beside the event loop now.
+            if not last or len(last.sources) >= MAX_TARGETS or last.is_one_large:
                 blocks.append(Block(system, []))
             blocks[-1].add(source)
 
@@ -122,7 +138,7 @@ class Blocks:
 
 
 def _parts(block: Block) -> Iterator[Block]:
-    if len(block.sources) > 1 and block.is_large:
+    if len(block.sources) > 1 and block.is_stale and block.is_large:
         for half in block.split():
             yield from _parts(half)
     else:

@@ -15,7 +15,8 @@ from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
-from exporter.runtime.blocks import Blocks
+from exporter.runtime.blocks import MAX_TARGETS, Blocks
+from exporter.runtime.rhythm import phase
 from exporter.runtime.tracked import NOWHERE, Change, Tracked
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
@@ -178,9 +179,12 @@ class Targets:
     def _show_in_blocks(self, change: Change) -> None:
         if change.gone:
             self.blocks.remove(frozenset(change.gone))
-        for one in change.come:
-            if not one.target.on_probe:
-                self.blocks.add(one.target.system, [one])
+        scraped = [one for one in change.come if not one.target.on_probe]
+        if len(scraped) > MAX_TARGETS:
+            # What is polled at the same time is in one block, so that its lines are written once.
+            scraped.sort(key=lambda one: (one.target.interval, phase(one.target.name, 1.0)))
+        for one in scraped:
+            self.blocks.add(one.target.system, [one])
 
     def record(self, tracked: Tracked, poll: Poll) -> None:
         """Take in the outcome of a poll: count it, report changes, replace the snapshot."""
@@ -195,7 +199,7 @@ class Targets:
         snapshot = take_snapshot(
             tracked.target, poll, tally, last=tracked.served, unmapped=tracked.unmapped
         )
-        if before is None or not before.up:
+        if before is None or isinstance(before.poll.outcome, PollError):
             self._note_up(tracked)
         tracked.served, tracked.unmapped = snapshot.served, snapshot.unmapped
         tracked.tally, tracked.snapshot = tally, snapshot

@@ -90,10 +90,11 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
     lines: list[SystemLines] = []
     until = monotonic() + _MAX_SECONDS_A_TURN
     for block in blocks:
-        if block.is_large:
-            await asyncio.to_thread(block.refresh)
-        else:
-            block.refresh()
+        if block.is_stale:
+            if block.is_large:
+                await asyncio.to_thread(block.refresh)
+            else:
+                block.refresh()
         lines.append((block.system, tuple(block.families)))
         if monotonic() > until:
             await asyncio.sleep(0)
