@@ -59,7 +59,7 @@ class Deadlines:
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()
-        while queue and _is_void(*queue[0]):
+        while queue and queue[0][1].is_over:
             queue.popleft()
         queue.append((at, deadline))
         if at < self._timer_at:

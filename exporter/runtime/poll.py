@@ -258,18 +258,19 @@ class PollRun:
         self._go_on(Extraction((), (), (fault,)))
 
     def _go_on(self, extraction: Extraction) -> None:
+        if len(self._requests) == 1 and len(extraction.values) <= self._target.max_series:
+            self._finish(extraction)  # Of nearly all targets.
+            return
         self._found += (extraction,)
         self._at += 1
         if self._at < len(self._requests):
             self._send()
             return
         found = joined(self._found, self._target.max_series)
-        outcome: Extraction | PollError = found
-        if self._failure is not None and not found.series:
-            # Where every endpoint is optional, one has to be there.
-            is_all_optional = all(one.endpoint.optional for one in self._requests)
-            outcome = self._failure if is_all_optional else found
-        self._finish(outcome)
+        # Where every endpoint is optional, one has to be there.
+        is_all_optional = all(one.endpoint.optional for one in self._requests)
+        is_nothing = is_all_optional and not found.series
+        self._finish(self._failure if self._failure and is_nothing else found)
 
     def _finish(self, outcome: Extraction | PollError) -> None:
         """End the requests, and the poll with them unless a login has to look at the outcome."""

@@ -7,6 +7,7 @@ target out of its turn, and its next turn is then an interval later.
 """
 
 import asyncio
+import gc
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ _MAX_AT_ONCE = 8000
 _FIRST_SECONDS_EACH = 0.01
 # To look for what no field reads costs as much as to read all that they do; once an hour will do.
 _COUNT_UNMAPPED_EVERY = 240
+_CRASHED = "a fault of the exporter, see its log"
 
 
 @dataclass(slots=True, eq=False)
@@ -214,6 +216,8 @@ class Schedule:
             now = self._clock.monotonic()
             if now >= aging:
                 self._targets.age()  # Whether there are scrapes or not.
+                if self._targets.waiting:
+                    gc.freeze()  # What first polls make stays: connections, series.
                 aging = now + 1.0
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
             # A timer may end a little early; the tick that it is for has come all the same.
@@ -265,7 +269,12 @@ class Schedule:
 
     def _arrive(self, turn: Turn, poll: Poll) -> None:
         """Take in the outcome of a poll, and plan the next."""
-        self._record(turn.tracked, poll)
+        try:
+            self._targets.record(turn.tracked, poll)
+        except Exception:  # noqa: BLE001 - a bug ends one poll alone
+            _log.exception("snapshot failed", extra={"facts": {"target": turn.tracked.target.name}})
+            poll = poll._replace(outcome=PollError(Reason.INTERNAL, _CRASHED))
+            self._targets.record(turn.tracked, poll)
         pause = 0.0
         if isinstance(poll.outcome, PollError):
             turn.failures += 1
@@ -311,14 +320,6 @@ class Schedule:
             )
         turn.is_in_rhythm = not was_for_probe
         self._slots.put(turn, due)
-
-    def _record(self, tracked: Tracked, poll: Poll) -> None:
-        try:
-            self._targets.record(tracked, poll)
-        except Exception:  # noqa: BLE001 - a bug ends one poll alone
-            _log.exception("snapshot failed", extra={"facts": {"target": tracked.target.name}})
-            broken = PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
-            self._targets.record(tracked, poll._replace(outcome=broken))
 
 
 def _clients_of(tracked: Sequence[Tracked]) -> Counter[Client]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from itertools import chain
 
 from aiohttp import web
 from isal import isal_zlib
@@ -82,7 +83,7 @@ class Site:
         self._targets.age()
         lines = await refreshed(wanted.blocks(self._targets))
         with suppress(ConnectionError):  # A scraper that went away is no fault of ours.
-            for piece in (*expose(lines, form, wanted.names), own):
+            for piece in chain(expose(lines, form, wanted.names), [own]):
                 packed = packer.compress(piece) if packer else piece
                 if packed:
                     await response.write(packed)

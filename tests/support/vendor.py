@@ -25,6 +25,13 @@ async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await _transports_end()
+
+
+async def _transports_end() -> None:
+    """Let transports that were closed close their sockets, which takes two turns of the loop."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def response(
@@ -71,6 +78,7 @@ class Vendor:
         """Close every connection."""
         for writer in self._open:
             writer.transport.abort()
+        await _transports_end()
         while self._open:
             await asyncio.sleep(0.001)
 
