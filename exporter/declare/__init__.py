@@ -24,7 +24,9 @@ requests      what is sent: endpoints, logins and actions
 login         a system's login
 actions       what can be set
 endpoint      a request and the fields of its answer
+shapes        answers of a known shape, read by what has changed since the last
 system        the whole, and the check that it can work
 unmapped      values that no field reads
+absent        paths that find nothing in an answer
 explain       what each field finds, for a person
 """

@@ -1,9 +1,12 @@
-"""All state of the program besides its connections: targets, when each is polled, where they come from.
+"""The state of the program besides its connections: targets, when each is polled, where they come from.
 
-targets         the live set of targets, each with its last snapshot
-bucket, rhythm  the arithmetic of rate limits and of intervals
+rhythm, limits  the arithmetic of intervals, of rate limits and of a host's places
+slots           what is due at which tick
+blocks          the lines of all targets, as they were last rendered
+tracked         one target with what is known of it
+targets         the live set of targets
 poll            one poll of a target: all requests under one deadline
-schedule        which target is polled when
+schedule        when each target is polled
 shard           which targets another exporter polls
 target_groups   a list of targets, in Prometheus' format
 discovered      groups become targets
