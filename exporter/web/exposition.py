@@ -34,8 +34,8 @@ END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 """What a page ends with."""
 
 
-class _Named(Collector):
-    """The families of a registry that are asked for by their name or that of a sample."""
+class _Chosen(Collector):
+    """The families of a registry that have samples, of those that are asked for by name, if any are."""
 
     def __init__(self, registry: CollectorRegistry, names: Collection[str]) -> None:
         self._registry = registry
@@ -44,13 +44,14 @@ class _Named(Collector):
     def collect(self) -> Iterable[Metric]:
         for family in self._registry.collect():
             samples = {sample.name for sample in family.samples}
-            if not samples.isdisjoint(self._names) or family.name in self._names:
+            if samples and (not self._names or {family.name, *samples}.intersection(self._names)):
                 yield family
 
 
 def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str] = ()) -> bytes:
     """Return what is about the exporter, and the end of the page; `names` are all if there is none."""
-    chosen = _Named(registry, names) if names else registry
+    # A family without samples fails strict readers of OpenMetrics, and says nothing to others.
+    chosen = _Chosen(registry, names)
     if form is Format.OPENMETRICS:
         page: bytes = openmetrics_of(chosen)  # type: ignore[no-untyped-call]
         return page

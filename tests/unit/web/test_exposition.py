@@ -101,6 +101,19 @@ def test_openmetrics_names_families_without_their_suffix_and_ends_with_eof() -> 
     assert text.count("# EOF") == 1
 
 
+@pytest.mark.parametrize("form", Format)
+def test_a_family_of_the_exporter_without_samples_has_no_header(form: Format) -> None:
+    telemetry = Telemetry()
+    before = expose_own(telemetry.registry, form).decode()
+    telemetry.dropped_items.labels("genesys_ucs").inc()
+    after = expose_own(telemetry.registry, form).decode()
+
+    assert "status_exporter_dropped_items" not in before
+    assert 'status_exporter_dropped_items_total{system="genesys_ucs"} 1' in after
+    asked = ["status_exporter_dropped_series_total", "status_exporter_dropped_series"]
+    assert expose_own(telemetry.registry, form, asked) == expose_own(CollectorRegistry(), form)
+
+
 def test_the_text_format_has_no_info_type() -> None:
     samples = (Sample("genesys_ucs_info", (("version", "8"),), 1.0),)
 
