@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from operator import itemgetter
 
 
 class Deadline:
@@ -81,15 +82,17 @@ class Deadlines:
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer, self._timer_at = None, inf
         now = loop.time()
+        passed: list[tuple[float, Deadline]] = []
+        for queue in self._queues.values():
+            while queue and (queue[0][0] <= now or _is_void(*queue[0])):
+                passed.append(queue.popleft())
         try:
-            for queue in [*self._queues.values()]:
-                while queue and (queue[0][0] <= now or _is_void(*queue[0])):
-                    entry = queue.popleft()
-                    if not _is_void(*entry):
-                        _, deadline = entry
-                        deadline.is_over = True
-                        if deadline.on_over is not None:
-                            deadline.on_over()
+            for entry in sorted(passed, key=itemgetter(0)):
+                _, deadline = entry
+                if not _is_void(*entry):
+                    deadline.is_over = True
+                    if deadline.on_over is not None:
+                        deadline.on_over()
         finally:
             self._queues = {seconds: queue for seconds, queue in self._queues.items() if queue}
             first = min((queue[0][0] for queue in self._queues.values()), default=inf)
