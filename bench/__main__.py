@@ -56,7 +56,12 @@ def main() -> int:
         lines, failed = _measure(given.quick, rows, given.baseline, console)
     except KeyboardInterrupt:
         return 130
-    left_out = [*(_QUICK_LEAVES_OUT if given.quick else ()), *failed]
+    others = ", ".join(str(row) for row in _ROWS if row not in rows)
+    left_out = [
+        *(_QUICK_LEAVES_OUT if given.quick else ()),
+        *([f"rows {others}: this run was without them."] if others else []),
+        *failed,
+    ]
     report.show(lines, left_out, facts)
     if given.write or not (given.quick or given.rows):
         console.print(f"written: {report.write(lines, left_out, facts)}")
