@@ -1,5 +1,7 @@
 """All state of the program besides its connections: targets, when each is polled, where they come from.
 
+availability    since when a target is down, and the share of time it was up
+history         the values of the last hour, for sparklines
 targets         the live set of targets, each with its last snapshot
 bucket, rhythm  the arithmetic of rate limits and of intervals
 poll            one poll of a target: all requests under one deadline
