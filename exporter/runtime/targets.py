@@ -70,7 +70,7 @@ class Targets:
     @property
     def systems(self) -> frozenset[str]:
         """The names of the systems there are, and of those that targets still have."""
-        return self.declared.union(SYSTEMS) | {target.system.name for target in self._targets}
+        return self.declared.union(SYSTEMS, self._systems)
 
     @property
     def waiting(self) -> int:

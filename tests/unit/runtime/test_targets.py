@@ -220,3 +220,16 @@ def test_a_target_is_down_since_its_first_failure_whatever_changes(
     targets.record(first(targets), good(moment))
 
     assert (up, changed, first(targets).availability.down_since) == (None, NOW, None)
+
+
+def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
+    moment: Moment, telemetry: Telemetry
+) -> None:
+    targets = make(moment, telemetry, "a")
+    system = make_target().system.model_copy().named("own")
+    targets.replace([replace(make_target(), name="b", system=system)])
+
+    assert "own" in targets.systems
+
+    targets.replace([])
+    assert "own" not in targets.systems
