@@ -3,7 +3,9 @@
 rhythm, limits  the arithmetic of intervals, of rate limits and of a host's places
 slots           what is due at which tick
 blocks          the lines of all targets, as they were last rendered
+availability    since when a target is down, and the share of time it was up
 tracked         one target with what is known of it
+history         the values of the last hour, for sparklines
 targets         the live set of targets
 poll            one poll of a target: all requests under one deadline
 schedule        when each target is polled

@@ -16,6 +16,7 @@ from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
 from exporter.runtime.blocks import MAX_TARGETS, Blocks
+from exporter.runtime.history import History
 from exporter.runtime.rhythm import phase
 from exporter.runtime.tracked import NOWHERE, Change, Tracked
 from exporter.settings import Settings, Target
@@ -30,7 +31,8 @@ class Targets:
 
     def __init__(self, settings: Settings, telemetry: Telemetry, clock: Clock) -> None:
         self._telemetry = telemetry
-        self._clock = clock
+        self._history = History()
+        self.clock = clock
         self._targets: Sequence[Target] = ()
         self._tracked: list[Tracked] = []
         self._known: dict[str, Tracked] = {}
@@ -69,7 +71,7 @@ class Targets:
     @property
     def systems(self) -> frozenset[str]:
         """The names of the systems there are, and of those that targets still have."""
-        return self.declared.union(SYSTEMS) | {target.system.name for target in self._targets}
+        return self.declared.union(SYSTEMS, self._systems)
 
     @property
     def waiting(self) -> int:
@@ -164,6 +166,7 @@ class Targets:
         # What is counted goes on being counted, so that a new interval does not look like a restart.
         if old and old.target.system is target.system:
             new.tally, new.recent = old.tally, old.recent
+            new.availability, new.history = old.availability, old.history
         return new
 
     def _count(self, change: Change) -> None:
@@ -221,8 +224,9 @@ class Targets:
         return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
 
     def age(self) -> None:
-        """Fail what is older than its target allows."""
-        now = self._clock.monotonic()
+        """Fail what is older than its target allows, and sample the values where they are due."""
+        now = self.clock.monotonic()
+        self._history.sample(self._tracked, now)
         if min(self._expires, default=math.inf) >= now:
             return
         for tracked in [one for one in self if self._expires[one.number] < now]:
@@ -244,6 +248,7 @@ class Targets:
             found = {"reason": error.reason, "detail": error.detail}
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
+        tracked.availability.note_down(self.clock.wall())
         tracked.tally, tracked.snapshot = tally, take_snapshot(tracked.target, poll, tally)
         self._expires[tracked.number] = math.inf
 
@@ -252,6 +257,7 @@ class Targets:
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
             _log.info("target up again", extra={"facts": facts})
         self._note_first(tracked)
+        tracked.availability.note_up(self.clock.wall())
 
     def _note_first(self, tracked: Tracked) -> None:
         if tracked.is_waiting:

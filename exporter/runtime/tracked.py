@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from exporter.pipeline.render import base_labels
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import NO_SERIES, Snapshot, Tally
+from exporter.pipeline.snapshot import NO_SERIES, ServedSeries, Snapshot, Tally
+from exporter.runtime.availability import Availability
 from exporter.settings import Target
 
 # Recent polls that are kept for people to look at; 10,000 targets keep 3 MB of them.
@@ -14,6 +15,9 @@ _MAX_RECENT = 60
 NOWHERE = -1
 """The number of a target that is not, or no longer, one of the set."""
 
+Sample = tuple[ServedSeries, "array[float]"]
+"""The series of a target at one moment, and their values."""
+
 _NO_POLLS = Tally()
 
 
@@ -21,8 +25,10 @@ class Tracked:
     """One target with what is known of it."""
 
     __slots__ = (
+        "availability",
         "base",
         "faulty",
+        "history",
         "is_cut",
         "number",
         "recent",
@@ -53,6 +59,9 @@ class Tracked:
         """Whether items or series of the last answer were dropped."""
         self.words = " ".join((target.name, *target.labels.values())).lower()
         """What a search looks through."""
+        self.availability = Availability()
+        self.history: list[Sample] = []
+        """Samples of the last hour, without series where the poll had failed."""
         self.recent = array("f")
         """How many seconds each of the last polls took; below 0 where it failed."""
 

@@ -1,4 +1,4 @@
-"""Targets go in; the same that the pages show comes out as JSON, for programs."""
+"""What the pages show of the targets, as JSON."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _TARGETS_A_PIECE = 50
 
 def list_targets(targets: Targets, schedule: Schedule | None, choice: Choice) -> Iterator[bytes]:
     """Yield the list, piece by piece; it is JSON once it is whole."""
-    chosen = choice.of(targets)
+    chosen, now = choice.of(targets), targets.clock.wall()
     head = {
         "total": chosen.number,
         "offset": choice.offset,
@@ -29,14 +29,14 @@ def list_targets(targets: Targets, schedule: Schedule | None, choice: Choice) ->
     mark = ""
     for start in range(0, len(chosen.shown), _TARGETS_A_PIECE):
         piece = chosen.shown[start : start + _TARGETS_A_PIECE]
-        rows = ",\n".join(json.dumps(_written(one, schedule)) for one in piece)
+        rows = ",\n".join(json.dumps(_object(one, schedule, now)) for one in piece)
         yield f"{mark}\n{rows}".encode()
         mark = ","
     yield b"\n]}\n"
 
 
-def _written(tracked: Tracked, schedule: Schedule | None) -> dict[str, object]:
-    view = view_of(tracked, schedule)
+def _object(tracked: Tracked, schedule: Schedule | None, now: float) -> dict[str, object]:
+    view = view_of(tracked, schedule, now)
     return {
         **{one.name: getattr(view, one.name) for one in fields(view)},
         "labels": dict(view.labels),

@@ -1,92 +1,177 @@
-"""A request's query goes in; which targets it wants to see comes out, and how many there are."""
+"""Which targets a request asks for, in which order, and how many there are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from multidict import MultiDict, MultiMapping
 
-from exporter.errors import QueryError
+from exporter.errors import QueryError, Reason
 from exporter.runtime.targets import Targets
 from exporter.runtime.tracked import Tracked
 from exporter.web.query import check_systems, quoted, read_query
-from exporter.web.view import STATES, State, state_of
+from exporter.web.view import STATES, State, mode_of, reason_of, state_of
 
-# A number of more is none that anything here is counted by.
-_MOST_DIGITS = 9
+# A number with more digits is larger than any count here.
+_MAX_DIGITS = 9
 # Each is looked for in every target; a URL has room for thousands.
-_MOST_WORDS = 20
-_OPTIONAL = ("state", "system", "search")
+_MAX_WORDS = 20
+_ONCE = ("state", "system", "reason", "search", "sort", "limit", "offset")
+# A form sends what was left empty, too.
+_MAY_BE_EMPTY = frozenset({"state", "system", "reason", "search", "sort", "label"})
+
+_Word = TypeVar("_Word", bound=str)
+
+DEFAULT_SORT = "state"
+_REVERSED = "-"
+_PLACE = {state: at for at, state in enumerate(STATES)}
+
+
+def _state_key(tracked: Tracked, _now: float) -> tuple[int, float]:
+    """Sort by state, those that are down by when they went down, the last first."""
+    return _PLACE[state_of(tracked)], -(tracked.availability.down_since or 0.0)
+
+
+_Key = Callable[[Tracked, float], Any]
+_SORT_KEYS: Mapping[str, _Key] = {
+    DEFAULT_SORT: _state_key,
+    "name": lambda one, _: one.target.name,
+    "system": lambda one, _: one.target.system.name,
+    "mode": lambda one, _: mode_of(one) or None,
+    "availability": lambda one, now: one.availability.share(now),
+    "polled": lambda one, _: one.snapshot and one.snapshot.poll.ended,
+    "duration": lambda one, _: one.snapshot and one.snapshot.poll.duration,
+    "reason": lambda one, _: reason_of(one) or None,
+}
+"""What targets are sorted by; those without a value come last, in either direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is wanted: of one state, of one system, with words in their names or labels."""
+    """Which targets are wanted; what is empty allows any."""
 
     state: State | None = None
     system: str = ""
+    reason: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Names and values of labels that a target must have."""
     search: str = ""
+    """Words that must be in a target's name or labels."""
+    sort: str = DEFAULT_SORT
+    """What to sort by, with a minus in front for the reverse."""
     limit: int
     offset: int = 0
 
+    @property
+    def is_filter(self) -> bool:
+        """Whether it leaves targets out."""
+        return bool(self.state or self.system or self.reason or self.labels or self.search)
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether the targets come by the reason of their failure."""
+        return self.sort.removeprefix(_REVERSED) == "reason"
+
     def of(self, targets: Targets) -> "Chosen":
-        """Return the targets that are wanted, what matters most first."""
+        """Return the targets that are wanted, in order."""
         targets.age()  # What has become too old is down from now on.
-        everyone: dict[State, list[Tracked]] = {state: [] for state in STATES}
-        for tracked in targets:
-            everyone[state_of(tracked)].append(tracked)
-        counts = {state: len(those) for state, those in everyone.items() if those}
-        wanted = [self.state] if self.state else STATES
-        found = [one for state in wanted for one in everyone[state]]
+        states = Counter(state_of(one) for one in targets)
+        reasons = Counter(reason_of(one) for one in targets) if states["down"] else Counter()
+        reasons.pop("", None)
+        found = list(targets)
+        if self.state:
+            found = [one for one in found if state_of(one) == self.state]
         if self.system:
             found = [one for one in found if one.target.system.name == self.system]
+        if self.reason:
+            found = [one for one in found if reason_of(one) == self.reason]
+        for name, value in self.labels:
+            found = [one for one in found if one.target.labels.get(name) == value]
         for word in self.search.lower().split():
             found = [one for one in found if word in one.words]
+        found = _sorted(found, self.sort, targets.clock.wall())
         shown = found[self.offset : self.offset + self.limit]
-        return Chosen(shown=shown, number=len(found), counts=counts)
+        return Chosen(shown=shown, number=len(found), counts=states, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What was found: those to show, how many there are besides, and how many of each state."""
+    """What was found."""
 
     shown: Sequence[Tracked]
+    """The targets to show."""
     number: int
+    """How many were found, those on other pages included."""
     counts: Mapping[State, int]
+    """How many of all targets are in each state."""
+    reasons: Mapping[str, int]
+    """How many of all targets failed for each reason."""
+
+
+def _sorted(found: Sequence[Tracked], sort: str, now: float) -> list[Tracked]:
+    key = _SORT_KEYS[sort.removeprefix(_REVERSED)]
+    keyed = [(key(one, now), one) for one in found]
+    known = [pair for pair in keyed if pair[0] is not None]
+    known.sort(key=itemgetter(0), reverse=sort.startswith(_REVERSED))
+    return [one for _, one in known] + [one for value, one in keyed if value is None]
 
 
 def read_choice(
     query: MultiMapping[str], systems: Collection[str], *, limit: int, most: int
 ) -> Choice:
-    """Read what is wanted; without a `limit` it is so many, and never more than `most`.
+    """Read which targets are wanted: `limit` of them by default, and at most `most`.
 
     Raises:
-        QueryError: A parameter, a state or a system is not known, a number is none, or the
-            words are too many.
+        QueryError: A parameter, a state, a system, a reason or an order is not known, a number or a
+            label is malformed, or the words or labels are too many.
     """
-    # A form sends what was left empty, too.
-    kept = MultiDict(one for one in query.items() if one[1] or one[0] not in _OPTIONAL)
-    given = read_query(kept, once=(*_OPTIONAL, "limit", "offset"))
+    kept = MultiDict(one for one in query.items() if one[1] or one[0] not in _MAY_BE_EMPTY)
+    given = read_query(kept, once=_ONCE, often=("label",))
     one = {name: values[0] for name, values in given.items()}
-    said, system = one.get("state", ""), one.get("system", "")
-    state = next((state for state in STATES if state == said), None)
-    if said and state is None:
-        raise QueryError(f'unknown state "{quoted(said)}"; known: {", ".join(STATES)}')
+    system, sort = one.get("system", ""), one.get("sort", DEFAULT_SORT)
+    state = _known("state", one.get("state", ""), STATES)
+    reason = _known("reason", one.get("reason", ""), tuple(Reason))
+    _known("sort", sort.removeprefix(_REVERSED), tuple(_SORT_KEYS))
     check_systems([system] if system else [], systems)
-    if len(one.get("search", "").split()) > _MOST_WORDS:
-        raise QueryError(f"search: more than {_MOST_WORDS} words")
+    if len(one.get("search", "").split()) > _MAX_WORDS:
+        raise QueryError(f"search: more than {_MAX_WORDS} words")
     return Choice(
         state=state,
         system=system,
+        reason=reason or "",
+        labels=_labels(given.get("label", ())),
         search=one.get("search", ""),
+        sort=sort,
         limit=min(_number(one, "limit", limit), most),
         offset=_number(one, "offset", 0),
     )
+
+
+def _known(name: str, word: str, known: Sequence[_Word]) -> _Word | None:
+    found = next((one for one in known if one == word), None)
+    if word and found is None:
+        raise QueryError(f'unknown {name} "{quoted(word)}"; known: {", ".join(known)}')
+    return found
+
+
+def _labels(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    if len(given) > _MAX_WORDS:
+        raise QueryError(f"label: more than {_MAX_WORDS}")
+    labels = []
+    for text in dict.fromkeys(given):
+        name, mark, value = text.partition("=")
+        if not (name and mark):
+            raise QueryError(f'label: "{quoted(text)}" is not NAME=VALUE')
+        labels.append((name, value))
+    return tuple(labels)
 
 
 def _number(given: Mapping[str, str], name: str, default: int) -> int:
     text = given.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         raise QueryError(f'{name}: "{quoted(text)}" is not a whole number')
     return int(text)

@@ -1,127 +1,196 @@
-"""Targets go in; the pages for people come out: all of them in a table, and one by itself."""
+"""The pages for people: all targets in a table, each by itself, and what was not found."""
 
-import math
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from urllib.parse import urlencode
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from statistics import median
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exporter import __version__
-from exporter.duration import duration_text
+from exporter import __version__, duration
+from exporter.errors import Reason
+from exporter.pipeline.request import EndpointRequest
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.runtime.tracked import Tracked
-from exporter.web.choice import Choice
-from exporter.web.view import STATES, metrics_of, view_of
+from exporter.settings import Client
+from exporter.web import charts, units
+from exporter.web.choice import DEFAULT_SORT, Choice
+from exporter.web.view import STATES, View, metrics_of, view_of
 
 ROWS_A_PAGE = 100
-"""What a page shows at once: one of ten thousand rows would be of no use to anyone."""
+"""Rows of one page: ten thousand would be of no use to a reader."""
 
-# The chart of recent polls: a bar each.
-_BAR_WIDTH, _BAR_HEIGHT, _LEAST_BAR = 8, 48, 3
-
-
-def _ago(seconds: float) -> str:
-    """Write a time that has passed as people say it."""
-    if seconds < 1:
-        return "now"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def _due(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return "now" if seconds < 1 else f"in {seconds:.0f} s"
-
+# The columns of the table: what each is sorted by, its heading, whether it holds numbers.
+_COLUMNS = (
+    ("state", "State", False),
+    ("name", "Target", False),
+    ("system", "System", False),
+    ("mode", "Mode", False),
+    ("availability", "Up", True),
+    ("", "Recent polls", False),
+    ("polled", "Last poll", True),
+    ("duration", "Took", True),
+    ("", "Next", True),
+    ("reason", "What is wrong", False),
+)
+# Their detail says all that their meaning says.
+_PLAIN_REASONS = frozenset(
+    {
+        Reason.TIMEOUT,
+        Reason.CONNECT,
+        Reason.TLS,
+        Reason.BAD_HTTP,
+        Reason.TOO_LARGE,
+        Reason.BAD_JSON,
+        Reason.BAD_XML,
+        Reason.INTERNAL,
+    }
+)
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("exporter.web"), autoescape=True, undefined=StrictUndefined
 )
 _ENVIRONMENT.filters |= {
-    "moment": _moment,
-    "milliseconds": _milliseconds,
-    "due": _due,
-    "duration": duration_text,
+    "moment": units.moment_text,
+    "iso": units.iso_text,
+    "seconds": units.duration_text,
+    "due": units.due_text,
+    "share": units.share_text,
+    "duration": duration.duration_text,
+    "plain": lambda text: text.replace("`", ""),
+}
+_ENVIRONMENT.globals |= {
+    "version": __version__,
+    "spark": {
+        "height": charts.SPARKLINE_HEIGHT,
+        "polls_width": charts.SPARKLINE_POLLS * charts.SPARKLINE_BAR,
+        "values_width": charts.VALUES_WIDTH,
+    },
 }
 _TABLE = _ENVIRONMENT.get_template("status.html")
 _TARGET = _ENVIRONMENT.get_template("target.html")
+_ERROR = _ENVIRONMENT.get_template("error.html")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One target of the table."""
+
+    view: View
+    ago: str
+    """How long ago its last poll was."""
+    down_for: str
+    polls: charts.PollSparkline
+
+    @property
+    def reason(self) -> str:
+        return self.view.reason
 
 
 def status_page(
     targets: Targets, schedule: Schedule | None, choice: Choice, telemetry_path: str
 ) -> str:
     """Render the table: what is down and why, what is up."""
-    chosen = choice.of(targets)
-    now = time.time()
-    rows = [view_of(tracked, schedule) for tracked in chosen.shown]
+    chosen, now = choice.of(targets), targets.clock.wall()
+    rows = [_row(tracked, schedule, now) for tracked in chosen.shown]
+    after = choice.offset + choice.limit
     return _TABLE.render(
-        rows=[(row, _ago(now - row.polled) if row.polled else "") for row in rows],
+        groups=[(reason, list(some)) for reason, some in groupby(rows, attrgetter("reason"))]
+        if choice.is_grouped
+        else [("", rows)],
+        rows=rows,
+        columns=_COLUMNS,
         counts=[
             (state, chosen.counts.get(state, 0)) for state in ("up", "down", "waiting", "on probe")
         ],
+        reasons=sorted(chosen.reasons.items(), key=lambda one: (-one[1], one[0])),
         all=len(targets),
         number=chosen.number,
         choice=choice,
+        link=partial(_link, choice),
         states=STATES,
         systems=sorted(targets.systems),
-        earlier=_link(choice, choice.offset - choice.limit) if choice.offset else "",
-        later=_link(choice, choice.offset + choice.limit)
-        if choice.limit and choice.offset + choice.limit < chosen.number
-        else "",
+        earlier=_link(choice, offset=max(0, choice.offset - choice.limit)) if choice.offset else "",
+        later=_link(choice, offset=after) if choice.limit and after < chosen.number else "",
         telemetry_path=telemetry_path,
-        version=__version__,
     )
 
 
-def target_page(tracked: Tracked, schedule: Schedule | None, telemetry_path: str) -> str:
-    """Render one target: what it shows, beside the vendor's names, and how its polls went."""
-    target = tracked.target
-    view = view_of(tracked, schedule)
+def target_page(
+    tracked: Tracked, schedule: Schedule | None, telemetry_path: str, now: float
+) -> str:
+    """Render one target: its values beside the vendor's names, and its recent polls."""
+    target, recent = tracked.target, tracked.recent
+    view = view_of(tracked, schedule, now)
+    seconds = [abs(one) for one in recent]
+    metrics = list(metrics_of(tracked))
     return _TARGET.render(
         view=view,
-        ago=_ago(time.time() - view.polled) if view.polled else "",
+        ago=units.ago_text(now - view.polled) if view.polled else "",
+        down_for=_down_for(view, now),
+        meaning="" if view.reason in _PLAIN_REASONS else view.meaning,
         target=target,
-        bars=list(_bars(tracked)),
-        longest=_milliseconds(max([abs(one) for one in tracked.recent], default=0.0)),
-        chart_width=max(1, len(tracked.recent)) * _BAR_WIDTH,
-        chart_height=_BAR_HEIGHT,
-        metrics=list(metrics_of(tracked)),
+        requests=[_request_text(one, target.client) for one in tracked.requests],
+        bars=charts.poll_bars(recent, target.timeout),
+        scale=charts.poll_scale(target.timeout),
+        chart_width=charts.CHART_POLLS * charts.BAR_WIDTH,
+        chart_height=charts.CHART_HEIGHT,
+        median=units.duration_text(median(seconds)) if seconds else "",
+        longest=units.duration_text(max(seconds, default=0.0)),
+        metrics=metrics,
+        has_trends=any(series.trend for one in metrics for series in one.series),
         telemetry_path=telemetry_path,
-        version=__version__,
     )
 
 
-def _link(choice: Choice, offset: int) -> str:
-    given: Mapping[str, object] = {
-        "state": choice.state,
-        "system": choice.system,
-        "search": choice.search,
-        "limit": choice.limit if choice.limit < ROWS_A_PAGE else None,
-        "offset": max(0, offset),
-    }
-    return "/?" + urlencode({name: value for name, value in given.items() if value})
+def error_page(message: str, telemetry_path: str) -> str:
+    """Render what is wrong with a request, with a way back."""
+    return _ERROR.render(message=message, telemetry_path=telemetry_path)
 
 
-def _bars(tracked: Tracked) -> "list[tuple[int, int, int, bool, str]]":
-    """Return the bars of the chart: place, top, height, whether it worked, and what it says."""
-    most = max([abs(one) for one in tracked.recent], default=0.0) or 1.0
-    bars = []
-    for number, seconds in enumerate(tracked.recent):
-        worked = not math.copysign(1, seconds) < 0
-        height = max(_LEAST_BAR, round(abs(seconds) / most * _BAR_HEIGHT))
-        said = f"{'worked' if worked else 'failed'} after {_milliseconds(abs(seconds))}"
-        bars.append((number * _BAR_WIDTH, _BAR_HEIGHT - height, height, worked, said))
-    return bars
+def _row(tracked: Tracked, schedule: Schedule | None, now: float) -> _Row:
+    view = view_of(tracked, schedule, now)
+    return _Row(
+        view=view,
+        ago=units.ago_text(now - view.polled) if view.polled else "",
+        down_for=_down_for(view, now),
+        polls=charts.poll_sparkline(tracked.recent, tracked.target.timeout),
+    )
+
+
+def _down_for(view: View, now: float) -> str:
+    since = view.down_since
+    return "" if since is None else units.duration_text(max(0, round(now - since)))
+
+
+def _request_text(request: EndpointRequest, client: Client) -> str:
+    """Return the method and URL; of the client's own query parameters, which may be secret, the names."""
+    names = "&".join(f"{quote(name)}=..." for name, _ in client.query_params)
+    mark = "" if not names else "&" if "?" in request.url else "?"
+    return f"{request.method} {request.url}{mark}{names}"
+
+
+def _link(choice: Choice, **changes: Any) -> str:
+    """Return the path of the table with the choice changed, from its first row on."""
+    query = urlencode(list(_query(choice, changes)))
+    return f"/?{query}" if query else "/"
+
+
+def _query(choice: Choice, changes: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    wanted = replace(choice, **{"offset": 0} | changes)
+    for name in ("state", "system", "reason", "search"):
+        if value := getattr(wanted, name):
+            yield name, value
+    for name, text in wanted.labels:
+        yield "label", f"{name}={text}"
+    if wanted.sort != DEFAULT_SORT:
+        yield "sort", wanted.sort
+    if 0 < wanted.limit < ROWS_A_PAGE:
+        yield "limit", wanted.limit
+    if wanted.offset:
+        yield "offset", wanted.offset

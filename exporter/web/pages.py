@@ -1,4 +1,4 @@
-"""The paths for people and programs that look at targets: pages, their style, and the same as JSON."""
+"""The handlers of the status page, of its style and script, and of the API."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,14 @@ from contextlib import suppress
 from importlib.resources import files
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from exporter.errors import QueryError
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.web.api import DEFAULT_LIMIT, MOST_AT_ONCE, list_targets
 from exporter.web.choice import read_choice
-from exporter.web.page import ROWS_A_PAGE, status_page, target_page
+from exporter.web.page import ROWS_A_PAGE, error_page, status_page, target_page
 from exporter.web.query import quoted, read_query
 
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
@@ -26,8 +27,8 @@ class Pages:
         self._targets = targets
         self._schedule = schedule
         self._path = telemetry_path
-        # Of ten thousand targets a page takes a hundredth of a second. However many ask at once,
-        # polls have their turn between two of them.
+        # A page of ten thousand targets takes about two hundredths of a second: polls get their turn
+        # between two pages, whatever the number of clients.
         self._turn = asyncio.Lock()
         folder = files("exporter.web") / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
@@ -47,7 +48,7 @@ class Pages:
                 request.query, self._targets.systems, limit=ROWS_A_PAGE, most=ROWS_A_PAGE
             )
         except QueryError as error:
-            return _refusal(400, str(error))
+            return self._refusal(request, 400, str(error))
         async with self._turn:
             page = status_page(self._targets, self._schedule, choice, self._path)
             await asyncio.sleep(0)
@@ -58,15 +59,16 @@ class Pages:
         try:
             name = read_query(request.query, once=("name",)).get("name", ("",))[0]
         except QueryError as error:
-            return _refusal(400, str(error))
+            return self._refusal(request, 400, str(error))
         if not name:
-            return _refusal(400, "the parameter name is missing: /target?name=NAME")
+            return self._refusal(request, 400, "the parameter name is missing: /target?name=NAME")
         self._targets.age()
         tracked = self._targets.named(name)
         if tracked is None:
-            return _refusal(404, f'there is no target "{quoted(name)}"')
+            return self._refusal(request, 404, f'there is no target "{quoted(name)}"')
         async with self._turn:
-            page = target_page(tracked, self._schedule, self._path)
+            now = self._targets.clock.wall()
+            page = target_page(tracked, self._schedule, self._path, now)
             await asyncio.sleep(0)
         return _page(page)
 
@@ -77,14 +79,14 @@ class Pages:
                 request.query, self._targets.systems, limit=DEFAULT_LIMIT, most=MOST_AT_ONCE
             )
         except QueryError as error:
-            return _refusal(400, str(error))
+            return web.Response(status=400, text=f"{error}\n")
         response = web.StreamResponse(
             headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        with suppress(ConnectionError):  # Whoever asked went away.
+        with suppress(ConnectionError):  # The client is gone.
             pieces = list_targets(self._targets, self._schedule, choice)
             while piece := await self._next(pieces):
                 await response.write(piece)
@@ -106,15 +108,31 @@ class Pages:
             headers={"Cache-Control": "max-age=300"},
         )
 
+    @web.middleware
+    async def find(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Serve a browser a page with a way back where a path does not exist."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            if self._path == "/" or not _is_browser(request):
+                raise
+            return self._refusal(request, 404, f"there is no page {quoted(request.path)}")
 
-def _page(text: str) -> web.Response:
+    def _refusal(self, request: web.Request, status: int, message: str) -> web.Response:
+        if _is_browser(request):
+            return _page(error_page(message, self._path), status)
+        return web.Response(status=status, text=f"{message}\n")
+
+
+def _is_browser(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _page(text: str, status: int = 200) -> web.Response:
     return web.Response(
+        status=status,
         text=text,
         content_type="text/html",
         charset="utf-8",
         headers={"Cache-Control": "no-store"},
     )
-
-
-def _refusal(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=f"{text}\n")

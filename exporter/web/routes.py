@@ -143,6 +143,8 @@ def make_app(
         headers={**DEFAULT_HEADERS, "Server": "status-exporter"},
     )
     app.add_routes(Site(targets, telemetry, telemetry_path, reload).routes())
-    app.add_routes(Pages(targets, schedule, telemetry_path).routes())
+    pages = Pages(targets, schedule, telemetry_path)
+    app.add_routes(pages.routes())
+    app.middlewares.append(pages.find)
     app.add_routes(Prober(targets, schedule).routes())
     return app

@@ -1,5 +1,6 @@
 """The pages in a real browser: at two sizes, in both colour schemes, live, by keyboard, by ear."""
 
+import json
 import re
 import threading
 import time
@@ -31,7 +32,9 @@ class Vendor(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         is_lab = "/lab" in self.path
-        body = b'{"mode": "production", "request_today": 7, "extra": 1}'
+        mode = "maintenance" if "/idle" in self.path else "production"
+        answer = {"mode": mode, "request_today": 7, "used_memory": 88884, "extra": 1}
+        body = json.dumps(answer).encode()
         self.send_response(503 if is_lab else type(self).status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -63,7 +66,8 @@ def address(vendor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     config.write_text(
         "global: {interval: 20s, timeout: 10s}\ntargets:\n"
         + "\n".join(targets)
-        + f'\n  - {{name: lab, system: genesys_ucs, url: "{vendor}/lab", labels: {{site: berlin}}}}\n',
+        + f'\n  - {{name: lab, system: genesys_ucs, url: "{vendor}/lab", labels: {{site: berlin}}}}'
+        + f'\n  - {{name: idle, system: genesys_ucs, url: "{vendor}/idle", labels: {{site: berlin}}}}\n',
         encoding="utf-8",
     )
     flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
@@ -98,24 +102,31 @@ def browser() -> Iterator[Browser]:
 def opened(
     browser: Browser, url: str, *, width: int = 1280, height: int = 760, dark: bool = False
 ) -> Iterator[Page]:
-    """Open a page, and make sure that it complains of nothing and asks nobody else."""
+    """Open a page in Kolkata's time zone, and make sure that it has no error and loads from here alone."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        timezone_id="Asia/Kolkata",
+        locale="en-GB",
     )
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     asked: set[str] = set()
-    page.on("request", lambda request: asked.add(re.sub(r"(//[^/]*).*", r"\1", request.url)))
+    page.on("request", lambda request: asked.add(host_of(request.url)))
     page.goto(url)
     try:
         yield page
     finally:
         context.close()
-    own = re.sub(r"(//[^/]*).*", r"\1", url)
-    assert asked <= {own, "data:,"}
+    assert asked <= {host_of(url), "data:image/svg+xml"}
     assert wrong == []
+
+
+def host_of(url: str) -> str:
+    """Return the scheme and host of a URL; of a data URL, its type."""
+    return url.partition(",")[0] if url.startswith("data:") else "/".join(url.split("/")[:3])
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -154,14 +165,92 @@ def test_search_filter_and_pages_lead_to_what_is_wanted(browser: Browser, addres
     with opened(browser, address) as page:
         page.get_by_label("Search").fill("berlin")
         page.get_by_label("Search").press("Enter")
-        expect(page.get_by_role("status")).to_have_text("1 target.")
-        page.get_by_role("link", name=re.compile("in all")).click()
-        expect(page.get_by_role("status")).to_have_text("121 targets, 1 to 100 of them here.")
+        expect(page.get_by_role("status")).to_have_text("2 targets.")
+        page.get_by_role("link", name=re.compile("in total")).click()
+        expect(page.get_by_role("status")).to_have_text("122 targets, 1 to 100 of them here.")
         page.get_by_role("link", name="Later").click()
-        expect(page.get_by_role("status")).to_have_text("121 targets, 101 to 121 of them here.")
+        expect(page.get_by_role("status")).to_have_text("122 targets, 101 to 122 of them here.")
         page.locator("#state").select_option("down")
         page.get_by_role("button", name="Show").click()
         expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_tiles_reasons_labels_and_headings_choose_and_sort(browser: Browser, address: str) -> None:
+    with opened(browser, address) as page:
+        chosen = page.locator(".counts [aria-current]")
+        expect(chosen).to_have_text("122 in total")
+        plain = page.locator(".counts .up a").evaluate("(a) => getComputedStyle(a).backgroundColor")
+        page.locator(".counts .up a").click()
+        expect(chosen).to_have_text("121 up")
+        assert chosen.evaluate("(a) => getComputedStyle(a).backgroundColor") != plain
+        page.locator(".reasons").get_by_role("link", name="http_503").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.locator("tbody").get_by_role("link", name="site=berlin").click()
+        page.locator(".chosen").get_by_role("link", name="http_503").click()
+        expect(page.locator("tbody .state")).to_have_text(["down", "up"])
+        heading = page.get_by_role("columnheader", name="Target")
+        heading.get_by_role("link").click()
+        expect(page.locator("tbody th")).to_have_text([re.compile("^idle"), re.compile("^lab")])
+        heading.get_by_role("link").click()
+        expect(page.locator("tbody th")).to_have_text([re.compile("^lab"), re.compile("^idle")])
+        expect(heading).to_have_attribute("aria-sort", "descending")
+        page.get_by_role("link", name="What is wrong").click()
+        expect(page.locator(".group")).to_have_text(
+            [re.compile("http_503 The service"), "not down "]
+        )
+
+
+def test_maintenance_is_neither_green_nor_red(browser: Browser, address: str) -> None:
+    colour = "(one) => getComputedStyle(one).color"
+    with opened(browser, f"{address}/?sort=name&limit=3") as page:
+        expect(page.locator("tbody th a:first-child")).to_have_text(["idle", "lab", "ucs-000"])
+        colours = [one.evaluate(colour) for one in page.locator("tbody .state").all()]
+        mode = page.locator("tbody [data-label=Mode]").first
+
+        assert len(set(colours)) == 3
+        assert mode.inner_text() == "maintenance"
+        assert mode.evaluate(colour) == colours[0]
+
+
+def test_on_a_phone_everything_fits_and_has_its_label(browser: Browser, address: str) -> None:
+    fits = "document.documentElement.scrollWidth <= 390"
+    with opened(browser, f"{address}/target?name=ucs-001", width=390) as page:
+        expect(page.get_by_role("columnheader", name="Metric")).to_have_count(1)
+        right = page.evaluate(
+            "Math.max(...[...document.querySelectorAll('main *')]"
+            ".map((one) => one.getBoundingClientRect().right))"
+        )
+
+        assert page.evaluate(fits)
+        assert right <= 390
+    with opened(browser, address, width=390) as page:
+        took = page.locator("[data-label=Took]").first
+        expect(took).to_be_visible()
+
+        assert page.evaluate(fits)
+        label = took.evaluate("(one) => getComputedStyle(one, '::before').content")
+        assert label.startswith('"Took')
+
+
+def test_values_and_times_are_for_people(browser: Browser, address: str) -> None:
+    with opened(browser, f"{address}/target?name=ucs-001") as page:
+        row = page.get_by_role("row").filter(has_text="genesys_ucs_jvm_memory_used_bytes")
+        expect(row).to_contain_text("86.8 MiB")
+        expect(row).to_contain_text("91017216")
+        success = page.locator("time.moment").first
+        expect(success).to_contain_text("GMT+5:30")
+        expect(success).to_have_attribute("title", re.compile(" UTC$"))
+        expect(page.get_by_text(re.compile(r"^GET http://.*/server/status$"))).to_be_visible()
+
+
+def test_what_is_not_there_has_a_way_back(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    for path in ("/target?name=nothing", "/nothing"):
+        page.goto(f"{address}{path}")
+        expect(page.get_by_role("alert")).to_contain_text("there is no")
+        page.get_by_role("link", name="Show all targets").click()
+        expect(page.get_by_role("heading", name="Targets")).to_be_visible()
+    page.close()
 
 
 def test_a_target_is_seen_going_down_and_coming_back(browser: Browser, address: str) -> None:
@@ -226,12 +315,24 @@ def test_a_page_says_when_the_exporter_no_longer_answers(browser: Browser, addre
     context.close()
 
 
+def test_the_page_of_a_target_that_is_gone_says_so(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/target?name=ucs-002")
+    page.route("**/target*", lambda route: route.continue_(url=f"{address}/target?name=gone"))
+    expect(page.get_by_role("alert")).to_contain_text("there is no target", timeout=SOON)
+    page.close()
+
+
 def test_without_a_script_the_page_is_whole(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/target?name=ucs-001")
     expect(page.get_by_role("heading", name="Readings")).to_be_visible()
+    expect(page.locator("time.moment").first).to_contain_text(" UTC")
     assert page.locator("noscript").count() == 1
+    page.goto(f"{address}/?label=site%3Dberlin")
+    page.get_by_role("columnheader", name="Target").get_by_role("link").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
     context.close()
 
 

@@ -204,3 +204,32 @@ def test_staleness_follows_a_target_to_its_new_place(moment: Moment, telemetry: 
     moment.now += 10
 
     assert [snapshot.up for _, snapshot in targets.snapshots()] == [True, False]
+
+
+def test_a_target_is_down_since_its_first_failure_whatever_changes(
+    moment: Moment, telemetry: Telemetry
+) -> None:
+    targets = make(moment, telemetry, "a")
+    targets.record(first(targets), good(moment))
+    up = first(targets).availability.down_since
+    moment.now += 100
+    targets.age()  # What is too old is down.
+    targets.replace([replace(make_target(), name="a", interval=30.0)])
+    changed = first(targets).availability.down_since
+    targets.record(first(targets), bad(moment))
+    targets.record(first(targets), good(moment))
+
+    assert (up, changed, first(targets).availability.down_since) == (None, NOW, None)
+
+
+def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
+    moment: Moment, telemetry: Telemetry
+) -> None:
+    targets = make(moment, telemetry, "a")
+    system = make_target().system.model_copy().named("own")
+    targets.replace([replace(make_target(), name="b", system=system)])
+
+    assert "own" in targets.systems
+
+    targets.replace([])
+    assert "own" not in targets.systems

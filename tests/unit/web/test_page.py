@@ -5,74 +5,22 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
-import aiohttp
 import pytest
 
-from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
 from exporter.runtime.targets import Targets
-from exporter.settings import Settings
-from exporter.telemetry import Telemetry
-from exporter.toolkit.listen import listening
 from exporter.web.choice import Choice, Chosen
-from exporter.web.routes import make_app
 from support.paths import ROOT
 from support.polling import NOW, make_target
-
-SCRIPT = '<script>"&\u202e'
-
-
-class Site:
-    """A running site with its targets."""
-
-    def __init__(self, base: str, targets: Targets, session: aiohttp.ClientSession) -> None:
-        self._base = base
-        self.targets = targets
-        self._session = session
-
-    async def get(self, path: str, method: str = "GET") -> tuple[int, str]:
-        async with self._session.request(method, f"{self._base}{path}") as answer:
-            return answer.status, await answer.text()
-
-    async def api(self, query: str = "") -> Any:
-        status, text = await self.get(f"/api/v1/targets{query}")
-        assert status == 200, text
-        return json.loads(text)
-
-    def record(self, name: str, outcome: Extraction | PollError, seconds: float = 0.1) -> None:
-        tracked = self.targets.named(name)
-        assert tracked is not None
-        self.targets.record(tracked, Poll(outcome, seconds, NOW, 0.0))
-
-
-MODE = (
-    Sample("genesys_ucs_mode", (("mode", "production"),), 0.0),
-    Sample("genesys_ucs_mode", (("mode", "maintenance"),), 1.0),
-    Sample("genesys_ucs_requests_total", (), 7.0),
-)
-DOWN = PollError(Reason.HTTP_503, "HTTP <b>503</b>")
+from support.status_pages import DOWN, MODE, SCRIPT, Site, serving_pages
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    base = make_target()
-    targets = (
-        replace(base, name="ams", labels={"site": "Amsterdam"}),
-        replace(base, name=SCRIPT, labels={"site": "<img src=x>"}),
-        replace(base, name="waiting"),
-        replace(make_target("webitel"), name="pbx"),
-    )
-    telemetry = Telemetry()
-    live = Targets(Settings(targets=targets), telemetry, Clock(lambda: NOW, lambda: 0.0))
-    async with (
-        listening(make_app(live, telemetry, "/metrics"), ["127.0.0.1:0"]) as (address,),
-        aiohttp.ClientSession() as session,
-    ):
-        yield Site(f"http://{address}", live, session)
+    async with serving_pages() as one:
+        yield one
 
 
 async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
@@ -85,10 +33,11 @@ async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
     assert ["down" in rows[0], "waiting" in rows[1], "waiting" in rows[2], "up" in rows[3]] == [
         True
     ] * 4
-    assert "<b>http_503</b> HTTP &lt;b&gt;503&lt;/b&gt;. The service is unavailable" in rows[0]
-    assert ">maintenance</td>" in rows[3]
+    assert '">http_503</b> HTTP &lt;b&gt;503&lt;/b&gt;</td>' in rows[0]
+    assert ' class="attention">maintenance</td>' in rows[3]
+    assert '<span class="state up attention">' in rows[3]
     assert "1 field unreadable: genesys_ucs_info" in rows[3]
-    assert '<span class="label">site=Amsterdam</span>' in rows[3]
+    assert '<a class="label" href="/?label=site%3DAmsterdam">site=Amsterdam</a>' in rows[3]
 
 
 async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> None:
@@ -117,12 +66,29 @@ async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> Non
         ("?limit=2", [SCRIPT, "waiting"]),
         ("?limit=2&offset=3", ["ams"]),
         ("?offset=99", []),
+        ("?reason=http_503", [SCRIPT]),
+        ("?reason=timeout", []),
+        ("?label=site%3DAmsterdam", ["ams"]),
+        ("?label=site%3DAmster", []),
+        ("?label=site%3DAmsterdam&label=rack%3D", []),
+        ("?label=", [SCRIPT, "waiting", "pbx", "ams"]),
+        ("?sort=name", [SCRIPT, "ams", "pbx", "waiting"]),
+        ("?sort=-name", ["waiting", "pbx", "ams", SCRIPT]),
+        ("?sort=-system", ["pbx", "ams", SCRIPT, "waiting"]),
+        ("?sort=duration", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=-duration", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=availability", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=polled", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=-polled", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=mode", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=reason", [SCRIPT, "ams", "waiting", "pbx"]),
     ],
 )
 async def test_the_same_choice_holds_for_the_table_and_the_list(
     site: Site, query: str, names: list[str]
 ) -> None:
-    site.record("ams", Extraction.of(MODE, ()))
+    site.record("ams", Extraction.of(MODE, ()), 0.2)
+    site.hand.passed = 1
     site.record(SCRIPT, DOWN)
     found = await site.api(query)
     _, page = await site.get(f"/{query}")
@@ -139,8 +105,18 @@ async def test_the_same_choice_holds_for_the_table_and_the_list(
         (
             "/?page=1",
             400,
-            'unknown parameter "page"; known: limit, offset, search, state, system\n',
+            'unknown parameter "page"; known: label, limit, offset, reason, search, sort, state, system\n',
         ),
+        (
+            "/?sort=up",
+            400,
+            (
+                'unknown sort "up"; known: state, name, system, mode, availability, polled,'
+                " duration, reason\n"
+            ),
+        ),
+        ("/?label=site", 400, 'label: "site" is not NAME=VALUE\n'),
+        ("/?" + "&".join(f"label=a%3D{at}" for at in range(21)), 400, "label: more than 20\n"),
         ("/?offset=-1", 400, 'offset: "-1" is not a whole number\n'),
         ("/api/v1/targets?limit=x", 400, 'limit: "x" is not a whole number\n'),
         # Python reads no more digits than 4,300.
@@ -160,65 +136,6 @@ async def test_what_is_wrong_is_told(site: Site, path: str, status: int, text: s
 async def test_head_has_no_body_and_post_is_refused(site: Site, path: str) -> None:
     assert await site.get(path, "HEAD") == (200, "")
     assert (await site.get(path, "POST"))[0] == 405
-
-
-async def test_a_target_shows_its_readings_beside_the_vendors_fields(site: Site) -> None:
-    site.record(
-        "ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)), 0.2
-    )
-    site.record("ams", DOWN, 0.4)
-    site.record("ams", Extraction.of(MODE, ()), 0.1)
-    _, text = await site.get("/target?name=ams")
-
-    assert "<code>genesys_ucs_requests_total</code>" in text
-    assert "/request_today" in text
-    assert "<li><b>7</b></li>" in text
-    assert 'aria-label="The last 3 polls: 2 worked, 1 failed"' in text
-    assert "failed after 400 ms" in text
-    assert "3, 1 http_503" in text
-
-
-async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> None:
-    site.record("ams", Extraction.of(MODE, ()))
-    site.record("ams", DOWN)
-    _, text = await site.get("/target?name=ams")
-
-    assert 'role="alert"><b>http_503</b>: HTTP &lt;b&gt;503&lt;/b&gt;' in text
-    assert "There are none: the last poll failed, and nothing old is shown." in text
-
-
-async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
-    before = await site.get("/target?name=ams")
-    site.record("ams", Extraction((), ()))
-    after = await site.get("/target?name=ams")
-
-    assert "There are none: it was not polled yet." in before[1]
-    assert "There are none: the last poll gave none." in after[1]
-
-
-async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Site) -> None:
-    odd = replace(make_target(), name="odd", labels={"site": "a\u2028b\x85c\rd"})
-    site.targets.replace((odd,))
-    many = [Sample("genesys_ucs_info", (("version", f"v{at}"),), 1.0) for at in range(70)]
-    site.record("odd", Extraction.of((*MODE, *many)))
-    _, text = await site.get("/target?name=odd")
-
-    assert text.count('<span class="label">version=v') == 50
-    assert "<li>and 20 more</li>" in text
-    assert text.count('<span class="label">mode=') == 2
-    assert "<li><b>7</b></li>" in text
-    assert "<dd>genesys_ucs, maintenance</dd>" in text
-
-
-async def test_recent_polls_are_bounded_and_outlive_a_reload(site: Site) -> None:
-    for _ in range(100):
-        site.record("ams", Extraction.of(MODE, ()))
-    changed = replace(site.targets.named("ams").target, interval=30.0)  # type: ignore[union-attr]
-    site.targets.replace((changed,))
-    tracked = site.targets.named("ams")
-
-    assert tracked is not None
-    assert len(tracked.recent) == 60
 
 
 async def test_the_document_of_the_list_is_true(site: Site) -> None:
@@ -300,11 +217,106 @@ async def test_those_who_ask_at_once_are_not_served_in_one_turn(
     assert len(set(turns)) == len(turns) == 20
 
 
-async def test_pages_take_nothing_from_elsewhere(site: Site) -> None:
+async def test_pages_load_nothing_from_elsewhere(site: Site) -> None:
     for path in ("/", "/target?name=ams"):
         _, text = await site.get(path)
-        links = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+        links = re.findall(r'<(\w+)[^>]* (?:src|href|action)="([^"]*)"', text)
 
-        assert links
-        assert all(link.startswith(("/", "#", "data:,")) for link in links)
+        assert ("link", "/static/page.css") in links
+        outside = {one for one in links if not one[1].startswith(("/", "#", "data:image/svg+xml,"))}
+        # The documentation is a link to follow.
+        assert {tag for tag, _ in outside} == {"a"}
+        assert len(outside) == 1
         assert not re.search(r" (?:style|on[a-z]+)=", text)
+
+
+async def test_every_page_leads_to_what_else_there_is(site: Site) -> None:
+    for path in ("/", "/target?name=ams", "/nothing"):
+        _, text = await site.get(path, accept="text/html")
+        found = re.search(r"<nav.*?</nav>", text, re.DOTALL)
+        assert found is not None
+        links = re.findall(r'href="(.*?)"', found[0])
+
+        assert links[:3] == ["/metrics", "/sd", "/api/v1/targets"]
+        assert [(await site.get(link))[0] for link in links[:3]] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [
+        ("/nothing%3Cb%3E", 404, "there is no page /nothing&lt;b&gt;"),
+        ("/target?name=nobody", 404, "there is no target &#34;nobody&#34;"),
+        ("/target", 400, "the parameter name is missing: /target?name=NAME"),
+        ("/?state=lost", 400, "unknown state &#34;lost&#34;; known: down, waiting, on probe, up"),
+    ],
+)
+async def test_a_browser_gets_a_way_back(site: Site, path: str, status: int, message: str) -> None:
+    found, text = await site.get(path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
+
+    assert found == status
+    assert f'role="alert">{message}</p>' in text
+    assert '<a href="/">Show all targets</a>' in text
+    # Nothing of it would change.
+    assert "data-live" not in text
+    assert "http-equiv" not in text
+
+
+async def test_a_target_that_is_down_says_since_when(site: Site) -> None:
+    site.record("ams", Extraction.of(MODE, ()))
+    site.hand.passed = 60
+    site.record("ams", DOWN)
+    site.hand.passed = 120
+    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
+    site.hand.passed = 240
+    (one,) = (await site.api("?search=ams"))["targets"]
+    _, table = await site.get("/")
+    _, page = await site.get("/target?name=ams")
+
+    assert (one["down_since"], one["availability"]) == (NOW + 60, 0.25)
+    assert ">for 3 min</time>" in table
+    assert ">25%</td>" in table
+    assert "25% of the time" in page
+    # What timeout means is all in the detail.
+    assert "for 3 min</time>: no whole answer within 5s.</p>" in page
+
+
+async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Site) -> None:
+    site.record("ams", PollError(Reason.TIMEOUT, "late"))
+    site.record("pbx", PollError(Reason.TIMEOUT, "late"))
+    site.record(SCRIPT, DOWN)
+    _, table = await site.get("/")
+    _, grouped = await site.get("/?sort=reason")
+    _, chosen = await site.get("/?state=down&reason=timeout")
+    groups = re.findall(r'<tr role="row" class="group">.*?rowgroup" .*?>([\w ]+) <span>', grouped)
+
+    assert '<a href="/?reason=timeout"><b>2</b> timeout</a>' in table
+    assert '<a href="/?reason=http_503"><b>1</b> http_503</a>' in table
+    assert 'class="group"' not in table
+    assert groups == ["http_503", "timeout", "not down"]
+    assert grouped.count("within the target&#39;s timeout.</span>") == 1
+    assert '<a href="/?reason=timeout" aria-current="true">' in chosen
+    assert '<a href="/?state=down" aria-current="true">' in chosen
+    assert '<input type="hidden" name="reason" value="timeout">' in chosen
+    assert 'href="/?state=down"><span class="unseen">Without </span>timeout' in chosen
+
+
+async def test_a_label_narrows_the_choice_and_can_be_taken_back(site: Site) -> None:
+    _, table = await site.get("/?label=site%3DAmsterdam&sort=-name")
+
+    assert '<input type="hidden" name="label" value="site=Amsterdam">' in table
+    assert 'href="/?sort=-name"><span class="unseen">Without </span>site=Amsterdam' in table
+    assert 'aria-sort="descending"><a href="/?label=site%3DAmsterdam&amp;sort=name">Target' in table
+
+
+async def test_a_state_within_an_object_is_a_mode(site: Site) -> None:
+    site.targets.replace((replace(make_target("clanforge"), name="game"),))
+    states = [
+        Sample(
+            "clanforge_server_state", (("serverid", "1"), ("state", one)), float(one == "started")
+        )
+        for one in ("stopped", "started")
+    ]
+    site.record("game", Extraction.of(states))
+    (game,) = (await site.api())["targets"]
+
+    assert game["mode"] == "started"
