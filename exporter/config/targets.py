@@ -25,6 +25,7 @@ from exporter.declare.system import System
 from exporter.duration import duration_text
 from exporter.errors import suggestion
 from exporter.settings import MAX_SERIES, Client, Target
+from exporter.text import printable
 
 DEFAULT_INTERVAL = 15.0
 DEFAULT_TIMEOUT = 5.0
@@ -37,9 +38,7 @@ MAX_AGE_INTERVALS = 3
 LONGEST_LABEL = 1024
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_TARGET_NAME = re.compile(
-    r"[^\x00-\x20\x7f-\xa0](?:[^\x00-\x1f\x7f-\x9f]{0,126}[^\x00-\x20\x7f-\xa0])?"
-)
+_TARGET_NAME = re.compile(r"[^ \xa0](?:.{0,126}[^ \xa0])?")
 # What the exporter itself says of every target, and what Prometheus gives a meaning to.
 _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 
@@ -138,7 +137,7 @@ class PolledModel(Model):
                 faults.append(f'the label "{name}" is used by the metrics themselves')
         if faults:
             raise fault("; ".join(faults))
-        return {name: text for name, text in value.items() if text}
+        return {name: printable(text) for name, text in value.items() if text}
 
     @field_validator("interval")
     @classmethod
@@ -180,7 +179,7 @@ class TargetModel(PolledModel):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        if not _TARGET_NAME.fullmatch(value):
+        if not _TARGET_NAME.fullmatch(value) or printable(value) != value:
             raise fault("a name has 1 to 128 printable characters and no blank at its ends")
         return value
 
