@@ -1,7 +1,11 @@
 """Secrets: read again when their files change, never waited for, and never given back."""
 
+import base64
+import html
 import os
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +14,7 @@ from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.redact import scrub
 from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
@@ -79,6 +84,39 @@ async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
     assert "canary" not in text
     assert 'version="Bearer <secret>, <secret>"' in text
     assert 'mode="production"} 1' in text
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda secret: secret.encode().hex(),
+        lambda secret: secret.encode().hex().upper(),
+        lambda secret: base64.b64encode(secret.encode()).decode(),
+        lambda secret: base64.b64encode(secret.encode()).decode().rstrip("="),
+        lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+        str.upper,
+        str.lower,
+        html.escape,
+        lambda secret: html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        lambda secret: html.escape(secret, quote=False).replace("'", "&apos;"),
+        lambda secret: quote(secret, safe="").lower().replace("s", "S"),
+    ],
+)
+def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], str]) -> None:
+    secret = "S'>\"&?/\u00ff\u00bf~"  # Its base64 differs from the form for URLs.
+    one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
+
+    assert scrub(f"a {encode(secret)} b", one) == "a <secret> b"
+
+
+def test_a_short_secret_makes_no_long_form() -> None:
+    one = Client(name="c", http_headers=(("X-Key", (Secret("12"),)),))
+
+    assert scrub("serial 3132", one) == "serial 3132"
+
+
+def test_a_token_that_cannot_be_encoded_is_redacted() -> None:
+    assert scrub("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
 
 
 async def test_a_user_name_from_a_file_is_a_secret_too(
