@@ -36,6 +36,8 @@ MAX_AGE_INTERVALS = 3
 
 # It stands in every series of the target, and of all the others of its group in a list.
 LONGEST_LABEL = 1024
+LONGEST_LABELS = 4096
+"""Characters of all labels of a target together, their names included."""
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _TARGET_NAME = re.compile(r"[^ \xa0](?:.{0,126}[^ \xa0])?")
@@ -128,6 +130,8 @@ class PolledModel(Model):
     def _labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         system = info.data.get("system")
         faults = []
+        if sum(len(name) + len(text) for name, text in value.items()) > LONGEST_LABELS:
+            raise fault(f"together they have more than {LONGEST_LABELS} characters")
         for name, text in value.items():
             if len(text) > LONGEST_LABEL:
                 faults.append(f'the text of "{name}" has more than {LONGEST_LABEL} characters')

@@ -5,6 +5,7 @@ bucket, rhythm  the arithmetic of rate limits and of intervals
 poll            one poll of a target: all requests under one deadline
 schedule        which target is polled when
 shard           which targets another exporter polls
+daemon          threads that the end of the program does not wait for
 target_groups   a list of targets, in Prometheus' format
 discovered      groups become targets
 file_lists      the files of a file_sd

@@ -10,11 +10,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.tracked import Change
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.telemetry import Telemetry
@@ -115,7 +117,7 @@ class Reloader:
         # cyclic garbage would walk the whole tree of the file and hold everything up.
         gc.disable()
         try:
-            return await asyncio.to_thread(self._prepared)
+            return await in_daemon_thread(self._prepared)
         finally:
             gc.enable()
 
@@ -128,10 +130,10 @@ class Reloader:
     async def watch(self, files: tuple[Path, ...], interval: float) -> None:
         """Reload whenever the content of the files has changed, for as long as it is left running."""
         self.files = files
-        seen = await asyncio.to_thread(_digest, files)
+        seen = await in_daemon_thread(partial(_digest, files))
         while True:
             await asyncio.sleep(interval)
-            now = await asyncio.to_thread(_digest, self.files)
+            now = await in_daemon_thread(partial(_digest, self.files))
             if now == seen:
                 continue
             try:
@@ -139,7 +141,7 @@ class Reloader:
             except ConfigError:
                 seen = now  # It was told; the same faults are not told again.
             else:
-                seen = await asyncio.to_thread(_digest, self.files)
+                seen = await in_daemon_thread(partial(_digest, self.files))
 
 
 def _digest(files: tuple[Path, ...]) -> bytes:
