@@ -1,6 +1,7 @@
 """The result of a poll becomes what a target shows: redacted series, each once, with their values."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +13,13 @@ from exporter.settings import Target
 
 # Layouts that are remembered: a system has a few.
 _MAX_LAYOUTS = 1024
+# Bytes of lines for each series that a target may have: most lines have a hundred. A target with
+# few series may have long lines.
+_BYTES_A_SERIES = 256
+_MIN_BYTES = 1024 * 1024
+# Of a line: the value, the braces, a blank and the line end. Of a label: "=", "," and the quotes.
+_LINE_BYTES = 24
+_LABEL_BYTES = 4
 
 
 class Poll(NamedTuple):
@@ -60,11 +68,13 @@ class ServedSeries(NamedTuple):
     kept: tuple[int, ...] | None
     """Which of the extracted ones are kept; None: all."""
     layout: Layout
+    dropped: int = 0
+    """How many series are left out, since the lines of the target have too many bytes."""
 
     @property
     def duplicates(self) -> int:
         """How many series were extracted more than once."""
-        return len(self.extracted) - len(self.series)
+        return len(self.extracted) - len(self.series) - self.dropped
 
     def values(self, extraction: Extraction) -> tuple[float, ...]:
         """Return the values of the series."""
@@ -95,18 +105,42 @@ class Snapshot(NamedTuple):
         return () if isinstance(outcome, PollError) else outcome.faults
 
 
-def serve(extracted: tuple[Series, ...], system: System, secrets: Sequence[str]) -> ServedSeries:
+def serve(
+    extracted: tuple[Series, ...],
+    system: System,
+    secrets: Sequence[str],
+    base: Labels = (),
+    max_bytes: int = sys.maxsize,
+) -> ServedSeries:
     """Return the series as they are served; of those that are the same then, the first is kept.
 
-    A vendor may send back in a text what it was sent in a header.
+    A vendor may send back in a text what it was sent in a header. `base` are the labels of the
+    target; series whose lines are beyond `max_bytes` are dropped.
     """
     series = redacted(extracted, secrets) if secrets else extracted
     first: dict[Series, int] = {}
     for at, one in enumerate(series):
         first.setdefault(one, at)
-    kept = None if len(first) == len(series) else tuple(first.values())
-    unique = series if kept is None else tuple(first)
-    return ServedSeries(extracted, unique, kept, layout_of(system, tuple(s[0] for s in unique)))
+    fitting = _fitting(first, _LINE_BYTES + _labels_size(base), max_bytes)
+    kept = None if fitting == len(series) else tuple(first.values())[:fitting]
+    unique = series if kept is None else tuple(first)[:fitting]
+    layout = layout_of(system, tuple(one[0] for one in unique))
+    return ServedSeries(extracted, unique, kept, layout, len(first) - fitting)
+
+
+def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int:
+    """Return how many of the series have at most this many bytes of lines together."""
+    room = max_bytes
+    for at, (name, labels) in enumerate(series):
+        room -= line_bytes + len(name) + _labels_size(labels)
+        if room < 0:
+            return at
+    return len(series)
+
+
+def _labels_size(labels: Labels) -> int:
+    """Return the bytes of labels; what is escaped on the page counts once."""
+    return sum([_LABEL_BYTES + len(name) + len(text.encode()) for name, text in labels])
 
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
@@ -155,7 +189,10 @@ def take_snapshot(
         return Snapshot(poll, tally, NO_SERIES, (), None)
     if outcome.series is not last.extracted:
         if outcome.series != last.extracted:
-            last = serve(outcome.series, target.system, known_secrets(target.client, ()))
+            base = (("target", target.name), *target.labels.items())
+            max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
+            secrets = known_secrets(target.client, ())
+            last = serve(outcome.series, target.system, secrets, base, max_bytes)
         # What is equal need not be kept twice.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped

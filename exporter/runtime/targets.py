@@ -204,8 +204,9 @@ class Targets:
         tracked.note(poll.duration)
         if outcome.faults or tracked.faulty:
             self._note_faults(tracked, outcome)
-        if outcome.dropped_items or outcome.dropped_series or tracked.is_cut:
-            self._note_dropped(tracked, outcome)
+        dropped = outcome.dropped_series + snapshot.served.dropped
+        if outcome.dropped_items or dropped or tracked.is_cut:
+            self._note_dropped(tracked, outcome.dropped_items, dropped)
         if snapshot.served.kept is not None:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.served.duplicates)
@@ -265,9 +266,8 @@ class Targets:
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
         tracked.faulty = faulty
 
-    def _note_dropped(self, tracked: Tracked, reading: Extraction) -> None:
+    def _note_dropped(self, tracked: Tracked, items: int, series: int) -> None:
         system = tracked.target.system.name
-        items, series = reading.dropped_items, reading.dropped_series
         was_cut, tracked.is_cut = tracked.is_cut, bool(items or series)
         self._telemetry.dropped_items.labels(system).inc(items)
         self._telemetry.dropped_series.labels(system).inc(series)

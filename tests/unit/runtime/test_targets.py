@@ -204,3 +204,20 @@ def test_staleness_follows_a_target_to_its_new_place(moment: Moment, telemetry: 
     moment.now += 10
 
     assert [snapshot.up for _, snapshot in targets.snapshots()] == [True, False]
+
+
+def test_lines_beyond_the_bytes_of_a_target_are_counted_and_logged(
+    moment: Moment, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets = make(moment, telemetry, "a")
+    long = [
+        Sample("genesys_ucs_mode", (("mode", f"{at}{'x' * 500}"),), 1.0) for at in range(20_000)
+    ]
+    targets.record(first(targets), Poll(Extraction.of(long), 0.1, NOW, moment.now))
+    metric = "status_exporter_dropped_series_total"
+    dropped = telemetry.registry.get_sample_value(metric, {"system": "genesys_ucs"})
+
+    assert dropped is not None
+    assert 0 < dropped < 20_000
+    assert first(targets).snapshot is not None
+    assert "answer too large, the rest dropped" in caplog.text
