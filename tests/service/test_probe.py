@@ -144,6 +144,30 @@ async def test_each_probe_is_a_poll_and_is_counted(gate: Gate) -> None:
     assert [f"{POLLS}{number}\n" in page for number, page in enumerate(pages, 1)] == [True] * 3
 
 
+async def test_probes_in_a_loop_cost_a_target_with_an_interval_nothing(gate: Gate) -> None:
+    async with site_of(target(gate, interval=3600.0)) as site:
+
+        async def loop() -> list[int]:
+            return [(await site.get("/probe?target=t"))[0] for _ in range(20)]
+
+        statuses = await asyncio.gather(*(loop() for _ in range(8)))
+
+    assert {status for each in statuses for status in each} == {200}
+    assert gate.asked == 1
+
+
+async def test_a_result_older_than_half_the_interval_is_renewed(gate: Gate) -> None:
+    async with site_of(replace(target(gate, interval=3600.0), max_age=7200.0)) as site:
+        await site.get("/probe?target=t")
+        (tracked,) = site.targets
+        assert tracked.snapshot is not None
+        age = tracked.snapshot.poll._replace(taken=tracked.snapshot.poll.taken - 1801.0)
+        tracked.snapshot = tracked.snapshot._replace(poll=age)
+        await site.get("/probe?target=t")
+
+    assert gate.asked == 2
+
+
 async def test_a_reading_that_is_young_enough_is_not_polled_for_again(gate: Gate) -> None:
     async with site_of(target(gate)) as site:
         for max_age, asked in (("1h", 1), ("1h", 1), ("0s", 2), ("1h30m", 2)):
