@@ -27,9 +27,9 @@ from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
 from exporter.toolkit.negotiate import Format
+from exporter.web import sd
 from exporter.web.exposition import expose_targets
 from exporter.web.routes import make_app
-from exporter.web import sd
 from exporter.web.sd import Groups
 from support.documents import yaml_blocks
 from support.paths import ROOT
