@@ -115,10 +115,11 @@ class AnswerReader:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             self.is_reusable = False  # The head was a complete answer, and was judged.
-        except HttpParserError:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+        except HttpParserError as error:
+            # One of the parser's fixed texts, such as "Duplicate Content-Length".
+            self._note(PollError(Reason.BAD_HTTP, f"{NOT_HTTP}: {error}"))
         if not self._head_done and self._head > _MAX_HEAD:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+            self._note(_large_head())
         if self._failure is not None:
             raise self._fail(self._failure)
         return self._is_complete()
@@ -196,7 +197,7 @@ class AnswerReader:
         """Note the few headers that matter; trailers do not."""
         self._headers += 1
         if self._headers > _MAX_HEADERS or len(value) > _MAX_HEAD:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+            self._note(_large_head())
             return
         if self._head_done:
             return
@@ -315,3 +316,8 @@ def _read_head(head: bytes) -> tuple[int, str] | None:
         _known_heads.clear()
     _known_heads[head] = plain
     return plain
+
+
+def _large_head() -> PollError:
+    text = f"{NOT_HTTP}: more than {_MAX_HEAD} bytes or {_MAX_HEADERS} headers"
+    return PollError(Reason.BAD_HTTP, text)
