@@ -8,18 +8,25 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
 from exporter.redact import scrub
 from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Target
-from support.polling import FIXED, Polls, lines_of, make_target
+from exporter.toolkit.negotiate import Format
+from exporter.web.exposition import END, expose_targets
+from support.polling import FIXED, NOW, Polls, lines_of, make_target
 from support.vendor import Vendor, response
 
 CANARY = 'canary/"x y'
@@ -107,6 +114,35 @@ def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], s
     one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
 
     assert scrub(f"a {encode(secret)} b", one) == "a <secret> b"
+
+
+# What a page is made of, so that secrets and answers are often a part of it.
+_pieces = st.sampled_from(
+    ["mode", "genesys_ucs_mode", "target", "t", "{", "}", '="', '"', "\\", "\n", ",", " 1", "# EOF"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+_texts = st.lists(_pieces, max_size=6).map("".join)
+
+
+@given(secret=_texts, text=_texts, form=st.sampled_from([*Format]))
+def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form: Format) -> None:
+    values = [text, f"{text}{secret}", secret]
+    samples = [Sample("genesys_ucs_mode", (("mode", value),), 1.0) for value in values]
+    one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
+    target = make_target(client=one)
+    snapshot = take_snapshot(target, Poll(Extraction.of(samples), 0.1, NOW, 0.0), Tally(polls=1))
+    page = b"".join((*expose_targets([(target, snapshot)], form), END[form])).decode()
+    parse = parse_openmetrics if form is Format.OPENMETRICS else parse_text
+    found = {
+        (*sample.labels,)
+        for family in parse(page)
+        for sample in family.samples
+        if sample.name == "genesys_ucs_mode"
+    }
+
+    assert found == {("target", "mode")}
+    if len(secret) >= 4:
+        shown = {dict(labels)["mode"] for _, labels in snapshot.served.series}
+        assert not any(secret in value.replace("<secret>", "\ud800") for value in shown)
 
 
 def test_a_short_secret_makes_no_long_form() -> None:
