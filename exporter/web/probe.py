@@ -31,6 +31,8 @@ _DEFAULT_TIMEOUT = 120.0
 _MARGIN = 0.5
 _MARGIN_SHARE = 0.1
 _GZIP_LEVEL = 1
+# More take longer to write than the event loop should be held.
+_MAX_SERIES_AT_ONCE = 1000
 
 
 class _UnknownError(ExporterError):
@@ -54,6 +56,8 @@ class Prober:
         self._targets = targets
         self._schedule = schedule
         self._groups = Groups(targets)
+        # Threads of several clients would together hold up the event loop.
+        self._turn = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return both routes."""
@@ -77,8 +81,15 @@ class Prober:
         if snapshot is None:
             return _refusal(503, f'"{asked.name}" was not polled: the exporter is ending')
         form = _form(request)
-        page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
-        return _page(request, b"".join(page) + END[form])
+
+        def respond() -> web.Response:
+            page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
+            return _page(request, b"".join(page) + END[form])
+
+        if len(snapshot.values) <= _MAX_SERIES_AT_ONCE:
+            return respond()
+        async with self._turn:
+            return await asyncio.to_thread(respond)
 
     async def _polled(self, asked: _Asked) -> tuple[Target, Snapshot | None]:
         """Return the target with a snapshot that is young enough, whatever a reload makes of it.
