@@ -10,9 +10,11 @@ from exporter.declare.system import System
 from exporter.errors import PollError
 from exporter.redact import known_secrets, take_out
 from exporter.settings import Target
+from exporter.text import CUT
 
 # Layouts that are remembered: a system has a few.
 _MAX_LAYOUTS = 1024
+_MAX_SMALL_LAYOUT = 500
 # Bytes of lines for each series that a target may have: most lines have a hundred. A target with
 # few series may have long lines.
 _BYTES_A_SERIES = 256
@@ -52,10 +54,10 @@ class Layout:
     def __init__(self, places: tuple[int, ...]) -> None:
         self.places = places
         """The number of each sample's family among those of the system."""
-        self.by_family: dict[int, tuple[int, ...]] = {}
+        self.by_family: dict[int, list[int]] = {}
         """The samples of each family that has any."""
         for at, place in enumerate(places):
-            self.by_family[place] = (*self.by_family.get(place, ()), at)
+            self.by_family.setdefault(place, []).append(at)
 
 
 class ServedSeries(NamedTuple):
@@ -145,7 +147,14 @@ def _labels_size(labels: Labels) -> int:
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
     """Take secrets out of label values; names stay as they are."""
-    found = {labels: _redacted_labels(labels, secrets) for labels in {one[1] for one in series}}
+    distinct = {one[1] for one in series}
+    # One search for each secret in all texts: nearly always there is none in any of them.
+    texts = "\0".join([text for labels in distinct for _, text in labels])
+    if CUT not in texts:
+        secrets = [secret for secret in secrets if secret in texts]
+        if not secrets:
+            return series
+    found = {labels: _redacted_labels(labels, secrets) for labels in distinct}
     if all(labels is found[labels] for labels in found):
         return series
     return tuple((name, found[labels]) for name, labels in series)
@@ -156,11 +165,19 @@ def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
     return labels if redacted == labels else redacted
 
 
-@lru_cache(maxsize=_MAX_LAYOUTS)
 def layout_of(system: System, names: tuple[str, ...]) -> Layout:
     """Return the layout of series of these names."""
+    # Targets that answer with lists of thousands, of another length each time, would fill the
+    # memory with layouts.
+    return (_small_layout if len(names) <= _MAX_SMALL_LAYOUT else _make_layout)(system, names)
+
+
+def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
     places = _places(system)
-    return Layout(tuple(places[name] for name in names))
+    return Layout(tuple([places[name] for name in names]))
+
+
+_small_layout = lru_cache(maxsize=_MAX_LAYOUTS)(_make_layout)
 
 
 @lru_cache(maxsize=_MAX_LAYOUTS)
