@@ -19,7 +19,9 @@ from exporter.text import CUT
 # Fewer characters of a secret give nothing away, and may be part of any word.
 _LEAST_TELLING = 4
 # Secrets whose forms are remembered: those of a client that logs in are needed after each poll.
+# A token that a vendor gives may have any length.
 _MAX_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 4096
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _DOUBLE_QUOTES = ("&quot;", "&#34;")
 _SINGLE_QUOTES = ("&#x27;", "&#39;", "&apos;")
@@ -58,7 +60,7 @@ def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
         known |= _of_proxy(client.login.proxy_url)
     known |= _of_proxy(client.proxy_url)
     telling = (value for value in known if len(value) >= _LEAST_TELLING)
-    forms = {form for value in telling for form in _forms(value)}
+    forms = {form for value in telling for form in _forms_of(value)}
     # The longest first: of a secret that begins another, the rest must not stay.
     return sorted(forms, key=len, reverse=True)
 
@@ -73,7 +75,10 @@ def _of_proxy(url: Secret | None) -> set[str]:
     return {parts.password or "", password, pair}
 
 
-@lru_cache(maxsize=_MAX_REMEMBERED)
+def _forms_of(value: str) -> frozenset[str]:
+    return _known_forms(value) if len(value) <= _LONGEST_REMEMBERED else _forms(value)
+
+
 def _forms(value: str) -> frozenset[str]:
     """Return the value as it is, in either case, escaped and encoded."""
     forms = {value, value.upper(), value.lower()}
@@ -92,3 +97,6 @@ def _forms(value: str) -> frozenset[str]:
         encoded = encode_bytes(raw).decode()
         forms |= {encoded, encoded.rstrip("=")}
     return frozenset(forms)
+
+
+_known_forms = lru_cache(maxsize=_MAX_REMEMBERED)(_forms)

@@ -305,7 +305,9 @@ def plain_answer(data: bytes) -> tuple[str, bytes] | None:
 
 def _read_head(head: bytes) -> tuple[int, str] | None:
     """Return the length and content type of a plain head."""
-    found = _PLAIN_HEAD.fullmatch(head) if len(head) <= _MAX_PLAIN_HEAD else None
+    if len(head) > _MAX_PLAIN_HEAD:
+        return None
+    found = _PLAIN_HEAD.fullmatch(head)
     plain = None
     if found and found["length"] and head.count(b"\r\n") <= _MAX_HEADERS:
         length, given = int(found["length"]), 1 + (found["type"] is not None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import redact
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
@@ -143,6 +144,14 @@ def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form:
     if len(secret) >= 4:
         shown = {dict(labels)["mode"] for _, labels in snapshot.served.series}
         assert not any(secret in value.replace("<secret>", "\ud800") for value in shown)
+
+
+def test_the_forms_of_a_long_token_are_not_kept() -> None:
+    before = redact._known_forms.cache_info().currsize
+    token = "x" * 10_000
+
+    assert scrub(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
+    assert redact._known_forms.cache_info().currsize == before
 
 
 def test_a_short_secret_makes_no_long_form() -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import Reason
+from exporter.http import answer_reader
 from exporter.http.answer import MAX_BODY
 from support.polling import OK, Polls, make_target, mode, result
 from support.vendor import BODY, HEALTHY, Handler, Vendor, open_vendor, response, serving
@@ -319,3 +320,12 @@ async def test_a_redirect_is_not_followed(status: str, vendor: Vendor, poll: Pol
             assert result(await poll(make_target())) == expected
         assert other.requests == []
     assert len(vendor.requests) == 4
+
+
+def test_long_heads_are_not_kept() -> None:
+    before = len(answer_reader._known_heads)
+    for number in range(3):
+        head = f"HTTP/1.1 200 OK\r\nX: {number}{'x' * 5000}\r\nContent-Length: 2\r\n\r\n"
+        assert answer_reader.plain_answer(head.encode() + b"{}") is None
+
+    assert len(answer_reader._known_heads) == before
