@@ -14,7 +14,7 @@ from exporter.errors import PollError
 from exporter.http.message import basic_pair, credentials
 from exporter.secret import Secret
 from exporter.settings import Client, OAuth2
-from exporter.text import CUT
+from exporter.text import CUT, printable
 
 # Fewer characters of a secret give nothing away, and may be part of any word.
 _LEAST_TELLING = 4
@@ -60,7 +60,7 @@ def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
         known |= _of_proxy(client.login.proxy_url)
     known |= _of_proxy(client.proxy_url)
     telling = (value for value in known if len(value) >= _LEAST_TELLING)
-    forms = {form for value in telling for form in _forms_of(value)}
+    forms = {form for value in telling for form in _forms_of(value) if len(form) >= _LEAST_TELLING}
     # The longest first: of a secret that begins another, the rest must not stay.
     return sorted(forms, key=len, reverse=True)
 
@@ -81,7 +81,8 @@ def _forms_of(value: str) -> frozenset[str]:
 
 def _forms(value: str) -> frozenset[str]:
     """Return the value as it is, in either case, escaped and encoded."""
-    forms = {value, value.upper(), value.lower()}
+    # A label is trimmed and made printable before it is redacted.
+    forms = {value, value.upper(), value.lower(), printable(value.strip())}
     for ascii_only in (True, False):
         written = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         forms |= {written, written.replace("/", "\\/")}

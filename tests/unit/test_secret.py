@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter import redact
 from exporter.declare.extraction import Extraction, Sample
+from exporter.declare.readings import text as label_text
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
@@ -144,6 +145,12 @@ def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form:
     if len(secret) >= 4:
         shown = {dict(labels)["mode"] for _, labels in snapshot.served.series}
         assert not any(secret in value.replace("<secret>", "\ud800") for value in shown)
+
+
+def test_a_secret_is_redacted_once_it_was_made_printable() -> None:
+    one = Client(name="c", http_headers=(("X-Key", (Secret(" hunter\u200b22 "),)),))
+
+    assert scrub("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
 
 
 def test_the_forms_of_a_long_token_are_not_kept() -> None:
