@@ -130,18 +130,26 @@ class Reloader:
     async def watch(self, files: tuple[Path, ...], interval: float) -> None:
         """Reload whenever the content of the files has changed, for as long as it is left running."""
         self.files = files
-        seen = await in_daemon_thread(partial(_digest, files))
+        seen = await _read_digest(files)
         while True:
             await asyncio.sleep(interval)
-            now = await in_daemon_thread(partial(_digest, self.files))
-            if now == seen:
+            now = await _read_digest(self.files)
+            if now is None or now == seen:
                 continue
             try:
                 await self.reload("file change")
             except ConfigError:
-                seen = now  # It was told; the same faults are not told again.
+                seen = now  # It was logged; the same faults are not logged again.
             else:
-                seen = await in_daemon_thread(partial(_digest, self.files))
+                seen = await _read_digest(self.files)
+
+
+async def _read_digest(files: tuple[Path, ...]) -> bytes | None:
+    """Return the digest of the files; None if the system allows no more threads now."""
+    try:
+        return await in_daemon_thread(partial(_digest, files))
+    except RuntimeError:
+        return None
 
 
 def _digest(files: tuple[Path, ...]) -> bytes:
