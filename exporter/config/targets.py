@@ -36,7 +36,7 @@ MAX_AGE_INTERVALS = 3
 
 # It stands in every series of the target, and of all the others of its group in a list.
 LONGEST_LABEL = 1024
-LONGEST_LABELS = 4096
+LONGEST_LABELS = 8192
 """Characters of all labels of a target together, their names included."""
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)

@@ -189,7 +189,7 @@ async def test_a_bad_list_is_refused_with_its_reason(
         (
             UCS,
             f"- {{targets: [a], labels: {{? {'x' * LONGEST_LABELS} : y}}}}",
-            "[0].labels: together they have more than 4096 characters",
+            "[0].labels: together they have more than 8192 characters",
         ),
         (
             CLANFORGE,
