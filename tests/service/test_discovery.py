@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -300,6 +301,13 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
         def note(_: Change) -> None:
             states.add((len(service.targets), service.targets.is_ready))
 
+        take = Lists._take
+
+        def take_and_note(lists: Lists, *given: Any) -> None:
+            take(lists, *given)
+            note(Change())
+
+        monkeypatch.setattr(Lists, "_take", take_and_note)
         service.targets.followers.append(note)
         await service.until(lambda: len(service.targets) == 3)
         await service.until(lambda: not service.targets.untried)
@@ -308,7 +316,7 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
         await service.until(lambda: service.targets.is_ready)
         polled = [one.snapshot is not None for one in service.targets]
 
-    assert states == {(1, False), (2, False), (3, False)}
+    assert states == {(0, False), (1, False), (2, False), (3, False)}
     assert missing == "3 of 3 targets not polled yet"
     assert polled == [True] * 3
 
