@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -234,6 +235,7 @@ class Lists:
         """Bring the live set to what the lists say, so many new targets a turn."""
         wanted = self._merged()
         while not self._changed.is_set():
+            began = monotonic()
             step = self._step(wanted)
             if step is None:
                 break
@@ -241,7 +243,8 @@ class Lists:
             # A reload in between has brought other targets.
             if not self._changed.is_set():
                 self._replace(step)
-                await asyncio.sleep(0)
+                # Polls have as much time as this takes.
+                await asyncio.sleep(monotonic() - began)
 
     def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
         """Return the next targets on the way to those wanted; None at its end."""
