@@ -136,12 +136,14 @@ class FieldError(ExporterError):
 
 # A line that lists more is no help.
 _MOST_NAMES = 12
+# A key of a list may be a megabyte.
+_MAX_COMPARED = 100
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Say what the word may have been meant to be, or what there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word[:_MAX_COMPARED], names, n=1)
     if close:
         return f'did you mean "{close[0]}"?'
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

@@ -16,12 +16,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from exporter.text import UNPRINTABLE
+
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warn", "error")
 
 _log = logging.getLogger(__name__)
 
-_PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
+_PLAIN = re.compile(rf"[^\s\"=\\{UNPRINTABLE}]+")
+_UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
 # One line for each of so many targets that fail at once, some 2 MB. A reader that is further behind
 # has stopped.
 _MAX_QUEUED_LINES = 10_000
@@ -160,5 +163,9 @@ class _Json(logging.Formatter):
 
 
 def _quoted(value: str) -> str:
-    # logfmt quotes as JSON does, which keeps what a vendor sent on one line.
-    return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    # logfmt quotes as JSON does, which keeps what a vendor sent on one line. Letters of any script
+    # stay as they are; what a terminal obeys or does not show becomes an escape.
+    if _PLAIN.fullmatch(value):
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda match: json.dumps(match[0])[1:-1], quoted)

@@ -1,19 +1,30 @@
 """Takes a client's secrets out of text that a vendor had a hand in."""
 
+import html
 import json
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
+from itertools import product
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from exporter.errors import PollError
 from exporter.http.message import basic_pair, credentials
 from exporter.secret import Secret
 from exporter.settings import Client, OAuth2
-from exporter.text import CUT
+from exporter.text import CUT, printable
 
 # Fewer characters of a secret give nothing away, and may be part of any word.
 _LEAST_TELLING = 4
+# Secrets whose forms are remembered: those of a client that logs in are needed after each poll.
+# A token that a vendor gives may have any length.
+_MAX_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 4096
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_DOUBLE_QUOTES = ("&quot;", "&#34;")
+_SINGLE_QUOTES = ("&#x27;", "&#39;", "&apos;")
 # Values are cut at fewer characters. A token has thousands, and to try each would hold up the loop.
 _LONGEST_BEGINNING = 64
 
@@ -48,10 +59,10 @@ def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
             known.add(basic_pair(client.login.client_id, client.login.client_secret.reveal()))
         known |= _of_proxy(client.login.proxy_url)
     known |= _of_proxy(client.proxy_url)
-    forms = {form for value in known for form in _forms(value)}
+    telling = (value for value in known if len(value) >= _LEAST_TELLING)
+    forms = {form for value in telling for form in _forms_of(value) if len(form) >= _LEAST_TELLING}
     # The longest first: of a secret that begins another, the rest must not stay.
-    telling = (value for value in forms if len(value) >= _LEAST_TELLING)
-    return sorted(telling, key=len, reverse=True)
+    return sorted(forms, key=len, reverse=True)
 
 
 def _of_proxy(url: Secret | None) -> set[str]:
@@ -64,12 +75,29 @@ def _of_proxy(url: Secret | None) -> set[str]:
     return {parts.password or "", password, pair}
 
 
-def _forms(value: str) -> Iterator[str]:
-    yield value
+def _forms_of(value: str) -> frozenset[str]:
+    return _known_forms(value) if len(value) <= _LONGEST_REMEMBERED else _forms(value)
+
+
+def _forms(value: str) -> frozenset[str]:
+    """Return the value as it is, in either case, escaped and encoded."""
+    # A label is trimmed and made printable before it is redacted.
+    forms = {value, value.upper(), value.lower(), printable(value.strip())}
     for ascii_only in (True, False):
-        escaped = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield escaped
-        yield escaped.replace("/", "\\/")
-    for encode in (quote, quote_plus):
-        yield encode(value, safe="")
-        yield encode(value, safe="/")
+        written = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        forms |= {written, written.replace("/", "\\/")}
+    for encode, safe in product((quote, quote_plus), ("", "/")):
+        encoded = encode(value, safe=safe, errors="replace")
+        forms |= {encoded, _PERCENT.sub(lambda match: match[0].lower(), encoded)}
+    markup = html.escape(value, quote=False)
+    for double, single in product(('"', *_DOUBLE_QUOTES), ("'", *_SINGLE_QUOTES)):
+        forms.add(markup.replace('"', double).replace("'", single))
+    raw = value.encode(errors="replace")
+    forms |= {raw.hex(), raw.hex().upper()}
+    for encode_bytes in (b64encode, urlsafe_b64encode):
+        encoded = encode_bytes(raw).decode()
+        forms |= {encoded, encoded.rstrip("=")}
+    return frozenset(forms)
+
+
+_known_forms = lru_cache(maxsize=_MAX_REMEMBERED)(_forms)

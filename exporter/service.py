@@ -16,7 +16,7 @@ from exporter import log
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.http.connections import Connections
-from exporter.http.pool import RESERVED_FILES
+from exporter.http.pool import RESERVED_FILES, connection_files
 from exporter.runtime.discovery import Lists, discovering
 from exporter.runtime.reload import Load, Reloader
 from exporter.runtime.schedule import Schedule
@@ -102,7 +102,7 @@ async def running(
         facts = {"open_files": files, "needed": needed}
         _log.warning("too few open files to keep all connections", extra={"facts": facts})
     connections = Connections(clock, on_login=telemetry.count_login)
-    schedule = Schedule(targets, connections, telemetry, clock, files - RESERVED_FILES)
+    schedule = Schedule(targets, connections, telemetry, clock, connection_files(files))
     polling = asyncio.create_task(schedule.run())
     # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls
     # nothing and says it is healthy is worse than none.

@@ -99,7 +99,7 @@ class Telemetry:
         )
         self.dropped_series = Counter(
             "status_exporter_dropped_series_total",
-            "Series beyond a target's max_series.",
+            "Series beyond a target's max_series, or beyond 256 bytes of lines for each of those.",
             ["system"],
             registry=self.registry,
         )

@@ -12,11 +12,14 @@ LONGEST_TEXT = 256
 # A message is one line, and the value is only a part of it.
 _LONGEST_SHOWN = 36
 # Lone surrogates are legal in JSON and cannot be encoded as UTF-8. Control characters reach a
-# terminal as commands. Bidirectional and zero-width characters make two different labels look
+# terminal as commands. Bidirectional and invisible characters make two different labels look
 # the same, or show a message in another order than it was written.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+UNPRINTABLE = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
+"""The characters that are never shown, as the inside of a regular expression's `[...]`."""
+_UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
 
 
 def printable(value: str) -> str:

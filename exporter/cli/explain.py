@@ -23,6 +23,7 @@ from exporter.pipeline.snapshot import Poll
 from exporter.redact import scrub
 from exporter.runtime.poll import PollRun, poll
 from exporter.settings import Target
+from exporter.text import printable
 
 
 def explain(arguments: Arguments) -> int:
@@ -41,7 +42,8 @@ def explain(arguments: Arguments) -> int:
         console.print(_table(target, lines, obtained))
         places = unmapped(tree, endpoint)
         if places:
-            console.print(f"unmapped: {scrub(', '.join(places), target.client, obtained)}")
+            listed = printable(scrub(", ".join(places), target.client, obtained))
+            console.print(f"unmapped: {listed}")
     error = done.outcome
     if isinstance(error, PollError):
         print(f"{target.name}: {error.reason}: {error.detail}", file=sys.stderr)
@@ -64,13 +66,17 @@ def _table(target: Target, lines: tuple[Explanation, ...], obtained: tuple[str, 
     table = Table(show_lines=False, header_style="bold", expand=False)
     for title in ("metric", "field", "value there", "result"):
         table.add_column(title, overflow="fold")
+
+    def safe(text: str) -> str:
+        # In this order: a secret may have characters that are replaced.
+        return printable(scrub(text, target.client, obtained))
+
     for line in lines:
         results = [
             " ".join([*(f"{name}={value}" for name, value in one.labels), value_text(one.value)])
             for one in line.samples
         ]
         faults = [f"unreadable: {fault.message}" for fault in line.faults]
-        result = "\n".join(results + faults) or "no series"
-        cells = (scrub(text, target.client, obtained) for text in (line.raw, result))
-        table.add_row(line.metric, line.place, *cells)
+        result = "\n".join(map(safe, results + faults)) or "no series"
+        table.add_row(line.metric, line.place, safe(line.raw), result)
     return table

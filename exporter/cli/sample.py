@@ -17,7 +17,7 @@ from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.pipeline.parse import parse
-from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
+from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
@@ -95,8 +95,11 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
         return False
     try:
         found = endpoint.extract(tree, target.params, answer.middle, broken)
-        series = _print_metrics(target, found, answer.middle)
+        snapshot = take_snapshot(target, Poll(found, 0.0, answer.middle, 0.0), Tally())
+        series = _print_metrics(target, snapshot)
         faults += _faults(found, target.max_series)
+        if snapshot.served.dropped:
+            faults.append(f"series beyond the bytes of a target: {snapshot.served.dropped}")
     except PollError as error:
         faults.append(f"{endpoint.path}: {error.reason}: {error.detail}")
     missing = absent(tree, endpoint, target.params)
@@ -118,8 +121,7 @@ def _report(lines: Iterable[str]) -> None:
         print(printable(line), file=sys.stderr)
 
 
-def _print_metrics(target: Target, found: Extraction, poll_time: float) -> int:
-    snapshot = take_snapshot(target, Poll(found, 0.0, poll_time, 0.0), Tally())
+def _print_metrics(target: Target, snapshot: Snapshot) -> int:
     series = 0
     for piece in expose_targets([(target, snapshot)], Format.TEXT):
         # What the exporter says of a poll is left out: there was none.

@@ -25,6 +25,7 @@ from exporter.declare.system import System
 from exporter.duration import duration_text
 from exporter.errors import suggestion
 from exporter.settings import MAX_SERIES, Client, Target
+from exporter.text import printable
 
 DEFAULT_INTERVAL = 15.0
 DEFAULT_TIMEOUT = 5.0
@@ -35,11 +36,11 @@ MAX_AGE_INTERVALS = 3
 
 # It stands in every series of the target, and of all the others of its group in a list.
 LONGEST_LABEL = 1024
+LONGEST_LABELS = 8192
+"""Characters of all labels of a target together, their names included."""
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_TARGET_NAME = re.compile(
-    r"[^\x00-\x20\x7f-\xa0](?:[^\x00-\x1f\x7f-\x9f]{0,126}[^\x00-\x20\x7f-\xa0])?"
-)
+_TARGET_NAME = re.compile(r"[^ \xa0](?:.{0,126}[^ \xa0])?")
 # What the exporter itself says of every target, and what Prometheus gives a meaning to.
 _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 
@@ -129,6 +130,8 @@ class PolledModel(Model):
     def _labels(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         system = info.data.get("system")
         faults = []
+        if sum(len(name) + len(text) for name, text in value.items()) > LONGEST_LABELS:
+            raise fault(f"together they have more than {LONGEST_LABELS} characters")
         for name, text in value.items():
             if len(text) > LONGEST_LABEL:
                 faults.append(f'the text of "{name}" has more than {LONGEST_LABEL} characters')
@@ -138,7 +141,7 @@ class PolledModel(Model):
                 faults.append(f'the label "{name}" is used by the metrics themselves')
         if faults:
             raise fault("; ".join(faults))
-        return {name: text for name, text in value.items() if text}
+        return {name: printable(text) for name, text in value.items() if text}
 
     @field_validator("interval")
     @classmethod
@@ -180,7 +183,7 @@ class TargetModel(PolledModel):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        if not _TARGET_NAME.fullmatch(value):
+        if not _TARGET_NAME.fullmatch(value) or printable(value) != value:
             raise fault("a name has 1 to 128 printable characters and no blank at its ends")
         return value
 

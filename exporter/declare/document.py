@@ -20,8 +20,12 @@ Told = tuple[tuple[int, int], str]
 _DEEPEST = 50
 # Of explicit tags, "!" and !!str make a text of a value, which is harmless.
 _TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
-# Parts of a file with its aliases written out, beyond ten times those that it has.
-_MOST_PARTS = 100_000
+# Parts of a file with its aliases written out: so many, and so many for each that the file has.
+# A declaration of ten thousand parts takes 0.15 s, however short its file is.
+_MAX_ALIASED_PARTS = 10_000
+_MAX_ALIASED_RATIO = 20
+# A file of a hundred thousand targets has some two million.
+_MAX_PARTS = 4_000_000
 _WORD = re.compile(r"[\w./-]+")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -50,16 +54,23 @@ class Document:
     `faults` are the keys given twice; the second one counts in `data`.
     """
 
-    def __init__(self, text: str, name: str, kind: type[dict[Any, Any] | list[Any]] = dict) -> None:
+    def __init__(
+        self,
+        text: str,
+        name: str,
+        kind: type[dict[Any, Any] | list[Any]] = dict,
+        max_parts: int = _MAX_PARTS,
+    ) -> None:
         """Read the text, a mapping or a list; `name` is the file's, for messages.
 
         Raises:
-            ConfigError: The text is not YAML, or not of the kind.
+            ConfigError: The text is not YAML, not of the kind, or has more than `max_parts` keys
+                and values.
         """
         self.name = name
         loader = _Loader(text)
         try:
-            self._check_depth(text)
+            self._check_events(text, max_parts)
             self._root = loader.get_single_node()
             self._walked: set[int] = set()
             self.faults = list(self._repeated_keys(self._root, (), frozenset()))
@@ -80,40 +91,51 @@ class Document:
             what = "mapping of keys to values" if kind is dict else "list of groups; [] for none"
             raise ConfigError((f"{name}:1:1: the file must be a {what}",))
 
-    def _check_depth(self, text: str) -> None:
+    def _check_events(self, text: str, max_parts: int) -> None:
         # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.
-        depth = 0
+        depth = parts = 0
         for event in yaml.parse(text, Loader=_Loader):
-            tag = getattr(event, "tag", None)
-            if tag not in _TAGS:
-                mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
-                _, fault = self._told(mark, (), "a tag such as !!int is not allowed; leave it out")
-                raise ConfigError((fault,))
+            if getattr(event, "tag", None) not in _TAGS:
+                raise self._refusal(event, "a tag such as !!int is not allowed; leave it out")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
-                mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
-                _, fault = self._told(mark, (), f"more than {_DEEPEST} levels deep")
-                raise ConfigError((fault,))
+                raise self._refusal(event, f"more than {_DEEPEST} levels deep")
+            parts += isinstance(event, yaml.NodeEvent)
+            if parts > max_parts:
+                raise self._refusal(event, f"more than {max_parts} keys and values")
+
+    def _refusal(self, event: Any, why: str) -> ConfigError:
+        mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
+        return ConfigError((self._told(mark, (), why)[1],))
 
     def _check_aliases(self) -> None:
-        """Refuse aliases of aliases that make a huge declaration of a small file."""
-        sizes: dict[int, int] = {}
+        """Refuse aliases of aliases that make a huge or deep declaration of a small file.
 
-        def size(node: Any) -> int:
-            if id(node) not in sizes:
+        A merge key adds the parts of its mappings to those of its own.
+        """
+        measured: dict[int, tuple[int, int]] = {}
+
+        def measure(node: Any) -> tuple[int, int]:
+            """Return the number of parts and levels with the aliases written out."""
+            if id(node) not in measured:
                 parts = node.value if isinstance(node.value, list) else ()
-                inner = (
-                    one for part in parts for one in (part if isinstance(part, tuple) else [part])
-                )
-                sizes[id(node)] = 1 + sum(size(one) for one in inner)
-            return sizes[id(node)]
+                inner = [
+                    measure(one)
+                    for part in parts
+                    for one in (part if isinstance(part, tuple) else [part])
+                ]
+                levels = max((depth for _, depth in inner), default=0)
+                measured[id(node)] = 1 + sum(size for size, _ in inner), 1 + levels
+            return measured[id(node)]
 
-        total = size(self._root) if self._root else 0
-        if total > _MOST_PARTS + 10 * len(sizes):
+        total, levels = measure(self._root) if self._root else (0, 0)
+        if total > _MAX_ALIASED_PARTS + _MAX_ALIASED_RATIO * len(measured):
             raise ConfigError(
                 (f"{self.name}: its aliases stand for {total} parts, which is too many",)
             )
+        if levels > _DEEPEST + 1:  # The last is that of scalars.
+            raise ConfigError((f"{self.name}: its aliases make more than {_DEEPEST} levels",))
 
     def told(self, location: Location, message: str) -> Told:
         """Return a message with its place, and what sorts it: the nearest part where it is."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Lines that are remembered with what the patterns find in them.
 _MAX_LINES = 1024
+# Longer lines are matched each time: a thousand of them would take too much memory.
+_MAX_KNOWN_LINE = 1024
 
 MAX_TEXT = 64 * 1024
 """Characters of a text that is read line by line."""
@@ -86,7 +88,8 @@ class Lines(PresentGroup):
         """Return what the patterns find in the lines of a text; of one group the first line wins."""
         found: dict[str, str] = {}
         for line in _LINE_END.split(status):
-            for name, value in (self._match_known(line.strip()) or {}).items():
+            match = self._match_known if len(line) <= _MAX_KNOWN_LINE else self._match
+            for name, value in (match(line.strip()) or {}).items():
                 found.setdefault(name, value)
         return found
 

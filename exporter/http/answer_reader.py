@@ -115,10 +115,11 @@ class AnswerReader:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             self.is_reusable = False  # The head was a complete answer, and was judged.
-        except HttpParserError:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+        except HttpParserError as error:
+            # One of the parser's fixed texts, such as "Duplicate Content-Length".
+            self._note(PollError(Reason.BAD_HTTP, f"{NOT_HTTP}: {error}"))
         if not self._head_done and self._head > _MAX_HEAD:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+            self._note(_large_head())
         if self._failure is not None:
             raise self._fail(self._failure)
         return self._is_complete()
@@ -196,7 +197,7 @@ class AnswerReader:
         """Note the few headers that matter; trailers do not."""
         self._headers += 1
         if self._headers > _MAX_HEADERS or len(value) > _MAX_HEAD:
-            self._note(PollError(Reason.BAD_HTTP, NOT_HTTP))
+            self._note(_large_head())
             return
         if self._head_done:
             return
@@ -304,7 +305,9 @@ def plain_answer(data: bytes) -> tuple[str, bytes] | None:
 
 def _read_head(head: bytes) -> tuple[int, str] | None:
     """Return the length and content type of a plain head."""
-    found = _PLAIN_HEAD.fullmatch(head) if len(head) <= _MAX_PLAIN_HEAD else None
+    if len(head) > _MAX_PLAIN_HEAD:
+        return None
+    found = _PLAIN_HEAD.fullmatch(head)
     plain = None
     if found and found["length"] and head.count(b"\r\n") <= _MAX_HEADERS:
         length, given = int(found["length"]), 1 + (found["type"] is not None)
@@ -315,3 +318,8 @@ def _read_head(head: bytes) -> tuple[int, str] | None:
         _known_heads.clear()
     _known_heads[head] = plain
     return plain
+
+
+def _large_head() -> PollError:
+    text = f"{NOT_HTTP}: more than {_MAX_HEAD} bytes or {_MAX_HEADERS} headers"
+    return PollError(Reason.BAD_HTTP, text)

@@ -32,9 +32,13 @@ _SWEEP_SECONDS = 20.0
 # Connections to one server that are kept: many targets of one API are one server to it.
 _MAX_KEPT_A_HOST = 256
 
-# Open files for scrapers, listeners, the log, reloads: what is not a connection to a vendor. Of a
-# low limit it is a quarter.
 RESERVED_FILES = 200
+"""Open files for scrapers, listeners, the log, reloads: what is not a connection to a vendor."""
+
+
+def connection_files(limit: int) -> int:
+    """Return how many of the open files are for connections to vendors: at least three quarters."""
+    return limit - min(RESERVED_FILES, limit // 4)
 
 
 class ConnectionPool:
@@ -90,8 +94,7 @@ class ConnectionPool:
         A twentieth of them, since to find them takes a look at all.
         """
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        limit -= min(RESERVED_FILES, limit // 4)
-        if len(self.multiplexer) >= limit:
+        if len(self.multiplexer) >= connection_files(limit):
             idle = sorted(self._idle(), key=attrgetter("idle_since"))
             for connection in idle[: 1 + len(idle) // 20]:
                 connection.close()

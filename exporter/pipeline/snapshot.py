@@ -1,6 +1,7 @@
 """The result of a poll becomes what a target shows: redacted series, each once, with their values."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,9 +10,18 @@ from exporter.declare.system import System
 from exporter.errors import PollError
 from exporter.redact import known_secrets, take_out
 from exporter.settings import Target
+from exporter.text import CUT
 
 # Layouts that are remembered: a system has a few.
 _MAX_LAYOUTS = 1024
+_MAX_SMALL_LAYOUT = 500
+# Bytes of lines for each series that a target may have: most lines have a hundred. A target with
+# few series may have long lines.
+_BYTES_A_SERIES = 256
+_MIN_BYTES = 1024 * 1024
+# Of a line: the value, the braces, a blank and the line end. Of a label: "=", "," and the quotes.
+_LINE_BYTES = 24
+_LABEL_BYTES = 4
 
 
 class Poll(NamedTuple):
@@ -44,10 +54,10 @@ class Layout:
     def __init__(self, places: tuple[int, ...]) -> None:
         self.places = places
         """The number of each sample's family among those of the system."""
-        self.by_family: dict[int, tuple[int, ...]] = {}
+        self.by_family: dict[int, list[int]] = {}
         """The samples of each family that has any."""
         for at, place in enumerate(places):
-            self.by_family[place] = (*self.by_family.get(place, ()), at)
+            self.by_family.setdefault(place, []).append(at)
 
 
 class ServedSeries(NamedTuple):
@@ -62,11 +72,13 @@ class ServedSeries(NamedTuple):
     layout: Layout
     suffixes: tuple[str, ...]
     """The labels of each, as lines have them behind those of the target: `,name="text"`."""
+    dropped: int = 0
+    """How many series are left out, since the lines of the target have too many bytes."""
 
     @property
     def duplicates(self) -> int:
         """How many series were extracted more than once."""
-        return len(self.extracted) - len(self.series)
+        return len(self.extracted) - len(self.series) - self.dropped
 
     def values(self, extraction: Extraction) -> tuple[float, ...]:
         """Return the values of the series."""
@@ -97,24 +109,55 @@ class Snapshot(NamedTuple):
         return () if isinstance(outcome, PollError) else outcome.faults
 
 
-def serve(extracted: tuple[Series, ...], system: System, secrets: Sequence[str]) -> ServedSeries:
+def serve(
+    extracted: tuple[Series, ...],
+    system: System,
+    secrets: Sequence[str],
+    base: Labels = (),
+    max_bytes: int = sys.maxsize,
+) -> ServedSeries:
     """Return the series as they are served; of those that are the same then, the first is kept.
 
-    A vendor may send back in a text what it was sent in a header.
+    A vendor may send back in a text what it was sent in a header. `base` are the labels of the
+    target; series whose lines are beyond `max_bytes` are dropped.
     """
     series = redacted(extracted, secrets) if secrets else extracted
     first: dict[Series, int] = {}
     for at, one in enumerate(series):
         first.setdefault(one, at)
-    kept = None if len(first) == len(series) else tuple(first.values())
-    unique = series if kept is None else tuple(first)
+    fitting = _fitting(first, _LINE_BYTES + _labels_size(base), max_bytes)
+    kept = None if fitting == len(series) else tuple(first.values())[:fitting]
+    unique = series if kept is None else tuple(first)[:fitting]
     layout = layout_of(system, tuple(one[0] for one in unique))
-    return ServedSeries(extracted, unique, kept, layout, tuple(_suffix(one[1]) for one in unique))
+    suffixes = tuple(_suffix(one[1]) for one in unique)
+    return ServedSeries(extracted, unique, kept, layout, suffixes, len(first) - fitting)
+
+
+def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int:
+    """Return how many of the series have at most this many bytes of lines together."""
+    room = max_bytes
+    for at, (name, labels) in enumerate(series):
+        room -= line_bytes + len(name) + _labels_size(labels)
+        if room < 0:
+            return at
+    return len(series)
+
+
+def _labels_size(labels: Labels) -> int:
+    """Return the bytes of labels; what is escaped on the page counts once."""
+    return sum([_LABEL_BYTES + len(name) + len(text.encode()) for name, text in labels])
 
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
     """Take secrets out of label values; names stay as they are."""
-    found = {labels: _redacted_labels(labels, secrets) for labels in {one[1] for one in series}}
+    distinct = {one[1] for one in series}
+    # One search for each secret in all texts: nearly always there is none in any of them.
+    texts = "\0".join([text for labels in distinct for _, text in labels])
+    if CUT not in texts:
+        secrets = [secret for secret in secrets if secret in texts]
+        if not secrets:
+            return series
+    found = {labels: _redacted_labels(labels, secrets) for labels in distinct}
     if all(labels is found[labels] for labels in found):
         return series
     return tuple((name, found[labels]) for name, labels in series)
@@ -125,11 +168,19 @@ def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
     return labels if redacted == labels else redacted
 
 
-@lru_cache(maxsize=_MAX_LAYOUTS)
 def layout_of(system: System, names: tuple[str, ...]) -> Layout:
     """Return the layout of series of these names."""
+    # Targets that answer with lists of thousands, of another length each time, would fill the
+    # memory with layouts.
+    return (_small_layout if len(names) <= _MAX_SMALL_LAYOUT else _make_layout)(system, names)
+
+
+def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
     places = _places(system)
-    return Layout(tuple(places[name] for name in names))
+    return Layout(tuple([places[name] for name in names]))
+
+
+_small_layout = lru_cache(maxsize=_MAX_LAYOUTS)(_make_layout)
 
 
 @lru_cache(maxsize=_MAX_LAYOUTS)
@@ -168,7 +219,10 @@ def take_snapshot(
         return Snapshot(poll, tally, NO_SERIES, (), None)
     if outcome.series is not last.extracted:
         if outcome.series != last.extracted:
-            last = serve(outcome.series, target.system, known_secrets(target.client, ()))
+            base = (("target", target.name), *target.labels.items())
+            max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
+            secrets = known_secrets(target.client, ())
+            last = serve(outcome.series, target.system, secrets, base, max_bytes)
         # What is equal need not be kept twice.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped

@@ -10,6 +10,7 @@ targets         the live set of targets
 poll            one poll of a target: all requests under one deadline
 schedule        when each target is polled
 shard           which targets another exporter polls
+daemon          threads that the end of the program does not wait for
 target_groups   a list of targets, in Prometheus' format
 discovered      groups become targets
 file_lists      the files of a file_sd

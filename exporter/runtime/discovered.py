@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.errors import ListError
+from exporter.errors import ConfigError, ListError
 from exporter.runtime.target_groups import MOST_FAULTS, Group, Labels
 from exporter.settings import Target, Template
 
@@ -16,6 +16,8 @@ from exporter.settings import Target, Template
 # would let them wait for 5 ms each time.
 _A_SLICE = 20
 _REST_SECONDS = 0.0005
+# The largest list takes half of it.
+_MAX_SECONDS = 60.0
 
 Owns = Callable[[str], bool]
 
@@ -53,7 +55,9 @@ class Builder:
 
         Raises:
             ListError: Faults of items or labels; what is known stays.
+            ConfigError: It takes too long.
         """
+        until = time.monotonic() + _MAX_SECONDS
         known: dict[tuple[str, Labels], Target] = {}
         faults: list[tuple[tuple[str | int, ...], str]] = []
         made = 0
@@ -66,6 +70,9 @@ class Builder:
                     made += 1
                     if made % _A_SLICE == 0:
                         time.sleep(_REST_SECONDS)
+                        if time.monotonic() > until:
+                            why = f"the list takes longer than {_MAX_SECONDS:g}s to read"
+                            raise ConfigError((why,))
                     try:
                         target = self._template.make(item, labels)
                     except ListError as error:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Protocol
 
 from exporter.clock import Clock
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 # Targets that come in one turn of the event loop: each takes some 30 µs.
 _MOST_A_TURN = 50
+_MAX_TURNS = 200
 # A log is no place for a thousand names; the metric has their number.
 _MOST_LOGGED = 20
 
@@ -107,10 +109,12 @@ class Lists:
                 self._changed.clear()
                 try:
                     await self._apply()
-                except Exception:  # noqa: BLE001 - a mistake of ours leaves the old ones at work
-                    _log.exception("lists not taken over")
+                except Exception:  # noqa: BLE001 - a bug leaves the old targets at work
+                    _log.exception("lists not applied")
                     for one in self._followed:
                         self._telemetry.discovery_failures.labels(one.name).inc()
+                if not self._changed.is_set():
+                    self._note_untried()
         finally:
             self._is_running = False
             tasks = [one.task for one in self._followed if one.task]
@@ -174,7 +178,7 @@ class Lists:
             await asyncio.sleep(one.source.pause)
 
     def _take(self, one: _Followed, look: Look) -> None:
-        """Take in what a look brought: count it, tell of changes, have the live set follow."""
+        """Take in what a look brought: count it, log changes, have the live set follow."""
         self._telemetry.discovery_failures.labels(one.name).inc(look.failures)
         if not look.faults:
             self._telemetry.discovery_refreshed.labels(one.name).set(self._clock.wall())
@@ -187,13 +191,18 @@ class Lists:
                 _log.error("list refused", extra={"facts": facts})
         one.faults = look.faults
         if look.built is not None:
-            one.built = look.built
-            self._changed.set()
+            is_same = look.built == one.built
             facts = {"discovery": one.name, "targets": str(len(look.built.targets))}
-            _log.info("list read", extra={"facts": facts})
+            _log.log(
+                logging.DEBUG if is_same else logging.INFO, "list read", extra={"facts": facts}
+            )
+            one.built = look.built
+            if not is_same:
+                self._changed.set()
         if not one.is_tried:
             one.is_tried = True
-            self._note_untried()
+            # Readiness waits until its targets are added, and then for their first polls.
+            self._changed.set()
 
     def _note_untried(self) -> None:
         self._targets.untried = sum(not one.is_tried for one in self._followed)
@@ -226,6 +235,7 @@ class Lists:
         """Bring the live set to what the lists say, so many new targets a turn."""
         wanted = self._merged()
         while not self._changed.is_set():
+            began = monotonic()
             step = self._step(wanted)
             if step is None:
                 break
@@ -233,18 +243,21 @@ class Lists:
             # A reload in between has brought other targets.
             if not self._changed.is_set():
                 self._replace(step)
-                await asyncio.sleep(0)
+                # Polls have as much time as this takes.
+                await asyncio.sleep(monotonic() - began)
 
     def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
         """Return the next targets on the way to those wanted; None at its end."""
         there = self._applied
         new = [name for name, target in wanted.items() if there.get(name) is not target]
-        self._targets.coming = max(0, len(new) - _MOST_A_TURN)
+        # Each turn looks at all targets: of very many targets, more come in a turn.
+        count = max(_MOST_A_TURN, len(wanted) // _MAX_TURNS)
+        self._targets.coming = max(0, len(new) - count)
         if not new and len(there) == len(wanted):
             return None
-        if len(new) <= _MOST_A_TURN:
+        if len(new) <= count:
             return wanted
-        later = set(new[_MOST_A_TURN:])
+        later = set(new[count:])
         return {
             name: there[name] if name in later else target
             for name, target in wanted.items()

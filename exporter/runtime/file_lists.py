@@ -4,21 +4,24 @@ Each file is a list of its own: one that is bad keeps what it held before, one t
 its targets with it. Files are known by their inode, size and time, so that a rename is seen.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from exporter.errors import ConfigError, ListError
+from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.discovered import Builder, Built, Look, Owns, combine
 from exporter.runtime.target_groups import LARGEST_LIST, Text
 from exporter.settings import FileSd, Template
-from exporter.text import printable
+from exporter.text import CUT, printable
 from exporter.toolkit.read_file import read_file
 
 LOOK_SECONDS = 2.0
 """Between two looks at the files."""
+
+MAX_FAULT = 500
+"""Characters of a fault that are shown: a key or item may have a megabyte."""
 
 _Seen = tuple[int, int, int] | None
 
@@ -48,7 +51,7 @@ class Files:
 
     async def look(self) -> Look:
         """Look whether a file has changed, and read those that have."""
-        return await asyncio.to_thread(self._look)
+        return await in_daemon_thread(self._look)
 
     def _look(self) -> Look:
         now = time.monotonic()
@@ -119,4 +122,7 @@ def _seen(path: str) -> _Seen:
 def summary(faults: tuple[str, ...]) -> str:
     """Write faults in one line that can be shown: the first, and how many more there are."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return printable(f"{faults[0]}{more}")
+    first = faults[0]
+    if len(first) > MAX_FAULT:
+        first = f"{first[:MAX_FAULT]}{CUT}"
+    return printable(f"{first}{more}")

@@ -7,6 +7,7 @@ client's TLS, proxy, credentials and query parameters are used; redirects are no
 import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from exporter.clock import Clock
@@ -16,6 +17,7 @@ from exporter.http.message import Request, credentials, make_request, normalized
 from exporter.http.pool import ConnectionPool
 from exporter.pipeline.render import value_text
 from exporter.redact import scrub
+from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.discovered import Builder, Built, Look, Owns
 from exporter.runtime.file_lists import summary
 from exporter.runtime.target_groups import LARGEST_LIST, Text
@@ -53,7 +55,7 @@ class Http:
         if body == self._last:
             return Look()
         try:
-            built = await asyncio.to_thread(self._read, body)
+            built = await in_daemon_thread(partial(self._read, body))
         except ConfigError as error:
             return self._refused(summary(error.faults))
         self._last = body

@@ -10,11 +10,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.tracked import Change
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.telemetry import Telemetry
@@ -115,7 +117,7 @@ class Reloader:
         # cyclic garbage would walk the whole tree of the file and hold everything up.
         gc.disable()
         try:
-            return await asyncio.to_thread(self._prepared)
+            return await in_daemon_thread(self._prepared)
         finally:
             gc.enable()
 
@@ -128,18 +130,26 @@ class Reloader:
     async def watch(self, files: tuple[Path, ...], interval: float) -> None:
         """Reload whenever the content of the files has changed, for as long as it is left running."""
         self.files = files
-        seen = await asyncio.to_thread(_digest, files)
+        seen = await _read_digest(files)
         while True:
             await asyncio.sleep(interval)
-            now = await asyncio.to_thread(_digest, self.files)
-            if now == seen:
+            now = await _read_digest(self.files)
+            if now is None or now == seen:
                 continue
             try:
                 await self.reload("file change")
             except ConfigError:
-                seen = now  # It was told; the same faults are not told again.
+                seen = now  # It was logged; the same faults are not logged again.
             else:
-                seen = await asyncio.to_thread(_digest, self.files)
+                seen = await _read_digest(self.files)
+
+
+async def _read_digest(files: tuple[Path, ...]) -> bytes | None:
+    """Return the digest of the files; None if the system allows no more threads now."""
+    try:
+        return await in_daemon_thread(partial(_digest, files))
+    except RuntimeError:
+        return None
 
 
 def _digest(files: tuple[Path, ...]) -> bytes:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
 from exporter.declare.document import Document, Location, written
@@ -18,6 +19,15 @@ LARGEST_LIST = 16 * 1024 * 1024
 
 MOST_PARTS = 200_000
 """Targets of a list, and labels of its groups."""
+
+MAX_ITEM = 2048
+"""Characters of an item, which may be a URL."""
+
+MAX_LABELS_SIZE = 64 * 1024 * 1024
+"""Characters of the labels of all targets of a list: each target has those of its group."""
+
+# What a list of that many parts has of keys, values and punctuation; beyond it is not parsed.
+_MAX_MARKS = 5 * MOST_PARTS
 
 _KEYS = frozenset({"targets", "labels"})
 # A list that is wrong throughout is told by its first faults.
@@ -58,10 +68,13 @@ class Text:
         data = self._yaml(text) if self.is_yaml else self._json(text)
         # By YAML's aliases a small list may say the same a million times.
         if sum(map(_parts, data)) > MOST_PARTS:
-            raise ConfigError((f"{self.name}: more than {MOST_PARTS} targets and labels",))
-        faults = tuple(_faults(data, numbers=self.is_yaml))
+            raise self._too_many()
+        faults = tuple(islice(_faults(data, numbers=self.is_yaml), MOST_FAULTS))
         if faults:
             raise ListError(faults)
+        if sum(map(_labels_size, data)) > MAX_LABELS_SIZE:
+            size = f"{MAX_LABELS_SIZE} characters"
+            raise ConfigError((f"{self.name}: the labels of all targets have more than {size}",))
         return tuple(
             Group(
                 tuple(str(item) for item in group.get("targets") or ()),
@@ -70,15 +83,20 @@ class Text:
             for group in data
         )
 
+    def _too_many(self) -> ConfigError:
+        return ConfigError((f"{self.name}: more than {MOST_PARTS} targets and labels",))
+
     def _yaml(self, text: str) -> Any:
-        document = Document(text, self.name, list)
+        document = Document(text, self.name, list, _MAX_MARKS)
         if document.faults:
             raise ConfigError(tuple(fault for _, fault in sorted(document.faults)))
         return document.data
 
     def _json(self, text: str) -> Any:
+        if sum(map(text.count, ",[{")) > _MAX_MARKS:
+            raise self._too_many()
         try:
-            data = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+            data = json.loads(text, object_pairs_hook=once, parse_constant=_refuse)
         except json.JSONDecodeError as error:
             place = f"{self.name}:{error.lineno}:{error.colno}"
             raise ConfigError((f"{place}: not valid JSON: {error.msg}",)) from None
@@ -107,12 +125,15 @@ class Text:
         return None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a mapping; raises ValueError if a key is given twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'the key "{twice}" is given twice')
+        seen = set[str]()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f'the key "{name}" is given twice')
+            seen.add(name)
     return found
 
 
@@ -123,6 +144,11 @@ def _refuse(constant: str) -> NoReturn:
 def _parts(group: Any) -> int:
     parts = group.values() if isinstance(group, dict) else ()
     return 1 + sum(len(part) for part in parts if isinstance(part, list | dict))
+
+
+def _labels_size(group: dict[str, Any]) -> int:
+    size = sum(len(name) + len(str(text)) for name, text in _labels(group).items())
+    return size * len(group.get("targets") or ())
 
 
 def _labels(group: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +174,8 @@ def _part_faults(group: dict[str, Any], *, numbers: bool) -> Iterator[tuple[Loca
         for number, item in enumerate(items or ()):
             if not _is_text(item, numbers=numbers):
                 yield ("targets", number), "must be a text; quote it"
+            elif len(str(item)) > MAX_ITEM:
+                yield ("targets", number), f"has more than {MAX_ITEM} characters"
     if not isinstance(labels, dict | None):
         yield ("labels",), "must be a mapping of keys to values"
     else:

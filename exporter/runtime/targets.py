@@ -47,7 +47,7 @@ class Targets:
         # Those that readiness waits for.
         self._awaited: set[Tracked] = set()
         self.untried = 0
-        """How many discoveries have not been tried yet, which readiness waits for, too."""
+        """How many discoveries have no target yet since their lists were not tried or applied."""
         self.declared = frozenset(settings.systems)
         """The systems of the user's own, whether a target has them or not."""
         self._was_ready = False
@@ -56,7 +56,6 @@ class Targets:
         self.followers: list[Callable[[Change], None]] = []
         """Told of every change, in this order."""
         self.replace(settings.targets)
-        self._awaited = {one for one in self if not one.target.on_probe}
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(self._tracked)
@@ -82,8 +81,8 @@ class Targets:
     def is_ready(self) -> bool:
         """Whether every target had its first poll, once: one that is added later changes nothing.
 
-        Were it otherwise, each reload would take the exporter out of its load balancer. Targets
-        that are discovered come later, too; that their lists were tried is waited for.
+        Otherwise each reload would take the exporter out of its load balancer. The targets of the
+        first lists are not later ones.
         """
         self._was_ready = self._was_ready or not (self._awaited or self.untried)
         return self._was_ready
@@ -118,6 +117,8 @@ class Targets:
 
     def replace(self, targets: Sequence[Target]) -> Change:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
+        # Before the first targets are there, nothing is ready.
+        was_ready = self.is_ready if self._tracked else self._was_ready
         # Ten thousand of which a hundred change should cost the hundred: the others are known by
         # what they are, without a look into any of them.
         old = self._tracked
@@ -150,6 +151,8 @@ class Targets:
         self._waiting -= sum(one.is_waiting for one in gone)
         self._show_in_blocks(change)
         self._awaited.difference_update(gone)
+        if not was_ready:
+            self._awaited.update([one for one in change.come if one.is_waiting])
         self._built.clear()
         self._count(change)
         for follow in self.followers:
@@ -211,8 +214,9 @@ class Targets:
         tracked.note(poll.duration)
         if outcome.faults or tracked.faulty:
             self._note_faults(tracked, outcome)
-        if outcome.dropped_items or outcome.dropped_series or tracked.is_cut:
-            self._note_dropped(tracked, outcome)
+        dropped = outcome.dropped_series + snapshot.served.dropped
+        if outcome.dropped_items or dropped or tracked.is_cut:
+            self._note_dropped(tracked, outcome.dropped_items, dropped)
         if snapshot.served.kept is not None:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.served.duplicates)
@@ -275,9 +279,8 @@ class Targets:
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
         tracked.faulty = faulty
 
-    def _note_dropped(self, tracked: Tracked, reading: Extraction) -> None:
+    def _note_dropped(self, tracked: Tracked, items: int, series: int) -> None:
         system = tracked.target.system.name
-        items, series = reading.dropped_items, reading.dropped_series
         was_cut, tracked.is_cut = tracked.is_cut, bool(items or series)
         self._telemetry.dropped_items.labels(system).inc(items)
         self._telemetry.dropped_series.labels(system).inc(series)

@@ -21,7 +21,7 @@ from exporter.settings import Target
 from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
 from exporter.web.query import check_systems, quoted, read_query
-from exporter.web.sd import PROBE_PATH, asked_by, list_groups
+from exporter.web.sd import PROBE_PATH, Groups, asked_by
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 _TIMEOUT = re.compile(r"\d{1,9}(?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
@@ -31,6 +31,8 @@ _DEFAULT_TIMEOUT = 120.0
 _MARGIN = 0.5
 _MARGIN_SHARE = 0.1
 _GZIP_LEVEL = 1
+# More take longer to write than the event loop should be held.
+_MAX_SERIES_AT_ONCE = 1000
 
 
 class _UnknownError(ExporterError):
@@ -53,6 +55,9 @@ class Prober:
     def __init__(self, targets: Targets, schedule: Schedule | None) -> None:
         self._targets = targets
         self._schedule = schedule
+        self._groups = Groups(targets)
+        # Threads of several clients would together hold up the event loop.
+        self._turn = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return both routes."""
@@ -76,8 +81,15 @@ class Prober:
         if snapshot is None:
             return _refusal(503, f'"{asked.name}" was not polled: the exporter is ending')
         form = _form(request)
-        page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
-        return _page(request, b"".join(page) + END[form])
+
+        def respond() -> web.Response:
+            page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
+            return _page(request, b"".join(page) + END[form])
+
+        if len(snapshot.values) <= _MAX_SERIES_AT_ONCE:
+            return respond()
+        async with self._turn:
+            return await asyncio.to_thread(respond)
 
     async def _polled(self, asked: _Asked) -> tuple[Target, Snapshot | None]:
         """Return the target with a snapshot that is young enough, whatever a reload makes of it.
@@ -89,30 +101,37 @@ class Prober:
         end = loop.time() + asked.within
         while tracked := self._targets.named(asked.name):
             if self._schedule:
-                await self._schedule.poll_now(tracked, asked.max_age, end - loop.time())
+                max_age = _max_age(asked.max_age, tracked.target)
+                await self._schedule.poll_now(tracked, max_age, end - loop.time())
             if self._targets.named(asked.name) is tracked:
                 return tracked.target, tracked.snapshot
         raise _UnknownError(f'there is no target "{quoted(asked.name)}"')
 
     async def discover(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of targets for Prometheus' HTTP service discovery."""
-        targets = [tracked.target for tracked in self._targets]
         try:
             wanted = read_query(request.query, often=("system",)).get("system", ())
             check_systems(wanted, self._targets.systems if wanted else ())
         except QueryError as error:
             return _refusal(400, str(error))
-        if wanted:
-            targets = [target for target in targets if target.system.name in wanted]
+        targets = [one for one in self._targets if not wanted or one.target.system.name in wanted]
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         if request.method == "HEAD":
             return response
         with suppress(ConnectionError):  # Whoever asked went away.
-            for piece in list_groups(targets, asked_by(request), secure=request.secure):
+            for piece in self._groups.listed(targets, asked_by(request), secure=request.secure):
                 await response.write(piece)
                 await asyncio.sleep(0)  # Polls must have their turn as well.
         return response
+
+
+def _max_age(requested: float, target: Target) -> float:
+    """Return how old a result may be; half the interval is as good as new.
+
+    Else clients that probe in a loop would poll the target as fast as it answers.
+    """
+    return requested if target.on_probe else max(requested, target.interval / 2)
 
 
 def deadline(headers: list[str]) -> float:

@@ -1,4 +1,4 @@
-"""Targets go in; the list for Prometheus' HTTP service discovery comes out.
+"""The list of targets for Prometheus' HTTP service discovery.
 
 Each target is a group of its own that sends Prometheus to `/probe`, so that no relabelling is
 needed. Whatever the group's labels say the series of that probe leave out (`labels=sd`): Prometheus
@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from aiohttp import web
 
 from exporter.duration import duration_text
+from exporter.runtime.targets import Targets
+from exporter.runtime.tracked import NOWHERE, Change, Tracked
 from exporter.settings import Target
 
 PROBE_PATH = "/probe"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
-# A group costs some microseconds; ten thousand in one go would hold up the polls.
+# Ten thousand groups in one go would hold up the polls, where they are rendered for the first time.
 _GROUPS_A_PIECE = 250
 
 
@@ -34,18 +36,43 @@ def asked_by(request: web.Request) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def list_groups(targets: Sequence[Target], address: str, *, secure: bool) -> Iterator[bytes]:
-    """Yield the list, piece by piece; it is JSON once it is whole."""
-    mark = "["
-    for start in range(0, len(targets), _GROUPS_A_PIECE):
-        piece = targets[start : start + _GROUPS_A_PIECE]
-        groups = ",\n".join(json.dumps(_group(one, address, secure=secure)) for one in piece)
-        yield f"{mark}{groups}".encode()
-        mark = ",\n"
-    yield b"]\n" if targets else b"[]\n"
+class Groups:
+    """The groups of the targets; what they hold is rendered once for each target."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._rendered: dict[Tracked, bytes] = {}
+        targets.followers.append(self._forget)
+
+    def _forget(self, change: Change) -> None:
+        for tracked in change.gone:
+            self._rendered.pop(tracked, None)
+
+    def listed(self, targets: Sequence[Tracked], address: str, *, secure: bool) -> Iterator[bytes]:
+        """Yield the list, piece by piece; it is JSON once it is whole."""
+        if not targets:
+            yield b"[]\n"
+            return
+        # Without TLS the scrape configuration decides.
+        scheme = '"__scheme__": "https", ' if secure else ""
+        begin = f'{{"targets": [{json.dumps(address)}], "labels": {{{scheme}'.encode()
+        between = b",\n" + begin
+        mark = b"[" + begin
+        for start in range(0, len(targets), _GROUPS_A_PIECE):
+            yield mark + between.join(map(self._labels, targets[start : start + _GROUPS_A_PIECE]))
+            mark = between
+        yield b"]\n"
+
+    def _labels(self, tracked: Tracked) -> bytes:
+        """Return the labels of a target as JSON, without the first brace, and the end of its group."""
+        rendered = self._rendered.get(tracked)
+        if rendered is None:
+            rendered = f"{json.dumps(_labels_of(tracked.target))[1:]}}}".encode()
+            if tracked.number != NOWHERE:  # Else it would never be forgotten.
+                self._rendered[tracked] = rendered
+        return rendered
 
 
-def _group(target: Target, address: str, *, secure: bool) -> dict[str, object]:
+def _labels_of(target: Target) -> dict[str, str]:
     labels = {
         "__metrics_path__": PROBE_PATH,
         "__param_target": target.name,
@@ -58,6 +85,4 @@ def _group(target: Target, address: str, *, secure: bool) -> dict[str, object]:
     if not target.on_probe:
         # It has an interval of its own; probes are content with what /metrics would show.
         labels["__param_max_age"] = duration_text(target.max_age)
-    if secure:
-        labels["__scheme__"] = "https"  # Otherwise the scrape configuration has the say.
-    return {"targets": [address], "labels": labels}
+    return labels

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -285,7 +286,63 @@ async def test_a_mistake_of_ours_stops_at_one_discovery(
     assert failures == 1
 
 
-async def test_readiness_waits_for_the_first_look_and_not_for_what_it_brings(
+async def test_readiness_waits_for_the_targets_of_the_first_lists(
+    vendor: Vendor, other: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_MOST_A_TURN", 1)
+    vendor.answer = response(
+        json.dumps([{"targets": [f"{other.url}/{n}" for n in "abc"]}]).encode()
+    )
+    other.answer = None
+    http = f'  - {{system: genesys_ucs, http_sd: {{url: "{vendor.url}"}}}}\n'
+    states = set[tuple[int, bool]]()
+    async with serving(config(discovery=http), tmp_path) as service:
+
+        def note(_: Change) -> None:
+            states.add((len(service.targets), service.targets.is_ready))
+
+        take = Lists._take
+
+        def take_and_note(lists: Lists, *given: Any) -> None:
+            take(lists, *given)
+            note(Change())
+
+        monkeypatch.setattr(Lists, "_take", take_and_note)
+        service.targets.followers.append(note)
+        await service.until(lambda: len(service.targets) == 3)
+        await service.until(lambda: not service.targets.untried)
+        missing = service.targets.missing
+        other.answer = HEALTHY
+        await service.until(lambda: service.targets.is_ready)
+        polled = [one.snapshot is not None for one in service.targets]
+
+    assert states == {(0, False), (1, False), (2, False), (3, False)}
+    assert missing == "3 of 3 targets not polled yet"
+    assert polled == [True] * 3
+
+
+async def test_a_list_that_has_not_changed_is_logged_for_debugging_alone(
+    vendor: Vendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    put(tmp_path / "a.json", vendor.url)
+    files = '  - {system: genesys_ucs, file_sd: {files: ["*.json"], refresh_interval: 1s}}\n'
+
+    def levels() -> list[str]:
+        return [one.levelname for one in caplog.records if one.getMessage() == "list read"]
+
+    async with serving(config(discovery=files), tmp_path) as service:
+        await service.until(lambda: len(levels()) == 2)
+        changes = len(service.changes)
+        put(tmp_path / "a.json", vendor.url, f"{vendor.url}/x")
+        await service.until(lambda: len(service.targets) == 2)
+
+    assert [one for one in levels() if one == "INFO"] == ["INFO"] * 2
+    assert levels()[:2] == ["INFO", "DEBUG"]
+    assert changes == 1
+
+
+async def test_readiness_waits_for_the_first_look_and_not_for_later_targets(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     other.answer = None

@@ -11,6 +11,11 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
+from exporter import service
+from exporter.clock import Clock
+from exporter.settings import Settings
 from support.process import fetch, run, said, started, unused_port
 from support.raw_requests import ask, listeners
 
@@ -120,6 +125,15 @@ def test_too_few_open_files_are_logged_with_the_number_that_is_needed(config: Pa
     assert re.search(
         r"level=warn msg=\"too few open files .* open_files=64 needed=201\b", done.stderr
     )
+
+
+@pytest.mark.parametrize(("files", "polls"), [(64, 48), (250, 188), (1024, 824)])
+async def test_few_open_files_leave_most_of_them_to_polls(
+    files: int, polls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_most_files", lambda: files)
+    async with service.running(Settings(targets=()), Clock()) as (_, _, schedule):
+        assert schedule._max_at_once == polls
 
 
 def test_no_socket_from_systemd_is_one_line(config: Path) -> None:

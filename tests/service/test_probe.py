@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 import pytest
@@ -24,6 +26,8 @@ from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
+from exporter.web import probe as probe_module
+from exporter.web.exposition import expose_targets
 from exporter.web.probe import deadline
 from exporter.web.routes import make_app
 from support.polling import make_target
@@ -142,6 +146,49 @@ async def test_each_probe_is_a_poll_and_is_counted(gate: Gate) -> None:
 
     assert gate.asked == 3
     assert [f"{POLLS}{number}\n" in page for number, page in enumerate(pages, 1)] == [True] * 3
+
+
+@pytest.mark.parametrize(("limit", "is_beside"), [(0, True), (10_000, False)])
+async def test_a_large_page_is_written_beside_the_event_loop(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, limit: int, is_beside: bool
+) -> None:
+    threads = list[threading.Thread]()
+
+    def expose(*given: Any, **named: Any) -> Iterator[bytes]:
+        threads.append(threading.current_thread())
+        return expose_targets(*given, **named)
+
+    monkeypatch.setattr(probe_module, "_MAX_SERIES_AT_ONCE", limit)
+    monkeypatch.setattr(probe_module, "expose_targets", expose)
+    async with site_of(target(gate)) as site:
+        status, page = await site.get("/probe?target=t")
+
+    assert (status, f"{UP}1\n" in page) == (200, True)
+    assert [one is not threading.main_thread() for one in threads] == [is_beside]
+
+
+async def test_probes_in_a_loop_cost_a_target_with_an_interval_nothing(gate: Gate) -> None:
+    async with site_of(target(gate, interval=3600.0)) as site:
+
+        async def loop() -> list[int]:
+            return [(await site.get("/probe?target=t"))[0] for _ in range(20)]
+
+        statuses = await asyncio.gather(*(loop() for _ in range(8)))
+
+    assert {status for each in statuses for status in each} == {200}
+    assert gate.asked == 1
+
+
+async def test_a_result_older_than_half_the_interval_is_renewed(gate: Gate) -> None:
+    async with site_of(replace(target(gate, interval=3600.0), max_age=7200.0)) as site:
+        await site.get("/probe?target=t")
+        (tracked,) = site.targets
+        assert tracked.snapshot is not None
+        age = tracked.snapshot.poll._replace(taken=tracked.snapshot.poll.taken - 1801.0)
+        tracked.snapshot = tracked.snapshot._replace(poll=age)
+        await site.get("/probe?target=t")
+
+    assert gate.asked == 2
 
 
 async def test_a_reading_that_is_young_enough_is_not_polled_for_again(gate: Gate) -> None:

@@ -382,3 +382,33 @@ async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> Non
 
     told = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
     assert getattr(heard, "told", None) == told * 2
+
+
+async def test_files_are_watched_on_after_a_thread_that_could_not_start(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.answer = HEALTHY
+    path = tmp_path / "config.yaml"
+    path.write_text("a")
+    starts = [True, False, False]
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if starts and not starts.pop(0):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async with serving(config(ucs("a", vendor))) as service:
+        monkeypatch.setattr(threading.Thread, "start", start_some)
+        watching = asyncio.create_task(service.reloader.watch((path,), 0.01))
+        async with asyncio.timeout(60):
+            while starts:
+                await asyncio.sleep(0.01)
+        before = service.loads
+        path.write_text("b")
+        async with asyncio.timeout(60):
+            while service.loads == before and not watching.done():
+                await asyncio.sleep(0.01)
+        watching.cancel()
+
+    assert service.loads > before

@@ -1,6 +1,7 @@
 """`check --sample` and `explain`, as users run them on custom systems."""
 
 import asyncio
+import json
 import os
 import re
 from pathlib import Path
@@ -68,6 +69,44 @@ async def test_explain_tells_of_a_live_target_field_by_field(
     assert re.search(r"mdworkbench_service_launches .*/\*", queue.stdout)
     assert (down.returncode, down.stdout) == (1, "")
     assert down.stderr.startswith("one: connect: ")
+
+
+# What a terminal obeys, what shows a text in another order, and what does not show at all.
+COMMANDS = "\x1b\x07\x9b\r\u202e\u2066\u200b\u061c\ufeff"
+
+
+async def test_no_character_of_an_answer_commands_the_terminal(
+    aiohttp_server: AiohttpServer, tmp_path: Path
+) -> None:
+    hostile = f"a{COMMANDS}\nb"
+    answer = {
+        "calls": hostile,
+        hostile: 1,
+        "lines": [{"id": hostile, hostile: hostile}, {"id": {hostile: 1}}, {hostile: 1}],
+    }
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response(answer)
+
+    app = web.Application()
+    app.add_routes([web.get("/status", status)])
+    url = str((await aiohttp_server(app)).make_url("")).rstrip("/")
+    (tmp_path / "c.yaml").write_text(
+        f"systems:{LISTED}"
+        "          - {info: hub_name_info, labels: {name: /calls}}\n"
+        f"targets: [{{name: one, system: hub, url: '{url}'}}]\n"
+    )
+    (tmp_path / "a.json").write_text(json.dumps(answer))
+    explained = await asyncio.to_thread(run, "explain", "--config.file=c.yaml", cwd=tmp_path)
+    polled = await asyncio.to_thread(run, "poll", "--config.file=c.yaml", cwd=tmp_path)
+    sampled = await asyncio.to_thread(
+        run, "check", "c.yaml", "--sample", "one=a.json", cwd=tmp_path
+    )
+
+    for done in (explained, polled, sampled):
+        assert "a\ufffd" in done.stdout + done.stderr, done
+        assert not {*COMMANDS} & {*done.stdout, *done.stderr}
+    assert "unmapped: /a\ufffd" in explained.stdout
 
 
 async def test_explain_shows_no_token_that_a_login_gave(

@@ -34,6 +34,9 @@ def written(capfd: pytest.CaptureFixture[str]) -> str:
         ("a=b", 'why="a=b"'),
         ("", 'why=""'),
         ("\x1b[31m", 'why="\\u001b[31m"'),
+        ("a\x9b31m", 'why="a\\u009b31m"'),
+        ("a\u202eb", 'why="a\\u202eb"'),
+        ("\u200b", 'why="\\u200b"'),
         ("café", "why=café"),
     ],
 )

@@ -1,20 +1,34 @@
 """Secrets: read again when their files change, never waited for, and never given back."""
 
+import base64
+import html
 import os
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter import redact
+from exporter.declare.extraction import Extraction, Sample
+from exporter.declare.readings import text as label_text
 from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
+from exporter.redact import scrub
 from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Target
-from support.polling import FIXED, Polls, lines_of, make_target
+from exporter.toolkit.negotiate import Format
+from exporter.web.exposition import END, expose_targets
+from support.polling import FIXED, NOW, Polls, lines_of, make_target
 from support.vendor import Vendor, response
 
 CANARY = 'canary/"x y'
@@ -79,6 +93,82 @@ async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
     assert "canary" not in text
     assert 'version="Bearer <secret>, <secret>"' in text
     assert 'mode="production"} 1' in text
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda secret: secret.encode().hex(),
+        lambda secret: secret.encode().hex().upper(),
+        lambda secret: base64.b64encode(secret.encode()).decode(),
+        lambda secret: base64.b64encode(secret.encode()).decode().rstrip("="),
+        lambda secret: base64.urlsafe_b64encode(secret.encode()).decode(),
+        str.upper,
+        str.lower,
+        html.escape,
+        lambda secret: html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        lambda secret: html.escape(secret, quote=False).replace("'", "&apos;"),
+        lambda secret: quote(secret, safe="").lower().replace("s", "S"),
+    ],
+)
+def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], str]) -> None:
+    secret = "S'>\"&?/\u00ff\u00bf~"  # Its base64 differs from the form for URLs.
+    one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
+
+    assert scrub(f"a {encode(secret)} b", one) == "a <secret> b"
+
+
+# What a page is made of, so that secrets and answers are often a part of it.
+_pieces = st.sampled_from(
+    ["mode", "genesys_ucs_mode", "target", "t", "{", "}", '="', '"', "\\", "\n", ",", " 1", "# EOF"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+_texts = st.lists(_pieces, max_size=6).map("".join)
+
+
+@given(secret=_texts, text=_texts, form=st.sampled_from([*Format]))
+def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form: Format) -> None:
+    values = [text, f"{text}{secret}", secret]
+    samples = [Sample("genesys_ucs_mode", (("mode", value),), 1.0) for value in values]
+    one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
+    target = make_target(client=one)
+    snapshot = take_snapshot(target, Poll(Extraction.of(samples), 0.1, NOW, 0.0), Tally(polls=1))
+    page = b"".join((*expose_targets([(target, snapshot)], form), END[form])).decode()
+    parse = parse_openmetrics if form is Format.OPENMETRICS else parse_text
+    found = {
+        (*sample.labels,)
+        for family in parse(page)
+        for sample in family.samples
+        if sample.name == "genesys_ucs_mode"
+    }
+
+    assert found == {("target", "mode")}
+    if len(secret) >= 4:
+        shown = {dict(labels)["mode"] for _, labels in snapshot.served.series}
+        assert not any(secret in value.replace("<secret>", "\ud800") for value in shown)
+
+
+def test_a_secret_is_redacted_once_it_was_made_printable() -> None:
+    one = Client(name="c", http_headers=(("X-Key", (Secret(" hunter\u200b22 "),)),))
+
+    assert scrub("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
+
+
+def test_the_forms_of_a_long_token_are_not_kept() -> None:
+    before = redact._known_forms.cache_info().currsize
+    token = "x" * 10_000
+
+    assert scrub(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
+    assert redact._known_forms.cache_info().currsize == before
+
+
+def test_a_short_secret_makes_no_long_form() -> None:
+    one = Client(name="c", http_headers=(("X-Key", (Secret("12"),)),))
+
+    assert scrub("serial 3132", one) == "serial 3132"
+
+
+def test_a_token_that_cannot_be_encoded_is_redacted() -> None:
+    assert scrub("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
 
 
 async def test_a_user_name_from_a_file_is_a_secret_too(

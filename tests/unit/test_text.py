@@ -11,6 +11,7 @@ from exporter.text import CUT, printable, shown
     "character",
     [
         *("\x00", "\n", "\x1b", "\x7f", "\x9f", "\u2028", "\u2029", "\ud800", "\udfff"),
+        *("\xad", "\u180e", "\u2060", "\u206a", "\u3164", "\ufffb", "\U000e0041"),
         *("\u061c", "\u200b", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "\ufeff"),
     ],
 )

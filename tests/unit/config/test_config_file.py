@@ -120,6 +120,34 @@ targets:
     assert dict(target.labels) == {"a": "on", "b": "1:30", "c": "12", "d": "1_000", "e": "0x1F"}
 
 
+@pytest.mark.parametrize(
+    ("value", "depth", "why"),
+    [
+        ("{{<<: [*a{0}, *a{0}]}}", 13, "its aliases stand for "),
+        ("[*a{0}, *a{0}]", 13, "its aliases stand for "),
+        ("[*a{0}, *a{0}]", 60, "its aliases stand for "),
+        ("[*a{0}]", 60, "its aliases make more than 50 levels"),
+    ],
+)
+def test_aliases_of_aliases_are_refused(value: str, depth: int, why: str) -> None:
+    anchors = "".join(f"  - &a{at + 1} {value.format(at)}\n" for at in range(depth))
+    with pytest.raises(ConfigError) as caught:
+        load(f"targets:\n  - &a0 {{name: a}}\n{anchors}")
+
+    (fault,) = caught.value.faults
+    assert why in fault
+
+
+def test_targets_may_share_what_they_have_in_common() -> None:
+    common = ", ".join(f"l{number}: x" for number in range(50))
+    first = f'  - &a {{name: a, system: genesys_ucs, url: "http://h", labels: &l {{{common}}}}}\n'
+    others = "".join(f"  - {{<<: *a, name: a{at}, labels: *l}}\n" for at in range(100))
+    targets = load(f"targets:\n{first}{others}").targets
+
+    assert {len(target.labels) for target in targets} == {50}
+    assert len(targets) == 101
+
+
 def test_an_empty_label_is_no_label() -> None:
     (target,) = load(
         'targets: [{name: a, system: genesys_ucs, url: "http://h", labels: {site: ""}}]'

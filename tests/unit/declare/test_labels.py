@@ -18,6 +18,10 @@ TREE = {
     "list": ["a"],
     "host": "db-01.example.com",
     "bad": "a\nb\u202e",
+    "empty": "",
+    "blank": " \t",
+    "long": "x" * 257,
+    "text": "active 1",
 }
 
 LABELS: dict[str, tuple[Any, str]] = {
@@ -62,6 +66,17 @@ MISSING: dict[str, tuple[Any, str]] = {
     "a part of a template": ("{/id}{/gone}", "there is no value for it"),
     "a query": ({"query": "gone.x"}, "there is no value for it"),
     "no match": ({"path": "/host", "pattern": "z+"}, "there is no value for it"),
+    "an empty text": ("/empty", "there is no value for it"),
+    "a blank text": ("/blank", "there is no value for it"),
+    "a text too long": ("/long", "a text of 257 characters is too long for a label"),
+    "a text too long in a template": (
+        "x{/long}",
+        "a text of 257 characters is too long for a label",
+    ),
+    "a text too long for a pattern": (
+        {"path": "/long", "pattern": "x"},
+        "a text of 257 characters is too long for a label",
+    ),
     "a list": ("/list", "a list is not a text"),
     "an object in a template": ("x{/deep}", "an object is not a text"),
 }
@@ -79,6 +94,62 @@ MISSING: dict[str, tuple[Any, str]] = {
 )
 def test_without_its_label_a_field_has_no_series(field: Any, label: Any, message: str) -> None:
     assert given(field | {"labels": {"ok": "1", "l": label}}, TREE) == [f"s_v! label l: {message}"]
+
+
+@pytest.mark.parametrize(("label", "message"), MISSING.values(), ids=MISSING)
+@pytest.mark.parametrize(
+    "group",
+    [
+        {
+            "each": "/items",
+            "fields": [{"gauge": "s_v", "path": "/v"}, {"gauge": "s_w", "path": "/v"}],
+        },
+        {"each": "/items", "fields": [{"count": "s_v"}]},
+        {"each": "/items", "fields": [{"gauge": "s_v", "path": "/v", "merge": "sum"}]},
+        {"within": "/items/0", "present": "s_v", "fields": [{"gauge": "s_w", "path": "/v"}]},
+        {"within": "/items/0", "fields": [{"gauge": "s_v", "path": "/v"}]},
+    ],
+    ids=["each", "count", "merge", "present", "within"],
+)
+def test_an_item_without_its_label_has_no_series_and_one_fault(
+    group: Any, label: Any, message: str
+) -> None:
+    assert given(group | {"labels": {"ok": "1", "l": label}}, {"items": [TREE]}) == [
+        f"s_v! label l: {message}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "inner", [{"count": "s_v"}, {"gauge": "s_v", "path": "/v", "merge": "max"}]
+)
+def test_a_field_of_an_item_without_its_label_has_no_series(inner: Any) -> None:
+    group = {"each": "/items", "fields": [inner | {"labels": {"l": "/long"}}]}
+
+    assert given(group, {"items": [TREE]}) == [
+        "s_v! label l: a text of 257 characters is too long for a label"
+    ]
+
+
+@pytest.mark.parametrize(("key", "message"), [("", "no value"), ("k" * 257, "257 characters")])
+def test_an_item_whose_key_is_no_label_has_no_series(key: str, message: str) -> None:
+    group = {"each": "/m", "labels": {"k": "@key"}, "fields": [{"gauge": "s_v", "path": ""}]}
+    found, fault = given(group, {"m": {key: 1, "b": 2}})
+
+    assert found == 's_v{k="b"} 2'
+    assert message in fault
+
+
+def test_a_text_whose_label_is_empty_has_no_series() -> None:
+    lines = {
+        "lines": "/text",
+        "patterns": [r"state=(?P<state>\w*) n=(?P<n>\d+)"],
+        "labels": {"l": "/state"},
+        "present": "s_v",
+        "fields": [{"gauge": "s_n", "path": "/n"}],
+    }
+
+    assert given(lines, {"text": "state= n=1"}) == ["s_v! label l: there is no value for it"]
+    assert given(lines, {"text": "state=up n=1"}) == ['s_v{l="up"} 1', 's_n{l="up"} 1']
 
 
 def test_a_key_is_a_label_alone_or_within_a_text() -> None:

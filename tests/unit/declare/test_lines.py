@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from exporter.declare.lines import Lines
 from support.declarations import Field, declared, extracted, faults_of, given, read, written
 
 FIELDS: list[Field] = [
@@ -177,3 +178,15 @@ def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
     assert [one.message for one in found.faults] == [
         "the text is neither a status nor a known error"
     ]
+
+
+def test_long_lines_are_matched_and_not_kept() -> None:
+    (field,) = declared([PRESENT]).endpoints[0].fields
+    assert isinstance(field, Lines)
+    for number in range(3):
+        assert field.groups_of(f"UP {number}{'x' * 5000}")["uptime"].startswith(str(number))
+    info = field._match_known.cache_info()  # type: ignore[attr-defined]
+
+    assert info.currsize == 0
+    assert field.groups_of("UP 1 day") == {"uptime": "1 day"}
+    assert field._match_known.cache_info().currsize == 1  # type: ignore[attr-defined]

@@ -220,3 +220,12 @@ def test_every_client_of_the_page_about_authentication_loads(
         targets = "" if "targets" in shown else f"targets: [{target}]\n"
         load_text(f"{block}{targets}", "authentication.md", tmp_path, SYSTEMS)
     assert len(blocks) > 5
+
+
+@pytest.mark.parametrize("name", ["docs/faults.md", "docs/threats.md"])
+def test_the_tests_that_a_document_names_exist(name: str) -> None:
+    named = set(re.findall(r"\btest_\w+", (ROOT / name).read_text(encoding="utf-8")))
+    existing = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert named
+    assert named - existing == set()

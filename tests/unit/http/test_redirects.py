@@ -56,6 +56,14 @@ async def test_a_redirect_within_the_origin_is_followed_with_the_credentials(
         assert seen.headers["host"] == site.url.removeprefix("http://")
 
 
+async def test_a_location_of_any_length_is_not_kept(site: Site, poll: Polls) -> None:
+    site.answers[PATH] = to(f"/{'x' * 8000}")
+
+    assert result(await poll(target_of(site))) == (
+        "redirect: HTTP 302 with a Location of more than 8000 characters"
+    )
+
+
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
 async def test_another_3xx_leads_nowhere(status: int, site: Site, poll: Polls) -> None:
     site.answers[PATH] = to("/moved", status)

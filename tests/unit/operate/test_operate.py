@@ -165,7 +165,7 @@ async def test_what_is_no_http_may_have_been_taken() -> None:
     async with serving(talk) as url:
         error = await failure(make_target("mdworkbench", url))
 
-    assert str(error) == f"not a valid HTTP answer; {MAYBE}"
+    assert str(error) == f"not a valid HTTP answer: Expected HTTP/, RTSP/ or ICE/; {MAYBE}"
 
 
 @pytest.mark.usefixtures("own_names")

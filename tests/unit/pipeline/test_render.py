@@ -1,5 +1,6 @@
 """Lines that are kept from one poll to the next are those of the last poll."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import given
@@ -7,10 +8,20 @@ from hypothesis import strategies as st
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
+from exporter.pipeline import snapshot as snapshot_module
 from exporter.pipeline.render import base_labels
-from exporter.pipeline.snapshot import NO_SERIES, Poll, Snapshot, Tally, serve, take_snapshot
+from exporter.pipeline.snapshot import (
+    NO_SERIES,
+    Poll,
+    Snapshot,
+    Tally,
+    layout_of,
+    redacted,
+    serve,
+    take_snapshot,
+)
 from exporter.runtime.blocks import Block
-from support.polling import NOW, make_target
+from support.polling import NOW, lines_of, make_target
 
 TARGET = make_target("mdworkbench")
 SYSTEM = TARGET.system
@@ -104,3 +115,51 @@ def test_names_are_never_redacted() -> None:
     series = (("mdworkbench_server_state", (("state", "active"),)),)
 
     assert serve(series, SYSTEM, ["state", "mdworkbench"]).series == series
+
+
+def test_series_beyond_the_bytes_of_a_target_are_dropped_and_counted() -> None:
+    family = SYSTEM.families[0].name
+    texts = [f"{number}{'é' * 250}" for number in range(8000)]
+    series = [Sample(family, (("state", text),), 1.0) for text in texts]
+    target = replace(TARGET, max_series=8000, labels={"site": "x" * 500})
+    poll = Poll(Extraction.of(series), 0.1, NOW, 0.0)
+    snapshot = take_snapshot(target, poll, Tally(polls=1))
+    page = lines_of(target, snapshot)
+    shown = sum(line.startswith(f"{family}{{") for line in page.splitlines())
+
+    assert 1000 < shown < 8000
+    assert len(page.encode()) < 8000 * 256
+    assert (len(snapshot.values), snapshot.served.dropped) == (shown, 8000 - shown)
+    assert snapshot.served.duplicates == 0
+
+
+def test_a_target_of_few_series_may_have_long_lines() -> None:
+    family = SYSTEM.families[0].name
+    series = [Sample(family, (("state", f"{at}{'x' * 256}"),), 1.0) for at in range(100)]
+    poll = Poll(Extraction.of(series), 0.1, NOW, 0.0)
+    snapshot = take_snapshot(replace(TARGET, max_series=100), poll, Tally(polls=1))
+
+    assert (len(snapshot.values), snapshot.served.kept, snapshot.served.dropped) == (100, None, 0)
+
+
+def test_layouts_of_long_lists_are_not_kept() -> None:
+    names = [family.name for family in SYSTEM.families]
+    kept = snapshot_module._small_layout.cache_info().currsize
+    for number in range(10):
+        layout = layout_of(SYSTEM, (*names, *names[:1] * (20_000 + number)))
+        assert layout.by_family[0] == [0, *range(len(names), len(layout.places))]
+        assert layout.by_family[1] == [1]
+
+    assert snapshot_module._small_layout.cache_info().currsize == kept
+    assert layout_of(SYSTEM, tuple(names)) is layout_of(SYSTEM, tuple(names))
+
+
+def test_a_secret_in_one_text_of_many_is_redacted() -> None:
+    name = SYSTEM.families[0].name
+    texts = [*map(str, range(100)), "a hunter22 b", "a hunt..."]
+    series = tuple((name, (("state", text),)) for text in texts)
+    found = [labels[0][1] for _, labels in redacted(series, ["hunter22"])]
+
+    assert found == [*map(str, range(100)), "a <secret> b", "a <secret>"]
+    harmless = series[:100]
+    assert redacted(harmless, ["hunter22"]) is harmless

@@ -1,5 +1,6 @@
 """Lists in files: what becomes of their items, what is refused and why, and what a look costs."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_text
-from exporter.config.targets import LONGEST_LABEL
+from exporter.config.targets import LONGEST_LABEL, LONGEST_LABELS
+from exporter.runtime import discovered, target_groups
 from exporter.runtime.discovered import Look, Owns
 from exporter.runtime.file_lists import Files
-from exporter.runtime.target_groups import MOST_PARTS, Group, Text
+from exporter.runtime.target_groups import MAX_ITEM, MAX_LABELS_SIZE, MOST_PARTS, Group, Text
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
+from exporter.text import printable
 
 CLANFORGE = 'system: clanforge, url: "http://api"'
 UCS = "system: genesys_ucs"
@@ -184,6 +187,16 @@ async def test_a_bad_list_is_refused_with_its_reason(
             '[0].labels: the text of "site" has more than 1024 characters',
         ),
         (
+            UCS,
+            f"- {{targets: [a], labels: {{? {'x' * LONGEST_LABELS} : y}}}}",
+            "[0].labels: together they have more than 8192 characters",
+        ),
+        (
+            CLANFORGE,
+            f"- {{targets: [{'1' * (MAX_ITEM + 1)}]}}",
+            "[0].targets[0]: has more than 2048 characters",
+        ),
+        (
             CLANFORGE,
             "- {targets: [1, 2], labels: {__param_serverid: 3}}",
             "[0].labels: serverid is what the items are",
@@ -230,6 +243,111 @@ async def test_a_list_of_too_many_targets_is_refused(files: Make, tmp_path: Path
     assert [fault.split("/")[-1] for fault in look.faults.values()] == [
         f"a.yaml: more than {MOST_PARTS} targets and labels"
     ]
+
+
+async def test_a_json_list_of_too_many_parts_is_not_parsed(
+    files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json, "loads", None)
+    put(tmp_path / "a.json", f"[{'[],' * (5 * MOST_PARTS)}[]]")
+    look = await files().look()
+
+    (why,) = look.faults.values()
+    assert why.endswith(f"a.json: more than {MOST_PARTS} targets and labels")
+
+
+async def test_a_yaml_list_of_too_many_parts_is_not_built(files: Make, tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml", f"[{'{},' * (5 * MOST_PARTS)}]")
+    look = await files().look()
+
+    (why,) = look.faults.values()
+    assert why.endswith(f"more than {5 * MOST_PARTS} keys and values")
+
+
+async def test_the_labels_of_all_targets_together_are_bounded(files: Make, tmp_path: Path) -> None:
+    items = ", ".join(f"a{number}" for number in range(1000))
+    put(tmp_path / "a.yaml", f"- {{targets: [{items}], labels: {{__meta_x: {'x' * 70_000}}}}}")
+    look = await files().look()
+
+    (why,) = look.faults.values()
+    assert why.endswith(f"the labels of all targets have more than {MAX_LABELS_SIZE} characters")
+
+
+class _Key(str):
+    """A key that counts how often it is compared."""
+
+    compared = 0
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        _Key.compared += 1
+        return str.__eq__(self, str(other))
+
+
+def test_a_key_that_is_given_twice_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Key, "compared", 0)
+    pairs: list[tuple[str, object]] = [(_Key(number), 1) for number in (*range(5000), 4999)]
+    with pytest.raises(ValueError, match='the key "4999" is given twice'):
+        target_groups.once(pairs)
+
+    assert _Key.compared < 100
+
+
+@pytest.mark.parametrize(
+    "group", [{"x" * 10**6: 1}, {"targets": ["x" * 10**6]}, {"labels": {"x" * 10**6: 1}}]
+)
+async def test_a_fault_is_short_however_long_a_key_or_item_is(
+    files: Make, tmp_path: Path, group: dict[str, object]
+) -> None:
+    put(tmp_path / "a.json", json.dumps([group]))
+    look = await files().look()
+
+    (why,) = look.faults.values()
+    assert len(why) < 600
+
+
+@pytest.mark.parametrize("depth", [13, 24, 30])
+async def test_nested_merge_keys_are_refused(files: Make, tmp_path: Path, depth: int) -> None:
+    lists = ["- &m0 {targets: [a]}"]
+    lists += [f"- &m{n + 1} {{<<: [*m{n}, *m{n}]}}" for n in range(depth)]
+    put(tmp_path / "a.yaml", "\n".join(lists))
+    look = await files().look()
+
+    (why,) = look.faults.values()
+    assert why.endswith("parts, which is too many")
+
+
+async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
+    files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = files()
+    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    await watched.look()
+    monkeypatch.setattr(discovered, "_MAX_SECONDS", -1.0)
+    put(tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}]))
+    look = await watched.look()
+
+    (why,) = look.faults.values()
+    assert why == "the list takes longer than -1s to read"
+    assert [*targets(look)] == ["a"]
+
+
+async def test_no_character_of_a_label_commands_a_terminal(files: Make, tmp_path: Path) -> None:
+    put(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
+    one = targets(await files().look())["a"]
+
+    assert dict(one.labels) == {"site": "\ufffd[31mx\ufffdy\ufffd"}
+
+
+@pytest.mark.parametrize("character", ["\\e", "\\x9b", "\\u202e", "\\u200b", "\\ufeff"])
+async def test_a_name_has_printable_characters(files: Make, tmp_path: Path, character: str) -> None:
+    put(tmp_path / "a.yaml", f'- {{targets: ["1{character}2"]}}')
+    look = await files(CLANFORGE).look()
+
+    (why,) = look.faults.values()
+    assert "a name has 1 to 128 printable characters" in why
+    assert printable(why) == why
 
 
 async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ async def test_these_content_types_are_good(vendor: Vendor, content_type: str) -
         ),
         (response(b'[{"targets": ["a"], "labels": {"system": "x"}}]'),
             'the answer:1:21: [0].labels: the label "system" is used by the metrics themselves'),
-        (b"no HTTP\r\n\r\nConnection: close", "not a valid HTTP answer"),
+        (b"no HTTP\r\n\r\nConnection: close", "not a valid HTTP answer: Expected HTTP/, RTSP/ or ICE/"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16777217\r\n\r\n[",
             "more than 16777216 bytes",

@@ -233,3 +233,39 @@ def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
 
     targets.replace([])
     assert "own" not in targets.systems
+
+
+def test_lines_beyond_the_bytes_of_a_target_are_counted_and_logged(
+    moment: Moment, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets = make(moment, telemetry, "a")
+    long = [
+        Sample("genesys_ucs_mode", (("mode", f"{at}{'x' * 500}"),), 1.0) for at in range(20_000)
+    ]
+    targets.record(first(targets), Poll(Extraction.of(long), 0.1, NOW, moment.now))
+    metric = "status_exporter_dropped_series_total"
+    dropped = telemetry.registry.get_sample_value(metric, {"system": "genesys_ucs"})
+
+    assert dropped is not None
+    assert 0 < dropped < 20_000
+    assert first(targets).snapshot is not None
+    assert "answer too large, the rest dropped" in caplog.text
+
+
+def test_readiness_waits_for_all_targets_that_are_added_before_it(
+    moment: Moment, telemetry: Telemetry
+) -> None:
+    targets = make(moment, telemetry, "a")
+    targets.untried = 1
+    targets.record(first(targets), good(moment))
+    steps = [targets.is_ready]
+    old = first(targets).target
+    targets.replace((old, replace(old, name="b")))
+    targets.untried = 0
+    steps.append(targets.is_ready)
+    targets.record([*targets][1], bad(moment))
+    targets.replace((old, replace(old, name="b"), replace(old, name="c")))
+    steps.append(targets.is_ready)
+
+    assert steps == [False, False, True]
+    assert targets.missing == "0 of 3 targets not polled yet"

@@ -27,9 +27,10 @@ from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
 from exporter.toolkit.negotiate import Format
+from exporter.web import sd
 from exporter.web.exposition import expose_targets
 from exporter.web.routes import make_app
-from exporter.web.sd import list_groups
+from exporter.web.sd import Groups
 from support.documents import yaml_blocks
 from support.paths import ROOT
 from support.polling import NOW, make_target
@@ -148,12 +149,36 @@ async def test_what_is_wrong_is_told(method: str, query: str, status: int, text:
 @pytest.mark.parametrize("number", [1, 249, 250, 251, 10_000])
 def test_a_long_list_comes_in_pieces(number: int) -> None:
     targets = [on_probe(f"t{at}") for at in range(number)]
-    pieces = list(list_groups(targets, "h:1", secure=True))
+    live = Targets(Settings(targets=tuple(targets)), Telemetry(), Clock())
+    pieces = list(Groups(live).listed([*live], "h:1", secure=True))
     groups = json.loads(b"".join(pieces))
 
     assert [group["labels"]["target"] for group in groups] == [one.name for one in targets]
     assert {group["labels"]["__scheme__"] for group in groups} == {"https"}
     assert max(piece.count(b'"targets"') for piece in pieces) <= 250
+
+
+def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = list[str]()
+
+    def labels_of(target: Target) -> dict[str, str]:
+        rendered.append(target.name)
+        return {"target": target.name}
+
+    monkeypatch.setattr(sd, "_labels_of", labels_of)
+    live = Targets(Settings(targets=(on_probe("a"), on_probe("b"))), Telemetry(), Clock())
+    groups = Groups(live)
+
+    def names(address: str) -> list[str]:
+        listed = json.loads(b"".join(groups.listed([*live], address, secure=False)))
+        return [f"{one['targets'][0]} {one['labels']['target']}" for one in listed]
+
+    both = [*names("h:1"), *names("g:2")]
+    live.replace((on_probe("b", site="ams"), on_probe("c"), next(iter(live)).target))
+
+    assert both == ["h:1 a", "h:1 b", "g:2 a", "g:2 b"]
+    assert names("h:1") == ["h:1 b", "h:1 c", "h:1 a"]
+    assert rendered == ["a", "b", "b", "c"]
 
 
 async def test_others_have_their_turn_while_a_list_is_written() -> None:

@@ -1,0 +1,42 @@
+"""Runs a function in a thread that the end of the program does not wait for."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+async def in_daemon_thread(function: Callable[[], _T]) -> _T:
+    """Return what the function returns, or raise what it raises.
+
+    The threads of `asyncio.to_thread` are joined when the program ends: a file system that does not
+    answer, or a list that takes a minute to read, would delay SIGTERM by as long.
+
+    Raises:
+        RuntimeError: The system allows no more threads now.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def finish(outcome: _T | BaseException) -> None:
+        if done.done():  # Cancelled.
+            return
+        if isinstance(outcome, BaseException):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
+
+    def run() -> None:
+        outcome: _T | BaseException
+        try:
+            outcome = function()
+        except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+            outcome = error
+        with suppress(RuntimeError):  # The loop is closed: nothing waits for it any more.
+            loop.call_soon_threadsafe(finish, outcome)
+
+    threading.Thread(target=run, daemon=True, name="files").start()
+    return await done

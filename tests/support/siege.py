@@ -1,0 +1,172 @@
+"""The running program with good targets, beside which something hostile happens.
+
+The verdict is the same for all: good targets are polled as owed, the page can be parsed, memory,
+threads and open files are bounded, and SIGTERM ends the program.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from support.metrics_page import Page, read_page
+from support.process import fetch, started
+from support.tools import missing
+from support.vendor import HEALTHY, Vendor, open_vendor
+
+GOOD = tuple(f"good-{number}" for number in range(10))
+INTERVAL = 1.0
+"""Of the good targets, in seconds."""
+
+_WATCHED_SECONDS = 4.0
+# A busy machine may make half of the polls late; what is hostile must not stop them.
+_SHARE_OF_POLLS = 0.5
+_MAX_BYTES = 256 * 2**20
+# The threads of look-ups, and some for what else there is.
+_MAX_THREADS = 100
+# In which polls that are under way may end; the program takes a fraction of it.
+_END_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hostile:
+    """What is added to a configuration with good targets."""
+
+    systems: Mapping[str, Any] = field(default_factory=dict)
+    clients: Mapping[str, Any] = field(default_factory=dict)
+    discovery: tuple[Any, ...] = ()
+    targets: tuple[Any, ...] = ()
+    first: str = ""
+    """What a shell does first, such as `ulimit -n 64`."""
+    max_bytes: int = _MAX_BYTES
+    """Of memory that the program may have in use."""
+
+
+class Siege:
+    """The program, with what a test does to it and sees of it."""
+
+    def __init__(
+        self,
+        process: "subprocess.Popen[str]",
+        address: str,
+        folder: Path,
+        hostile: Hostile,
+        good: Vendor,
+    ) -> None:
+        self.address = address
+        self.good = good
+        self._process = process
+        self._folder = folder
+        self._hostile = hostile
+
+    async def fetch(self, path: str = "/metrics") -> str:
+        """Return a page of the program."""
+        return await asyncio.to_thread(fetch, f"http://{self.address}{path}")
+
+    async def status(self, path: str) -> tuple[int, str]:
+        """Return the status and text of an answer."""
+        return await self._request("GET", path)
+
+    async def post(self, path: str, **headers: str) -> tuple[int, str]:
+        """Return the same of a POST request."""
+        return await self._request("POST", path, **headers)
+
+    async def _request(self, method: str, path: str, **headers: str) -> tuple[int, str]:
+        url = f"http://{self.address}{path}"
+        async with aiohttp.request(method, url, headers=headers) as answer:
+            return answer.status, await answer.text()
+
+    async def reload(self, hostile: Hostile) -> None:
+        """Reload the configuration with what is hostile now."""
+        text = configuration(hostile, self.good.url)
+        (self._folder / "config.yaml").write_text(text, encoding="utf-8")
+        status, answer = await self.post("/-/reload")
+        assert status == 200, answer
+
+    async def until_polled(self, *names: str) -> None:
+        """Wait until the good targets and these have been polled."""
+        async with asyncio.timeout(60):
+            while not {*GOOD, *names} <= {*read_page(await self.fetch())}:
+                await asyncio.sleep(0.1)
+
+    async def watch(self, seconds: float = _WATCHED_SECONDS) -> str:
+        """Watch the program while something hostile happens, and return the last page."""
+        before, began = read_page(await self.fetch()), time.monotonic()
+        await asyncio.sleep(seconds)
+        text, ended = await self.fetch(), time.monotonic()
+        owed = _SHARE_OF_POLLS * (ended - began) / INTERVAL - 1
+        polls = _polls(before, read_page(text))
+        assert min(polls.values()) >= owed, f"{owed} polls were owed to each: {polls}"
+        status = _status(self._process.pid)
+        assert status["VmRSS"] * 1024 <= self._hostile.max_bytes, status
+        assert status["Threads"] <= _MAX_THREADS, status
+        return text
+
+    async def end(self) -> str:
+        """End the program by SIGTERM and return what it logged."""
+        self._process.terminate()
+        out, _ = await asyncio.to_thread(self._process.communicate, timeout=_END_SECONDS)
+        assert self._process.returncode == 0, out
+        return out
+
+
+def _polls(before: Page, after: Page) -> dict[str, float]:
+    return {name: after[name].polls - before[name].polls for name in GOOD}
+
+
+def _status(pid: int) -> dict[str, int]:
+    """Return the numbers of /proc/PID/status; memory in KiB."""
+    found = {}
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if value.split()[:1] and value.split()[0].isdecimal():
+            found[name] = int(value.split()[0])
+    return found
+
+
+def configuration(hostile: Hostile, url: str) -> str:
+    """Write the configuration with the good targets at the URL."""
+    good = [
+        {"name": name, "system": "genesys_ucs", "url": url, "interval": "1s", "timeout": "900ms"}
+        for name in GOOD
+    ]
+    parts = {
+        "systems": dict(hostile.systems),
+        "clients": dict(hostile.clients),
+        "discovery": list(hostile.discovery),
+        "targets": [*good, *hostile.targets],
+    }
+    return yaml.safe_dump({name: part for name, part in parts.items() if part})
+
+
+@contextmanager
+def _program(folder: Path, first: str) -> Any:
+    arguments = ("--config.file", str(folder / "config.yaml"), "--web.listen-address=127.0.0.1:0")
+    with started("serve", *arguments, first=first) as found:
+        yield found
+
+
+@asynccontextmanager
+async def besieged(folder: Path, hostile: Hostile) -> AsyncIterator[Siege]:
+    """Start the program with the good targets and what is hostile."""
+    if sys.platform != "linux":
+        missing("Linux, whose /proc the siege reads")
+    async with open_vendor() as good:
+        good.answer = HEALTHY
+        (folder / "config.yaml").write_text(configuration(hostile, good.url), encoding="utf-8")
+        program = _program(folder, hostile.first)
+        process, address = await asyncio.to_thread(program.__enter__)
+        try:
+            siege = Siege(process, address, folder, hostile, good)
+            await siege.until_polled()
+            yield siege
+        finally:
+            program.__exit__(None, None, None)
