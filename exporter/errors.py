@@ -1,6 +1,7 @@
 """The error tree, and the fixed set of reasons for which a poll fails; imports nothing of ours."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -61,6 +62,9 @@ _MEANINGS = {
 }
 
 
+_BARE_STATUS = re.compile("HTTP [0-9]+")
+
+
 class ExporterError(Exception):
     """Anything this program reports to a person in one line."""
 
@@ -91,11 +95,32 @@ class PollError(ExporterError):
     `retry_after` is how many seconds the vendor asked to be left alone.
     """
 
+    request = ""
+    """The method and URL of the request that failed, without secrets; empty if there was none."""
+    hint = ""
+    """What to correct, where that is known."""
+
     def __init__(self, reason: Reason, detail: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.retry_after = retry_after
+
+    def with_detail(self, detail: str) -> "PollError":
+        """Return the same failure with another detail."""
+        error = PollError(self.reason, detail, self.retry_after)
+        error.request, error.hint = self.request, self.hint
+        return error
+
+    @property
+    def explained(self) -> str:
+        """Say in one line what was requested, what happened, what it means, what to correct."""
+        text = ": ".join(filter(None, (self.request, self.detail)))
+        # All that a detail such as "HTTP 404" says is in the reason already.
+        if _BARE_STATUS.fullmatch(self.detail):
+            meaning = self.reason.meaning.rstrip(".")
+            text = f"{text}: {meaning[0].lower()}{meaning[1:]}"
+        return "; ".join(filter(None, (text, self.hint)))
 
 
 class Changed(StrEnum):

@@ -38,6 +38,10 @@ _STATUS_REASONS = {
 }
 
 
+# What OpenSSL calls an answer that is not TLS, as servers of plain HTTP give one: depending on its
+# version and on what the answer begins with.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+
 # The statuses with which a Retry-After means what it says.
 _PAUSES = frozenset({429, 503})
 
@@ -120,6 +124,9 @@ def tls_failure(error: Exception) -> PollError:
             return PollError(Reason.TLS, f"the server's certificate: {why}")
         case ssl.SSLEOFError() | ConnectionError():
             return PollError(Reason.CONNECT, BROKEN)
+        case ssl.SSLError() if error.reason in _NOT_TLS:
+            text = "the answer is not TLS: the server seems to speak plain HTTP, write http://"
+            return PollError(Reason.TLS, text)
         case ssl.SSLError():
             return PollError(Reason.TLS, f"TLS: {error.reason or 'handshake failed'}")
         case OSError():

@@ -1,0 +1,48 @@
+"""What to correct after a failed poll, where the failure and the configuration show it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from exporter.errors import PollError, Reason
+from exporter.http.message import base_path, normalized_url
+from exporter.pipeline.request import EndpointRequest, build
+from exporter.settings import Client, Target
+
+
+def repeated_paths(target: Target) -> Iterator[str]:
+    """Yield the paths of endpoints with which the target's URL ends: they are added once more."""
+    ending = urlsplit(target.url).path
+    for request in build(target):
+        path = _path(request, target)
+        if path.strip("/") and ending.endswith(path.rstrip("/")):
+            yield path
+
+
+def advised(error: PollError, request: EndpointRequest, target: Target) -> PollError:
+    """Return the failure with what was requested, and with what to correct if that is known."""
+    error.request = f"{request.method} {request.url}"
+    if error.reason is Reason.HTTP_404:
+        path = _path(request, target)
+        error.hint = f"the url of a {target.system.name} target ends before {path}"
+    elif error.reason is Reason.HTTP_401 and not _has_credentials(target.client):
+        which = "its client has none" if target.client.name else "the target has no client"
+        error.hint = f"no credentials are sent: {which}"
+    return error
+
+
+def _path(request: EndpointRequest, target: Target) -> str:
+    """Return the path that the endpoint adds to the target's URL, with its parameters filled in."""
+    base = f"{normalized_url(target.url)}{base_path(target)}"
+    return request.url.removeprefix(base).partition("?")[0]
+
+
+def _has_credentials(client: Client) -> bool:
+    return bool(
+        client.basic_auth
+        or client.authorization
+        or client.login
+        or client.http_headers
+        or client.query_params
+        or client.tls.cert_file
+        or client.tls.cert
+    )
