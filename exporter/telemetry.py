@@ -1,8 +1,5 @@
 """What the exporter measures of itself as a whole, kept by prometheus-client."""
 
-import os
-import platform
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -15,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from exporter import __version__
+from exporter.build import build_facts
 from exporter.errors import PollError
 from exporter.toolkit.server_metrics import ServerMetrics
 
@@ -149,15 +146,9 @@ class Telemetry:
         )
         Info(
             "status_exporter_build",
-            "The exporter's version, the revision it was built from, and its Python.",
+            "The exporter's version, the revision it was built from with its date, and its Python.",
             registry=self.registry,
-        ).info(
-            {
-                "version": __version__,
-                "revision": os.environ.get("STATUS_EXPORTER_REVISION", "unknown"),
-                "python": platform.python_version(),
-            }
-        )
+        ).info(build_facts())
 
     def ticks(self) -> float:
         """Return how many ticks of the schedule there have been."""
