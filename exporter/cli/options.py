@@ -65,6 +65,11 @@ class Arguments(argparse.Namespace):
 
 
 DEFAULT_FILE = Path("config.yaml")
+_FIRST_STEPS = f"""\
+there is no {DEFAULT_FILE} in this folder. Give another file with --config.file FILE, or try
+  status-exporter demo       a simulator of four systems, and an exporter that polls it
+  status-exporter check      reports the faults of a configuration, with line and column
+  status-exporter --help     lists all commands"""
 _ONE_TARGET = {
     "--interval": "interval",
     "--timeout": "timeout",
@@ -183,6 +188,8 @@ def settings_of(
         given = [flag for flag, dest in _ONE_TARGET.items() if getattr(arguments, dest, None)]
         if given:
             raise ConfigError((f"{given[0]} goes with --system and --url, not with a file",))
+        if arguments.config_file is None and not DEFAULT_FILE.exists():
+            raise ConfigError((_FIRST_STEPS,))
         file = arguments.config_file or DEFAULT_FILE
         return load_file(file, SYSTEMS, needs_targets=needs_targets)
     if arguments.config_file:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from exporter import __version__
 from exporter.cli.options import Arguments, add_config, add_connection, add_log, add_target
+from exporter.cli.outline import outline
 from exporter.cli.set_flags import add_options, add_set, add_system_options
+from exporter.errors import suggestion
 
 _COMMANDS = {
     "check": "check",
@@ -31,14 +32,29 @@ def run_command(given: list[str]) -> int:
     """Run the command and return its exit code."""
     # The flags of `set` take the systems to be loaded, which a healthcheck must not wait for.
     parser = make_parser(options=given[0] == "set")
+    word = given[0]
+    if not word.startswith("-") and word not in _COMMANDS:
+        is_file = word.endswith((".yaml", ".yml"))
+        meant = f"did you mean --config.file {word}?" if is_file else suggestion(word, _COMMANDS)
+        parser.error(f'there is no command "{word}"; {meant}')
     arguments, rest = parser.parse_known_args(given, namespace=Arguments())
     unknown = add_options(arguments, rest) if arguments.command == "set" else rest
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(_unknown(unknown, arguments.command, parser))
     name = _COMMANDS[arguments.command]
     # Only what is needed is imported: a check needs no web server, and --help nothing at all.
     command: Callable[[Arguments], int] = getattr(import_module(f"exporter.cli.{name}"), name)
     return command(arguments)
+
+
+def _unknown(words: list[str], name: str, parser: argparse.ArgumentParser) -> str:
+    """Say which words the command does not take, and which flag was meant."""
+    given = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+    if given is None:
+        return f"{name} takes no further words: {' '.join(words)}"
+    command = next(one for one in outline(parser) if one.name == name)
+    known = [flag for option in command.flags for flag in option.flags]
+    return f"{name} has no flag {given}; {suggestion(given, known)}"
 
 
 def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
@@ -49,7 +65,9 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         epilog="Without a command, the flags are those of serve.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"status-exporter {__version__}")
+    parser.add_argument(
+        "--version", action="store_true", help="show the version, the revision and the Python"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:

@@ -29,7 +29,11 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     for flag, dest, text in (
         ("--list", "is_listing", "list what can be set, and of which targets"),
         ("--yes", "yes", "do not ask before it is sent"),
-        ("--dry-run", "dry_run", "show what would be sent, and send nothing at all"),
+        (
+            "--dry-run",
+            "dry_run",
+            "read the present state and show what would be sent, without sending it",
+        ),
         ("--wait-drained", "wait_drained", "wait until what is under way has ended, too"),
     ):
         parser.add_argument(flag, dest=dest, action="store_true", help=text)

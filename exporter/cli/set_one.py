@@ -48,10 +48,10 @@ class Wishes:
     asks: bool
 
 
-def show(order: Order, now: Seen | None = None) -> None:
+def show(order: Order, now: Seen) -> None:
     """Print what would be done."""
     print(f"{order.target.name}: {order.action.name}")
-    print(f"  now     {'not asked' if now is None else told(now)}")
+    print(f"  now     {told(now)}")
     print(f"  wanted  {order.wanted}")
     filled = order.filled
     print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
