@@ -33,7 +33,7 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """Say in one sentence what an operator should take it for."""
+        """Say in one sentence what the reason means to an operator."""
         return _MEANINGS[self]
 
 
@@ -54,11 +54,11 @@ _MEANINGS = {
     Reason.BAD_CONTENT_TYPE: "The answer is in no format the system has, often a login page.",
     Reason.BAD_JSON: "The answer is not valid JSON, or has too many levels, parts or values.",
     Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or too many levels, parts or values.",
-    Reason.BAD_SHAPE: "The answer is well-formed but none of the system's fields stand in it.",
+    Reason.BAD_SHAPE: "The answer is well-formed but has none of the system's fields.",
     Reason.VENDOR_ERROR: "The vendor reported an error of its own in an answer 200.",
     Reason.CREDENTIALS: "A secret of the client could not be read or used.",
     Reason.STALE: "The last poll is older than `max_age`: polls do not run as they should.",
-    Reason.INTERNAL: "A fault of this exporter; its log has the traceback.",
+    Reason.INTERNAL: "A bug in this exporter; its log has the traceback.",
 }
 
 
