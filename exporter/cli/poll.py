@@ -59,7 +59,7 @@ def chosen(settings: Settings, name: str | None) -> Target:
     if not targets:
         raise ConfigError(("there is no target",))
     if name is None:
-        raise ConfigError((f"which target? There are: {', '.join(targets)}",))
+        raise ConfigError((f"name one of the targets: {', '.join(targets)}",))
     if name not in targets:
         raise ConfigError((f'there is no target "{name}"; {suggestion(name, targets)}',))
     return targets[name]

@@ -152,7 +152,7 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         # The library's text may quote a password, where the @ behind it is missing.
-        part = "a port is at most 65535" if "Port" in str(error) else "no host is like this"
+        part = "a port is at most 65535" if "Port" in str(error) else "no host has such a name"
         raise fault(f"not a URL: {part}") from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):
         raise fault(f"a {what} begins with http:// or https:// and a host")

@@ -189,6 +189,6 @@ def test_poll_wants_to_know_which(config: Path, capsys: pytest.CaptureFixture[st
     config.write_text(GOOD.replace("]", f", {other}]"), encoding="utf-8")
 
     assert main(["poll", "--config.file", str(config)]) == 2
-    assert capsys.readouterr().err == "which target? There are: a, b\n"
+    assert capsys.readouterr().err == "name one of the targets: a, b\n"
     assert main(["poll", "c", "--config.file", str(config)]) == 2
     assert capsys.readouterr().err == 'there is no target "c"; known: a, b\n'
