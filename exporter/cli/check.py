@@ -37,7 +37,7 @@ def report(settings: Settings) -> None:
         for path in repeated_paths(target):
             print(
                 f"warning: {target.name}: its url ends in {path}, which the exporter adds itself:"
-                f" the url of a {target.system.name} target ends before that",
+                f" the url of {target.system.name} targets ends before that",
                 file=sys.stderr,
             )
     if settings.discoveries:

@@ -26,6 +26,7 @@ MAX_REFUSAL = 4 * 1024
 """Bytes that are read of a failure's body, where it is read at all."""
 
 NOT_HTTP = "not a valid HTTP answer"
+IS_TLS = "the answer is TLS: write https://"
 CUT_SHORT = "the body is cut short or badly compressed"
 BROKEN = "the connection broke before there was an answer"
 

@@ -23,10 +23,11 @@ def advised(error: PollError, request: EndpointRequest, target: Target) -> PollE
     error.request = f"{request.method} {request.url}"
     if error.reason is Reason.HTTP_404:
         path = _path(request, target)
-        error.hint = f"the url of a {target.system.name} target ends before {path}"
+        error.hint = f"the url of {target.system.name} targets ends before {path}"
     elif error.reason is Reason.HTTP_401 and not _has_credentials(target.client):
-        which = "its client has none" if target.client.name else "the target has no client"
-        error.hint = f"no credentials are sent: {which}"
+        error.hint = (
+            "no credentials are sent: the target needs a client (on the command line: --username)"
+        )
     return error
 
 

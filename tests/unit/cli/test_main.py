@@ -169,8 +169,8 @@ def test_check_warns_of_a_url_that_has_the_endpoints_path(
 
     assert main(["check", str(config)]) == 0
     assert capsys.readouterr().err == (
-        "warning: a: its url ends in /server/status, which the exporter adds itself: the url of a"
-        " genesys_ucs target ends before that\n"
+        "warning: a: its url ends in /server/status, which the exporter adds itself: the url of"
+        " genesys_ucs targets ends before that\n"
     )
 
 

@@ -20,6 +20,7 @@ WITH_USER = Client(
     name="ucs",
     basic_auth=BasicAuth(username=Secret("monitor", is_plain=True), password=Secret("canary")),
 )
+NONE_SENT = "no credentials are sent: the target needs a client (on the command line: --username)"
 UNAUTHORIZED = "HTTP 401: the credentials are missing or were rejected"
 
 
@@ -44,16 +45,16 @@ async def explained(status: int, path: str, client: Client | None = None) -> str
 
 async def test_a_missing_endpoint_says_where_the_url_ends() -> None:
     assert await explained(404, "/cv/server/status") == (
-        "HTTP 404: there is no such endpoint, or no such server, at this URL; the url of a"
-        " genesys_ucs target ends before /server/status"
+        "HTTP 404: there is no such endpoint, or no such server, at this URL; the url of"
+        " genesys_ucs targets ends before /server/status"
     )
 
 
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
-        (None, f"{UNAUTHORIZED}; no credentials are sent: the target has no client"),
-        (Client(name="c"), f"{UNAUTHORIZED}; no credentials are sent: its client has none"),
+        (None, f"{UNAUTHORIZED}; {NONE_SENT}"),
+        (Client(name="c"), f"{UNAUTHORIZED}; {NONE_SENT}"),
         (WITH_USER, UNAUTHORIZED),
     ],
 )
