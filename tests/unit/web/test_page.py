@@ -187,6 +187,15 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert "There are none: the last poll failed, and nothing old is shown." in text
 
 
+async def test_a_target_that_is_down_shows_what_to_correct(site: Site) -> None:
+    error = PollError(Reason.HTTP_404, "HTTP 404")
+    error.hint = "the url ends before <path>"
+    site.record("ams", error)
+    _, text = await site.get("/target?name=ams")
+
+    assert f"HTTP 404. {Reason.HTTP_404.meaning} The url ends before &lt;path&gt;.</p>" in text
+
+
 async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
     before = await site.get("/target?name=ams")
     site.record("ams", Extraction((), ()))
