@@ -9,6 +9,9 @@ from exporter.pipeline.request import EndpointRequest, build
 from exporter.settings import Client, Target
 
 
+_REFUSED = frozenset({Reason.HTTP_401, Reason.HTTP_403})
+
+
 def repeated_paths(target: Target) -> Iterator[str]:
     """Yield the paths of endpoints with which the target's URL ends: they are added once more."""
     ending = urlsplit(target.url).path
@@ -24,7 +27,7 @@ def advised(error: PollError, request: EndpointRequest, target: Target) -> PollE
     if error.reason is Reason.HTTP_404:
         path = _path(request, target)
         error.hint = f"the url of {target.system.name} targets ends before {path}"
-    elif error.reason is Reason.HTTP_401 and not _has_credentials(target.client):
+    elif error.reason in _REFUSED and not _has_credentials(target.client):
         error.hint = (
             "no credentials are sent: the target needs a client (on the command line: --username)"
         )

@@ -64,6 +64,11 @@ async def test_a_rejected_request_says_whether_it_had_credentials(
     assert await explained(401, "/cv", client) == expected
 
 
+async def test_a_forbidden_request_without_credentials_says_so() -> None:
+    assert (await explained(403, "/cv")).endswith(f"; {NONE_SENT}")
+    assert NONE_SENT not in await explained(403, "/cv", WITH_USER)
+
+
 async def test_a_detail_that_explains_itself_stays_alone() -> None:
     assert await explained(302, "") == "HTTP 302, which is not followed: correct the url"
 
