@@ -244,7 +244,7 @@ def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
     Only secrets take them: what they hold is not shown, and every other value is.
     """
     for section in ("clients", "discovery", "targets"):
-        for location, text in _texts(data.get(section), (section,)):
+        for location, text in _texts_with_dollar(data.get(section), (section,)):
             key = next(part for part in reversed(location) if isinstance(part, str))
             is_secret = location[0] == "clients" and key in SECRET_KEYS
             if not is_secret and looks_like_variable(text):
@@ -252,14 +252,14 @@ def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield location, f"only secrets take environment variables: {more}"
 
 
-def _texts(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
-    """Yield every text in a part of the file, with its location."""
-    if isinstance(value, str):
-        yield location, value
-        return
+def _texts_with_dollar(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    """Yield every text with a dollar in a part of the file, with its location."""
     parts = value.items() if isinstance(value, dict) else ()
     for key, one in enumerate(value) if isinstance(value, list) else parts:
-        yield from _texts(one, (*location, key))
+        if isinstance(one, dict | list):
+            yield from _texts_with_dollar(one, (*location, key))
+        elif isinstance(one, str) and "$" in one:
+            yield (*location, key), one
 
 
 def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:

@@ -8,7 +8,6 @@ from exporter.http.message import base_path, normalized_url
 from exporter.pipeline.request import EndpointRequest, build
 from exporter.settings import Client, Target
 
-
 _REFUSED = frozenset({Reason.HTTP_401, Reason.HTTP_403})
 
 
