@@ -113,7 +113,7 @@ def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
 def _check_readable(seen: Seen) -> None:
     # What cannot be read before could not be confirmed after. A 503 may be a switch under way.
     if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
-        raise ActionError(f"not sent, as its state cannot be read: {seen.detail}", Changed.NOT)
+        raise ActionError(f"not sent, as its state cannot be read: {seen.explained}", Changed.NOT)
 
 
 def _see_through(

@@ -272,7 +272,9 @@ async def test_what_cannot_be_read_is_not_sent_to(stage: Stage) -> None:
     assert done.returncode == 1
     assert said(done.stderr) == [
         (
-            "status-exporter: ucs-ams: not sent, as its state cannot be read: HTTP 403;"
+            "status-exporter: ucs-ams: not sent, as its state cannot be read:"
+            f" GET {stage.url}/cv/server/status: HTTP 403: the credentials are known but may not"
+            " read the status;"
             " the server has not changed"
         )
     ]
