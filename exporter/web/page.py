@@ -14,7 +14,7 @@ from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.runtime.tracked import Tracked
 from exporter.web.choice import Choice
-from exporter.web.view import STATES, View, metrics_of, view_of
+from exporter.web.view import STATES, metrics_of, view_of
 
 ROWS_A_PAGE = 100
 """What a page shows at once: one of ten thousand rows would be of no use to anyone."""
@@ -47,12 +47,6 @@ def _due(seconds: float | None) -> str:
     return "now" if seconds < 1 else f"in {seconds:.0f} s"
 
 
-def _meaning(view: View) -> str:
-    """Return what a failure means and what to correct, without the code marks of documents."""
-    hint = f" {view.hint[0].upper()}{view.hint[1:]}." if view.hint else ""
-    return f"{view.meaning}{hint}".replace("`", "")
-
-
 _ENVIRONMENT = Environment(
     loader=PackageLoader("exporter.web"), autoescape=True, undefined=StrictUndefined
 )
@@ -61,7 +55,6 @@ _ENVIRONMENT.filters |= {
     "milliseconds": _milliseconds,
     "due": _due,
     "duration": duration_text,
-    "meaning": _meaning,
 }
 _TABLE = _ENVIRONMENT.get_template("status.html")
 _TARGET = _ENVIRONMENT.get_template("target.html")

@@ -48,8 +48,6 @@ class View:
     reason: str
     detail: str
     meaning: str
-    hint: str
-    """What to correct; empty where that is not known."""
     faults: tuple[tuple[str, str], ...]
     """Metrics whose field could not be read, each with why."""
 
@@ -95,7 +93,6 @@ def view_of(tracked: Tracked, schedule: Schedule | None) -> View:
         reason=error.reason if error else "",
         detail=error.detail if error else "",
         meaning=error.reason.meaning if error else "",
-        hint=error.hint if error else "",
         faults=tuple((one.metric, one.message) for one in faults[:_MOST_FAULTS]),
     )
 

@@ -155,7 +155,7 @@ def test_search_filter_and_pages_lead_to_what_is_wanted(browser: Browser, addres
         page.get_by_label("Search").fill("berlin")
         page.get_by_label("Search").press("Enter")
         expect(page.get_by_role("status")).to_have_text("1 target.")
-        page.get_by_role("link", name=re.compile("total")).click()
+        page.get_by_role("link", name=re.compile("in all")).click()
         expect(page.get_by_role("status")).to_have_text("121 targets, 1 to 100 of them here.")
         page.get_by_role("link", name="Later").click()
         expect(page.get_by_role("status")).to_have_text("121 targets, 101 to 121 of them here.")

@@ -187,24 +187,6 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert "There are none: the last poll failed, and nothing old is shown." in text
 
 
-async def test_a_target_that_is_down_shows_what_to_correct(site: Site) -> None:
-    error = PollError(Reason.HTTP_404, "HTTP 404")
-    error.hint = "the url ends before <path>"
-    site.record("ams", error)
-    _, one = await site.get("/target?name=ams")
-    _, table = await site.get("/")
-
-    shown = f"HTTP 404. {Reason.HTTP_404.meaning} The url ends before &lt;path&gt;."
-    assert f"{shown}</p>" in one
-    assert f"{shown}</td>" in table
-
-
-async def test_a_page_has_no_marks_of_a_document(site: Site) -> None:
-    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
-
-    assert "did not finish within the target&#39;s timeout.</td>" in (await site.get("/"))[1]
-
-
 async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
     before = await site.get("/target?name=ams")
     site.record("ams", Extraction((), ()))
