@@ -28,6 +28,7 @@ from exporter.pipeline.snapshot import Poll
 from exporter.redact import scrub
 from exporter.runtime.poll import PollRun, poll
 from exporter.settings import Target
+from exporter.text import printable
 
 # A metric, its field, the value and the result, side by side.
 _TABLE_WIDTH = 140
@@ -59,15 +60,20 @@ def explain(arguments: Arguments) -> int:
     )
     urls = {id(request.endpoint): request.url for request in build(target)}
     faults = 0
+
+    def clean(text: str) -> str:
+        # In this order: a secret may have characters that are replaced.
+        return printable(scrub(text, target.client, obtained))
+
     for endpoint, tree, _, poll_time in answers:
         console.print(f"\n{endpoint.method} {urls[id(endpoint)]}", style="bold")
         lines = explain_tree(tree, endpoint, target.params, poll_time)
         faults += sum(len(line.faults) for line in lines)
-        rows = [_row(line, lambda text: scrub(text, target.client, obtained)) for line in lines]
+        rows = [_row(line, clean) for line in lines]
         console.print(_table(rows) if console.width >= _TABLE_WIDTH else _list(rows))
         places = unmapped(tree, endpoint)
         if places:
-            console.print(f"unmapped: {scrub(', '.join(places), target.client, obtained)}")
+            console.print(f"unmapped: {clean(', '.join(places))}")
     error = done.outcome
     if isinstance(error, PollError):
         report_failure(target, error)
