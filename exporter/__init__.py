@@ -9,6 +9,7 @@ runtime     targets, their schedule, discovery and reload: the state of the prog
 toolkit     what serves HTTP for any exporter: TLS, users, limits; imports nothing of the rest
 web         /metrics, /probe, /sd, the status page and the API
 service     the running program
+build       the version and the revision that it was built from
 operate     sets a state of a server; for the command line alone
 convert     json_exporter's configuration becomes a declaration
 propose     an answer becomes the draft of a declaration

@@ -1,6 +1,7 @@
 """The error tree, and the fixed set of reasons for which a poll fails; imports nothing of ours."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -32,7 +33,7 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """Say in one sentence what an operator should take it for."""
+        """Say in one sentence what the reason means to an operator."""
         return _MEANINGS[self]
 
 
@@ -53,12 +54,15 @@ _MEANINGS = {
     Reason.BAD_CONTENT_TYPE: "The answer is in no format the system has, often a login page.",
     Reason.BAD_JSON: "The answer is not valid JSON, or has too many levels, parts or values.",
     Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or too many levels, parts or values.",
-    Reason.BAD_SHAPE: "The answer is well-formed but none of the system's fields stand in it.",
+    Reason.BAD_SHAPE: "The answer is well-formed but has none of the system's fields.",
     Reason.VENDOR_ERROR: "The vendor reported an error of its own in an answer 200.",
     Reason.CREDENTIALS: "A secret of the client could not be read or used.",
     Reason.STALE: "The last poll is older than `max_age`: polls do not run as they should.",
-    Reason.INTERNAL: "A fault of this exporter; its log has the traceback.",
+    Reason.INTERNAL: "A bug in this exporter; its log has the traceback.",
 }
+
+
+_BARE_STATUS = re.compile("HTTP [0-9]+")
 
 
 class ExporterError(Exception):
@@ -91,11 +95,32 @@ class PollError(ExporterError):
     `retry_after` is how many seconds the vendor asked to be left alone.
     """
 
+    request = ""
+    """The method and URL of the request that failed, without secrets; empty if there was none."""
+    hint = ""
+    """What to correct, where that is known."""
+
     def __init__(self, reason: Reason, detail: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.retry_after = retry_after
+
+    def with_detail(self, detail: str) -> "PollError":
+        """Return the same failure with another detail."""
+        error = PollError(self.reason, detail, self.retry_after)
+        error.request, error.hint = self.request, self.hint
+        return error
+
+    @property
+    def explained(self) -> str:
+        """Say in one line what was requested, what happened, what it means, what to correct."""
+        text = ": ".join(filter(None, (self.request, self.detail)))
+        # All that a detail such as "HTTP 404" says is in the reason already.
+        if _BARE_STATUS.fullmatch(self.detail):
+            meaning = self.reason.meaning.rstrip(".")
+            text = f"{text}: {meaning[0].lower()}{meaning[1:]}"
+        return "; ".join(filter(None, (text, self.hint)))
 
 
 class Changed(StrEnum):

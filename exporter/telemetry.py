@@ -1,7 +1,4 @@
-"""What the exporter measures of itself as a whole, kept by prometheus-client."""
-
-import os
-import platform
+"""The exporter's own metrics, kept by prometheus-client."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,7 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from exporter import __version__
+from exporter.build import build_facts
 from exporter.errors import PollError
 from exporter.toolkit.server_metrics import ServerMetrics
 
@@ -27,7 +24,7 @@ class Telemetry:
     """The exporter's own metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        # Prometheus 2 and 3 store `_created` as series like any other; nobody asked for them.
+        # Prometheus 2 and 3 store `_created` as further series, which are of no use.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -41,35 +38,35 @@ class Telemetry:
         )
         self.shard = Gauge(
             "status_exporter_shard",
-            "Which of the exporters that share the targets this is, counted from 0.",
+            "Number of this exporter among those that share the targets, from 0.",
             registry=self.registry,
         )
         self.shards = Gauge(
             "status_exporter_shards",
-            "How many exporters share the targets.",
+            "Number of exporters that share the targets.",
             registry=self.registry,
         )
         self.shards.set(1)
         self.loop_lag = Histogram(
             "status_exporter_loop_lag_seconds",
-            "How much later than planned the event loop came round to the schedule's tick.",
+            "How much later than planned the event loop ran the schedule's tick.",
             buckets=_LAG_BUCKETS,
             registry=self.registry,
         )
         self.late_polls = Counter(
             "status_exporter_late_polls_total",
-            "Polls that left more than one tick of the schedule after they were due.",
+            "Polls that started more than one tick of the schedule late.",
             registry=self.registry,
         )
         self.unreadable_fields = Counter(
             "status_exporter_unreadable_fields_total",
-            "Fields that were there and could not be read, by metric.",
+            "Fields that were present and unreadable, by metric.",
             ["system", "metric"],
             registry=self.registry,
         )
         self.duplicate_series = Counter(
             "status_exporter_duplicate_series_total",
-            "Series an answer gave more than once, of which the first was kept.",
+            "Series that an answer had more than once; the first one was kept.",
             ["system"],
             registry=self.registry,
         )
@@ -81,7 +78,7 @@ class Telemetry:
         )
         self.logins = Counter(
             "status_exporter_logins_total",
-            "Logins and token requests that were tried, by client.",
+            "Logins and token requests, by client.",
             ["client"],
             registry=self.registry,
         )
@@ -93,7 +90,7 @@ class Telemetry:
         )
         self.dropped_items = Counter(
             "status_exporter_dropped_items_total",
-            "Items of lists in answers beyond what is taken of them.",
+            "Items of lists in answers beyond the limit.",
             ["system"],
             registry=self.registry,
         )
@@ -105,25 +102,25 @@ class Telemetry:
         )
         self.discovery_targets = Gauge(
             "status_exporter_discovery_targets",
-            "Targets that a discovery's lists hold, of those that are polled here.",
+            "Targets in the lists of a discovery that this exporter polls.",
             ["discovery"],
             registry=self.registry,
         )
         self.discovery_refused = Gauge(
             "status_exporter_discovery_refused_targets",
-            "Targets of a discovery's lists that are not polled since another has their name.",
+            "Targets in the lists of a discovery that are not polled because another target has their name.",
             ["discovery"],
             registry=self.registry,
         )
         self.discovery_failures = Counter(
             "status_exporter_discovery_refresh_failures_total",
-            "Lists of a discovery that could not be read, or were refused; the old ones stay.",
+            "Lists of a discovery that could not be read or were rejected; the previous ones stay.",
             ["discovery"],
             registry=self.registry,
         )
         self.discovery_refreshed = Gauge(
             "status_exporter_discovery_last_refresh_success_timestamp_seconds",
-            "When all lists of a discovery were last known to be good, in Unix seconds.",
+            "When all lists of a discovery were last valid, in Unix seconds.",
             ["discovery"],
             registry=self.registry,
         )
@@ -139,7 +136,7 @@ class Telemetry:
         )
         self.reload_failures = Counter(
             "status_exporter_config_reload_failures_total",
-            "Attempts to reload the configuration that left the old one in place.",
+            "Attempts to reload the configuration that failed; the old one stays.",
             registry=self.registry,
         )
         self.reload_time = Gauge(
@@ -149,15 +146,9 @@ class Telemetry:
         )
         Info(
             "status_exporter_build",
-            "The exporter's version, the revision it was built from, and its Python.",
+            "The exporter's version, the revision it was built from with its date, and its Python.",
             registry=self.registry,
-        ).info(
-            {
-                "version": __version__,
-                "revision": os.environ.get("STATUS_EXPORTER_REVISION", "unknown"),
-                "python": platform.python_version(),
-            }
-        )
+        ).info(build_facts())
 
     def ticks(self) -> float:
         """Return how many ticks of the schedule there have been."""
@@ -171,7 +162,7 @@ class Telemetry:
             self.login_failures.labels(client).inc()
 
     def forget_discovery(self, name: str) -> None:
-        """Take a discovery that is no more out of the metrics."""
+        """Remove a discovery from the metrics."""
         for metric in (
             self.discovery_targets,
             self.discovery_refused,

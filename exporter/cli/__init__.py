@@ -7,19 +7,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from exporter import __version__
+from exporter.build import version_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
     _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Exporters are started with flags alone; that is `serve`.
-    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help", "--version"}):
-        given.insert(0, "serve")
-    if given == ["--version"]:
-        print(f"status-exporter {__version__}")
+    if given[:1] == ["--version"]:
+        print(version_text())
         return 0
+    # Exporters are started with flags alone; that is `serve`.
+    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
+        given.insert(0, "serve")
     # What follows takes a hundred times as long to import as to print a version.
     from exporter.cli.parser import run_command  # noqa: PLC0415
     from exporter.errors import ConfigError, ExporterError  # noqa: PLC0415

@@ -4,9 +4,11 @@ import asyncio
 import sys
 from dataclasses import replace
 
+from exporter.cli.colours import GREEN, coloured
 from exporter.cli.options import Arguments, settings_of
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.pipeline.advice import repeated_paths
 from exporter.settings import FileSd, Settings
 
 
@@ -30,7 +32,14 @@ def report(settings: Settings) -> None:
     parts = [counted(targets, "target"), counted(clients, "client")]
     if settings.discoveries:
         parts.append(counted(len(settings.discoveries), "discovery", "discoveries"))
-    print(f"configuration OK: {', '.join(parts)}")
+    print(f"{coloured('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
+    for target in settings.targets:
+        for path in repeated_paths(target):
+            print(
+                f"warning: {target.name}: its url ends in {path}, which the exporter adds itself:"
+                f" the url of {target.system.name} targets ends before that",
+                file=sys.stderr,
+            )
     if settings.discoveries:
         _report_files(settings)
 

@@ -9,8 +9,8 @@ from exporter.cli.parser import make_parser
 
 _EXIT = (
     ("0", "It is done."),
-    ("1", "It did not work."),
-    ("2", "The command line or the configuration is wrong; every fault of it is told."),
+    ("1", "It failed."),
+    ("2", "The command line or the configuration is wrong; every fault is reported."),
 )
 _FILES = (
     ("config.yaml", "The configuration, in the folder in which the program is started."),
@@ -18,8 +18,8 @@ _FILES = (
     ("/etc/default/status-exporter", "STATUS_EXPORTER_ARGS, further flags of the service."),
 )
 _SIGNALS = (
-    ("SIGHUP", "Reads the configuration again; one with a fault changes nothing."),
-    ("SIGTERM, SIGINT", "End it. A second one ends it at once."),
+    ("SIGHUP", "Reloads the configuration; a faulty one changes nothing."),
+    ("SIGTERM, SIGINT", "End the exporter. A second one ends it at once."),
 )
 
 

@@ -65,6 +65,11 @@ class Arguments(argparse.Namespace):
 
 
 DEFAULT_FILE = Path("config.yaml")
+_FIRST_STEPS = f"""\
+there is no {DEFAULT_FILE} in this folder. Give another file with --config.file FILE, or try
+  status-exporter demo       a simulator of four systems, and an exporter that polls it
+  status-exporter check      reports the faults of a configuration, with line and column
+  status-exporter --help     lists all commands"""
 _ONE_TARGET = {
     "--interval": "interval",
     "--timeout": "timeout",
@@ -94,14 +99,14 @@ def add_log(parser: argparse.ArgumentParser, level: str) -> None:
         dest="log_level",
         choices=LEVELS,
         default=level,
-        help=f"the least that is logged (default: {level})",
+        help=f"the lowest level that is logged (default: {level})",
     )
     parser.add_argument(
         "--log.format",
         dest="log_format",
         choices=FORMATS,
         default="logfmt",
-        help="how the log is written (default: logfmt)",
+        help="the format of the log (default: logfmt)",
     )
 
 
@@ -110,15 +115,15 @@ _CONNECTION = (
     ("--username", "username", "NAME", "for basic authentication"),
     ("--password-file", "password_file", "FILE", "for basic authentication"),
 )
-_HEADER = ("--header-file", "header_files", "NAME=FILE", "a header to send, its value in a file")
+_HEADER = ("--header-file", "header_files", "NAME=FILE", "a header, with its value in a file")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the flags that stand for a configuration of one target."""
     group = parser.add_argument_group("one target, without a configuration file")
     for flag, dest, metavar, text in (
-        ("--system", "system", "SYSTEM", "what it is; see `status-exporter systems`"),
-        ("--url", "url", "URL", "where it is"),
+        ("--system", "system", "SYSTEM", "its system; see `status-exporter systems`"),
+        ("--url", "url", "URL", "its URL"),
         ("--interval", "interval", "DURATION", "how often to poll it (default: 15s)"),
         *_CONNECTION,
     ):
@@ -183,6 +188,8 @@ def settings_of(
         given = [flag for flag, dest in _ONE_TARGET.items() if getattr(arguments, dest, None)]
         if given:
             raise ConfigError((f"{given[0]} goes with --system and --url, not with a file",))
+        if arguments.config_file is None and not DEFAULT_FILE.exists():
+            raise ConfigError((_FIRST_STEPS,))
         file = arguments.config_file or DEFAULT_FILE
         return load_file(file, SYSTEMS, needs_targets=needs_targets)
     if arguments.config_file:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from exporter import __version__
 from exporter.cli.options import Arguments, add_config, add_connection, add_log, add_target
+from exporter.cli.outline import outline
 from exporter.cli.set_flags import add_options, add_set, add_system_options
+from exporter.errors import suggestion
 
 _COMMANDS = {
     "check": "check",
@@ -31,25 +32,42 @@ def run_command(given: list[str]) -> int:
     """Run the command and return its exit code."""
     # The flags of `set` take the systems to be loaded, which a healthcheck must not wait for.
     parser = make_parser(options=given[0] == "set")
+    word = given[0]
+    if not word.startswith("-") and word not in _COMMANDS:
+        is_file = word.endswith((".yaml", ".yml"))
+        meant = f"did you mean --config.file {word}?" if is_file else suggestion(word, _COMMANDS)
+        parser.error(f'there is no command "{word}"; {meant}')
     arguments, rest = parser.parse_known_args(given, namespace=Arguments())
     unknown = add_options(arguments, rest) if arguments.command == "set" else rest
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(_unknown(unknown, arguments.command, parser))
     name = _COMMANDS[arguments.command]
     # Only what is needed is imported: a check needs no web server, and --help nothing at all.
     command: Callable[[Arguments], int] = getattr(import_module(f"exporter.cli.{name}"), name)
     return command(arguments)
 
 
+def _unknown(words: list[str], name: str, parser: argparse.ArgumentParser) -> str:
+    """Say which words the command does not take, and which flag was meant."""
+    given = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+    if given is None:
+        return f"{name} takes no further words: {' '.join(words)}"
+    command = next(one for one in outline(parser) if one.name == name)
+    known = [flag for option in command.flags for flag in option.flags]
+    return f"{name} has no flag {given}; {suggestion(given, known)}"
+
+
 def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
     """Make the parser of the whole command line; `options` are those of the systems' actions."""
     parser = argparse.ArgumentParser(
         prog="status-exporter",
-        description="Polls vendor status endpoints and serves what they say to Prometheus.",
+        description="Polls the status endpoints of servers and serves their values to Prometheus.",
         epilog="Without a command, the flags are those of serve.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"status-exporter {__version__}")
+    parser.add_argument(
+        "--version", action="store_true", help="show the version, the revision and the Python"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
@@ -60,7 +78,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="only check the configuration: exit 2 with every fault of it",
+        help="only check the configuration: exit 2 and report all faults",
     )
     serve.add_argument(
         "--config.enable-auto-reload",
@@ -74,7 +92,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         dest="auto_reload_interval",
         metavar="DURATION",
         default="30s",
-        help="how often to look whether it has (default: 30s)",
+        help="how often to look for a change (default: 30s)",
     )
     _add_web(serve, ":10125")
     serve.add_argument(
@@ -95,7 +113,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         "--shard",
         metavar="N",
         default="0",
-        help="which of several exporters this is, from 0, or `pod`: the number at the end of the"
+        help="the number of this exporter among several, from 0, or `pod`: the number at the end of the"
         " name of a StatefulSet's pod (default: 0)",
     )
     serve.add_argument(
@@ -106,14 +124,16 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         help="how many exporters share the targets (default: 1)",
     )
     poll = command("poll", "Poll one target once and print its metrics.")
-    explain = command("explain", "Poll one target once and tell what becomes of each field.")
+    explain = command(
+        "explain", "Poll one target once and list every field with its value and metric."
+    )
     for one in (serve, poll, explain):
         add_config(one)
         add_target(one)
         add_log(one, "info" if one is serve else "error")
     for one in (poll, explain):
         one.add_argument("name", metavar="NAME", nargs="?", help="the target, as the file names it")
-    check = command("check", "Tell every fault of a configuration file, with line and column.")
+    check = command("check", "Report every fault of a configuration file, with line and column.")
     check.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="the file (or --config.file)"
     )
@@ -136,7 +156,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
     declare.add_argument(
         "--system",
         metavar="NAME",
-        help="what to call the system (default: after the file or host)",
+        help="the name of the system (default: from the file or host)",
     )
     add_connection(declare)
     systems = command("systems", "List the systems: their fields, readings and metrics.")
@@ -147,25 +167,27 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         default="table",
         help="a table, a part of the metrics reference, or the declaration (default: table)",
     )
-    schema = command("schema", "Write the shape of the configuration file.")
+    schema = command("schema", "Write the schema of the configuration file.")
     schema.add_argument(
         "--format",
         choices=("json", "markdown"),
         default="json",
         help="a JSON Schema for editors, or tables (default: json)",
     )
-    set_ = command("set", "Set a state of a server, such as its mode, and see that it shows.")
+    set_ = command("set", "Set a state of a server, such as its mode, and wait until it shows.")
     add_set(set_)
     if options:
         add_system_options(set_)
-    _add_healthcheck(command("healthcheck", "Ask a running exporter how it is: exit 0 or 1."))
-    completion = command("completion", "Write what completes the command line in a shell.")
+    _add_healthcheck(
+        command("healthcheck", "Request the health of a running exporter: exit 0 or 1.")
+    )
+    completion = command("completion", "Write the completion for a shell.")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     command("manual", "Write the manual page, for man(1).")
-    convert = command("convert", "Write another exporter's configuration in this one's words.")
+    convert = command("convert", "Convert the configuration of another exporter.")
     convert.add_argument("format", choices=("json-exporter",), help="the other exporter")
     convert.add_argument("file", metavar="FILE", type=Path, help="its configuration file")
-    demo = command("demo", "Start a simulator of the four systems and an exporter polling it.")
+    demo = command("demo", "Start a simulator of the four systems and an exporter that polls it.")
     demo.add_argument(
         "--simulator.listen-address",
         dest="simulator_address",
@@ -190,18 +212,18 @@ def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ready",
         action="store_true",
-        help="ask whether every target had its first poll, not only whether the exporter answers",
+        help="check whether every target has been polled, not only whether the exporter answers",
     )
     parser.add_argument(
         "--insecure",
         action="store_true",
-        help="take any certificate, such as one that is not for the name localhost",
+        help="accept any certificate, such as one without the name localhost",
     )
     parser.add_argument(
         "--cert-file",
         metavar="FILE",
         type=Path,
-        help="the certificate to show, where the exporter asks for one",
+        help="the client certificate, if the exporter requires one",
     )
     parser.add_argument("--key-file", metavar="FILE", type=Path, help="the key of the certificate")
 
@@ -227,7 +249,7 @@ def _add_web(parser: argparse.ArgumentParser, address: str, *, fallback: str = "
         dest="web_config_file",
         metavar="FILE",
         type=Path,
-        help="TLS, passwords, headers and a rate limit for where it listens, in the form of"
+        help="TLS, passwords, headers and a rate limit of the port, in the format of"
         " exporter-toolkit",
     )
     parser.add_argument(

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from exporter import log
+from exporter.cli.colours import GREEN, RED, coloured
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve import run
 from exporter.clock import Clock
@@ -28,15 +29,26 @@ def poll(arguments: Arguments) -> int:
     shown: list[tuple[Target, Snapshot]] = []
     run(_poll(settings, arguments.name, shown))
     target = shown[0][0]
-    for piece in expose_targets(shown, Format.TEXT):
-        sys.stdout.write(piece.decode())
     outcome = shown[0][1].poll.outcome
+    colour = RED if isinstance(outcome, PollError) else GREEN
+    page = b"".join(expose_targets(shown, Format.TEXT)).decode()
+    for line in page.splitlines():
+        is_up = line.startswith("status_exporter_target_up{")
+        print(coloured(line, colour, sys.stdout) if is_up else line)
+    sys.stdout.flush()
     if isinstance(outcome, PollError):
-        print(f"{target.name}: {outcome.reason}: {outcome.detail}", file=sys.stderr)
+        report_failure(target, outcome)
         return 1
     for fault in outcome.faults:
-        print(f"{target.name}: {fault.metric}: {fault.message}", file=sys.stderr)
+        message = coloured(fault.message, RED, sys.stderr)
+        print(f"{target.name}: {fault.metric}: {message}", file=sys.stderr)
     return 0
+
+
+def report_failure(target: Target, error: PollError) -> None:
+    """Print why a poll failed, to standard error."""
+    reason = coloured(error.reason, RED, sys.stderr)
+    print(f"{target.name}: {reason}: {error.explained}", file=sys.stderr)
 
 
 def chosen(settings: Settings, name: str | None) -> Target:
@@ -47,7 +59,7 @@ def chosen(settings: Settings, name: str | None) -> Target:
     if not targets:
         raise ConfigError(("there is no target",))
     if name is None:
-        raise ConfigError((f"which target? There are: {', '.join(targets)}",))
+        raise ConfigError((f"name one of the targets: {', '.join(targets)}",))
     if name not in targets:
         raise ConfigError((f'there is no target "{name}"; {suggestion(name, targets)}',))
     return targets[name]

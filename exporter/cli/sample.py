@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.cli.check import counted
+from exporter.cli.colours import RED, coloured
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
 from exporter.clock import Clock
 from exporter.declare.absent import absent
@@ -91,7 +92,7 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
     try:
         tree, broken = parse(answer, endpoint)
     except PollError as error:
-        _report([f"{path}: {endpoint.path}: {error.reason}: {error.detail}"])
+        _report([f"{path}: {endpoint.path}: {error.reason}: {error.detail}"], is_fault=True)
         return False
     try:
         found = endpoint.extract(tree, target.params, answer.middle, broken)
@@ -104,7 +105,8 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
         faults.append(f"{endpoint.path}: {error.reason}: {error.detail}")
     missing = absent(tree, endpoint, target.params)
     unused = unmapped(tree, endpoint)
-    _report(f"{path}: {line}" for line in (*faults, *missing, *_grouped(unused)))
+    _report((f"{path}: {line}" for line in faults), is_fault=True)
+    _report(f"{path}: {line}" for line in (*missing, *_grouped(unused)))
     counts = (
         f"{series} series",
         counted(len(faults), "fault"),
@@ -116,9 +118,10 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
     return not faults
 
 
-def _report(lines: Iterable[str]) -> None:
+def _report(lines: Iterable[str], *, is_fault: bool = False) -> None:
     for line in lines:
-        print(printable(line), file=sys.stderr)
+        text = printable(line)
+        print(coloured(text, RED, sys.stderr) if is_fault else text, file=sys.stderr)
 
 
 def _print_metrics(target: Target, snapshot: Snapshot) -> int:

@@ -13,6 +13,7 @@ from exporter.clock import Clock
 from exporter.config import parse_duration
 from exporter.errors import ConfigError, suggestion
 from exporter.http.connections import Connections
+from exporter.operate.operation import Operation
 from exporter.operate.order import Order, ordered
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
@@ -29,9 +30,8 @@ def set_action(arguments: Arguments) -> int:
         settle=_settle(arguments), drained=arguments.wait_drained, asks=not arguments.yes
     )
     if arguments.dry_run:
-        for order in orders:
-            show(order)
-        print("dry run: nothing was sent")
+        asyncio.run(_show_all(orders))
+        print("dry run: nothing was changed")
         return 0
     if wishes.asks and not sys.stdin.isatty():
         raise ConfigError(("set asks before it sends, and there is no terminal: give --yes",))
@@ -46,6 +46,17 @@ def set_action(arguments: Arguments) -> int:
         finally:
             runner.run(connections.close())
     return 0
+
+
+async def _show_all(orders: list[Order]) -> None:
+    """Print what would be sent to each target, and what it shows now."""
+    clock = Clock()
+    connections = Connections(clock)
+    try:
+        for order in orders:
+            show(order, await Operation(order, connections, clock).look())
+    finally:
+        await connections.close()
 
 
 def _list(arguments: Arguments) -> None:

@@ -23,14 +23,18 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         "words",
         metavar="TARGET ACTION VALUE",
         nargs="*",
-        help="the target as the file names it, what to set of it, and to what",
+        help="the target's name, the state to set, and its value",
     )
     add_config(parser)
     for flag, dest, text in (
-        ("--list", "is_listing", "list what can be set, and of which targets"),
-        ("--yes", "yes", "do not ask before it is sent"),
-        ("--dry-run", "dry_run", "show what would be sent, and send nothing at all"),
-        ("--wait-drained", "wait_drained", "wait until what is under way has ended, too"),
+        ("--list", "is_listing", "list what can be set, and for which targets"),
+        ("--yes", "yes", "send it without confirmation"),
+        (
+            "--dry-run",
+            "dry_run",
+            "read the present state and show what would be sent, without sending it",
+        ),
+        ("--wait-drained", "wait_drained", "also wait until what is under way has ended"),
     ):
         parser.add_argument(flag, dest=dest, action="store_true", help=text)
     parser.add_argument(
@@ -45,8 +49,8 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="instead of TARGET: every target with this label, or of this system, one after"
-        " another in the order of the file; given more than once, all must hold",
+        help="instead of TARGET: every target with this label or system, one after another in"
+        " the order of the file; if given more than once, all must match",
     )
 
 

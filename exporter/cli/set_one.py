@@ -48,10 +48,10 @@ class Wishes:
     asks: bool
 
 
-def show(order: Order, now: Seen | None = None) -> None:
+def show(order: Order, now: Seen) -> None:
     """Print what would be done."""
     print(f"{order.target.name}: {order.action.name}")
-    print(f"  now     {'not asked' if now is None else told(now)}")
+    print(f"  now     {told(now)}")
     print(f"  wanted  {order.wanted}")
     filled = order.filled
     print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
@@ -113,7 +113,7 @@ def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
 def _check_readable(seen: Seen) -> None:
     # What cannot be read before could not be confirmed after. A 503 may be a switch under way.
     if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
-        raise ActionError(f"not sent, as its state cannot be read: {seen.detail}", Changed.NOT)
+        raise ActionError(f"not sent, as its state cannot be read: {seen.explained}", Changed.NOT)
 
 
 def _see_through(

@@ -70,7 +70,7 @@ def _table(system: System) -> Table:
 
 def markdown(system: System) -> Iterator[str]:
     """Yield the lines of the system's part of the metrics reference."""
-    yield f"### {system.title} (`{system.name}`)\n"
+    yield f"## {system.title} (`{system.name}`)\n"
     yield from markdown_table(system.families)
     yield ""
     for name, action in system.actions.items():
@@ -83,7 +83,7 @@ def markdown(system: System) -> Iterator[str]:
 
 def markdown_table(families: Iterable[Family]) -> Iterator[str]:
     """Yield the lines of a table of the families."""
-    yield "| metric | type | labels | what it says |\n| --- | --- | --- | --- |"
+    yield "| metric | type | labels | meaning |\n| --- | --- | --- | --- |"
     for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels)
         yield f"| `{family.name}` | {family.kind} | {labels} | {family.help} |"

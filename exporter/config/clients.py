@@ -123,9 +123,9 @@ class RateLimitModel(Model):
     """`rate_limit` of a client."""
 
     requests_per_second: Annotated[float, BeforeValidator(_number)]
-    """How many requests a second all targets of the client may send together."""
+    """Requests a second, of all targets of the client together."""
     burst: int = 1
-    """How many of them at once."""
+    """How many requests may be sent at once."""
 
     @field_validator("requests_per_second")
     @classmethod
@@ -158,19 +158,19 @@ class ClientModel(Model):
     login: LoginModel | None = None
     """A user and password for the login that the targets' system declares; kept and renewed."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
-    """Further headers by their names."""
+    """Further headers, by name."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
-    """Secret parameters of every URL by their names."""
+    """Parameters that are added to every URL, by name; never shown."""
     follow_redirects: bool = False
-    """Whether a redirect is followed, within the target's origin alone."""
+    """Whether redirects are followed, within the target's scheme, host and port."""
     tls_config: TlsModel = Field(default_factory=TlsModel)
-    """How servers are checked, and the certificate that is shown to them."""
+    """How servers are verified, and the client certificate."""
     proxy_url: ProxyUrl | None = None
-    """A proxy for all requests; may hold a user and password."""
+    """A proxy for all requests; may contain a user and password."""
     unix_socket: str | None = None
-    """The path of a Unix socket that all requests go to; the URL's host is only sent as Host."""
+    """A Unix socket to which all requests go; the URL's host is only sent as Host."""
     rate_limit: RateLimitModel | None = None
-    """How fast requests may be sent."""
+    """A limit of requests."""
 
     @field_validator("http_headers")
     @classmethod

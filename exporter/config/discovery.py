@@ -52,9 +52,9 @@ class FileSdModel(Model):
     """`file_sd` of a discovery, in Prometheus' words."""
 
     files: list[str]
-    """Patterns of files, the last part with one star: fleet/*.yaml."""
+    """Patterns of files, with at most one * in the last part: fleet/*.yaml."""
     refresh_interval: Duration = DEFAULT_FILE_REFRESH
-    """How often all are read again, changed or not; changes are seen within seconds."""
+    """How often all files are read again; changes are noticed within seconds."""
 
     @field_validator("files")
     @classmethod
@@ -79,11 +79,11 @@ class HttpSdModel(Model):
     """`http_sd` of a discovery, in Prometheus' words."""
 
     url: str
-    """Where the list is."""
+    """The URL of the list."""
     refresh_interval: Duration = DEFAULT_HTTP_REFRESH
-    """How often it is fetched."""
+    """How often the list is requested."""
     client: str | None = None
-    """How to connect there."""
+    """The client for the list."""
 
     @field_validator("url")
     @classmethod
@@ -106,9 +106,9 @@ class DiscoveryModel(PolledModel):
     """One of `discovery`."""
 
     name: Text = _PLACE
-    """The name of each target, with a place for the item."""
+    """The name of each target; {item} is replaced by the item."""
     url: Annotated[str | None, Field(validate_default=True)] = None
-    """The URL of each target, with a place for the item; or where the items are a parameter, the one URL of all."""
+    """The URL of each target; {item} is replaced by the item. If items are values of a parameter, the one URL."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
     """Parameters of the system."""
     file_sd: FileSdModel | None = None
@@ -131,11 +131,11 @@ class DiscoveryModel(PolledModel):
         param = item_param(system) if system else None
         if value is None:
             if system and param:
-                raise fault(f"the items are each a {param}: give the url of {system.url_help}")
+                raise fault(f"the items are values of {param}: give the url, {system.url_help}")
             return value
         _check_places(value, "url")
         if param and _PLACE in value:
-            raise fault(f"the items are each a {param}, which has its place: the url is fixed")
+            raise fault(f"the items are values of {param}: leave {{item}} out of the url")
         if system and not param and _PLACE not in value:
             raise fault("without {item} all targets would have one url")
         # Whatever an item may be, at the least this one makes a URL.

@@ -23,7 +23,7 @@ class FileModel(Model):
     """The whole file."""
 
     global_: GlobalModel = Field(alias="global", default_factory=GlobalModel)
-    """What targets that do not say otherwise go by."""
+    """Defaults for all targets."""
     system_files: list[str] = Field(default_factory=list)
     """Patterns of files with further `systems`."""
     systems: Systems = Field(default_factory=dict)
@@ -31,7 +31,7 @@ class FileModel(Model):
     clients: dict[str, ClientModel] = Field(default_factory=dict)
     """How to connect, by a name of your own."""
     discovery: list[DiscoveryModel] = Field(default_factory=list)
-    """Lists that further targets come from; see discovery.md."""
+    """Lists of further targets; see discovery.md."""
     targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
     """What to poll."""
 

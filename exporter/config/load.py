@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.config.file import FileModel
 from exporter.config.systems import TAGS, SystemsFile
-from exporter.config.values import TOLD, Context
+from exporter.config.values import TOLD, Context, looks_like_variable
 from exporter.declare.document import Document, Location, Told
 from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
@@ -40,6 +40,14 @@ _MESSAGES = {
     "union_tag_not_found": f"a field has one of the keys {', '.join(KINDS)}",
 }
 
+
+SECRET_KEYS = frozenset({"password", "credentials", "client_secret", "secrets", "key", "proxy_url"})
+"""The keys of a client that take environment variables."""
+
+_IN_PLACE_OF_VARIABLE = {
+    "username": "use username_file, or write the value itself",
+    "values": "use secrets or files in place of values",
+}
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
@@ -164,7 +172,7 @@ class _Flags:
 def _load(
     data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
 ) -> Settings:
-    found = (*_repeated_names(data), *_logins_of_lists(data))
+    found = (*_repeated_names(data), *_logins_of_lists(data), *_variables(data))
     more = (source.told(*one) for one in found)
     return validated(FileModel, data, source, context, (*faults, *more)).make(context)
 
@@ -228,6 +236,30 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
             first = seen.setdefault(str(name), index)
             if first != index:
                 yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
+
+
+def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Find what is meant as an environment variable where none is inserted.
+
+    Only secrets take them: what they hold is not shown, and every other value is.
+    """
+    for section in ("clients", "discovery", "targets"):
+        for location, text in _texts_with_dollar(data.get(section), (section,)):
+            key = next(part for part in reversed(location) if isinstance(part, str))
+            is_secret = location[0] == "clients" and key in SECRET_KEYS
+            if not is_secret and looks_like_variable(text):
+                more = _IN_PLACE_OF_VARIABLE.get(key, "write the value itself")
+                yield location, f"only secrets take environment variables: {more}"
+
+
+def _texts_with_dollar(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    """Yield every text with a dollar in a part of the file, with its location."""
+    parts = value.items() if isinstance(value, dict) else ()
+    for key, one in enumerate(value) if isinstance(value, list) else parts:
+        if isinstance(one, dict | list):
+            yield from _texts_with_dollar(one, (*location, key))
+        elif isinstance(one, str) and "$" in one:
+            yield (*location, key), one
 
 
 def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:

@@ -26,13 +26,13 @@ class OAuth2Model(Model):
     client_secret_file: SecretFile | None = None
     """A file with the client's secret, read again when it changes."""
     scopes: list[Annotated[Text, Field(min_length=1)]] = Field(default_factory=list)
-    """What is asked for."""
+    """The scopes to request."""
     token_url: str
-    """Where tokens are given."""
+    """The URL of the token endpoint."""
     endpoint_params: dict[str, Text] = Field(default_factory=dict)
     """Further fields of the token request."""
     tls_config: TlsModel = Field(default_factory=TlsModel)
-    """The same for the token endpoint, which has its own."""
+    """The same as a client's, for the token endpoint."""
     proxy_url: ProxyUrl | None = None
     """A proxy for the token endpoint."""
 
@@ -41,7 +41,7 @@ class OAuth2Model(Model):
     def _url(cls, value: str) -> str:
         check_url(value, "token_url", userinfo=True)
         if "@" in urlsplit(value).netloc:
-            raise fault("the id and secret stand in client_id and client_secret, not in the URL")
+            raise fault("put the id and secret into client_id and client_secret, not into the URL")
         return value
 
     @field_validator("endpoint_params")

@@ -56,7 +56,7 @@ def _system(value: Any, info: ValidationInfo) -> System:
 
 def _max_series(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-        raise fault("at least one series must be let through")
+        raise fault("must be 1 or more")
     return value
 
 
@@ -64,16 +64,16 @@ MaxSeries = Annotated[int, BeforeValidator(_max_series)]
 
 
 class GlobalModel(Model):
-    """`global`: what targets that do not say otherwise go by."""
+    """`global`: defaults for all targets."""
 
     interval: Interval = DEFAULT_INTERVAL
     """How often targets are polled, or `on_probe`."""
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
-    """How long a whole poll may take; below the interval."""
+    """The maximum duration of a whole poll; below the interval."""
     max_age: Duration | None = None
-    """How old a reading may become before it is dropped; three intervals where nothing is said."""
+    """The maximum age of values; older ones are dropped. The default is three intervals."""
     max_series: MaxSeries = MAX_SERIES
-    """How many series a target may show."""
+    """The maximum number of series of a target."""
 
     # A discovery keeps its list over a reload in which its entry is the same.
     def __eq__(self, other: object) -> bool:
@@ -106,19 +106,19 @@ class PolledModel(Model):
     """What `targets` and `discovery` say alike. A duration left out is the one of `global`."""
 
     system: Annotated[System, PlainValidator(_system), shaped("system")]
-    """What it is: a system of `status-exporter systems`, or of `systems` here."""
+    """Its system: one that `status-exporter systems` lists, or one of `systems`."""
     client: str | None = None
-    """How to connect: one of `clients`; nothing is sent without one."""
+    """The name of one of `clients`; without one, no credentials are sent."""
     labels: dict[str, Text] = Field(default_factory=dict)
-    """Labels for each of its metrics."""
+    """Labels of all its series."""
     interval: Interval | None = None
-    """How often it is polled, or `on_probe`: when Prometheus asks."""
+    """How often it is polled, or `on_probe`: only when it is probed."""
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
-    """How long a whole poll may take."""
+    """The maximum duration of a whole poll."""
     max_age: Duration | None = None
-    """How old a reading may become before it is dropped."""
+    """The maximum age of values; older ones are dropped."""
     max_series: MaxSeries | None = None
-    """How many series it may show."""
+    """The maximum number of its series."""
 
     @field_validator("client")
     @classmethod
@@ -172,11 +172,11 @@ class TargetModel(PolledModel):
     """One of `targets`."""
 
     name: Text
-    """Its name, the label `target` of its metrics."""
+    """Its name, which is the value of the label `target`."""
     url: str
-    """Where it is."""
+    """Its URL, without the paths of endpoints."""
     operator_client: str | None = None
-    """The client for `status-exporter set`, where it is another."""
+    """The client that `status-exporter set` writes with; the default is `client`."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
     """Parameters of its system."""
 
@@ -270,7 +270,9 @@ def _checked_timeout(timeout: float, interval: float | None, whose: str) -> floa
 
 def _checked_max_age(max_age: float | None, interval: float | None) -> float | None:
     if max_age is not None and interval == math.inf:
-        raise fault(f"a target polled {ON_PROBE} has none: a probe names how old a reading may be")
+        raise fault(
+            f"a target polled {ON_PROBE} has none: max_age of a probe limits the age of values"
+        )
     if max_age is not None and interval is not None and max_age < interval:
         raise fault(
             f"{duration_text(max_age)} is shorter than the interval of {duration_text(interval)}:"
@@ -300,5 +302,5 @@ def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
     said = {name: given.get(name, param.default) for name, param in known.items()}
     given_or_default = {name: value or "" for name, value in said.items()}
     if not any(applies(endpoint.when, given_or_default) for endpoint in system.endpoints):
-        raise fault(f"with these params none of the endpoints of {system.name} would be asked")
+        raise fault(f"with these params no endpoint of {system.name} would be requested")
     return given

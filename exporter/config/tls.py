@@ -13,25 +13,25 @@ class TlsModel(Model):
     """`tls_config`, in Prometheus' words."""
 
     ca_file: FilePath | None = None
-    """The authorities that are trusted, and they alone; PEM."""
+    """The only certificate authorities that are trusted; PEM."""
     ca: str | None = None
-    """The same, written here."""
+    """The same as text."""
     cert_file: FilePath | None = None
-    """The certificate to show; PEM, read again when it changes."""
+    """The client certificate; PEM, read again when it changes."""
     cert: str | None = None
-    """The same, written here."""
+    """The same as text."""
     key_file: FilePath | None = None
     """Its key; PEM, read again when it changes."""
     key: SecretText | None = None
-    """The same, written here."""
+    """The same as text."""
     server_name: str | None = None
-    """The name of the server where it is not the URL's host: for its certificate, SNI and Host."""
+    """The server's name if it is not the URL's host; for its certificate, SNI and Host."""
     insecure_skip_verify: bool = False
-    """Whether any certificate will do."""
+    """Whether the server's certificate is not verified."""
     min_version: str = "TLS12"
-    """The oldest TLS version that is spoken."""
+    """The lowest TLS version that is used."""
     max_version: str | None = None
-    """The newest TLS version that is spoken."""
+    """The highest TLS version that is used."""
 
     @field_validator("min_version", "max_version")
     @classmethod

@@ -22,6 +22,7 @@ from exporter.toolkit.read_file import read_file
 from exporter.toolkit.tls_files import MAX_PEM_BYTES
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
+_SHELL_VARIABLE = re.compile(r"\$[A-Z][A-Z0-9_]+", re.ASCII)
 
 ON_PROBE = "on_probe"
 """The interval of what is polled when somebody probes it, and not otherwise."""
@@ -86,9 +87,19 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def looks_like_variable(text: str) -> bool:
+    """Say whether a text is meant as an environment variable: `${NAME}` in it, or `$NAME` alone."""
+    return "${" in text or _SHELL_VARIABLE.fullmatch(text) is not None
+
+
 def _secret(value: Any, info: ValidationInfo) -> Secret:
     if not isinstance(value, str) or not value:
         raise fault("a secret must be a text; quote it")
+    if looks_like_variable(_VARIABLE.sub("", value)):
+        raise fault(
+            "an environment variable is written ${NAME}, of letters, digits and _; a secret that"
+            " has ${ in it, or is like $NAME, must be in a file"
+        )
     missing = [
         name for name in _VARIABLE.findall(value) if name not in context_of(info).environment
     ]
@@ -125,6 +136,14 @@ def _proxy(value: Secret) -> Secret:
     return value
 
 
+# Where to put what the query of a URL has.
+_QUERY_GOES = {
+    "target's url": ": a parameter of its system goes into params, any other into query_params of"
+    " the client",
+    "token_url": ": further fields of the request go into endpoint_params",
+}
+
+
 def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> None:
     """Refuse what is no plain http or https URL."""
     check_encodable(url)
@@ -133,7 +152,7 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         # The library's text may quote a password, where the @ behind it is missing.
-        part = "a port is at most 65535" if "Port" in str(error) else "no host is like this"
+        part = "a port is at most 65535" if "Port" in str(error) else "no host has such a name"
         raise fault(f"not a URL: {part}") from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):
         raise fault(f"a {what} begins with http:// or https:// and a host")
@@ -145,9 +164,9 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
     if not userinfo and "@" in parts.netloc:
         raise fault("put the user and password into a client's basic_auth, not into the URL")
     if parts.query and not query:
-        raise fault("a URL here has no query (?) and no fragment (#)")
+        raise fault(f"a {what} has no query (?){_QUERY_GOES.get(what, '')}")
     if parts.fragment:
-        raise fault("a URL here has no fragment (#)")
+        raise fault(f"a {what} has no fragment (#)")
 
 
 _SPAN = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"

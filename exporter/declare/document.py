@@ -79,7 +79,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise ConfigError((f"{place}: not valid YAML: {_problem(error)}",)) from None
+            raise ConfigError((f"{place}: not valid YAML: {_problem(error, text)}",)) from None
         except yaml.YAMLError as error:
             reason = str(getattr(error, "reason", "it cannot be decoded"))
             raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
@@ -197,9 +197,11 @@ def _key(part: str) -> str:
     return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
     """Say what is wrong, without the texts of the library that quote what may be a secret."""
-    problem = str(error.problem)
+    problem, mark = str(error.problem), error.problem_mark
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        return "a tab; indent with spaces"
     for sign, kind in (("!", "tag"), ("*", "alias")):
         if kind in problem:
             return f"a text that begins with {sign} must be quoted"

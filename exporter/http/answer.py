@@ -26,6 +26,7 @@ MAX_REFUSAL = 4 * 1024
 """Bytes that are read of a failure's body, where it is read at all."""
 
 NOT_HTTP = "not a valid HTTP answer"
+IS_TLS = "the answer is TLS: write https://"
 CUT_SHORT = "the body is cut short or badly compressed"
 BROKEN = "the connection broke before there was an answer"
 
@@ -37,6 +38,10 @@ _STATUS_REASONS = {
     503: Reason.HTTP_503,
 }
 
+
+# What OpenSSL calls an answer that is not TLS, as servers of plain HTTP give one: depending on its
+# version and on what the answer begins with.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 
 # The statuses with which a Retry-After means what it says.
 _PAUSES = frozenset({429, 503})
@@ -120,6 +125,9 @@ def tls_failure(error: Exception) -> PollError:
             return PollError(Reason.TLS, f"the server's certificate: {why}")
         case ssl.SSLEOFError() | ConnectionError():
             return PollError(Reason.CONNECT, BROKEN)
+        case ssl.SSLError() if error.reason in _NOT_TLS:
+            text = "the answer is not TLS: the server seems to speak plain HTTP, write http://"
+            return PollError(Reason.TLS, text)
         case ssl.SSLError():
             return PollError(Reason.TLS, f"TLS: {error.reason or 'handshake failed'}")
         case OSError():

@@ -8,6 +8,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import (
     BROKEN,
     CUT_SHORT,
+    IS_TLS,
     MAX_BODY,
     MAX_REFUSAL,
     NOT_HTTP,
@@ -25,6 +26,8 @@ _MAX_HEADERS = 250
 # Chunks may be a byte each, with five more around it. No sensible server sends that.
 _MAX_OVERHEAD = 2
 _SWITCHING = 101
+# What a server with TLS answers to a request without it.
+_TLS_ALERT = b"\x15\x03"
 
 # All bodies that are being received. An answer up to the size of the usual ones is always read,
 # so that a few targets with large ones cannot take the others down.
@@ -117,7 +120,8 @@ class AnswerReader:
             self.is_reusable = False  # The head was a complete answer, and was judged.
         except HttpParserError as error:
             # One of the parser's fixed texts, such as "Duplicate Content-Length".
-            self._note(PollError(Reason.BAD_HTTP, f"{NOT_HTTP}: {error}"))
+            is_tls = data.startswith(_TLS_ALERT)
+            self._note(PollError(Reason.BAD_HTTP, IS_TLS if is_tls else f"{NOT_HTTP}: {error}"))
         if not self._head_done and self._head > _MAX_HEAD:
             self._note(_large_head())
         if self._failure is not None:

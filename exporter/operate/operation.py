@@ -66,7 +66,7 @@ class Operation:
         """Read what the target shows now, with the credentials that it is polled with."""
         done = await poll(self._run)
         if isinstance(done.outcome, PollError):
-            return PollError(done.outcome.reason, self._scrubbed(done.outcome.detail))
+            return done.outcome.with_detail(self._scrubbed(done.outcome.detail))
         return _shown(self.order, done.outcome)
 
     def is_there(self, seen: Seen) -> bool:

@@ -16,6 +16,7 @@ from exporter.http.client import Cancellable
 from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import Login
+from exporter.pipeline.advice import advised
 from exporter.pipeline.read import Memory, ReadAnswer, joined, read
 from exporter.pipeline.request import EndpointRequest
 from exporter.pipeline.snapshot import Poll, redacted
@@ -247,6 +248,7 @@ class PollRun:
         reading.add_done_callback(on_read)
 
     def _on_failure(self, error: PollError) -> None:
+        error = advised(error, self._requests[self._at], self._target)
         endpoint, login = self._requests[self._at].endpoint, self._login
         # A rejected token is not the endpoint's failure: the login has to be renewed.
         is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
@@ -289,8 +291,7 @@ class PollRun:
         if on_done is None:
             return
         if isinstance(outcome, PollError):
-            detail = self._message(outcome.detail)
-            outcome = PollError(outcome.reason, detail, outcome.retry_after)
+            outcome = outcome.with_detail(self._message(outcome.detail))
         elif outcome.faults:
             faults = (Fault(one.metric, self._message(one.message)) for one in outcome.faults)
             outcome = outcome._replace(faults=tuple(faults))

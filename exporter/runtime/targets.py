@@ -249,7 +249,7 @@ class Targets:
         earlier = before.poll.outcome if before else None
         if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
-            found = {"reason": error.reason, "detail": error.detail}
+            found = {"reason": error.reason, "detail": error.explained}
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
         tracked.availability.note_down(self.clock.wall())

@@ -73,7 +73,10 @@ def test_a_failed_poll_exits_1_and_says_why(config: Path) -> None:
 
     assert done.returncode == 1
     assert 'status_exporter_target_up{target="a",system="genesys_ucs"} 0\n' in done.stdout
-    assert re.fullmatch(r"a: connect: no connection: .*refused.*\n", done.stderr)
+    assert re.fullmatch(
+        r"a: connect: GET http://127.0.0.1:1/server/status: no connection: .*refused.*\n",
+        done.stderr,
+    )
 
 
 def test_a_pipe_that_closes_is_no_traceback() -> None:

@@ -67,6 +67,8 @@ async def test_explain_tells_of_a_live_target_field_by_field(
     assert re.search(r"webitel_freeswitch_active_sessions .*> /active", done.stdout)
     assert "unmapped: " in done.stdout
     assert re.search(r"mdworkbench_service_launches .*/\*", queue.stdout)
+    # The URL that was requested, with what the system adds to the target's.
+    assert f"GET {server.make_url('/mdworkbench/server/state')}\n" in queue.stdout
     assert (down.returncode, down.stdout) == (1, "")
     assert down.stderr.startswith("one: connect: ")
 

@@ -259,7 +259,9 @@ async def test_a_server_without_tls_is_told(poll: Polls) -> None:
         server.shutdown()
         thread.join()
 
-    assert actual == "tls: TLS: WRONG_VERSION_NUMBER"
+    assert (
+        actual == "tls: the answer is not TLS: the server seems to speak plain HTTP, write http://"
+    )
 
 
 @pytest.fixture

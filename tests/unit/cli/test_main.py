@@ -119,7 +119,59 @@ def test_systems_lists_one(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"status-exporter {__version__}\n"
+    first, *facts = capsys.readouterr().out.splitlines()
+    assert first == f"status-exporter {__version__}"
+    assert [line.split()[0] for line in facts] == ["revision", "date", "python"]
+
+
+def test_without_a_file_it_says_what_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main([]) == 2
+    text = capsys.readouterr().err
+    for command in ("demo", "check", "--help"):
+        assert f"status-exporter {command}" in text
+    assert max(map(len, text.splitlines())) < 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["srve"], 'there is no command "srve"; did you mean "serve"?'),
+        (["my.yaml"], 'there is no command "my.yaml"; did you mean --config.file my.yaml?'),
+        (["--confg.file", "x"], 'serve has no flag --confg.file; did you mean "--config.file"?'),
+        (
+            ["poll", "a", "--intervall=5s"],
+            'poll has no flag --intervall; did you mean "--interval"?',
+        ),
+        (
+            ["set", "a", "b", "c", "--setle", "1s"],
+            'set has no flag --setle; did you mean "--settle"?',
+        ),
+        (["check", "a", "b"], "check takes no further words: b"),
+    ],
+)
+def test_a_misspelt_word_is_corrected(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    assert message in capsys.readouterr().err
+
+
+def test_check_warns_of_a_url_that_has_the_endpoints_path(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(GOOD.replace("127.0.0.1:1", "h/cv/server/status"), encoding="utf-8")
+
+    assert main(["check", str(config)]) == 0
+    assert capsys.readouterr().err == (
+        "warning: a: its url ends in /server/status, which the exporter adds itself: the url of"
+        " genesys_ucs targets ends before that\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,6 +189,6 @@ def test_poll_wants_to_know_which(config: Path, capsys: pytest.CaptureFixture[st
     config.write_text(GOOD.replace("]", f", {other}]"), encoding="utf-8")
 
     assert main(["poll", "--config.file", str(config)]) == 2
-    assert capsys.readouterr().err == "which target? There are: a, b\n"
+    assert capsys.readouterr().err == "name one of the targets: a, b\n"
     assert main(["poll", "c", "--config.file", str(config)]) == 2
     assert capsys.readouterr().err == 'there is no target "c"; known: a, b\n'

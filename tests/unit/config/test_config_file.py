@@ -10,6 +10,8 @@ import trustme
 
 from exporter.config import load_file, load_text
 from exporter.config.file import FileModel
+from exporter.config.load import SECRET_KEYS
+from exporter.config.schema import rows
 from exporter.errors import ConfigError
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS
@@ -204,13 +206,19 @@ targets: [{name: t, system: genesys_ucs, url: "http://h", client: a}]
     assert c.basic_auth.password.reveal() == "pa$$word"
 
 
-def test_a_variable_stays_as_it_is_outside_of_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SITE", "ams")
+def test_the_keys_that_take_variables_are_those_of_secrets() -> None:
+    secret = {row.key.rpartition(".")[2] for row in rows() if "secret" in row.kind}
+
+    assert secret == SECRET_KEYS
+
+
+@pytest.mark.parametrize("text", ["5 $", "$", "$5", "$x", "a$NAME", "{NAME}"])
+def test_a_text_with_a_dollar_is_no_variable(text: str) -> None:
     (target,) = load(
-        'targets: [{name: a, system: genesys_ucs, url: "http://h", labels: {site: "${SITE}"}}]'
+        f'targets: [{{name: a, system: genesys_ucs, url: "http://h", labels: {{site: "{text}"}}}}]'
     ).targets
 
-    assert target.labels["site"] == "${SITE}"
+    assert target.labels["site"] == text
 
 
 def test_a_secret_never_prints() -> None:

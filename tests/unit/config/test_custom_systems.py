@@ -80,7 +80,7 @@ def test_a_target_that_would_ask_nothing_is_refused() -> None:
     text = f"systems:{HUB}".replace("    endpoints", params).replace("path: /status", when)
     target = "targets: [{name: a, system: hub, url: http://h%s}]\n"
 
-    with pytest.raises(ConfigError, match="none of the endpoints of hub would be asked"):
+    with pytest.raises(ConfigError, match="no endpoint of hub would be requested"):
         load_text(text + target % "", "c", Path(), SYSTEMS)
     assert load_text(text + target % ", params: {deep: 'true'}", "c", Path(), SYSTEMS).targets
 

@@ -184,7 +184,7 @@ def listing() -> str:
     groups = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
     lines = []
     for group in groups:
-        lines += [f"### {group['name']}", "", "| alert | severity | after | tells |"]
+        lines += [f"### {group['name']}", "", "| alert | severity | after | meaning |"]
         lines.append("| --- | --- | --- | --- |")
         for rule in group["rules"]:
             link = f"[{rule['alert']}](runbooks/{rule['alert']}.md)"

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from prometheus_client import Metric
 
 from exporter import __version__
+from exporter.cli.outline import outline
 from exporter.cli.parser import make_parser
 from exporter.cli.systems import markdown, markdown_table
 from exporter.config import load_text
@@ -23,6 +25,7 @@ from exporter.telemetry import Telemetry
 from support.documents import PAGES, README, yaml_blocks
 from support.paths import ROOT
 
+METRICS = ROOT / "docs" / "metrics.md"
 START, END = "<!-- metrics: written by `make docs` -->\n", "<!-- end of metrics -->"
 
 
@@ -35,24 +38,24 @@ def own_families() -> Iterator[Metric]:
 def reference() -> str:
     """Write the metrics reference from the declarations."""
     lines = [line for system in SYSTEMS.values() for line in markdown(system)]
-    lines += ["### Of every target\n", *markdown_table(TARGET_FAMILIES), ""]
-    lines += ["`reason` is one of:\n", "| reason | meaning |\n| --- | --- |"]
+    lines += ["## Every target\n", *markdown_table(TARGET_FAMILIES), ""]
+    lines += ["## Reasons\n", "`reason` is one of:\n", "| reason | meaning |\n| --- | --- |"]
     lines += [f"| `{reason}` | {reason.meaning} |" for reason in Reason]
-    lines += ["", "### Of the exporter\n", "| metric | type | what it says |\n| --- | --- | --- |"]
+    lines += ["", "## The exporter itself\n", "| metric | type | meaning |\n| --- | --- | --- |"]
     for family in own_families():
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
         lines.append(f"| `{family.name}{suffix}` | {family.type} | {family.documentation} |")
-    lines += ["", "`process_*` and `python_*` are those of every Python exporter.", ""]
+    lines += ["", "`process_*` and `python_*` are the usual metrics of a Python exporter.", ""]
     return "\n".join(lines)
 
 
 def test_the_metrics_reference_is_that_of_the_declarations(renew: bool) -> None:
-    text = README.read_text(encoding="utf-8")
+    text = METRICS.read_text(encoding="utf-8")
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     expected = f"{before}{START}\n{reference()}\n{END}{after}"
     if renew:
-        README.write_text(expected, encoding="utf-8")
+        METRICS.write_text(expected, encoding="utf-8")
         text = expected
 
     assert text == expected
@@ -60,19 +63,22 @@ def test_the_metrics_reference_is_that_of_the_declarations(renew: bool) -> None:
 
 def test_every_configuration_in_readme_loads(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
-    for name in ("ucs", "webitel-token", "webitel-key", "mdworkbench", "clanforge"):
+    for name in ("ucs", "webitel"):
         (tmp_path / "secrets" / name).write_text("s", encoding="utf-8")
-    blocks = [block for block in yaml_blocks() if "scrape_configs" not in block]
-    shown = [
-        target.system.name
-        for block in blocks
-        for target in load_text(
-            block, "README.md", tmp_path, SYSTEMS, needs_targets=not block.startswith("systems:")
-        ).targets
-    ]
+    first, *others = [block for block in yaml_blocks() if "scrape_configs" not in block]
+    loaded = [load_text(block, "README.md", tmp_path, SYSTEMS) for block in (first, *others)]
 
-    # Besides the built-in systems, the example of a custom one.
-    assert set(shown) == {*SYSTEMS, "storage"}
+    assert [one.system.name for settings in loaded for one in settings.targets] == [
+        "genesys_ucs",
+        "webitel",
+        "storage",
+    ]
+    # The first file of a new user fits one look.
+    assert len(first.splitlines()) <= 15
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_every_example_of_discovery_works(tmp_path: Path) -> None:
@@ -116,12 +122,26 @@ def flags() -> Iterator[str]:
             yield from action.option_strings
 
 
-def test_every_flag_and_command_is_in_readme() -> None:
-    text = README.read_text(encoding="utf-8")
-    told = set(re.findall(r"--[a-z][a-z.-]*", text))
+COMMAND_LINE = ROOT / "docs" / "command-line.md"
 
-    assert set(flags()) - told == {"-h", "--help"}
-    assert told - set(flags()) == set()
+
+def test_every_flag_and_command_is_on_its_page() -> None:
+    text = COMMAND_LINE.read_text(encoding="utf-8")
+    shown = set(re.findall(r"--[a-z][a-z.-]*", text))
+    rows = set(re.findall(r"^\| `([a-z]+)", text, re.MULTILINE))
+
+    assert set(flags()) - shown == {"-h"}
+    assert shown - set(flags()) == set()
+    assert {command.name for command in outline(make_parser())} <= rows
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md", "docs/operating.md"])
+def test_a_page_names_only_flags_that_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z.-]*[a-z]", text)) - set(flags()) <= {
+        "--unix-socket"
+    }
 
 
 def test_readme_opens_with_the_two_commands() -> None:
@@ -136,6 +156,53 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_sections_that_a_page_links_to_are_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text(encoding="utf-8"))
+    missing = [
+        (name, anchor)
+        for name, anchor in links
+        if anchor not in anchors(page.parent / name if name else page)
+    ]
+
+    assert missing == []
+
+
+def test_the_list_of_pages_has_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    text = index.read_text(encoding="utf-8")
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)", text)}
+    pages = [page for page in PAGES if page != index and "runbooks" not in str(page)]
+
+    assert [str(page.relative_to(ROOT)) for page in pages if page.resolve() not in linked] == []
+
+
+def test_troubleshooting_has_every_reason() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+
+    assert [reason for reason in Reason if f"`{reason}`" not in text] == []
+
+
+def test_the_page_about_verifying_names_what_a_release_has() -> None:
+    text = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "release.yaml").read_text(encoding="utf-8")
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        home = tomllib.load(file)["project"]["urls"]["Homepage"]
+
+    assert set(re.findall(r"[-:]([0-9]+\.[0-9]+\.[0-9]+)\b", text)) == {__version__}
+    assert f"REPOSITORY={'/'.join(home.split('/')[-2:])}\n" in text
+    assert workflow.count("uses: actions/attest-build-provenance@") == 3
+    assert "--provenance mode=max --sbom true" in workflow
+    for name in ("status_exporter-*", "charts", "$REGISTRY", "linux/amd64,linux/arm64"):
+        assert name in workflow
 
 
 def test_every_page_is_linked_from_another() -> None:

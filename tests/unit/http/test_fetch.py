@@ -111,6 +111,7 @@ ANSWERS = {
     "chunk size below 0": (CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n", INVALID),
     "chunk size beyond 64 bits": (CHUNKED + b"f" * 20 + b"\r\n{}\r\n0\r\n\r\n", INVALID),
     "HTTP/0.9": (b"<html>It works!</html>", INVALID),
+    "TLS": (bytes.fromhex("15030100020246"), "bad_http: the answer is TLS: write https://"),
     "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", INVALID),
     "any bytes": (bytes(range(256)), INVALID),
     "status that is none": (b"HTTP/1.1 abc OK\r\n\r\n", INVALID),
