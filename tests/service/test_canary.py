@@ -126,7 +126,7 @@ def configuration(canaries: Canaries, url: str, key: str, proxy: str) -> dict[st
         targets.append(
             {"name": name, "system": system, "url": f"{url}/{name}", "client": name}
             # Probes poll, so that it takes no time but the machine's own.
-            | {"params": params, "interval": "1h", "timeout": "1m"}
+            | {"params": params, "interval": "on_probe", "timeout": "1m"}
         )
     return {"clients": clients, "targets": targets}
 

@@ -10,21 +10,34 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
-    """Serve connections with the handler; a client that leaves is no fault."""
+    """Serve connections with the handler; a client that leaves is no fault.
+
+    No connection and no handler outlives it: their warnings would fail another test.
+    """
+    handlers: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        handlers[task] = writer
         try:
             await handler(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
+            del handlers[task]
 
     server = await asyncio.start_server(handle, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await _transports_end()  # What was just accepted has no handler yet.
+        tasks = [task for task in handlers if task]
+        for task in tasks:
+            handlers[task].transport.abort()
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await _transports_end()
 
 
@@ -76,6 +89,7 @@ class Vendor:
 
     async def close(self) -> None:
         """Close every connection."""
+        await _transports_end()  # What was just accepted is not among them yet.
         for writer in self._open:
             writer.transport.abort()
         await _transports_end()
