@@ -7,6 +7,7 @@ any doubt there is no result, and the answer has to be read whole.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -39,22 +40,24 @@ class _Direct(NamedTuple):
     """That of the number among the samples."""
     convert: Callable[[Any], float | None]
 
-    def update(self, _: Any, new: Any, values: list[float]) -> None:
+    def update(self, new: Any, values: list[float]) -> None:
         found = None if new.__class__ is str and not new.strip() else self.convert(new)
         if found is None or found - found != 0.0:  # Missing, infinite, or not a number.
             raise _UnreadableError
         values[self.position] = found
 
 
-class _Text(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class _Text:
     """A text that is read line by line, and nothing else is read of it."""
 
     part: Lines
     directs: Mapping[str, _Direct]
     """By the names of groups."""
 
-    def update(self, old: str, new: str, values: list[float]) -> None:
-        before, after = self.part.groups_of(old), self.part.groups_of(new)
+    def update(self, before: Mapping[str, str], new: str, values: list[float]) -> Mapping[str, str]:
+        """Read the groups that are not those of before, and return all of them."""
+        after = self.part.groups_of(new)
         if before.keys() != after.keys() or not self.part.is_status(after):
             raise _UnreadableError
         for name, text in after.items():
@@ -62,7 +65,8 @@ class _Text(NamedTuple):
                 direct = self.directs.get(name)
                 if direct is None:
                     raise _UnreadableError
-                direct.update(None, text, values)
+                direct.update(text, values)
+        return after
 
 
 class _Computed(NamedTuple):
@@ -91,7 +95,8 @@ class _Computed(NamedTuple):
 class _Readers(NamedTuple):
     """What reads one leaf again when it has changed."""
 
-    direct: tuple[_Direct | _Text, ...]
+    direct: tuple[_Direct, ...]
+    texts: tuple[_Text, ...]
     computed: tuple[_Computed, ...]
 
 
@@ -140,11 +145,14 @@ class Shape:
 class LastAnswer:
     """The last answer of an endpoint of a target, by which the next is read."""
 
-    __slots__ = ("_leaves", "_shape", "extraction")
+    __slots__ = ("_groups", "_leaves", "_shape", "extraction")
 
     def __init__(self, shape: Shape, leaves: Leaves, extraction: Extraction) -> None:
         self._shape = shape
         self._leaves = leaves
+        # Of texts that have changed since it was learned: to search the old text once more would take
+        # as long as to search the new one.
+        self._groups: Mapping[_Text, Mapping[str, str]] = _NO_GROUPS
         self.extraction = extraction
 
     def read(self, body: bytes, poll_time: float) -> Extraction | None:
@@ -152,7 +160,7 @@ class LastAnswer:
         shape, series, values = self._shape, *self.extraction[:2]
         try:
             leaves = shape.leaves(body)
-            changed = [*values]
+            changed, groups = [*values], self._groups
             computed = dict.fromkeys(shape.timed) if shape.timed else {}
             if leaves != self._leaves:
                 for readers, old, new in zip(shape.readers, self._leaves, leaves, strict=False):
@@ -161,18 +169,22 @@ class LastAnswer:
                     if readers is None:
                         return None
                     for one in readers.direct:
-                        one.update(old, new, changed)
+                        one.update(new, changed)
+                    for text in readers.texts:
+                        before = groups.get(text) or text.part.groups_of(old)
+                        groups = {**groups, text: text.update(before, new, changed)}
                     if readers.computed:
                         computed |= dict.fromkeys(readers.computed)
             for number in computed:
                 changed[number.position] = number.read(leaves, poll_time)
         except (msgspec.MsgspecError, UnicodeDecodeError, FieldError, _UnreadableError):
             return None
-        self._leaves = leaves
+        self._leaves, self._groups = leaves, groups
         self.extraction = Extraction(series, tuple(changed))
         return self.extraction
 
 
+_NO_GROUPS: Mapping[_Text, Mapping[str, str]] = {}
 _shapes: dict[Any, Shape | None] = {}
 
 
@@ -263,7 +275,8 @@ def _readers_of(steps: Steps, found: list[_Found], mapped: Iterable[Steps]) -> _
     if len(of_leaf) != _count(steps, mapped):
         return None  # Something else depends on it.
     return _Readers(
-        tuple(one for one in of_leaf if not isinstance(one, _Computed)),
+        tuple(one for one in of_leaf if isinstance(one, _Direct)),
+        tuple(one for one in of_leaf if isinstance(one, _Text)),
         tuple(one for one in of_leaf if isinstance(one, _Computed)),
     )
 

@@ -18,7 +18,7 @@ READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
 # Other tasks of the event loop get their turn after so many sockets or so long: a TLS handshake
 # takes half a millisecond, an answer that is read at once a fiftieth.
 _MAX_EVENTS_A_TURN = 64
-_MAX_SECONDS_A_TURN = 0.004
+_MAX_SECONDS_A_TURN = 0.003
 
 
 class Watched(Protocol):

@@ -21,6 +21,10 @@ from exporter.http.resolve import Address, Found, Resolver, literal
 # longer than this, as a server that hangs does, gives its turn to the next one and goes on.
 _MAX_HANDSHAKES = 64
 _HANDSHAKE_TURN_SECONDS = 0.25
+# On a busy machine all handshakes take long. If each gave its turn away, more and more would be under
+# way, and none would end in time: so a turn is also so many times as long as the last ones took.
+_TIMES_THE_LAST = 4
+_WEIGHT_OF_ONE = 0.1
 
 # Requests wait no longer than their own deadlines; the next one waits for the same connection.
 _MAX_SECONDS = 30.0
@@ -54,6 +58,8 @@ class Handshakes:
         self._waiting: deque[Opening] = deque()
         self._begun: dict[Opening, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+        """How many seconds the last handshakes took, the latest weighted most."""
 
     def enter(self, opening: "Opening") -> None:
         """Call `opening.dial` when it is its turn, maybe at once."""
@@ -68,6 +74,11 @@ class Handshakes:
         elif self._waiting:
             self._waiting = deque(one for one in self._waiting if one is not opening)
 
+    def succeed(self, opening: "Opening") -> None:
+        """Note how long a handshake took, and give its turn to others."""
+        self._last += (monotonic() - opening.began - self._last) * _WEIGHT_OF_ONE
+        self.leave(opening)
+
     def close(self) -> None:
         """Let nothing go on."""
         self._waiting.clear()
@@ -78,14 +89,14 @@ class Handshakes:
 
     def _go_on(self) -> None:
         now = monotonic()
+        turn = max(_HANDSHAKE_TURN_SECONDS, _TIMES_THE_LAST * self._last)
         while self._waiting and (
-            len(self._begun) < _MAX_HANDSHAKES
-            or next(iter(self._begun.values())) <= now - _HANDSHAKE_TURN_SECONDS
+            len(self._begun) < _MAX_HANDSHAKES or next(iter(self._begun.values())) <= now - turn
         ):
             if len(self._begun) >= _MAX_HANDSHAKES:
                 del self._begun[next(iter(self._begun))]
             opening = self._waiting.popleft()
-            self._begun[opening] = now
+            self._begun[opening] = opening.began = now
             opening.dial()
         if self._waiting and self._timer is None:
             loop = asyncio.get_running_loop()
@@ -122,6 +133,8 @@ class Opening:
         self._deadline: Deadline | None = None
         self._request: Deadline | None = None
         self._is_waiting = False
+        self.began = 0.0
+        """When its turn for a handshake came, by the monotonic clock."""
         self._dial: Dial | None = None
         self._socket: socket.socket | ssl.SSLSocket | None = None
         self._fd = -1
@@ -293,7 +306,7 @@ class Opening:
         except OSError as error:
             self._fail(tls_failure(error))
         else:
-            self._pool.handshakes.leave(self)
+            self._pool.handshakes.succeed(self)
             self._succeed()
 
     def _succeed(self) -> None:
