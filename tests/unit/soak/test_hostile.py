@@ -44,7 +44,14 @@ def test_the_declaration_is_accepted(tmp_path: Path) -> None:
 
 
 async def test_a_second_answer_comes_late_on_the_same_connection() -> None:
-    server = await asyncio.start_server(Site().connected, "127.0.0.1", 0)
+    site, ended = Site(), asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await site.connected(reader, writer)
+        await writer.wait_closed()
+        ended.set()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(b"GET /late/3 HTTP/1.1\r\n\r\n")
@@ -54,5 +61,6 @@ async def test_a_second_answer_comes_late_on_the_same_connection() -> None:
             length = int(head.rpartition(b": ")[2])
             values.append(json.loads(await reader.readexactly(length))["value"])
         writer.close()
+        await ended.wait()
 
     assert values == [3, -1]
