@@ -20,23 +20,32 @@ async def in_daemon_thread(function: Callable[[], _T]) -> _T:
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
+    arguments = (loop, done, function)
+    threading.Thread(target=_run, args=arguments, daemon=True, name="files").start()
+    try:
+        return await done
+    finally:
+        # Else an exception and this frame would refer to each other, and keep what was read.
+        del done, arguments
 
-    def finish(outcome: _T | BaseException) -> None:
-        if done.done():  # Cancelled.
-            return
-        if isinstance(outcome, BaseException):
-            done.set_exception(outcome)
-        else:
-            done.set_result(outcome)
 
-    def run() -> None:
-        outcome: _T | BaseException
-        try:
-            outcome = function()
-        except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
-            outcome = error
-        with suppress(RuntimeError):  # The loop is closed: nothing waits for it any more.
-            loop.call_soon_threadsafe(finish, outcome)
+def _run(
+    loop: asyncio.AbstractEventLoop, done: "asyncio.Future[_T]", function: Callable[[], _T]
+) -> None:
+    outcome: _T | BaseException
+    try:
+        outcome = function()
+    except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+        outcome = error
+    with suppress(RuntimeError):  # The loop is closed: nothing waits for it any more.
+        loop.call_soon_threadsafe(_finish, done, outcome)
+    del done, outcome
 
-    threading.Thread(target=run, daemon=True, name="files").start()
-    return await done
+
+def _finish(done: "asyncio.Future[_T]", outcome: _T | BaseException) -> None:
+    if done.done():  # Cancelled.
+        return
+    if isinstance(outcome, BaseException):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
