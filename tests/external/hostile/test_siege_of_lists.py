@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.siege import Hostile, besieged, configuration
+from support.siege import Hostile, Siege, besieged, configuration
 from support.vendor import HEALTHY, open_vendor, response
 
 FILES = {
@@ -61,12 +61,20 @@ async def test_a_hostile_file_is_refused(
 ) -> None:
     async with besieged(tmp_path, Hostile(discovery=(FILES,), max_bytes=2**30)) as siege:
         (tmp_path / f"list.{form}").write_text(text(), encoding="utf-8")
-        page = await siege.watch()
+        await _watch_until_refused(siege)
         log = await siege.end()
 
-    failed = next(line for line in page.splitlines() if line.startswith(f"{FAILURES}{{"))
-    assert float(failed.split()[-1]) >= 1
     assert len(log) < 2**20
+
+
+async def _watch_until_refused(siege: Siege) -> None:
+    """Watch the program until it has refused a list, which takes a busy machine long."""
+    async with asyncio.timeout(300):
+        while True:
+            page = await siege.watch()
+            failed = next(line for line in page.splitlines() if line.startswith(f"{FAILURES}{{"))
+            if float(failed.split()[-1]) >= 1:
+                return
 
 
 async def test_a_hostile_endpoint_is_refused(tmp_path: Path) -> None:
@@ -74,11 +82,8 @@ async def test_a_hostile_endpoint_is_refused(tmp_path: Path) -> None:
         vendor.answer = response(_twice(300_000).encode())
         http = {"system": "genesys_ucs", "http_sd": {"url": vendor.url, "refresh_interval": "1s"}}
         async with besieged(tmp_path, Hostile(discovery=(http,))) as siege:
-            page = await siege.watch()
+            await _watch_until_refused(siege)
             await siege.end()
-
-    failed = next(line for line in page.splitlines() if line.startswith(f"{FAILURES}{{"))
-    assert float(failed.split()[-1]) >= 1
 
 
 @pytest.mark.parametrize(
