@@ -67,8 +67,6 @@ class Memory:
 
 def joined(found: tuple[Extraction, ...], max_series: int) -> Extraction:
     """Return what the answers of one poll gave together; series beyond `max_series` are cut."""
-    if len(found) == 1 and len(found[0].values) <= max_series:
-        return found[0]
     series = tuple(series for one in found for series in one.series)
     counted = [one.unmapped for one in found if one.unmapped is not None]
     return Extraction(

@@ -47,7 +47,7 @@ class Block:
         # Of all sources; None where nothing of it is in the lines.
         self._rendered: list[Snapshot | None] = [None] * len(self.sources)
         count = len(system.families) + len(TARGET_FAMILIES)
-        self.families: list[bytes] = [b""] * count
+        self.families: Sequence[bytes] = [b""] * count
         """The lines of each family of the system, then of TARGET_FAMILIES."""
 
     @property
@@ -60,11 +60,6 @@ class Block:
         """Whether to render it takes longer than the event loop should be held."""
         series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
         return series > _MAX_SERIES
-
-    @property
-    def is_one_large(self) -> bool:
-        """Whether it is large with one target alone."""
-        return len(self.sources) == 1 and self.is_large
 
     def add(self, source: Source) -> None:
         """Add a target, which must not have been polled yet or be rendered at the next refresh."""
@@ -82,22 +77,22 @@ class Block:
 
     def refresh(self) -> None:
         """Render the families of which a line has changed."""
-        rendered, system = self._rendered, self.system
-        changes = []
-        for at, source in enumerate(self.sources):
-            new, old = source.snapshot, rendered[at]
-            if new is not old and new is not None:
-                changes.append((old, new))
-                rendered[at] = new
-        if not changes:
-            return
+        system, families = self.system, [*self.families]
+        rendered = [source.snapshot for source in self.sources]
+        changes = [
+            (old, new)
+            for old, new in zip(self._rendered, rendered, strict=True)
+            if new is not old and new is not None
+        ]
         rows: list[Row] = [
             (source.base, snapshot)
             for source, snapshot in zip(self.sources, rendered, strict=True)
             if snapshot is not None
         ]
         for place in changed_families(changes, system):
-            self.families[place] = render_family(place, system, rows)
+            families[place] = render_family(place, system, rows)
+        # At once: another scrape may take the lines while this one renders in a thread.
+        self._rendered, self.families = rendered, families
 
 
 class Blocks:
@@ -106,15 +101,14 @@ class Blocks:
     def __init__(self) -> None:
         self._blocks: dict[System, list[Block]] = {}
 
-    def add(self, system: System, sources: Sequence[Source]) -> None:
-        """Add targets of a system; those that are polled one after the other may share a block."""
+    def add(self, system: System, source: Source) -> None:
+        """Add a target of a system to the last block, or to a new one."""
         blocks = self._blocks.setdefault(system, [])
-        for source in sources:
-            last = blocks[-1] if blocks else None
-            # One that is large by itself may be rendered beside the event loop now.
-            if not last or len(last.sources) >= MAX_TARGETS or last.is_one_large:
-                blocks.append(Block(system, []))
-            blocks[-1].add(source)
+        last = blocks[-1].sources if blocks else []
+        # One that is large by itself may be rendered beside the event loop now.
+        if not last or len(last) >= MAX_TARGETS or (len(last) == 1 and blocks[-1].is_large):
+            blocks.append(Block(system, []))
+        blocks[-1].add(source)
 
     def remove(self, gone: "AbstractSet[Source]") -> None:
         """Remove targets."""

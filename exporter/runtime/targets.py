@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
+from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
 from exporter.runtime.blocks import MAX_TARGETS, Blocks
 from exporter.runtime.history import History
 from exporter.runtime.rhythm import phase
@@ -190,7 +190,7 @@ class Targets:
             # What is polled at the same time is in one block, so that its lines are written once.
             scraped.sort(key=lambda one: (one.target.interval, phase(one.target.name, 1.0)))
         for one in scraped:
-            self.blocks.add(one.target.system, [one])
+            self.blocks.add(one.target.system, one)
 
     def record(self, tracked: Tracked, poll: Poll) -> None:
         """Take in the outcome of a poll: count it, report changes, replace the snapshot."""
@@ -220,12 +220,6 @@ class Targets:
         if snapshot.served.kept is not None:
             system = tracked.target.system.name
             self._telemetry.duplicate_series.labels(system).inc(snapshot.served.duplicates)
-
-    def snapshots(self) -> list[tuple[Target, Snapshot]]:
-        """Return what there is to show, at one moment; what is too old is failed first."""
-        self.age()
-        shown = ((one.target, one.snapshot) for one in self if not one.target.on_probe)
-        return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
 
     def age(self) -> None:
         """Fail what is older than its target allows, and sample the values where they are due."""

@@ -78,7 +78,7 @@ def expose_targets(
     blocks = Blocks()
     for target, snapshot in shown:
         base = base_labels(target) if with_base else ""
-        blocks.add(target.system, [_Source(base, snapshot)])
+        blocks.add(target.system, _Source(base, snapshot))
     lines = []
     for block in blocks.of_system():
         block.refresh()
@@ -96,7 +96,7 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
                 await asyncio.to_thread(block.refresh)
             else:
                 block.refresh()
-        lines.append((block.system, tuple(block.families)))
+        lines.append((block.system, block.families))
         if monotonic() > until:
             await asyncio.sleep(0)
             until = monotonic() + _MAX_SECONDS_A_TURN

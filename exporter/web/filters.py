@@ -35,7 +35,7 @@ class Filter:
         for name in self.targets:
             tracked = targets.named(name)
             if tracked is not None and not tracked.target.on_probe:
-                chosen.add(tracked.target.system, [tracked])
+                chosen.add(tracked.target.system, tracked)
         return chosen.of_system(self.systems)
 
 

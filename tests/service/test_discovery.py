@@ -31,6 +31,7 @@ from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
+from support.polling import snapshots_of
 from support.process import fetch_until, run, started
 from support.vendor import HEALTHY, Vendor, open_vendor, response
 
@@ -454,7 +455,7 @@ async def test_targets_of_an_older_declaration_stand_beside_those_of_the_new(
         declared = "own: {endpoints: [{path: /s, fields: [{gauge: own_status, path: /status}]}]}"
         await service.reload(config(named, discovery=listed, clients=systems % declared))
         await service.until(lambda: service.tracked("one").snapshot)
-        page = b"".join(expose_targets(service.targets.snapshots(), Format.TEXT)).decode()
+        page = b"".join(expose_targets(snapshots_of(service.targets), Format.TEXT)).decode()
 
     assert f'own_status{{target="{other.url}"}} 1\n' in page
     assert 'own_status{target="one"} 1\n' in page
@@ -512,7 +513,7 @@ async def test_the_simulators_list_leads_to_its_servers(
     async with serving(config(discovery=entry, clients=clients), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 5)
         await service.until(lambda: not service.targets.waiting)
-        ups = [snapshot.up for _, snapshot in service.targets.snapshots()]
+        ups = [snapshot.up for _, snapshot in snapshots_of(service.targets)]
         labels = dict(service.tracked("cf-1200348").target.labels)
 
     assert ups == [True] * 5

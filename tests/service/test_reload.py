@@ -29,6 +29,7 @@ from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import Supervisor
 from exporter.web.routes import make_app
+from support.polling import snapshots_of
 from support.process import fetch_until, started
 from support.vendor import HEALTHY, Vendor, open_vendor
 
@@ -121,7 +122,7 @@ async def test_what_goes_is_shown_and_asked_no_more(vendor: Vendor, other: Vendo
         said = await service.reloader.reload("test")
         asked = len(other.requests)
         await service.polled("a", service.tracked("a").tally.polls + 3)
-        shown = [target.name for target, _ in service.targets.snapshots()]
+        shown = [target.name for target, _ in snapshots_of(service.targets)]
 
     assert said == "1 targets: 0 new, 0 changed, 1 gone"
     assert shown == ["a"]

@@ -12,6 +12,7 @@ from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import Poll, Snapshot
 from exporter.runtime.poll import PollRun
 from exporter.runtime.poll import poll as poll_once
+from exporter.runtime.targets import Targets
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
 from exporter.toolkit.negotiate import Format
@@ -47,6 +48,13 @@ def make_target(
         timeout=timeout,
         max_age=45.0,
     )
+
+
+def snapshots_of(targets: Targets) -> list[tuple[Target, Snapshot]]:
+    """Return what scrapes show, at one moment; what is too old is failed first."""
+    targets.age()
+    shown = ((one.target, one.snapshot) for one in targets if not one.target.on_probe)
+    return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
 
 
 def lines_of(target: Target, snapshot: Snapshot) -> str:

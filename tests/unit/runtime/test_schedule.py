@@ -25,7 +25,7 @@ from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
-from support.polling import make_target
+from support.polling import make_target, snapshots_of
 
 names = st.text(min_size=1, max_size=20)
 intervals = st.floats(0.1, 3600)
@@ -142,7 +142,7 @@ async def test_targets_that_hang_do_not_hold_up_the_others(crowd: Crowd) -> None
     async with running(settings, Clock()) as (targets, _, _):
         await until(targets, 3, names={f"t{at}" for at in range(10, 20)})
         await until(targets, 2)
-        up = {target.name: snapshot.up for target, snapshot in targets.snapshots()}
+        up = {target.name: snapshot.up for target, snapshot in snapshots_of(targets)}
 
     assert up == {f"t{at}": at >= 10 for at in range(20)}
     assert crowd.overlaps == 0
@@ -194,7 +194,7 @@ async def test_a_snapshot_that_fails_is_a_failed_poll(
     task.cancel()
     await asyncio.wait([task])
     await connections.close()
-    ((_, snapshot),) = targets.snapshots()
+    ((_, snapshot),) = snapshots_of(targets)
 
     assert isinstance(snapshot.poll.outcome, PollError)
     assert snapshot.poll.outcome.reason is Reason.INTERNAL

@@ -15,7 +15,7 @@ from exporter.runtime.targets import Targets
 from exporter.runtime.tracked import Tracked
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from support.polling import NOW, lines_of, make_target
+from support.polling import NOW, lines_of, make_target, snapshots_of
 
 
 class Moment:
@@ -51,7 +51,7 @@ def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> Poll:
 
 
 def lines(targets: Targets) -> str:
-    return "".join(lines_of(target, snapshot) for target, snapshot in targets.snapshots())
+    return "".join(lines_of(target, snapshot) for target, snapshot in snapshots_of(targets))
 
 
 def first(targets: Targets) -> Tracked:
@@ -185,7 +185,7 @@ def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
             moment.now += 1
             targets.record(one, good(moment))
         polled = [one for one in targets if one.snapshot]
-        assert targets.snapshots() == [(one.target, one.snapshot) for one in polled]
+        assert snapshots_of(targets) == [(one.target, one.snapshot) for one in polled]
         assert targets.waiting == len(now) - len(polled)
         count = telemetry.registry.get_sample_value(
             "status_exporter_targets", {"system": "genesys_ucs"}
@@ -203,7 +203,7 @@ def test_staleness_follows_a_target_to_its_new_place(moment: Moment, telemetry: 
     targets.replace([replace(make_target(), name="c"), b.target, a.target])
     moment.now += 10
 
-    assert [snapshot.up for _, snapshot in targets.snapshots()] == [True, False]
+    assert [snapshot.up for _, snapshot in snapshots_of(targets)] == [True, False]
 
 
 def test_a_target_is_down_since_its_first_failure_whatever_changes(
