@@ -89,6 +89,10 @@ class SpecError(ExporterError):
     """A declaration of a system that cannot work; stops start-up."""
 
 
+CRASHED = "a fault of the exporter, see its log"
+"""What users read of an unexpected exception, which is logged."""
+
+
 class PollError(ExporterError):
     """One poll that failed: the reason for the label, and a detail for people.
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from exporter.clock import Clock
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction, Fault
-from exporter.errors import PollError, Reason
+from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.client import Cancellable
 from exporter.http.connections import Connections
@@ -41,6 +41,7 @@ class PollRun:
     """The polls of one target, one at a time; made once for a target, and used again."""
 
     __slots__ = (
+        "_all_requests",
         "_at",
         "_began",
         "_clock",
@@ -62,7 +63,6 @@ class PollRun:
         "_task",
         "_waiter",
         "answers",
-        "requests",
     )
 
     def __init__(
@@ -73,7 +73,7 @@ class PollRun:
         clock: Clock,
     ) -> None:
         self._target = target
-        self.requests = requests
+        self._all_requests = requests
         self._connections = connections
         self._clock = clock
         self._on_done: Callable[[Poll], None] | None = None
@@ -100,7 +100,7 @@ class PollRun:
         self._is_whole = is_whole
         self._keeps_answers = keeps_answers
         self._deadline = connections.pool.deadlines.start(target.timeout, self._expire)
-        client, requests = target.client, self.requests
+        client, requests = target.client, self._all_requests
         try:
             self._http = connections.client_of(target)
             # What most clients do not have costs them nothing.
@@ -124,9 +124,11 @@ class PollRun:
 
     def _give_up(self) -> None:
         exchange, self._exchange = self._exchange, None
-        self._reading = None
+        reading, self._reading = self._reading, None
         if exchange is not None:
             exchange.cancel()
+        if reading is not None:
+            reading.cancel()
         if self._task is not None:
             self._task.cancel()
 
@@ -218,16 +220,16 @@ class PollRun:
     def _read_beside(self, answer: Answer) -> None:
         """Read a large answer beside the event loop; as long as it waits, its bytes count."""
         held, size = self._connections.pool.held, len(answer.body)
+        endpoint, loop = self._requests[self._at].endpoint, asyncio.get_running_loop()
         try:
             held.take(size, size)
-        except PollError as error:
+            reading = loop.run_in_executor(_READER, self._read_whole, answer, endpoint)
+        except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
             held.size -= size
-            self._on_failure(error)
+            self._on_failure(error if isinstance(error, PollError) else self._crashed())
             return
+        self._reading = reading
         self._deadline.on_over = self._expire
-        loop = asyncio.get_running_loop()
-        endpoint = self._requests[self._at].endpoint
-        reading = self._reading = loop.run_in_executor(_READER, self._read_whole, answer, endpoint)
 
         def on_read(done: "asyncio.Future[ReadAnswer]") -> None:
             held.size -= size
@@ -303,7 +305,7 @@ class PollRun:
         trace = scrub(traceback.format_exc(), self._target.client, self.obtained)
         facts = {"target": self._target.name, "traceback": trace}
         _log.error("poll crashed", extra={"facts": facts})
-        return PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
+        return PollError(Reason.INTERNAL, CRASHED)
 
     def _message(self, message: str) -> str:
         """Make a message that a vendor had a hand in fit to be shown: redacted first, then cut."""

@@ -1,6 +1,8 @@
 """Answers of many items or bytes: what is capped, and where they are read."""
 
+import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +11,12 @@ import pytest
 from exporter.declare import readings
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
+from exporter.http.connections import Connections
+from exporter.pipeline.request import build
+from exporter.runtime import poll as runtime_poll
+from exporter.runtime.poll import PollRun
 from support.declarations import as_body, declared
-from support.polling import Polls, make_target
+from support.polling import FIXED, Polls, make_target
 from support.vendor import Vendor, response
 
 
@@ -46,6 +52,44 @@ async def test_a_large_answer_is_read_beside_the_event_loop(
         assert isinstance(outcome, Extraction), outcome
 
     assert threads == [True, False]
+
+
+async def test_a_large_answer_whose_poll_is_given_up_waits_no_longer(vendor: Vendor) -> None:
+    vendor.answer = response(as_body({"more": "x" * 100_000}))
+    connections, go_on = Connections(FIXED), threading.Event()
+    blocking = runtime_poll._READER.submit(go_on.wait)
+    try:
+        target = make_target(url=vendor.url, timeout=0.2)
+        run = PollRun(target, build(target), connections, FIXED)
+        outcome = (await runtime_poll.poll(run)).outcome
+        await asyncio.sleep(0)
+        held = connections.pool.held.size
+    finally:
+        go_on.set()
+        blocking.result()
+        await connections.close()
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.TIMEOUT
+    assert held == 0
+
+
+async def test_a_large_answer_that_no_thread_can_read_is_a_failed_poll(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.answer = response(as_body({"more": "x" * 100_000}))
+    connections, ended = Connections(FIXED), ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(runtime_poll, "_READER", ended)
+    target = make_target(url=vendor.url)
+    run = PollRun(target, build(target), connections, FIXED)
+    outcome = (await runtime_poll.poll(run)).outcome
+    held = connections.pool.held.size
+    await connections.close()
+
+    assert isinstance(outcome, PollError)
+    assert outcome.reason is Reason.INTERNAL
+    assert held == 0
 
 
 async def test_a_large_answer_that_is_wrong_is_a_failure_like_any_other(
