@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.config.file import FileModel
 from exporter.config.systems import TAGS, SystemsFile
-from exporter.config.values import TOLD, Context, looks_like_variable
+from exporter.config.values import REPORTED, Context, looks_like_variable
 from exporter.declare.document import Document, Location, Told
 from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
@@ -210,7 +210,7 @@ def _checked(
         model = shape.model_validate(data, context=context)
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
-            if one["type"] != TOLD:
+            if one["type"] != REPORTED:
                 found.append(_worded(one, shape))
     if isinstance(context, Context):
         found += context.late

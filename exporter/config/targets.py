@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from exporter.config.values import ON_PROBE, TOLD, Duration, Interval, check_url, context_of
+from exporter.config.values import ON_PROBE, REPORTED, Duration, Interval, check_url, context_of
 from exporter.declare.conditions import applies
 from exporter.declare.model import Model, Text, fault, shaped
 from exporter.declare.system import System
@@ -48,7 +48,7 @@ _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 def _system(value: Any, info: ValidationInfo) -> System:
     systems = context_of(info).systems
     if isinstance(value, str) and value in context_of(info).broken:
-        raise PydanticCustomError(TOLD, "told where the system is declared")
+        raise PydanticCustomError(REPORTED, "reported where the system is declared")
     if not isinstance(value, str) or value not in systems:
         raise fault(f'unknown system "{value}"; {suggestion(str(value), systems)}')
     return systems[value]

@@ -47,7 +47,7 @@ class Context:
     """Faults, with their location, of what could only be seen when parts were put together."""
 
 
-TOLD: Final = "told"
+REPORTED: Final = "reported"
 """The type of an error that another one has said already."""
 
 

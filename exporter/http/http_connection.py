@@ -5,7 +5,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from exporter.errors import PollError, Reason
+from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import BROKEN, Answer, tls_failure
 from exporter.http.answer_reader import AnswerReader, plain_answer
 from exporter.http.message import Request
@@ -101,7 +101,7 @@ class HttpConnection:
 
     def on_crash(self) -> None:
         """End the exchange after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, "a fault of the exporter, see its log"))
+        self._fail(PollError(Reason.INTERNAL, CRASHED))
 
     def _send_rest(self) -> None:
         try:

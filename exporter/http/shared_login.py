@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from exporter.clock import Clock
-from exporter.errors import PollError, Reason
+from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import StatusError
 from exporter.http.client import PooledClient
 from exporter.http.message import Headers
@@ -220,7 +220,7 @@ class Login:
             trace = scrub(traceback.format_exc(), self._method.client, self.obtained)
             facts = {"client": self._method.client.name, "traceback": trace}
             _log.error("login crashed", extra={"facts": facts})
-            told = PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
+            told = PollError(Reason.INTERNAL, CRASHED)
             self._note_failure(told)
         else:
             self._hold(granted)
@@ -257,7 +257,7 @@ class Login:
             self._next_at = min(self._next_at, self._asked_at + FIRST_PAUSE)
 
     def _failure(self) -> PollError:
-        error = self._error or PollError(Reason.INTERNAL, "a fault of the exporter, see its log")
+        error = self._error or PollError(Reason.INTERNAL, CRASHED)
         pause = self._left() if error.retry_after else 0.0
         return PollError(error.reason, f"login: {error.detail}; {self._next()}", pause)
 

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from exporter.clock import Clock
+from exporter.errors import CRASHED
 from exporter.runtime.discovered import Built, Look, Owns
 from exporter.runtime.file_lists import LOOK_SECONDS, Files
 from exporter.runtime.http_lists import Http
@@ -28,8 +29,6 @@ _MOST_A_TURN = 50
 _MAX_TURNS = 200
 # A log is no place for a thousand names; the metric has their number.
 _MOST_LOGGED = 20
-
-_CRASHED = "a fault of the exporter, see its log"
 
 
 class Source(Protocol):
@@ -173,7 +172,7 @@ class Lists:
             except Exception:  # noqa: BLE001 - a mistake of ours stops at one discovery
                 facts = {"discovery": one.name}
                 _log.exception("discovery crashed", extra={"facts": facts})
-                look = Look(faults={one.name: _CRASHED}, failures=1)
+                look = Look(faults={one.name: CRASHED}, failures=1)
             self._take(one, look)
             await asyncio.sleep(one.source.pause)
 

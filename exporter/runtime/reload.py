@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from exporter.clock import Clock
-from exporter.errors import ConfigError
+from exporter.errors import CRASHED, ConfigError
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.tracked import Change
 from exporter.settings import LARGEST_FILE, Settings, Target
@@ -95,7 +95,7 @@ class Reloader:
             raise
         except Exception:  # noqa: BLE001 - a mistake of ours must leave the old one serving
             _log.exception("reload crashed", extra={"facts": {"trigger": trigger}})
-            faults = ("a fault of the exporter, see its log",)
+            faults = (CRASHED,)
             self._fail(trigger, faults)
             raise ConfigError(faults) from None
 

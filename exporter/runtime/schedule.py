@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.clock import Clock
-from exporter.errors import LateError, PollError, Reason
+from exporter.errors import CRASHED, LateError, PollError, Reason
 from exporter.http.connections import Connections
 from exporter.pipeline.snapshot import Poll
 from exporter.runtime.limits import MAX_A_HOST, Bucket, Host, HostPlaces
@@ -40,7 +40,6 @@ _MAX_AT_ONCE = 8000
 _FIRST_SECONDS_EACH = 0.01
 # To look for what no field reads costs as much as to read all that they do; once an hour will do.
 _COUNT_UNMAPPED_EVERY = 240
-_CRASHED = "a fault of the exporter, see its log"
 
 
 @dataclass(slots=True, eq=False)
@@ -273,7 +272,7 @@ class Schedule:
             self._targets.record(turn.tracked, poll)
         except Exception:  # noqa: BLE001 - a bug ends one poll alone
             _log.exception("snapshot failed", extra={"facts": {"target": turn.tracked.target.name}})
-            poll = poll._replace(outcome=PollError(Reason.INTERNAL, _CRASHED))
+            poll = poll._replace(outcome=PollError(Reason.INTERNAL, CRASHED))
             self._targets.record(turn.tracked, poll)
         pause = 0.0
         if isinstance(poll.outcome, PollError):
