@@ -77,7 +77,7 @@ golden: $(VENV)/dev ## write the expected files of the tests anew; review them a
 	  tests/unit/toolkit/test_web_config.py
 
 docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
-	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_schema.py \
+	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_reference.py \
 	  tests/service/test_faults.py
 	@$(BIN)/pytest -q --renew tests/unit/deploy/test_rules.py -k 'reference or listing or copy'
 	@$(BIN)/pytest -q --renew tests/service/test_manual.py tests/unit/deploy/test_kubernetes.py \

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import churn, page, report, size, start
+from bench import churn, report, scrape_cost, size, start
 from bench.cost import COMPARISONS
 from bench.figures import BenchError, Line
 from bench.machine import describe_machine, prepare
@@ -27,7 +27,7 @@ Measurement = tuple[frozenset[int], Callable[[Workbench], list[Line]]]
 
 _MEASUREMENTS: tuple[Measurement, ...] = (
     *((frozenset({one.row}), one.lines) for one in COMPARISONS),
-    (frozenset({3, 4}), page.run),
+    (frozenset({3, 4}), scrape_cost.run),
     (frozenset({5, 6, 7}), size.run),
     (frozenset({5}), size.connection),
     (frozenset({7}), start.version),

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench.figures import Line, short
-from bench.load import Load
+from bench.load_profile import Load
 from bench.programs import Exporter, Program
 from bench.workbench import Workbench
 

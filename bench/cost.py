@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.figures import Line, Peer, share_of
-from bench.load import Load
+from bench.load_profile import Load
 from bench.workbench import BASELINE, OURS, Workbench
 
 _THOUSAND = 1000

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bench.client import get, probe_every
 from bench.figures import BenchError
 from bench.machine import ROOT, free_port
 from bench.programs import Program, Setting
+from bench.scrapers import get, probe_every
 
 
 class Collectd(Program):

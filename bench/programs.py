@@ -9,10 +9,10 @@ from pathlib import Path
 
 import trustme
 
-from bench.client import Reply, get, scrape_every
 from bench.figures import BenchError
-from bench.load import HOST_NAME, Load, Site
+from bench.load_profile import HOST_NAME, Load, Site
 from bench.machine import LOADER_CPU, ROOT, Process, free_port
+from bench.scrapers import Reply, get, scrape_every
 
 OK = 200
 _MAX_START_SECONDS = 120.0

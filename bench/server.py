@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.bodies import BODIES
+from bench.answers import BODIES
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 _BACKLOG = 16384

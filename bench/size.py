@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from bench import start
 from bench.figures import BenchError, Line, short, spread
-from bench.load import Load
+from bench.load_profile import Load
 from bench.programs import Count, Exporter
 from bench.workbench import Workbench
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.figures import Line, Peer, share_of, spread
-from bench.load import Load
+from bench.load_profile import Load
 from bench.machine import LOADER_CPU, MEASURED_CPU, ROOT, Process, on_cpu
 from bench.programs import Exporter
 from bench.workbench import Workbench

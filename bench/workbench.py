@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.load import Load
+from bench.load_profile import Load
 from bench.machine import Process
 from bench.peers import PEERS
 from bench.programs import Exporter, Program, Server, Setting

@@ -127,7 +127,7 @@ class PollError(ExporterError):
         return "; ".join(filter(None, (text, self.hint)))
 
 
-class Changed(StrEnum):
+class WriteEffect(StrEnum):
     """Whether a server is as it was before a write, as far as is known."""
 
     NOT = "has not changed"
@@ -141,13 +141,13 @@ class ActionError(ExporterError):
     `lost` says that no answer came to what was sent, so that only a reading can tell.
     """
 
-    def __init__(self, text: str, changed: Changed, *, lost: bool = False) -> None:
+    def __init__(self, text: str, changed: WriteEffect, *, lost: bool = False) -> None:
         super().__init__(f"{text}; the server {changed}")
-        self.may_have_changed = changed is not Changed.NOT
+        self.may_have_changed = changed is not WriteEffect.NOT
         self.lost = lost
 
 
-class LateError(ExporterError):
+class ProbeDeadlineError(ExporterError):
     """A poll that had not ended, or not even begun, when whoever waits for it had to answer."""
 
     def __init__(self, text: str, *, began: bool) -> None:

@@ -24,7 +24,7 @@ from exporter.runtime.shard import Shard
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from exporter.toolkit.limits import Limits
+from exporter.toolkit.connection_limits import Limits
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import supervisor_of
 from exporter.toolkit.web_config import ReadWebConfig

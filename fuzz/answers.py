@@ -7,8 +7,8 @@ from zlib import compress, crc32
 
 from exporter.errors import PollError
 from exporter.http.answer import MAX_BODY
-from exporter.http.answer_reader import AnswerReader, HeldBodies, plain_answer
-from exporter.http.message import Request, make_request
+from exporter.http.answer_reader import AnswerReader, BodyBudget, plain_answer
+from exporter.http.message import HttpRequest, make_request
 from exporter.settings import Client
 from fuzz.harness import ANSWERS, Harness
 from fuzz.mutate import mutate_bytes
@@ -31,13 +31,13 @@ _TOKENS = (
 
 
 @cache
-def _request() -> Request:
+def _request() -> HttpRequest:
     return make_request(Client(name=""), "GET", "http://127.0.0.1:1/", {})
 
 
 def _read(pieces: list[bytes]) -> str:
     """Let a reader read the pieces, and then the end; return what came of it."""
-    held = HeldBodies()
+    held = BodyBudget()
     reader = AnswerReader(_request(), held)
     is_complete = False
     try:

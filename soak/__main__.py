@@ -26,8 +26,8 @@ from bench.machine import free_port
 from exporter.simulator.demo import config_text
 from soak import hostile
 from soak.faulty import HOST, is_secure, is_steady
-from soak.figures import MAX_ENDING_SECONDS, STEADY, Run, judge
-from soak.pages import scrape
+from soak.scraped_pages import scrape
+from soak.verdicts import MAX_ENDING_SECONDS, STEADY, Run, judge
 
 ROOT = Path(__file__).parent.parent
 _SHARE_WARMING = 0.2

@@ -22,9 +22,9 @@ import pytest
 
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Poll
-from exporter.runtime.poll import PollRun
-from exporter.runtime.poll import poll as poll_once
+from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.poll_run import poll as poll_once
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls
 from support.scripted_site import Site, open_site
@@ -104,7 +104,7 @@ async def poll(vendor: Vendor) -> AsyncIterator[Polls]:
     """Poll a target once; one without a real URL is sent to the vendor."""
     connections = Connections(FIXED)
 
-    async def one(target: Target) -> Poll:
+    async def one(target: Target) -> PollResult:
         if target.url == "http://127.0.0.1:1":
             target = replace(target, url=vendor.url)
         return await poll_once(PollRun(target, build(target), connections, FIXED))
@@ -142,7 +142,9 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a configuration poll often with a timeout that a busy machine does not reach."""
-    monkeypatch.setattr("exporter.config.targets._checked_timeout", lambda timeout, *_: timeout)
+    monkeypatch.setattr(
+        "exporter.config.target_models._checked_timeout", lambda timeout, *_: timeout
+    )
 
 
 @pytest.fixture

@@ -10,22 +10,22 @@ from exporter.cli.outline import outline
 from exporter.cli.set_flags import add_options, add_set, add_system_options
 from exporter.errors import suggestion
 
-_COMMANDS = {
-    "check": "check",
-    "completion": "completion",
-    "convert": "convert",
-    "declare": "declare",
-    "demo": "demo",
-    "explain": "explain",
-    "healthcheck": "healthcheck",
-    "manual": "manual",
-    "poll": "poll",
-    "schema": "schema",
-    "serve": "serve",
-    "set": "set_action",
-    "systems": "systems",
-}
-"""The modules of the commands, each with one function of its name."""
+_COMMANDS = (
+    "check",
+    "completion",
+    "convert",
+    "declare",
+    "demo",
+    "explain",
+    "healthcheck",
+    "manual",
+    "poll",
+    "schema",
+    "serve",
+    "set",
+    "systems",
+)
+"""Each command is the function `run` of the module `<command>_command`."""
 
 
 def run_command(given: list[str]) -> int:
@@ -41,10 +41,10 @@ def run_command(given: list[str]) -> int:
     unknown = add_options(arguments, rest) if arguments.command == "set" else rest
     if unknown:
         parser.error(_unknown(unknown, arguments.command, parser))
-    name = _COMMANDS[arguments.command]
     # Only what is needed is imported: a check needs no web server, and --help nothing at all.
-    command: Callable[[Arguments], int] = getattr(import_module(f"exporter.cli.{name}"), name)
-    return command(arguments)
+    module = import_module(f"exporter.cli.{arguments.command}_command")
+    run: Callable[[Arguments], int] = module.run
+    return run(arguments)
 
 
 def _unknown(words: list[str], name: str, parser: argparse.ArgumentParser) -> str:

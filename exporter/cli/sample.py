@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.cli.check import counted
+from exporter.cli.check_command import counted
 from exporter.cli.colours import RED, coloured
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
 from exporter.clock import Clock
@@ -18,7 +18,7 @@ from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.pipeline.parse import parse
-from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, PollResult, Snapshot, take_snapshot
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
@@ -96,7 +96,7 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
         return False
     try:
         found = endpoint.extract(tree, target.params, answer.middle, broken)
-        snapshot = take_snapshot(target, Poll(found, 0.0, answer.middle, 0.0), Tally())
+        snapshot = take_snapshot(target, PollResult(found, 0.0, answer.middle, 0.0), PollCounts())
         series = _print_metrics(target, snapshot)
         faults += _faults(found, target.max_series)
         if snapshot.served.dropped:

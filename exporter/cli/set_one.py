@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exporter.clock import Clock
-from exporter.errors import ActionError, Changed, ExporterError, PollError, Reason
+from exporter.errors import ActionError, ExporterError, PollError, Reason, WriteEffect
 from exporter.http.connections import Connections
 from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, told
 from exporter.operate.order import Order
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class SetOptions:
     """How orders are to be carried out."""
 
     settle: float
@@ -59,7 +59,7 @@ def show(order: Order, now: Seen) -> None:
 
 
 def carry_out(
-    order: Order, wishes: Wishes, runner: asyncio.Runner, connections: Connections, clock: Clock
+    order: Order, wishes: SetOptions, runner: asyncio.Runner, connections: Connections, clock: Clock
 ) -> None:
     """Carry out one order.
 
@@ -81,13 +81,13 @@ def carry_out(
             outcome = Outcome.REFUSED if operation.is_sent else Outcome.NOT_SENT
         raise ExporterError(f"{name}: {error}") from None
     except KeyboardInterrupt:
-        changed = Changed.MAYBE if operation.may_have_changed else Changed.NOT
+        changed = WriteEffect.MAYBE if operation.may_have_changed else WriteEffect.NOT
         print(f"\n{name}: interrupted; the server {changed}", file=sys.stderr)
         raise
     finally:
         _audit(order, before, outcome)
     if outcome is Outcome.DECLINED:
-        raise ExporterError(f"{name}: nothing was sent; the server {Changed.NOT}")
+        raise ExporterError(f"{name}: nothing was sent; the server {WriteEffect.NOT}")
 
 
 def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -113,11 +113,13 @@ def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
 def _check_readable(seen: Seen) -> None:
     # What cannot be read before could not be confirmed after. A 503 may be a switch under way.
     if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
-        raise ActionError(f"not sent, as its state cannot be read: {seen.explained}", Changed.NOT)
+        raise ActionError(
+            f"not sent, as its state cannot be read: {seen.explained}", WriteEffect.NOT
+        )
 
 
 def _see_through(
-    operation: Operation, before: Seen, wishes: Wishes, runner: asyncio.Runner
+    operation: Operation, before: Seen, wishes: SetOptions, runner: asyncio.Runner
 ) -> Outcome:
     order = operation.order
     name, action = order.target.name, order.action.name
@@ -156,7 +158,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _watch(operation: Operation, wishes: Wishes, runner: asyncio.Runner) -> None:
+def _watch(operation: Operation, wishes: SetOptions, runner: asyncio.Runner) -> None:
     """Wait until the state shows; a bar shows how long where there is a terminal, else lines."""
     name = operation.order.target.name
     console = Console(stderr=True, highlight=False, markup=False)

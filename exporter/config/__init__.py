@@ -1,8 +1,15 @@
 """A YAML file goes in; frozen Settings come out, or every fault of the file at once.
 
-targets     the shape of the file and the meaning of each key, with clients, logins, tls and
-            values; pydantic lives here alone
-load        both put together, for a file and for the command line's flags
+values            texts of the file -> durations, addresses, secrets
+tls_model         `tls_config`
+login_models      `oauth2` and `login` of a client
+client_models     `clients`
+target_models     `global` and `targets`
+discovery_models  `discovery`
+file_model        the whole file
+system_files      files with declarations of systems
+load              a file, or the command line's flags -> Settings
+reference         the keys and their descriptions, for documents and the JSON Schema
 """
 
 from exporter.config.load import load_file, load_flags, load_systems, load_text

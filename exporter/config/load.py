@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.config.file import FileModel
-from exporter.config.systems import TAGS, SystemsFile
+from exporter.config.file_model import FileModel
+from exporter.config.system_files import TAGS, SystemsFile
 from exporter.config.values import REPORTED, Context, looks_like_variable
 from exporter.declare.document import Document, Location, Told
 from exporter.declare.kinds import FIELD_MODELS, KINDS

@@ -58,7 +58,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Filter:
+class FilterStep:
     """`[?(left operator right)]`; the operator `exists` has no right side."""
 
     left: "Steps"
@@ -66,12 +66,12 @@ class Filter:
     right: "Steps | Constant | None"
 
 
-Step = Key | Index | Wildcard | Slice | Union | Filter
+Step = Key | Index | Wildcard | Slice | Union | FilterStep
 Steps = tuple[Step, ...]
 Template = tuple[str | Steps, ...]
 """Fixed texts and expressions, to be joined."""
 
-MULTIPLE = (Wildcard, Slice, Union, Filter)
+MULTIPLE = (Wildcard, Slice, Union, FilterStep)
 """Steps that can select several values."""
 
 
@@ -183,13 +183,13 @@ def _bracket(inside: str) -> Steps:
     raise JsonPathError(f"[{inside}] is no index, slice or key")
 
 
-def _filter(inside: str) -> Filter:
+def _filter(inside: str) -> FilterStep:
     comparison = _COMPARISON.fullmatch(inside)
     if not comparison:
         left = _expression(inside, 0, "").value
         if isinstance(left, Constant):
             raise JsonPathError("a filter needs a path")
-        return Filter(left, "exists", None)
+        return FilterStep(left, "exists", None)
     operator = comparison[2]
     if operator not in _OPERATORS:
         raise JsonPathError(f"the operator {operator} is unknown")
@@ -197,7 +197,7 @@ def _filter(inside: str) -> Filter:
     right = _expression(comparison[3], 0, "").value
     if isinstance(left, Constant):
         raise JsonPathError("a filter has its path on the left side")
-    return Filter(left, operator, right)
+    return FilterStep(left, operator, right)
 
 
 def _constant(text: str, at: int) -> tuple[Constant, int]:
@@ -244,7 +244,7 @@ def as_query(steps: Steps) -> str:
     for step in steps:
         if isinstance(step, Key):
             query = _join(query, step)
-        elif isinstance(step, Filter) and several:
+        elif isinstance(step, FilterStep) and several:
             # A filter binds less than what is before it: it would see the list of lists.
             query = f"{query}[] | {_written(step)}"
         else:
@@ -299,13 +299,13 @@ def _written(step: Step) -> str:
             return f"[{bounds}]"
         case Union(parts):
             return f".[{', '.join(map(as_query, parts))}][*]"
-        case Filter():
+        case FilterStep():
             return f"[?{filter_query(step)}]"
         case _:
             raise AssertionError(step)
 
 
-def filter_query(one: Filter) -> str:
+def filter_query(one: FilterStep) -> str:
     """Return the filter's condition as a JMESPath expression."""
     left = as_query(one.left)
     if one.operator == "exists" or one.right is None:

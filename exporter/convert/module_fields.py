@@ -9,7 +9,7 @@ from exporter.convert.commented_yaml import Comment
 from exporter.convert.jsonpath import (
     MULTIPLE,
     Constant,
-    Filter,
+    FilterStep,
     JsonPathError,
     Step,
     Steps,
@@ -156,7 +156,7 @@ def _groups(steps: Steps) -> Iterator[dict[str, Any]]:
         if not isinstance(step, MULTIPLE):
             rest = (*rest, step)
             continue
-        if isinstance(step, Filter):
+        if isinstance(step, FilterStep):
             yield {"each": pointer, "where": _condition(step)}
         elif isinstance(step, Wildcard):
             yield {"each": pointer}
@@ -170,7 +170,7 @@ def _groups(steps: Steps) -> Iterator[dict[str, Any]]:
 _WORDS = {"==": "is", "!=": "not", ">": "above", "<": "below"}
 
 
-def _condition(one: Filter) -> dict[str, Any]:
+def _condition(one: FilterStep) -> dict[str, Any]:
     """Return the `where` of a filter."""
     pointer = as_pointer(one.left)
     place = {"query": as_query(one.left)} if pointer is None else {"path": pointer}

@@ -28,5 +28,5 @@ shapes        answers of a known shape, read by what has changed since the last
 system        the whole, and the check that it can work
 unmapped      values that no field reads
 absent        paths that find nothing in an answer
-explain       what each field finds, for a person
+explanation   what each field finds, for a person
 """

@@ -24,7 +24,7 @@ class ActionRequest(Request):
     """The HTTP method."""
 
 
-class Option(Model):
+class ActionOption(Model):
     """An input besides the value; if it is not given, the vendor's default holds."""
 
     help: str
@@ -70,7 +70,7 @@ class Action(Model):
     """The values it may have."""
     confirmed_by: str
     """The `states` metric that shows the value."""
-    options: dict[str, Option] = Field(default_factory=dict)
+    options: dict[str, ActionOption] = Field(default_factory=dict)
     """Further inputs."""
     drain: Drain | None = None
     """What is still under way after some values are confirmed."""
@@ -113,7 +113,9 @@ class Action(Model):
         if self.drain:
             yield from self._of_drain(self.drain, families)
 
-    def _of(self, name: str, option: Option, families: Mapping[str, Family]) -> Iterator[Problem]:
+    def _of(
+        self, name: str, option: ActionOption, families: Mapping[str, Family]
+    ) -> Iterator[Problem]:
         if not _NAME.fullmatch(name):
             yield (), f'"{name}" cannot be an option: small letters, digits and -'
         if option.confirmed_by not in families:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from exporter.declare.extraction import ExtractContext
-from exporter.declare.model import Float, Model, Named, fault, shaped
+from exporter.declare.model import Float, Model, NamedKind, fault, shaped
 from exporter.declare.paths import Selected
 from exporter.declare.patterns import Regex
 from exporter.declare.readings import flag, number, text
@@ -153,7 +153,7 @@ Where = Annotated[
     list[Condition],
     Field(min_length=1),
     BeforeValidator(_as_list, json_schema_input_type=Condition | list[Condition]),
-    Named("condition or conditions"),
+    NamedKind("condition or conditions"),
 ]
 
 

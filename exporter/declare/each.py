@@ -9,9 +9,9 @@ from pydantic import Field, Tag
 from exporter.declare.conditions import applies, compile_where
 from exporter.declare.extraction import ExtractContext, Get, Read, Series
 from exporter.declare.family import Family
-from exporter.declare.groups import Group
+from exporter.declare.groups import FieldGroup
 from exporter.declare.labels import compile_labels
-from exporter.declare.model import MAPPING_TAG, TEXT_OR_MAPPING, TEXT_TAG, Model, Named
+from exporter.declare.model import MAPPING_TAG, TEXT_OR_MAPPING, TEXT_TAG, Model, NamedKind
 from exporter.declare.numbers import NO_LABELS, Merge, Number
 from exporter.declare.parts import Metric, Part
 from exporter.declare.paths import (
@@ -64,13 +64,13 @@ class EachQuery(Model):
     """A JMESPath expression that selects a list or object."""
 
 
-class Each(Group):
+class Each(FieldGroup):
     """The fields of every item of a list, or of every value of an object."""
 
     each: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[EachQuery, Tag(MAPPING_TAG)],
         TEXT_OR_MAPPING,
-        Named("path or {query: ...}"),
+        NamedKind("path or {query: ...}"),
     ]
     """The path of the list or object, "" for the item itself; or {query: ...}."""
     only: Literal["list", "object"] | None = None
@@ -199,7 +199,7 @@ def _merges(parts: Iterable[Part]) -> Iterator[tuple[str, Merge]]:
             yield one.metric, "sum"
         elif isinstance(one, Number) and one.merge:
             yield one.metric, one.merge
-        elif isinstance(one, Group):
+        elif isinstance(one, FieldGroup):
             # Of an inner `each`, what it merged for several items is merged again.
             yield from _merges(one.inner())
 

@@ -17,7 +17,7 @@ from exporter.declare.extraction import (
     Read,
 )
 from exporter.declare.family import Family
-from exporter.declare.groups import Group
+from exporter.declare.groups import FieldGroup
 from exporter.declare.kinds import AnyField
 from exporter.declare.model import Model, one_of
 from exporter.declare.parts import Part
@@ -205,7 +205,7 @@ def _list_paths(fields: "list[Any]", base: Steps) -> Iterator[Steps]:
                 if at:
                     yield (*at, ANY) if one.uses_key else at
                 yield from _list_paths(one.fields, (*at, ANY))
-        elif isinstance(one, Group):
+        elif isinstance(one, FieldGroup):
             within = pointer_steps(getattr(one, "within", ""))
             yield from _list_paths(one.inner(), (*base, *within))
 
@@ -214,5 +214,5 @@ def parts_of(fields: "list[Any]") -> Iterator[Part]:
     """Yield every field and group, those within groups included."""
     for one in fields:
         yield one
-        if isinstance(one, Group):
+        if isinstance(one, FieldGroup):
             yield from parts_of(one.inner())

@@ -24,7 +24,7 @@ MAX_NESTED_TEXT = 64 * 1024
 """Characters of JSON within a text."""
 
 
-class Group(Part):
+class FieldGroup(Part):
     """What groups of fields have in common."""
 
     labels: LabelRules = Field(default_factory=dict)
@@ -83,7 +83,7 @@ class PartRefusal(Model):
         return self
 
 
-class PresentGroup(Group):
+class PresentGroup(FieldGroup):
     """A group with a gauge of whether it is there."""
 
     present: str | None = None

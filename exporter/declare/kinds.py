@@ -8,7 +8,7 @@ from pydantic import Discriminator, Tag
 from exporter.declare.each import Count, Each
 from exporter.declare.groups import Within
 from exporter.declare.lines import Lines
-from exporter.declare.model import Model, Named
+from exporter.declare.model import Model, NamedKind
 from exporter.declare.numbers import Counter, Gauge
 from exporter.declare.states import States
 from exporter.declare.texts import Info, Match
@@ -33,7 +33,7 @@ AnyField = Annotated[
     | Annotated[Each, Tag("[each]")]
     | Annotated[Lines, Tag("[lines]")],
     Discriminator(_kind),
-    Named("field"),
+    NamedKind("field"),
 ]
 """One of `fields`; the tag in brackets is part of an error's location, and taken out of messages."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationError, ValidationInfo, model_validator
 
 from exporter.declare.extraction import ExtractContext, Get, Labels
-from exporter.declare.model import Named, Text, fault, shaped
+from exporter.declare.model import NamedKind, Text, fault, shaped
 from exporter.declare.paths import (
     Pointer,
     Query,
@@ -137,7 +137,7 @@ LabelRules = Annotated[
             PlainValidator(_rule, json_schema_input_type=Text | list[Pointer] | LabelMapping),
         ],
     ],
-    Named("labels"),
+    NamedKind("labels"),
 ]
 
 

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Tag, model_validator
 
-from exporter.declare.model import MAPPING_TAG, TEXT_OR_MAPPING, TEXT_TAG, Model, Named, Text, fault
+from exporter.declare.model import (
+    MAPPING_TAG,
+    TEXT_OR_MAPPING,
+    TEXT_TAG,
+    Model,
+    NamedKind,
+    Text,
+    fault,
+)
 from exporter.declare.numbers import Reading
 from exporter.declare.paths import Pointer
 from exporter.declare.patterns import Regex
@@ -50,7 +58,7 @@ class Expires(Model):
         return number_reader(self.read)
 
 
-class Rejection(Model):
+class TokenRejection(Model):
     """An answer that says that the token is refused."""
 
     status: Annotated[int, Field(ge=400, le=599)]
@@ -67,14 +75,14 @@ class Login(Model):
     token: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[CookieToken, Tag(MAPPING_TAG)],
         TEXT_OR_MAPPING,
-        Named("path or {cookie: NAME}"),
+        NamedKind("path or {cookie: NAME}"),
     ]
     """Where the token is: a path in the answer, or {cookie: NAME}."""
     headers: Annotated[dict[str, Text], AfterValidator(check_headers)] = Field(default_factory=dict)
     """The headers that each request has then; {token}, and {/path} of the login's answer."""
     expires: Expires | None = None
     """Until when the token is valid; without it, until it is refused."""
-    rejected_by: Annotated[list[Rejection], Field(min_length=1)] = [Rejection(status=401)]  # noqa: RUF012
+    rejected_by: Annotated[list[TokenRejection], Field(min_length=1)] = [TokenRejection(status=401)]  # noqa: RUF012
     """The answers that say that a token is refused."""
     explain: dict[int, Text] = Field(default_factory=dict)
     """What to say of a status of the login's answer."""

@@ -27,7 +27,7 @@ def shaped(kind: str, **schema: Any) -> WithJsonSchema:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedKind:
     """Gives a kind of values its name in the reference; its own keys are described elsewhere."""
 
     kind: str

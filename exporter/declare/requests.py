@@ -26,7 +26,7 @@ Quote = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledRequest:
     """A request whose words are filled in; `target` is its path with the query."""
 
     method: str
@@ -141,7 +141,7 @@ class Request(Model):
         for part in (self.path, self.query, self.headers, self.json_, self.form, self.body):
             yield from words_of(part)
 
-    def filled(self, values: Mapping[str, str]) -> Filled:
+    def filled(self, values: Mapping[str, str]) -> FilledRequest:
         """Return the request with these values; what holds a word without a value is not sent.
 
         Raises:
@@ -162,7 +162,7 @@ class Request(Model):
             text = "application/xml" if self._is_xml else "application/json"
             headers["Content-Type"] = _TYPES.get(kind, text)
         target = f"{path}?{query}" if query else path
-        return Filled(self.method, target, tuple(headers.items()), self._body(values))
+        return FilledRequest(self.method, target, tuple(headers.items()), self._body(values))
 
     def _body(self, values: Mapping[str, str]) -> bytes:
         if self.json_ is not None:

@@ -19,7 +19,7 @@ from exporter.declare.family import (
     difference,
     open_metrics_name,
 )
-from exporter.declare.groups import Group
+from exporter.declare.groups import FieldGroup
 from exporter.declare.login import Login
 from exporter.declare.model import Model, Text, fault
 from exporter.declare.numbers import Number
@@ -208,14 +208,14 @@ def _outside_each(fields: list[Any], location: tuple[str | int, ...]) -> Iterato
             yield (*location, index, "count"), f"{one.metric}: a count is for the fields of an each"
         elif isinstance(one, Number) and one.merge:
             yield (*location, index, "merge"), f"{one.metric}: merge is for the fields of an each"
-        elif isinstance(one, Group) and not isinstance(one, Each):
+        elif isinstance(one, FieldGroup) and not isinstance(one, Each):
             yield from _outside_each(one.inner(), (*location, index, "fields"))
 
 
 def _outside_items(fields: Iterable[Part]) -> Iterator[Part]:
     for one in fields:
         yield one
-        if isinstance(one, Group) and not isinstance(one, Each):
+        if isinstance(one, FieldGroup) and not isinstance(one, Each):
             yield from _outside_items(one.inner())
 
 

@@ -18,7 +18,7 @@ from exporter.http.answer import (
     too_large,
 )
 from exporter.http.inflate import inflate
-from exporter.http.message import Request
+from exporter.http.message import HttpRequest
 
 # All headers of an answer together; the vendors' are a hundredth of it.
 _MAX_HEAD = 64 * 1024
@@ -35,7 +35,7 @@ _MAX_HELD = 64 * 1024 * 1024
 _ALWAYS_READ = 16 * 1024
 
 
-class HeldBodies:
+class BodyBudget:
     """How many bytes of incomplete bodies are in memory now."""
 
     __slots__ = ("size",)
@@ -81,7 +81,7 @@ class AnswerReader:
         "is_reusable",
     )
 
-    def __init__(self, request: Request, held: HeldBodies) -> None:
+    def __init__(self, request: HttpRequest, held: BodyBudget) -> None:
         self._request = request
         self._held = held
         self._parser = HttpResponseParser(self)

@@ -13,16 +13,16 @@ from dataclasses import replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from exporter.client_tls import Seen, files_of, make_context
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.deadlines import Deadline
 from exporter.http.http_connection import HttpConnection, StaleError
-from exporter.http.message import Headers, Request, credentials, make_request
-from exporter.http.opening import Opening, Way
+from exporter.http.message import Headers, HttpRequest, credentials, make_request
+from exporter.http.opening import Opening, Route
 from exporter.http.pool import ConnectionPool
 from exporter.secret import Secret
 from exporter.settings import Client
-from exporter.tls import Seen, files_of, make_context
 
 _PROXY_DENIES = 407
 
@@ -57,7 +57,7 @@ class Exchange:
     )
 
     def __init__(
-        self, client: "PooledClient", request: Request, message: bytes, on_done: OnDone
+        self, client: "PooledClient", request: HttpRequest, message: bytes, on_done: OnDone
     ) -> None:
         self.client = client
         self.request = request
@@ -166,7 +166,7 @@ class HttpClient:
     """What sends requests."""
 
     def start(
-        self, request: Request, headers: Headers, deadline: Deadline | None, on_done: OnDone
+        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
         """Send a request; `on_done` is called with the outcome, never before this returns.
 
@@ -176,7 +176,7 @@ class HttpClient:
         raise NotImplementedError
 
     async def fetch(
-        self, request: Request, headers: Headers, deadline: Deadline | None = None
+        self, request: HttpRequest, headers: Headers, deadline: Deadline | None = None
     ) -> Answer:
         """Send a request and return the answer.
 
@@ -228,7 +228,7 @@ class PooledClient(HttpClient):
         return bool(self._files) and files_of(self._settings.tls) != self._files
 
     def start(
-        self, request: Request, headers: Headers, deadline: Deadline | None, on_done: OnDone
+        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Exchange:
         """See HttpClient."""
         parts = [request.head]
@@ -261,7 +261,7 @@ class PooledClient(HttpClient):
             raise _refused_by_proxy()
         return answer
 
-    def way(self, request: Request) -> Way:
+    def way(self, request: HttpRequest) -> Route:
         """Return how to connect for a request.
 
         Raises:
@@ -279,7 +279,7 @@ class PooledClient(HttpClient):
             name = f"[{host}]" if ":" in host else host
             head = f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n"
             tunnel = head.encode() + self._proxy_login + b"\r\n"
-        return Way(
+        return Route(
             host=host,
             port=port,
             context=self._context if request.is_secure else None,
@@ -289,7 +289,7 @@ class PooledClient(HttpClient):
             unix_socket=settings.unix_socket,
         )
 
-    def leave(self, request: Request, opening: Opening) -> bool:
+    def leave(self, request: HttpRequest, opening: Opening) -> bool:
         """Let a connection go on to be opened for the target's next request, if it may.
 
         Were each given up with the request that waits for it, a server that is short of time for

@@ -12,7 +12,7 @@ from exporter.http.message import normalized_url
 from exporter.http.oauth2 import OAuth2Method
 from exporter.http.pool import ConnectionPool
 from exporter.http.redirect import RedirectingClient
-from exporter.http.shared_login import Login, Method, OnLogin
+from exporter.http.shared_login import Method, OnLogin, SharedLogin
 from exporter.settings import Client, OAuth2, Target
 
 
@@ -32,7 +32,7 @@ class Connections:
         self._on_login = on_login
         self.pool = ConnectionPool(clock)
         self._clients: dict[str, tuple[Client, PooledClient]] = {}
-        self._logins: dict[tuple[Client, tuple[object, ...]], Login] = {}
+        self._logins: dict[tuple[Client, tuple[object, ...]], SharedLogin] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def client_of(self, target: Target) -> HttpClient:
@@ -46,7 +46,7 @@ class Connections:
             self._clients[settings.name] = made = settings, client
         return RedirectingClient(made[1]) if settings.follow_redirects else made[1]
 
-    def login(self, target: Target) -> Login | None:
+    def login(self, target: Target) -> SharedLogin | None:
         """Return the login that the target's polls need, if they need one."""
         settings, declaration = target.client.login, target.system.login
         if settings is None:
@@ -67,7 +67,7 @@ class Connections:
                 method = DeclaredMethod(target, declaration, settings, self._clock)
             else:  # The configuration refuses such a client.
                 raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
-            login = Login(method, self.pool, self._clock, self._on_login)
+            login = SharedLogin(method, self.pool, self._clock, self._on_login)
             self._logins[key] = login
         return login
 

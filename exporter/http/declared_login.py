@@ -16,7 +16,7 @@ from exporter.errors import FieldError, PollError, Reason
 from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
 from exporter.http.message import base_path, normalized_url
-from exporter.http.shared_login import Granted
+from exporter.http.shared_login import Grant
 from exporter.http.token import decoded, sendable
 from exporter.redact import scrub
 from exporter.settings import Client, PasswordLogin, Target
@@ -49,7 +49,7 @@ class DeclaredMethod:
         except PollError as error:
             return error.detail
 
-    async def ask(self, client: PooledClient) -> Granted:
+    async def ask(self, client: PooledClient) -> Grant:
         """Log in once.
 
         Raises:
@@ -84,7 +84,7 @@ class DeclaredMethod:
             detail = f"{error.detail}{self._message(answer.body)}"
             raise PollError(error.reason, detail, error.retry_after) from None
 
-    def _granted(self, answer: Answer) -> Granted:
+    def _granted(self, answer: Answer) -> Grant:
         token = self._declaration.token
         tree: Any = {}
         if isinstance(token, str):
@@ -102,7 +102,7 @@ class DeclaredMethod:
                     found = _at(tree, word)
                     if found is not None and found != "":
                         values[word] = sendable(found, word)
-        return Granted(
+        return Grant(
             headers=tuple(_headers(self._declaration.token_headers, values)),
             secrets=tuple(values.values()),
             seconds=self._seconds(tree),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import BROKEN, Answer, tls_failure
 from exporter.http.answer_reader import AnswerReader, plain_answer
-from exporter.http.message import Request
+from exporter.http.message import HttpRequest
 from exporter.http.multiplexer import READABLE, WRITABLE
 from exporter.http.opening import WOULD_BLOCK
 
@@ -46,7 +46,7 @@ class HttpConnection:
         "owner",
     )
 
-    def __init__(self, client: "PooledClient", request: Request, one: socket.socket) -> None:
+    def __init__(self, client: "PooledClient", request: HttpRequest, one: socket.socket) -> None:
         self.client = client
         pool = self._pool = client.pool
         self._socket = one

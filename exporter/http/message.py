@@ -31,7 +31,7 @@ Origin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """What is fixed of a request, and which answers to it are read."""
 
     method: str
@@ -81,7 +81,7 @@ class Request:
 
 def make_request(
     client: Client, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
-) -> Request:
+) -> HttpRequest:
     """Make a request for a normalized URL; a header of the client's own wins."""
     own = {name.lower() for name, _ in client.http_headers}
     origin = origin_of(url)
@@ -96,7 +96,7 @@ def make_request(
         **headers,
     }
     lines = (f"{name}: {value}\r\n" for name, value in fixed.items() if name.lower() not in own)
-    return Request(
+    return HttpRequest(
         method=method,
         url=url,
         origin=origin,
@@ -156,7 +156,7 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, host, parts.port or _PORTS[parts.scheme]
 
 
-_Some = TypeVar("_Some", bound=Request)
+_Some = TypeVar("_Some", bound=HttpRequest)
 
 
 def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]:

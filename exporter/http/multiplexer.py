@@ -21,7 +21,7 @@ _MAX_EVENTS_A_TURN = 64
 _MAX_SECONDS_A_TURN = 0.003
 
 
-class Watched(Protocol):
+class SocketOwner(Protocol):
     """What owns a socket in the multiplexer."""
 
     def on_ready(self, mask: int) -> None:
@@ -41,14 +41,14 @@ class Multiplexer:
     """The watched sockets; opens its epoll when the first one is added."""
 
     def __init__(self) -> None:
-        self._owners: dict[int, Watched] = {}
+        self._owners: dict[int, SocketOwner] = {}
         self._epoll: select.epoll | None = None
 
     def __len__(self) -> int:
         """Return the number of watched sockets."""
         return len(self._owners)
 
-    def watch(self, fd: int, owner: Watched, mask: int) -> None:
+    def watch(self, fd: int, owner: SocketOwner, mask: int) -> None:
         """Report events of the socket to its owner; also changes owner or events."""
         if self._epoll is None:
             self._epoll = select.epoll()
@@ -65,7 +65,7 @@ class Multiplexer:
             with suppress(OSError):
                 self._epoll.unregister(fd)
 
-    def owners(self) -> tuple[Watched, ...]:
+    def owners(self) -> tuple[SocketOwner, ...]:
         """Return the owners of all sockets."""
         return tuple(self._owners.values())
 

@@ -11,7 +11,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
 from exporter.http.message import basic_pair
-from exporter.http.shared_login import Granted
+from exporter.http.shared_login import Grant
 from exporter.http.token import decoded, sendable
 from exporter.settings import Client, OAuth2
 
@@ -44,7 +44,7 @@ class OAuth2Method:
         except PollError as error:
             return error.detail
 
-    async def ask(self, client: PooledClient) -> Granted:
+    async def ask(self, client: PooledClient) -> Grant:
         """Ask for a token once, the second way where the first one is refused.
 
         Raises:
@@ -100,13 +100,13 @@ def _code(body: bytes) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
-def _granted(tree: dict[str, Any]) -> Granted:
+def _granted(tree: dict[str, Any]) -> Grant:
     bearer = sendable(tree.get("access_token"), "access_token")
     # It must be there, and is not always; nobody leaves out that it is another kind.
     kind = tree.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise PollError(Reason.BAD_SHAPE, "the token_type of the answer is not bearer")
-    return Granted(
+    return Grant(
         headers=(("Authorization", f"Bearer {bearer}"),),
         secrets=(bearer,),
         seconds=_seconds(tree.get("expires_in")),

@@ -15,7 +15,7 @@ from exporter.http.answer import BROKEN, NOT_HTTP, no_connection, tls_failure, u
 from exporter.http.deadlines import Deadline, Deadlines
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
-from exporter.http.resolve import Address, Found, Resolver, literal
+from exporter.http.resolve import Address, Resolver, Sketch, literal
 
 # Handshakes at a time: with a thousand at once each is as slow as all of them. One that takes
 # longer than this, as a server that hangs does, gives its turn to the next one and goes on.
@@ -36,7 +36,7 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
+class Route:
     """How a connection is made."""
 
     host: str
@@ -107,7 +107,7 @@ class Handshakes:
         self._go_on()
 
 
-class Needs(Protocol):
+class PoolAccess(Protocol):
     """What an opening uses of the pool."""
 
     multiplexer: Multiplexer
@@ -126,7 +126,7 @@ OnOpened = Callable[[socket.socket | PollError], None]
 class Opening:
     """One connection on its way; ends with a call of `on_done`, never before `start` returns."""
 
-    def __init__(self, pool: Needs, way: Way) -> None:
+    def __init__(self, pool: PoolAccess, way: Route) -> None:
         self._pool = pool
         self.way = way
         self.on_done: OnOpened | None = None
@@ -214,7 +214,7 @@ class Opening:
         else:
             self._pool.resolver.look_up(host, port, self._found)
 
-    def _found(self, found: Found) -> None:
+    def _found(self, found: Sketch) -> None:
         if self.on_done is None:
             return
         if not isinstance(found, tuple):

@@ -14,10 +14,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
-from exporter.http.answer_reader import HeldBodies
+from exporter.http.answer_reader import BodyBudget
 from exporter.http.deadlines import Deadlines
 from exporter.http.http_connection import HttpConnection
-from exporter.http.message import Origin, Request
+from exporter.http.message import HttpRequest, Origin
 from exporter.http.multiplexer import Multiplexer
 from exporter.http.opening import Handshakes
 from exporter.http.resolve import Resolver
@@ -50,7 +50,7 @@ class ConnectionPool:
         self.resolver = Resolver(clock)
         self.handshakes = Handshakes()
         self.deadlines = Deadlines()
-        self.held = HeldBodies()
+        self.held = BodyBudget()
         self._of_origin: Counter[Origin] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -71,7 +71,7 @@ class ConnectionPool:
         if not self._of_origin[connection.origin]:
             del self._of_origin[connection.origin]
 
-    def take(self, client: "PooledClient", request: Request) -> HttpConnection | None:
+    def take(self, client: "PooledClient", request: HttpRequest) -> HttpConnection | None:
         """Return the kept connection of the request's owner, if there is one."""
         connection = client.idle.pop(request.owner, None)
         if connection is not None and connection.origin != request.origin:

@@ -6,7 +6,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.client import Cancellable, HttpClient, OnDone
 from exporter.http.deadlines import Deadline
-from exporter.http.message import Headers, Request, origin_of
+from exporter.http.message import Headers, HttpRequest, origin_of
 
 MAX_REDIRECTS = 5
 # URLs are cached with their origins. RFC 9110 recommends to support 8,000 octets.
@@ -21,7 +21,7 @@ class RedirectingClient(HttpClient):
         self._client = client
 
     def start(
-        self, request: Request, headers: Headers, deadline: Deadline | None, on_done: OnDone
+        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
         """See HttpClient."""
         chain = _Chain(self._client, headers, deadline, on_done)
@@ -42,7 +42,7 @@ class _Chain:
         self._left = MAX_REDIRECTS
         self._exchange: Cancellable | None = None
 
-    def send(self, request: Request) -> None:
+    def send(self, request: HttpRequest) -> None:
         def done(outcome: Answer | PollError) -> None:
             if (
                 isinstance(outcome, StatusError)
@@ -59,7 +59,7 @@ class _Chain:
         if self._exchange is not None:
             self._exchange.cancel()
 
-    def _follow(self, request: Request, error: StatusError) -> None:
+    def _follow(self, request: HttpRequest, error: StatusError) -> None:
         if not self._left:
             text = f"more than {MAX_REDIRECTS} redirects one after another"
             self._on_done(PollError(Reason.REDIRECT, text))
@@ -73,7 +73,7 @@ class _Chain:
             self.send(following)
 
 
-def _next(request: Request, error: StatusError) -> Request:
+def _next(request: HttpRequest, error: StatusError) -> HttpRequest:
     """Return the request for the answer's Location, which no message shows.
 
     Raises:

@@ -26,8 +26,8 @@ _MAX_THREADS = 64
 Address = tuple[int, Any]
 """Address family and socket address."""
 
-Found = tuple[Address, ...] | OSError | UnicodeError
-OnFound = Callable[[Found], None]
+Sketch = tuple[Address, ...] | OSError | UnicodeError
+OnFound = Callable[[Sketch], None]
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Resolver:
         while True:
             self._jobs.get()()
 
-    def _note(self, name: _Name, found: Found) -> None:
+    def _note(self, name: _Name, found: Sketch) -> None:
         self._busy -= 1
         name.is_looked_up = False
         waiting, name.waiting = name.waiting, []
@@ -115,7 +115,7 @@ class Resolver:
                 del self._names[key]
 
 
-def _addresses(host: str, port: int) -> Found:
+def _addresses(host: str, port: int) -> Sketch:
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

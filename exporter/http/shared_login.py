@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Granted:
+class Grant:
     """What a login gave: headers to send, the secrets in them, and for how long they are valid."""
 
     headers: Headers = field(repr=False)
@@ -59,7 +59,7 @@ class Method(Protocol):
         """Return what tells whether the secrets have changed, without holding them."""
         ...
 
-    async def ask(self, client: PooledClient) -> Granted:
+    async def ask(self, client: PooledClient) -> Grant:
         """Ask once, or raise PollError."""
         ...
 
@@ -72,14 +72,14 @@ OnLogin = Callable[[str, PollError | None], None]
 
 
 @dataclass(frozen=True)
-class _Held:
+class _HeldToken:
     headers: Headers = field(repr=False)
     due: float
     """When it is to be replaced, a while before its end."""
     end: float
 
 
-class Login:
+class SharedLogin:
     """One login at one place, and all that is known of it."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Login:
         self._pool = pool
         self._clock = clock
         self._on_login = on_login
-        self._held: _Held | None = None
+        self._held: _HeldToken | None = None
         self._error: PollError | None = None
         self._seen: int | str | None = None
         self._failures = 0
@@ -154,7 +154,7 @@ class Login:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _current(self, name: str, seconds: float) -> _Held:
+    async def _current(self, name: str, seconds: float) -> _HeldToken:
         now, held = self._clock.monotonic(), self._held
         if held is not None and now < held.due:
             return held
@@ -168,8 +168,8 @@ class Login:
         return self._held  # Past its end, too: only the vendor knows whether it still serves.
 
     async def _another(
-        self, name: str, refused: _Held, error: StatusError, seconds: float
-    ) -> _Held:
+        self, name: str, refused: _HeldToken, error: StatusError, seconds: float
+    ) -> _HeldToken:
         """Return what was not refused yet, as far as a login is allowed."""
         if self._held is refused and (self._task is not None or self._may_ask()):
             await self._wait(name, self._ask(seconds))
@@ -228,7 +228,7 @@ class Login:
         finally:
             self._task = None
 
-    def _hold(self, granted: Granted) -> None:
+    def _hold(self, granted: Grant) -> None:
         self._error = None
         if not self._refused:
             self._failures, self._next_at = 0, -math.inf
@@ -237,7 +237,7 @@ class Login:
         life = granted.seconds if granted.seconds > 0 else math.inf
         life = max(life, FIRST_PAUSE)
         due = max(life - min(life * _MARGIN, _LONGEST_MARGIN), FIRST_PAUSE)
-        self._held = _Held(granted.headers, self._asked_at + due, self._asked_at + life)
+        self._held = _HeldToken(granted.headers, self._asked_at + due, self._asked_at + life)
 
     def _note_failure(self, error: PollError) -> None:
         client = self._method.client

@@ -8,15 +8,15 @@ from exporter.clock import Clock
 from exporter.declare.endpoint import parts_of
 from exporter.declare.extraction import Extraction
 from exporter.declare.states import States
-from exporter.errors import ActionError, Changed, PollError, Reason
+from exporter.errors import ActionError, PollError, Reason, WriteEffect
 from exporter.http.connections import Connections
 from exporter.http.message import Headers
-from exporter.http.shared_login import Login
-from exporter.operate.once import SingleWrite
+from exporter.http.shared_login import SharedLogin
 from exporter.operate.order import Order
+from exporter.operate.single_write import SingleWrite
 from exporter.pipeline.request import EndpointRequest, build
 from exporter.redact import scrub
-from exporter.runtime.poll import PollRun, poll
+from exporter.runtime.poll_run import PollRun, poll
 
 # Servers that wait for what is under way may answer only then; nobody should wait longer.
 WRITE_SECONDS = 30.0
@@ -28,7 +28,7 @@ _FLAGS = {0.0: "false", 1.0: "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ActionState:
     """What a target shows of an action: its state, its options, and how much is under way."""
 
     state: str
@@ -36,7 +36,7 @@ class Shown:
     undrained: float | None = None
 
 
-Seen = Shown | PollError
+Seen = ActionState | PollError
 """What came of a look."""
 
 
@@ -72,14 +72,14 @@ class Operation:
     def is_there(self, seen: Seen) -> bool:
         """Say whether the target shows all that was ordered, each given option included."""
         return (
-            isinstance(seen, Shown)
+            isinstance(seen, ActionState)
             and seen.state == self.order.value
             and all(seen.options.get(name) == value for name, value in self.order.options.items())
         )
 
     def is_confirmed(self, seen: Seen) -> bool:
         """Say the same of what the server heeds: an option that it does not may show anything."""
-        if not isinstance(seen, Shown) or seen.state != self.order.value:
+        if not isinstance(seen, ActionState) or seen.state != self.order.value:
             return False
         heeded = {
             name
@@ -94,7 +94,7 @@ class Operation:
 
     def is_drained(self, seen: Seen) -> bool:
         """Say whether nothing is under way any more."""
-        return isinstance(seen, Shown) and (self.order.drain is None or seen.undrained == 0.0)
+        return isinstance(seen, ActionState) and (self.order.drain is None or seen.undrained == 0.0)
 
     async def send(self, seconds: float = WRITE_SECONDS) -> None:
         """Send the order, once, and wait so many seconds for its answer.
@@ -105,7 +105,7 @@ class Operation:
         try:
             obtained = await self._log_in()
         except PollError as error:
-            raise ActionError(error.detail, Changed.NOT) from None
+            raise ActionError(error.detail, WriteEffect.NOT) from None
         self._write = SingleWrite(self.order, self._connections.pool)
         try:
             await self._write.send(obtained, seconds)
@@ -113,7 +113,9 @@ class Operation:
             self._is_refused = not error.may_have_changed
             raise
 
-    async def watch(self, settle: float, tell: Callable[[Seen], None], *, drained: bool) -> Shown:
+    async def watch(
+        self, settle: float, tell: Callable[[Seen], None], *, drained: bool
+    ) -> ActionState:
         """Look again and again until the state shows, with `drained` until nothing runs either.
 
         Raises:
@@ -127,7 +129,11 @@ class Operation:
             seen = await self.look()
             tell(seen)
             confirmed = self.is_confirmed(seen)
-            if isinstance(seen, Shown) and confirmed and (not drained or self.is_drained(seen)):
+            if (
+                isinstance(seen, ActionState)
+                and confirmed
+                and (not drained or self.is_drained(seen))
+            ):
                 return seen
             left = until - self._clock.monotonic()
             if left <= 0:
@@ -138,17 +144,17 @@ class Operation:
     def _unconfirmed(self, seen: Seen, settle: float) -> ActionError:
         if self.is_confirmed(seen):
             what = self.order.drain.help if self.order.drain else "something under way"
-            changed = Changed.DONE if self.is_sent else Changed.NOT
+            changed = WriteEffect.DONE if self.is_sent else WriteEffect.NOT
             return ActionError(f"after {settle:g}s there are still {what}", changed)
         text = f"{self.order.wanted} does not show after {settle:g}s, but {told(seen)}"
-        return ActionError(text, Changed.MAYBE)
+        return ActionError(text, WriteEffect.MAYBE)
 
     def _scrubbed(self, text: str) -> str:
         # A server may repeat in an answer to a reading what it was sent with the write.
         login = self._login()
         return scrub(text, self.order.client, login.obtained if login else ())
 
-    def _login(self) -> Login | None:
+    def _login(self) -> SharedLogin | None:
         return self._connections.login(replace(self.order.target, client=self.order.client))
 
     async def _log_in(self) -> Headers:
@@ -188,7 +194,7 @@ def _requests(order: Order) -> tuple[EndpointRequest, ...]:
     )
 
 
-def _shown(order: Order, reading: Extraction) -> Shown:
+def _shown(order: Order, reading: Extraction) -> ActionState:
     action = order.action
     label = next(
         one.label
@@ -210,7 +216,7 @@ def _shown(order: Order, reading: Extraction) -> Shown:
         and one.family == drain.until_zero.metric
         and {*drain.until_zero.labels.items()} <= {*one.labels}
     ]
-    return Shown(
+    return ActionState(
         state=states[0] if states else "",
         options={
             name: flags[option.confirmed_by]

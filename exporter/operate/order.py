@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.declare.actions import VALUE, Action, Drain
-from exporter.declare.requests import Filled
+from exporter.declare.requests import FilledRequest
 from exporter.errors import ConfigError, suggestion
 from exporter.http.message import base_path, normalized_url
 from exporter.settings import Client, Target
@@ -31,7 +31,7 @@ class Order:
         return drain if drain and self.value in drain.after else None
 
     @property
-    def filled(self) -> Filled:
+    def filled(self) -> FilledRequest:
         """What is sent, without its secrets."""
         values = {**self.target.params, VALUE: self.value, **self.options}
         return self.action.request.filled(values)

@@ -63,7 +63,7 @@ _LONGEST_NAME = 40
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^<>]{0,200}?encoding\s*=\s*[\"']([^\"'<>]{1,40})[\"']")
 
 
-class Decoded(NamedTuple):
+class DecodedText(NamedTuple):
     """The text of an answer, the Python codec it was read by, and what was wrong with it."""
 
     text: str
@@ -71,7 +71,7 @@ class Decoded(NamedTuple):
     faults: tuple[str, ...] = ()
 
 
-def decode(body: bytes, label: str = "") -> Decoded:
+def decode(body: bytes, label: str = "") -> DecodedText:
     """Decode by the byte-order mark, the zeros of UTF-16 and UTF-32, or the first known label.
 
     `label` is the charset of the Content-Type, or "". It counts before the `encoding` of an XML
@@ -86,11 +86,11 @@ def decode(body: bytes, label: str = "") -> Decoded:
             pass
         else:
             if text[1:2] != "\0":
-                return Decoded(text, "utf_8")
+                return DecodedText(text, "utf_8")
     return _by_bytes(body) or _by_label(body, label)
 
 
-def _by_label(body: bytes, label: str) -> Decoded:
+def _by_label(body: bytes, label: str) -> DecodedText:
     faults: list[str] = []
     for name in (label, _declared(body)):
         codec = _codec(name)
@@ -105,7 +105,7 @@ def _by_label(body: bytes, label: str) -> Decoded:
     return decoded._replace(faults=(*faults, *decoded.faults)) if faults else decoded
 
 
-def _by_bytes(body: bytes) -> Decoded | None:
+def _by_bytes(body: bytes) -> DecodedText | None:
     """Recognize UTF-8, UTF-16 and UTF-32 by their mark, or by zeros (RFC 4627 section 3)."""
     for mark, codec in _MARKS if body[:1] in b"\xef\xff\xfe\0" else ():
         if body.startswith(mark):
@@ -130,15 +130,15 @@ def _codec(name: str) -> str:
     return _NAMES.get(plain) or _NAMES.get(plain.removeprefix("x"), "")
 
 
-def _decode_by(body: bytes, codec: str) -> Decoded:
+def _decode_by(body: bytes, codec: str) -> DecodedText:
     try:
-        return Decoded(body.decode(codec).removeprefix(_MARK), codec)
+        return DecodedText(body.decode(codec).removeprefix(_MARK), codec)
     except UnicodeDecodeError as error:
         fault = (
             f"byte {error.start + 1} of the answer (0x{body[error.start]:02X}) is not"
             f" {spelled(codec)}: replaced by U+FFFD"
         )
-        return Decoded(_replace(body, codec).removeprefix(_MARK), codec, (fault,))
+        return DecodedText(_replace(body, codec).removeprefix(_MARK), codec, (fault,))
 
 
 def _replace(body: bytes, codec: str) -> str:
@@ -149,7 +149,7 @@ def _replace(body: bytes, codec: str) -> str:
     return charmap_decode(body, "strict", table)[0]
 
 
-def _decode_by_guess(body: bytes) -> Decoded:
+def _decode_by_guess(body: bytes) -> DecodedText:
     decoded = _decode_by(body, "utf_8")
     if not decoded.faults:
         return decoded

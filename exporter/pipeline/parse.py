@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.pipeline.charset import Decoded, decode
+from exporter.pipeline.charset import DecodedText, decode
 from exporter.pipeline.json_tree import read_json, read_plain_json
 from exporter.pipeline.sniff import describe, excerpt, first_character, is_page
 from exporter.pipeline.xml_tree import make_lists, read_xml
@@ -26,14 +26,14 @@ _LONGEST_CONTENT_TYPE = 256
 _UTF_8 = frozenset({"", "utf-8", "UTF-8", "utf8"})
 
 
-class Parsed(NamedTuple):
+class ParsedAnswer(NamedTuple):
     """What an answer holds: a dict, a list where one is expected, or a text; and its faults."""
 
     tree: Any
     faults: tuple[str, ...] = ()
 
 
-def parse(answer: Answer, endpoint: Endpoint) -> Parsed:
+def parse(answer: Answer, endpoint: Endpoint) -> ParsedAnswer:
     """Parse the answer and return the object, list or text that the paths of fields start from.
 
     Of the endpoint's formats json and xml, the one it looks like; as text, all that is neither.
@@ -47,18 +47,18 @@ def parse(answer: Answer, endpoint: Endpoint) -> Parsed:
         # Nearly every answer; for all that it refuses, what follows has the last word.
         tree = read_plain_json(answer.body)
         if tree is not None:
-            return Parsed(_json_root(tree, endpoint))
+            return ParsedAnswer(_json_root(tree, endpoint))
     decoded = decode(answer.body, charset)
     text, faults = decoded.text, decoded.faults
     first = first_character(text)
     if first in {"{", "["} and "json" in formats:
-        return Parsed(_json_root(read_json(text), endpoint), faults)
+        return ParsedAnswer(_json_root(read_json(text), endpoint), faults)
     if first == "<" and "xml" in formats and not is_page(text, media_type):
         tree = _xml_root(read_xml(text), endpoint.roots)
         make_lists(tree, endpoint.list_paths)
-        return Parsed(tree, faults)
+        return ParsedAnswer(tree, faults)
     if "text" in formats:
-        return Parsed(text, faults)
+        return ParsedAnswer(text, faults)
     raise _refusal(answer.body, decoded, media_type, formats)
 
 
@@ -67,7 +67,9 @@ def is_utf_8(content_type: str) -> bool:
     return _content_type(content_type[:_LONGEST_CONTENT_TYPE])[1] in _UTF_8
 
 
-def _refusal(body: bytes, decoded: Decoded, media_type: str, formats: Collection[str]) -> PollError:
+def _refusal(
+    body: bytes, decoded: DecodedText, media_type: str, formats: Collection[str]
+) -> PollError:
     """Explain what the answer is instead of JSON or XML."""
     text = decoded.text
     wanted = " or ".join(one.upper() for one in formats)

@@ -36,7 +36,7 @@ def read(
     return ReadAnswer(endpoint, tree, extraction, answer.middle)
 
 
-class Memory:
+class AnswerCache:
     """What is kept of the last answer of an endpoint of a target, to read the next faster."""
 
     __slots__ = ("_content_type", "_last", "_misses")

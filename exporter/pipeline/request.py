@@ -5,14 +5,14 @@ from typing import Any
 
 from exporter.declare.conditions import applies
 from exporter.declare.endpoint import Endpoint
-from exporter.http.message import Request, base_path, make_request, normalized_url
+from exporter.http.message import HttpRequest, base_path, make_request, normalized_url
 from exporter.settings import Target
 
 _FORMATS = {"json": "application/json", "xml": "application/xml", "text": "text/plain"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRequest(Request):
+class EndpointRequest(HttpRequest):
     """The request for one endpoint of a target."""
 
     endpoint: Endpoint

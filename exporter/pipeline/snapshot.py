@@ -24,7 +24,7 @@ _LINE_BYTES = 24
 _LABEL_BYTES = 4
 
 
-class Poll(NamedTuple):
+class PollResult(NamedTuple):
     """The outcome of one poll: an extraction, or the reason why there is none."""
 
     outcome: Extraction | PollError
@@ -36,7 +36,7 @@ class Poll(NamedTuple):
     """`ended` by the monotonic clock."""
 
 
-class Tally(NamedTuple):
+class PollCounts(NamedTuple):
     """What a target's polls add up to, the last one included."""
 
     polls: int = 0
@@ -90,8 +90,8 @@ class ServedSeries(NamedTuple):
 class Snapshot(NamedTuple):
     """The result of a target's last poll, ready to serve."""
 
-    poll: Poll
-    tally: Tally
+    poll: PollResult
+    tally: PollCounts
     served: ServedSeries
     values: tuple[float, ...]
     unmapped: int | None
@@ -203,8 +203,8 @@ NO_SERIES = ServedSeries((), (), None, Layout(()), ())
 
 def take_snapshot(
     target: Target,
-    poll: Poll,
-    tally: Tally,
+    poll: PollResult,
+    tally: PollCounts,
     *,
     last: ServedSeries = NO_SERIES,
     unmapped: int | None = None,

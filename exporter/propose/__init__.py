@@ -12,6 +12,6 @@
 """
 
 from exporter.propose.naming import NothingToMapError, system_name
-from exporter.propose.write import Request, propose
+from exporter.propose.write import AnsweredRequest, propose
 
-__all__ = ["NothingToMapError", "Request", "propose", "system_name"]
+__all__ = ["AnsweredRequest", "NothingToMapError", "propose", "system_name"]

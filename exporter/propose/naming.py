@@ -29,7 +29,7 @@ class NothingToMapError(ValueError):
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFields:
     """The fields of a proposal."""
 
     fields: tuple[Item, ...]
@@ -44,21 +44,21 @@ def system_name(text: str) -> str:
     return name if _SYSTEM.fullmatch(name) else f"system_{name}".strip("_")
 
 
-def name_fields(tree: Any, system: str, *, is_xml: bool = False) -> Named:
+def name_fields(tree: Any, system: str, *, is_xml: bool = False) -> NamedFields:
     """Propose fields with names for a tree.
 
     Raises:
         NothingToMapError: There is nothing to propose.
     """
     found = shape(tree, is_xml=is_xml)
-    names = _Names(system)
+    names = _NameRegistry(system)
     fields = tuple(names.fields(found.fields))
     if not fields:
         raise NothingToMapError("it has no number, flag, state or short text")
-    return Named(fields, found.left_out, names.dropped)
+    return NamedFields(fields, found.left_out, names.dropped)
 
 
-class _Names:
+class _NameRegistry:
     """The names of one system that are in use."""
 
     def __init__(self, system: str) -> None:

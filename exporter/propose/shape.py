@@ -10,7 +10,7 @@ from exporter.propose.guess import MAX_LABEL, MIXED, guess, is_printable, key_wo
 from exporter.propose.labelling import item_labels, label_name, map_label
 from exporter.propose.linewise import patterns_of
 from exporter.propose.quantities import Guess
-from exporter.propose.sketch import Found, Item, Place, joined, pointer_step
+from exporter.propose.sketch import Item, ItemsLocation, Sketch, joined, pointer_step
 from exporter.propose.terms import (
     COUNTS,
     MEMORY,
@@ -46,20 +46,20 @@ _DEFAULT_LIMIT = 1000
 _PARTS = frozenset({"available", "free", "idle", "used"})
 
 
-def shape(tree: Any, *, is_xml: bool = False) -> Found:
+def shape(tree: Any, *, is_xml: bool = False) -> Sketch:
     """Propose fields for an answer: an object, a list or a text."""
     if isinstance(tree, str):
-        return _text(tree, Place())
+        return _text(tree, ItemsLocation())
     if not isinstance(tree, dict | list) or not tree:
-        return Found()
+        return Sketch()
     if is_xml:
         tree = _with_lists(tree)
     if is_xml and isinstance(tree, dict) and len(tree) == 1:
         # The name of the document's element is in every path and says nothing in a name.
         ((root, inner),) = tree.items()
         if isinstance(inner, dict) and inner:
-            return _grouped(_object([inner], Place(level=1))).below(pointer_step(root))
-    return _container([tree], (), Place())
+            return _grouped(_object([inner], ItemsLocation(level=1))).below(pointer_step(root))
+    return _container([tree], (), ItemsLocation())
 
 
 def _with_lists(tree: Any) -> Any:
@@ -75,7 +75,7 @@ def _with_lists(tree: Any) -> Any:
     return made
 
 
-def _object(items: Sequence[Mapping[str, Any]], place: Place) -> Found:
+def _object(items: Sequence[Mapping[str, Any]], place: ItemsLocation) -> Sketch:
     """Propose fields for the keys of an object, or of the items of a list or map."""
     values: dict[str, list[Any]] = {}
     for item in items:
@@ -90,7 +90,7 @@ def _object(items: Sequence[Mapping[str, Any]], place: Place) -> Found:
         step = pointer_step(key[:MAX_KEY])
         if isinstance(made, str):
             left_out.append((step, made))
-        elif isinstance(made, Found):
+        elif isinstance(made, Sketch):
             inner = made.below(step)
             for one in inner.fields:
                 (groups if one.fields else fields).append(one)
@@ -105,10 +105,10 @@ def _object(items: Sequence[Mapping[str, Any]], place: Place) -> Found:
     if len(values) > MAX_KEYS:
         left_out.append(("", f"{len(values) - MAX_KEYS} further keys"))
     infos = [Item("info", words=place.words, labels=tuple(texts))] if texts else []
-    return Found((*infos, *fields, *groups), tuple(left_out))
+    return Sketch((*infos, *fields, *groups), tuple(left_out))
 
 
-def _metric(made: Guess, place: Place, path: str) -> Item:
+def _metric(made: Guess, place: ItemsLocation, path: str) -> Item:
     words = made.words
     if len(words) > 1 and words[0] == "value" and place.words:
         words = words[1:]
@@ -120,7 +120,7 @@ def _metric(made: Guess, place: Place, path: str) -> Item:
     return Item(made.kind, path, joined(place.words, words), options, note=made.note)
 
 
-def _value(key: str, values: list[Any], place: Place) -> Guess | Found | str:
+def _value(key: str, values: list[Any], place: ItemsLocation) -> Guess | Sketch | str:
     """Propose something for a key's values: a guess, groups, or why there is nothing."""
     containers = [one for one in values if isinstance(one, dict | list)]
     scalars = [one for one in values if not isinstance(one, dict | list) and one is not None]
@@ -137,7 +137,7 @@ def _value(key: str, values: list[Any], place: Place) -> Guess | Found | str:
     return _container(filled, words, place) if filled else "empty"
 
 
-def _container(values: Sequence[Any], words: Words, place: Place) -> Found:
+def _container(values: Sequence[Any], words: Words, place: ItemsLocation) -> Sketch:
     if isinstance(values[0], list):
         return _list(values, words, place)
     found = _map(values, words, place)
@@ -147,17 +147,17 @@ def _container(values: Sequence[Any], words: Words, place: Place) -> Found:
     return _grouped(inner) if words else inner
 
 
-def _grouped(inner: Found) -> Found:
+def _grouped(inner: Sketch) -> Sketch:
     """Make a group of an object's fields; a few read better with longer paths."""
     few = len(inner.fields) == 1 or (
         len(inner.fields) <= _FEW_FIELDS and not any(one.fields for one in inner.fields)
     )
     if few:
         return inner
-    return Found((Item("within", fields=inner.fields, left_out=inner.left_out),))
+    return Sketch((Item("within", fields=inner.fields, left_out=inner.left_out),))
 
 
-def _map(values: Sequence[dict[str, Any]], words: Words, place: Place) -> Found | None:
+def _map(values: Sequence[dict[str, Any]], words: Words, place: ItemsLocation) -> Sketch | None:
     """Propose `each` for an object whose keys are names; None if they are not."""
     keys = [key for one in values for key in one]
     if not all(is_printable(key) and len(key) <= MAX_LABEL for key in keys):
@@ -175,18 +175,20 @@ def _map(values: Sequence[dict[str, Any]], words: Words, place: Place) -> Found 
         return None
     if not found.fields:
         return None
-    return Found((_each(found, ((label, "@key"),), max(map(len, values))),))
+    return Sketch((_each(found, ((label, "@key"),), max(map(len, values))),))
 
 
-def _map_of_scalars(keys: list[str], items: list[Any], words: Words, place: Place) -> Found:
+def _map_of_scalars(
+    keys: list[str], items: list[Any], words: Words, place: ItemsLocation
+) -> Sketch:
     if not words or any(isinstance(one, dict | list) for one in items):
-        return Found()
+        return Sketch()
     if not _are_names([*dict.fromkeys(keys)], words):
-        return Found()
+        return Sketch()
     made = guess(place.words, words, items)
     if not isinstance(made, Guess) or made.kind not in {"gauge", "counter"}:
-        return Found()
-    return Found((_metric(made, place, ""),))
+        return Sketch()
+    return Sketch((_metric(made, place, ""),))
 
 
 def _are_alike(items: list[dict[str, Any]], values: Sequence[dict[str, Any]], words: Words) -> bool:
@@ -220,13 +222,13 @@ def _has_unit(key: str) -> bool:
     return isinstance(made, Guess) and made.words != key_words(key)
 
 
-def _list(values: Sequence[list[Any]], words: Words, place: Place) -> Found:
+def _list(values: Sequence[list[Any]], words: Words, place: ItemsLocation) -> Sketch:
     if _are_rows([item for one in values for item in one]):
         values = [[_as_row(item) for item in one] for one in values]
     items = [item for one in values for item in one if item is not None]
     size = max(map(len, values))
     if not items:
-        return Found((), (("", "empty"),))
+        return Sketch((), (("", "empty"),))
     if all(isinstance(one, dict) for one in items):
         labels = item_labels(values, words, place.labels)
         found = _object(items, place.each(words, dict(labels)))
@@ -234,10 +236,10 @@ def _list(values: Sequence[list[Any]], words: Words, place: Place) -> Found:
         fields = [_without(one, used) for one in found.fields]
         kept = tuple(one for one in fields if one is not None)
         left_out = tuple(one for one in found.left_out if one[0] not in used)
-        found = Found(kept, left_out)
+        found = Sketch(kept, left_out)
     elif all(isinstance(one, list) for one in items) and any(items):
         if place.level >= MAX_LEVELS:
-            return Found((), (("", f"more than {MAX_LEVELS} levels deep"),))
+            return Sketch((), (("", f"more than {MAX_LEVELS} levels deep"),))
         labels = ((label_name((*singular(words), "index"), place.labels), "@key"),)
         filled = [one for one in items if one]
         found = _list(filled, (), place.each(words, dict(labels)))
@@ -245,13 +247,13 @@ def _list(values: Sequence[list[Any]], words: Words, place: Place) -> Found:
         labels = ((label_name((*singular(words), "index"), place.labels), "@key"),)
         made = guess(place.words, words, items)
         if not isinstance(made, Guess) or made.kind not in {"gauge", "counter"}:
-            return Found((), (("", "a list of texts" if isinstance(made, Guess) else made),))
-        found = Found((_metric(made, place, ""),))
+            return Sketch((), (("", "a list of texts" if isinstance(made, Guess) else made),))
+        found = Sketch((_metric(made, place, ""),))
     else:
-        return Found((), (("", MIXED),))
+        return Sketch((), (("", MIXED),))
     if not found.fields:
-        return Found((), (("", "a list of items without a value"),))
-    return Found((_each(found, labels, size),))
+        return Sketch((), (("", "a list of items without a value"),))
+    return Sketch((_each(found, labels, size),))
 
 
 def _are_rows(items: list[Any]) -> bool:
@@ -276,12 +278,12 @@ def _without(field: Item, used: set[str]) -> Item | None:
     return replace(field, labels=labels) if labels else None
 
 
-def _each(found: Found, labels: tuple[tuple[str, str], ...], size: int) -> Item:
+def _each(found: Sketch, labels: tuple[tuple[str, str], ...], size: int) -> Item:
     options = (("limit", size),) if size > _DEFAULT_LIMIT else ()
     return Item("each", "", (), options, labels, found.fields, left_out=found.left_out)
 
 
-def _embedded(values: list[Any], words: Words, place: Place) -> Found | None:
+def _embedded(values: list[Any], words: Words, place: ItemsLocation) -> Sketch | None:
     """Propose fields for JSON within a text, or for a text of several lines."""
     texts = [one.strip() for one in values if isinstance(one, str)]
     if not texts or len(texts) < len(values):
@@ -296,7 +298,7 @@ def _embedded(values: list[Any], words: Words, place: Place) -> Found | None:
     if not inner.fields:
         return None
     options = (("parse", "json"),)
-    return Found((Item("within", "", (), options, (), inner.fields, left_out=inner.left_out),))
+    return Sketch((Item("within", "", (), options, (), inner.fields, left_out=inner.left_out),))
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
@@ -309,14 +311,14 @@ def _json_object(text: str) -> dict[str, Any] | None:
     return tree if isinstance(tree, dict) else None
 
 
-def _text(text: str, place: Place) -> Found:
+def _text(text: str, place: ItemsLocation) -> Sketch:
     """Propose patterns for the lines of a text."""
     patterns, groups = patterns_of(text)
-    found = _object([groups], replace(place, is_one=False)) if groups else Found()
+    found = _object([groups], replace(place, is_one=False)) if groups else Sketch()
     if not found.fields:
-        return Found()
+        return Sketch()
     options = (("patterns", list(patterns)),)
-    return Found((Item("lines", "", (), options, (), found.fields, left_out=found.left_out),))
+    return Sketch((Item("lines", "", (), options, (), found.fields, left_out=found.left_out),))
 
 
 def _is_usable(key: str) -> bool:

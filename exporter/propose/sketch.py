@@ -36,7 +36,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Place:
+class ItemsLocation:
     """Where in the answer the items are."""
 
     words: Words = ()
@@ -47,27 +47,27 @@ class Place:
     is_one: bool = True
     """Whether this is one object; false for the items of a list or map."""
 
-    def within(self, words: Words) -> "Place":
+    def within(self, words: Words) -> "ItemsLocation":
         """Return the place below a key."""
         kept = self.words if {*words} <= NOISE else joined(self.words, words)
         return replace(self, words=kept, level=self.level + 1)
 
-    def each(self, words: Words, labels: Mapping[str, str]) -> "Place":
+    def each(self, words: Words, labels: Mapping[str, str]) -> "ItemsLocation":
         """Return the place of the items of a list or map."""
         inner = self.within(singular(words))
         return replace(inner, labels=self.labels | labels.keys(), is_one=False)
 
 
 @dataclass(frozen=True)
-class Found:
+class Sketch:
     """What is proposed for a part of the answer."""
 
     fields: tuple[Item, ...] = ()
     left_out: LeftOut = ()
 
-    def below(self, step: str) -> "Found":
+    def below(self, step: str) -> "Sketch":
         """Return the same as seen from one level further up."""
-        return Found(
+        return Sketch(
             tuple(one.below(step) for one in self.fields),
             tuple((f"{step}{path}", why) for path, why in self.left_out),
         )

@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 
 from exporter.propose.guess import is_secret
-from exporter.propose.naming import Named, name_fields
+from exporter.propose.naming import NamedFields, name_fields
 from exporter.propose.sketch import Item, LeftOut
 
 
 @dataclass(frozen=True)
-class Request:
+class AnsweredRequest:
     """What an answer was the answer to."""
 
     path: str
@@ -32,7 +32,9 @@ _HEAD = """\
 """
 
 
-def propose(tree: Any, system: str, request: Request | None = None, form: str = "json") -> str:
+def propose(
+    tree: Any, system: str, request: AnsweredRequest | None = None, form: str = "json"
+) -> str:
     """Propose a declaration for an answer: an object, a list, or a text.
 
     `request` is what the answer was the answer to, if that is known, and `form` json, xml or text.
@@ -44,7 +46,9 @@ def propose(tree: Any, system: str, request: Request | None = None, form: str = 
     return _HEAD + "\n".join(_system(named, system, request, form)) + "\n"
 
 
-def _system(named: Named, system: str, request: Request | None, form: str) -> Iterator[str]:
+def _system(
+    named: NamedFields, system: str, request: AnsweredRequest | None, form: str
+) -> Iterator[str]:
     yield "systems:"
     yield f"  {quoted(system)}:"
     yield f"    title: {quoted(system.replace('_', ' '))}"

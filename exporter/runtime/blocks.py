@@ -22,7 +22,7 @@ _MAX_SERIES = 5000
 _SNAPSHOT = attrgetter("snapshot")
 
 
-class Source(Protocol):
+class BlockSource(Protocol):
     """A target that has lines to show."""
 
     @property
@@ -41,7 +41,7 @@ class Block:
 
     __slots__ = ("_rendered", "families", "sources", "system")
 
-    def __init__(self, system: System, sources: Iterable[Source]) -> None:
+    def __init__(self, system: System, sources: Iterable[BlockSource]) -> None:
         self.system = system
         self.sources = list(sources)
         # Of all sources; None where nothing of it is in the lines.
@@ -61,12 +61,12 @@ class Block:
         series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
         return series > _MAX_SERIES
 
-    def add(self, source: Source) -> None:
+    def add(self, source: BlockSource) -> None:
         """Add a target, which must not have been polled yet or be rendered at the next refresh."""
         self.sources.append(source)
         self._rendered.append(None)
 
-    def without(self, gone: "AbstractSet[Source]") -> "Block":
+    def without(self, gone: "AbstractSet[BlockSource]") -> "Block":
         """Return a block of the other targets."""
         return Block(self.system, [one for one in self.sources if one not in gone])
 
@@ -101,7 +101,7 @@ class Blocks:
     def __init__(self) -> None:
         self._blocks: dict[System, list[Block]] = {}
 
-    def add(self, system: System, source: Source) -> None:
+    def add(self, system: System, source: BlockSource) -> None:
         """Add a target of a system to the last block, or to a new one."""
         blocks = self._blocks.setdefault(system, [])
         last = blocks[-1].sources if blocks else []
@@ -110,7 +110,7 @@ class Blocks:
             blocks.append(Block(system, []))
         blocks[-1].add(source)
 
-    def remove(self, gone: "AbstractSet[Source]") -> None:
+    def remove(self, gone: "AbstractSet[BlockSource]") -> None:
         """Remove targets."""
         for system, blocks in [*self._blocks.items()]:
             # A block may be rendered beside the event loop now, and so is replaced.

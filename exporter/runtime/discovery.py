@@ -14,11 +14,11 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import CRASHED
-from exporter.runtime.discovered import Built, Look, Owns
-from exporter.runtime.file_lists import LOOK_SECONDS, Files
-from exporter.runtime.http_lists import Http
+from exporter.runtime.file_lists import LOOK_SECONDS, FileLists
+from exporter.runtime.http_lists import HttpLists
+from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns
+from exporter.runtime.target_state import TargetChanges
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Change
 from exporter.settings import Discovery, FileSd, Settings, Target
 from exporter.telemetry import Telemetry
 
@@ -31,33 +31,33 @@ _MAX_TURNS = 200
 _MOST_LOGGED = 20
 
 
-class Source(Protocol):
+class ListSource(Protocol):
     """Something to look at again and again."""
 
     pause: float
     """Seconds between two looks."""
 
-    async def look(self) -> Look:
+    async def look(self) -> ListResult:
         """Look once; what is wrong with a list is no error here."""
         ...
 
 
 def source_of(
     discovery: Discovery, owns: Owns, clock: Clock, look_seconds: float = LOOK_SECONDS
-) -> Source:
+) -> ListSource:
     """Return what looks at the discovery's lists."""
     if isinstance(discovery.source, FileSd):
-        return Files(discovery.source, discovery.template, owns, look_seconds)
-    return Http(discovery.source, discovery.template, owns, clock)
+        return FileLists(discovery.source, discovery.template, owns, look_seconds)
+    return HttpLists(discovery.source, discovery.template, owns, clock)
 
 
 @dataclass(eq=False)
-class _Followed:
+class _FollowedDiscovery:
     """One discovery with what is known of it."""
 
     discovery: Discovery
-    source: Source
-    built: Built = field(default_factory=Built)
+    source: ListSource
+    built: BuiltTargets = field(default_factory=BuiltTargets)
     faults: Mapping[str, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     is_tried: bool = False
@@ -125,7 +125,7 @@ class Lists:
         """Do beforehand, in a thread, what can be done of taking these targets over."""
         return self._targets.prepare(targets)
 
-    def take_over(self, settings: Settings) -> Change:
+    def take_over(self, settings: Settings) -> TargetChanges:
         """Follow what the settings say from now on; a discovery that is the same keeps its list."""
         old = self._followed
         self._configured = settings.targets
@@ -146,37 +146,37 @@ class Lists:
         self._changed.set()
         return self._replace(self._merged())
 
-    def _replace(self, targets: Mapping[str, Target]) -> Change:
+    def _replace(self, targets: Mapping[str, Target]) -> TargetChanges:
         change = self._targets.replace(tuple(targets.values()))
         self._applied = targets
         return change
 
-    def _new(self, discovery: Discovery) -> _Followed:
+    def _new(self, discovery: Discovery) -> _FollowedDiscovery:
         source = source_of(discovery, self._owns, self._clock, self._look_seconds)
-        return _Followed(discovery, source)
+        return _FollowedDiscovery(discovery, source)
 
-    def _start(self, one: _Followed) -> None:
+    def _start(self, one: _FollowedDiscovery) -> None:
         self._telemetry.discovery_failures.labels(one.name)
         one.task = asyncio.create_task(self._follow(one))
 
-    def _end(self, one: _Followed) -> None:
+    def _end(self, one: _FollowedDiscovery) -> None:
         if one.task:
             one.task.cancel()
         if one.name not in {other.name for other in self._followed}:
             self._telemetry.forget_discovery(one.name)
 
-    async def _follow(self, one: _Followed) -> None:
+    async def _follow(self, one: _FollowedDiscovery) -> None:
         while True:
             try:
                 look = await one.source.look()
             except Exception:  # noqa: BLE001 - a mistake of ours stops at one discovery
                 facts = {"discovery": one.name}
                 _log.exception("discovery crashed", extra={"facts": facts})
-                look = Look(faults={one.name: CRASHED}, failures=1)
+                look = ListResult(faults={one.name: CRASHED}, failures=1)
             self._take(one, look)
             await asyncio.sleep(one.source.pause)
 
-    def _take(self, one: _Followed, look: Look) -> None:
+    def _take(self, one: _FollowedDiscovery, look: ListResult) -> None:
         """Take in what a look brought: count it, log changes, have the live set follow."""
         self._telemetry.discovery_failures.labels(one.name).inc(look.failures)
         if not look.faults:
@@ -220,7 +220,7 @@ class Lists:
             self._telemetry.discovery_targets.labels(one.name).set(count)
         return merged
 
-    def _note_refused(self, one: _Followed, names: set[str]) -> None:
+    def _note_refused(self, one: _FollowedDiscovery, names: set[str]) -> None:
         self._telemetry.discovery_refused.labels(one.name).set(len(names))
         if not names:
             one.refused = frozenset()
@@ -264,7 +264,9 @@ class Lists:
         }
 
 
-def _held(one: _Followed, old: Sequence[_Followed], new: Sequence[_Followed]) -> Built:
+def _held(
+    one: _FollowedDiscovery, old: Sequence[_FollowedDiscovery], new: Sequence[_FollowedDiscovery]
+) -> BuiltTargets:
     """Return what a changed discovery goes on with until its own first list is there."""
     for before in old:
         if _is_same(before, one):
@@ -274,10 +276,10 @@ def _held(one: _Followed, old: Sequence[_Followed], new: Sequence[_Followed]) ->
         same = before.name == one.name and before.discovery.client == one.discovery.client
         if same and not any(_is_same(before, other) for other in new):
             return before.built
-    return Built()
+    return BuiltTargets()
 
 
-def _is_same(one: _Followed, other: _Followed) -> bool:
+def _is_same(one: _FollowedDiscovery, other: _FollowedDiscovery) -> bool:
     return replace(one.discovery, name=other.name) == other.discovery
 
 

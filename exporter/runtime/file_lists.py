@@ -11,8 +11,8 @@ from pathlib import Path
 
 from exporter.errors import ConfigError, ListError
 from exporter.runtime.daemon import in_daemon_thread
-from exporter.runtime.discovered import Builder, Built, Look, Owns, combine
-from exporter.runtime.target_groups import LARGEST_LIST, Text
+from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder, combine
+from exporter.runtime.target_groups import LARGEST_LIST, ListText
 from exporter.settings import FileSd, Template
 from exporter.text import CUT, printable
 from exporter.toolkit.read_file import read_file
@@ -26,17 +26,17 @@ MAX_FAULT = 500
 _Seen = tuple[int, int, int] | None
 
 
-class _File:
+class _ListFile:
     """One file as it was read last."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: TargetBuilder) -> None:
         self.builder = builder
         self.seen: _Seen = None
-        self.built = Built()
+        self.built = BuiltTargets()
         self.fault = ""
 
 
-class Files:
+class FileLists:
     """The lists of one file_sd."""
 
     def __init__(
@@ -46,14 +46,14 @@ class Files:
         self._source = source
         self._template = template
         self._owns = owns
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _ListFile] = {}
         self._all_read = float("-inf")
 
-    async def look(self) -> Look:
+    async def look(self) -> ListResult:
         """Look whether a file has changed, and read those that have."""
         return await in_daemon_thread(self._look)
 
-    def _look(self) -> Look:
+    def _look(self) -> ListResult:
         now = time.monotonic()
         # As in Prometheus, everything is read again at times, whatever the file system says.
         everything = now - self._all_read >= self._source.refresh_interval
@@ -70,7 +70,7 @@ class Files:
             order = (self._files[path] for path in found if path in self._files)
             built = self._together(order)
         faults = {path: file.fault for path, file in self._files.items() if file.fault}
-        return Look(built=built, faults=faults, failures=failed)
+        return ListResult(built=built, faults=faults, failures=failed)
 
     def _paths(self) -> Iterator[str]:
         for pattern in map(Path, self._source.files):
@@ -82,9 +82,9 @@ class Files:
 
     def _read(self, path: str, seen: _Seen) -> bool:
         """Read the file, and say whether it is refused."""
-        file = self._files.setdefault(path, _File(Builder(self._template, self._owns)))
+        file = self._files.setdefault(path, _ListFile(TargetBuilder(self._template, self._owns)))
         try:
-            text = Text(
+            text = ListText(
                 read_file(Path(path), LARGEST_LIST), path, is_yaml=not path.lower().endswith("json")
             )
             try:
@@ -104,11 +104,11 @@ class Files:
         return bool(file.fault)
 
     @staticmethod
-    def _together(files: Iterator[_File]) -> Built:
+    def _together(files: Iterator[_ListFile]) -> BuiltTargets:
         parts = [file.built for file in files]
         both = combine(chain.from_iterable(part.targets.values() for part in parts))
         repeated = chain(both.repeated, *(part.repeated for part in parts))
-        return Built(targets=both.targets, repeated=tuple(repeated))
+        return BuiltTargets(targets=both.targets, repeated=tuple(repeated))
 
 
 def _seen(path: str) -> _Seen:

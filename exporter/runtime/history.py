@@ -7,7 +7,7 @@ import math
 from array import array
 from collections.abc import Sequence
 
-from exporter.runtime.tracked import Sample, Tracked
+from exporter.runtime.target_state import Sample, TargetState
 
 MAX_SAMPLES = 60
 INTERVAL = 60.0
@@ -31,7 +31,7 @@ class History:
     def __init__(self) -> None:
         self._due = -math.inf
 
-    def sample(self, tracked: Sequence[Tracked], now: float) -> None:
+    def sample(self, tracked: Sequence[TargetState], now: float) -> None:
         """Add a sample of each target, once a minute; `now` is monotonic.
 
         Above a size it drops all samples instead.

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from exporter.clock import Clock
 from exporter.errors import ConfigError, ListError, PollError, Reason
 from exporter.http.client import PooledClient
-from exporter.http.message import Request, credentials, make_request, normalized_url, with_query
+from exporter.http.message import HttpRequest, credentials, make_request, normalized_url, with_query
 from exporter.http.pool import ConnectionPool
 from exporter.pipeline.render import value_text
 from exporter.redact import scrub
 from exporter.runtime.daemon import in_daemon_thread
-from exporter.runtime.discovered import Builder, Built, Look, Owns
 from exporter.runtime.file_lists import summary
-from exporter.runtime.target_groups import LARGEST_LIST, Text
+from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder
+from exporter.runtime.target_groups import LARGEST_LIST, ListText
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 
@@ -31,18 +31,18 @@ _LONGEST_FAULT = 500
 _LONGEST_WAIT = 60.0
 
 
-class Http:
+class HttpLists:
     """The list of one http_sd."""
 
     def __init__(self, source: HttpSd, template: Template, owns: Owns, clock: Clock) -> None:
         self.pause = source.refresh_interval
         self._source = source
-        self._builder = Builder(template, owns)
+        self._builder = TargetBuilder(template, owns)
         self._pool = ConnectionPool(clock)
         self._name = urlsplit(source.url).netloc
         self._last: bytes | None = None
 
-    async def look(self) -> Look:
+    async def look(self) -> ListResult:
         """Ask for the list."""
         wait = min(self._source.refresh_interval, _LONGEST_WAIT)
         try:
@@ -53,16 +53,16 @@ class Http:
         except PollError as error:
             return self._refused(error.detail)
         if body == self._last:
-            return Look()
+            return ListResult()
         try:
             built = await in_daemon_thread(partial(self._read, body))
         except ConfigError as error:
             return self._refused(summary(error.faults))
         self._last = body
-        return Look(built=built)
+        return ListResult(built=built)
 
-    def _read(self, body: bytes) -> Built:
-        text = Text(body, "the answer")
+    def _read(self, body: bytes) -> BuiltTargets:
+        text = ListText(body, "the answer")
         try:
             return self._builder.build(text.groups())
         except ListError as error:
@@ -85,13 +85,13 @@ class Http:
             raise PollError(Reason.BAD_CONTENT_TYPE, told)
         return answer.body
 
-    def _refused(self, why: str) -> Look:
+    def _refused(self, why: str) -> ListResult:
         # The endpoint had a hand in it.
         fault = printable(scrub(why, self._source.client))[:_LONGEST_FAULT]
-        return Look(faults={self._name: fault}, failures=1)
+        return ListResult(faults={self._name: fault}, failures=1)
 
 
-def _request(source: HttpSd) -> Request:
+def _request(source: HttpSd) -> HttpRequest:
     parts = urlsplit(source.url)
     base = normalized_url(parts._replace(path=parts.path or "/", query="").geturl())
     headers = {

@@ -17,7 +17,7 @@ from typing import Protocol
 from exporter.clock import Clock
 from exporter.errors import CRASHED, ConfigError
 from exporter.runtime.daemon import in_daemon_thread
-from exporter.runtime.tracked import Change
+from exporter.runtime.target_state import TargetChanges
 from exporter.settings import LARGEST_FILE, Settings, Target
 from exporter.telemetry import Telemetry
 from exporter.toolkit.notify import NO_SUPERVISOR, Supervisor
@@ -31,7 +31,7 @@ _MOST_LOGGED = 20
 Load = Callable[[], Settings]
 
 
-class Follower(Protocol):
+class SettingsFollower(Protocol):
     """What lives by the settings: as many targets as it is long."""
 
     def __len__(self) -> int: ...
@@ -40,7 +40,7 @@ class Follower(Protocol):
         """Do beforehand, in a thread, what can be done of taking these targets over."""
         ...
 
-    def take_over(self, settings: Settings) -> Change:
+    def take_over(self, settings: Settings) -> TargetChanges:
         """Live by these settings from now on."""
         ...
 
@@ -51,7 +51,7 @@ class Reloader:
     def __init__(
         self,
         load: Load,
-        targets: Follower,
+        targets: SettingsFollower,
         telemetry: Telemetry,
         clock: Clock,
         supervisor: Supervisor = NO_SUPERVISOR,

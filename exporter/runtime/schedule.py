@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from exporter.clock import Clock
-from exporter.errors import CRASHED, LateError, PollError, Reason
+from exporter.errors import CRASHED, PollError, ProbeDeadlineError, Reason
 from exporter.http.connections import Connections
-from exporter.pipeline.snapshot import Poll
-from exporter.runtime.limits import MAX_A_HOST, Bucket, Host, HostPlaces
-from exporter.runtime.poll import PollRun
-from exporter.runtime.rhythm import LONGEST_PAUSE, MAX_TICK, next_turn, phase, rounds, tick_seconds
+from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.poll_limits import MAX_A_HOST, Host, HostQueues, RequestBucket
+from exporter.runtime.poll_run import PollRun
 from exporter.runtime.slots import Slots
+from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Change, Tracked
+from exporter.runtime.timing import LONGEST_PAUSE, MAX_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.settings import Client
 from exporter.telemetry import Telemetry
 
@@ -43,10 +43,10 @@ _COUNT_UNMAPPED_EVERY = 240
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
+class ScheduleEntry:
     """One target's place in the schedule."""
 
-    tracked: Tracked
+    tracked: TargetState
     run: PollRun
     host: Host
     due: float = 0.0
@@ -66,7 +66,7 @@ class Turn:
     is_under_way: bool = False
     is_in_rhythm: bool = False
     """Whether it came up at a moment of its target's own rhythm."""
-    on_done: Callable[[Poll], None] = field(default=lambda _: None)
+    on_done: Callable[[PollResult], None] = field(default=lambda _: None)
     """Takes in the outcome of its polls."""
     over: "asyncio.Future[None] | None" = None
     """What probes wait for: the end of the poll that is under way or about to leave."""
@@ -89,17 +89,17 @@ class Schedule:
         self._clock = clock
         self._start = clock.monotonic()
         self._slots = Slots(self._start, MAX_TICK)
-        self._ready: deque[Turn] = deque()
-        self._turns: dict[Tracked, Turn] = {}
+        self._ready: deque[ScheduleEntry] = deque()
+        self._turns: dict[TargetState, ScheduleEntry] = {}
         self._max_at_once = max(1, min(_MAX_AT_ONCE, max_files))
         self.under_way = 0
         """How many polls have begun and not ended."""
-        self._places: HostPlaces[Turn] = HostPlaces()
-        self._buckets: dict[str, Bucket] = {}
+        self._places: HostQueues[ScheduleEntry] = HostQueues()
+        self._buckets: dict[str, RequestBucket] = {}
         # Counted, since to ask ten thousand targets for each change takes too long.
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
-        self._follow(Change(come=tuple(targets)))
+        self._follow(TargetChanges(come=tuple(targets)))
         targets.followers.append(self._follow)
 
     async def run(self) -> None:
@@ -113,7 +113,7 @@ class Schedule:
                     turn.run.cancel()
                 _release(turn)
 
-    async def poll_now(self, tracked: Tracked, max_age: float, within: float) -> None:
+    async def poll_now(self, tracked: TargetState, max_age: float, within: float) -> None:
         """Poll the target out of its turn, or wait for the poll of it that is under way.
 
         There is none where the last one is younger than `max_age`, nor while the vendor wants to be
@@ -136,17 +136,17 @@ class Schedule:
         if not done:
             raise self._late(turn)
 
-    def due_in(self, tracked: Tracked) -> float | None:
+    def due_in(self, tracked: TargetState) -> float | None:
         """Return in how many seconds the target is polled next; None if only a probe polls it."""
         turn = self._turns.get(tracked)
         if turn is None or (tracked.target.on_probe and not turn.is_under_way):
             return None
         return 0.0 if turn.is_under_way else max(0.0, turn.due - self._clock.monotonic())
 
-    def _late(self, turn: Turn) -> LateError:
+    def _late(self, turn: ScheduleEntry) -> ProbeDeadlineError:
         target = turn.tracked.target
         if turn.is_under_way:
-            return LateError(
+            return ProbeDeadlineError(
                 f'"{target.name}" did not answer in time; its poll goes on', began=True
             )
         why = "the exporter has no place for it"
@@ -154,9 +154,11 @@ class Schedule:
             why = f"the {MAX_A_HOST} places of its host are taken"
         elif turn.is_reserved:
             why = f'the rate_limit of the client "{target.client.name}" puts it off'
-        return LateError(f'"{target.name}" could not be polled in time: {why}', began=False)
+        return ProbeDeadlineError(
+            f'"{target.name}" could not be polled in time: {why}', began=False
+        )
 
-    def _bring_forward(self, turn: Turn, now: float) -> None:
+    def _bring_forward(self, turn: ScheduleEntry, now: float) -> None:
         turn.is_for_probe = True
         self._slots.remove(turn)
         turn.due = now
@@ -165,12 +167,12 @@ class Schedule:
         else:
             self._make_ready(turn)
 
-    def _make_ready(self, turn: Turn) -> None:
+    def _make_ready(self, turn: ScheduleEntry) -> None:
         if not turn.is_ready:
             turn.is_ready = True
             self._ready.append(turn)
 
-    def _follow(self, change: Change) -> None:
+    def _follow(self, change: TargetChanges) -> None:
         """Give new targets their first turn and end those of the old; others keep their rhythm."""
         for tracked in change.gone:
             turn = self._turns.pop(tracked)
@@ -192,10 +194,12 @@ class Schedule:
             self._clients.subtract(_clients_of(change.gone))
             self._connections.prune({one for one, count in self._clients.items() if count})
 
-    def _add(self, tracked: Tracked) -> None:
+    def _add(self, tracked: TargetState) -> None:
         target, requests = tracked.target, tracked.requests
         run = PollRun(target, requests, self._connections, self._clock)
-        turn = self._turns[tracked] = Turn(tracked, run, (requests[0].host, requests[0].port))
+        turn = self._turns[tracked] = ScheduleEntry(
+            tracked, run, (requests[0].host, requests[0].port)
+        )
         turn.on_done = partial(self._arrive, turn)
         if not target.on_probe:
             # Those that came shortly before may be waiting, too.
@@ -207,7 +211,7 @@ class Schedule:
         if client.rate_limit is None:
             self._buckets.pop(client.name, None)
         elif bucket is None or bucket.limit != client.rate_limit:
-            self._buckets[client.name] = Bucket(client.rate_limit)
+            self._buckets[client.name] = RequestBucket(client.rate_limit)
 
     async def _tick(self) -> None:
         planned = aging = self._start
@@ -229,7 +233,7 @@ class Schedule:
     def leave_due(self, now: float) -> bool:
         """Start some of the polls that are due, and return whether there are more to start now."""
         for due in self._slots.take(now):
-            assert isinstance(due, Turn)  # noqa: S101 - for mypy
+            assert isinstance(due, ScheduleEntry)  # noqa: S101 - for mypy
             self._make_ready(due)
         for _ in range(_MAX_A_TURN):
             if not self._ready or self.under_way >= self._max_at_once:
@@ -239,7 +243,7 @@ class Schedule:
                 self._leave(turn, now)
         return True
 
-    def _leave(self, turn: Turn, now: float) -> None:
+    def _leave(self, turn: ScheduleEntry, now: float) -> None:
         """Start the poll, or put it off where its client or host has no place for it."""
         turn.is_ready = False
         # Few clients have a limit.
@@ -261,12 +265,12 @@ class Schedule:
         self.under_way += 1
         self._depart(turn)
 
-    def _depart(self, turn: Turn) -> None:
+    def _depart(self, turn: ScheduleEntry) -> None:
         tracked = turn.tracked
         is_whole = tracked.unmapped is None or tracked.tally.polls % _COUNT_UNMAPPED_EVERY == 0
         turn.run.start(turn.on_done, is_whole=is_whole)
 
-    def _arrive(self, turn: Turn, poll: Poll) -> None:
+    def _arrive(self, turn: ScheduleEntry, poll: PollResult) -> None:
         """Take in the outcome of a poll, and plan the next."""
         try:
             self._targets.record(turn.tracked, poll)
@@ -285,7 +289,7 @@ class Schedule:
         if turn.over is not None:
             _release(turn)
 
-    def _make_place(self, turn: Turn) -> None:
+    def _make_place(self, turn: ScheduleEntry) -> None:
         """Give the place of a poll that has ended to the next one that waits for the host."""
         turn.is_under_way = False
         self.under_way -= 1
@@ -296,7 +300,7 @@ class Schedule:
         if following is not None:
             self._leave(following, self._clock.monotonic())
 
-    def _plan_next(self, turn: Turn, now: float, pause: float) -> None:
+    def _plan_next(self, turn: ScheduleEntry, now: float, pause: float) -> None:
         target = turn.tracked.target
         turn.pause_ends = now + min(pause, LONGEST_PAUSE) if pause else now
         was_for_probe, turn.is_for_probe = turn.is_for_probe, False
@@ -321,7 +325,7 @@ class Schedule:
         self._slots.put(turn, due)
 
 
-def _clients_of(tracked: Sequence[Tracked]) -> Counter[Client]:
+def _clients_of(tracked: Sequence[TargetState]) -> Counter[Client]:
     """Count the clients; by identity first, since equality of ten thousand takes its time."""
     known = {id(one.target.client): one.target.client for one in tracked}
     counts = Counter(id(one.target.client) for one in tracked)
@@ -331,7 +335,7 @@ def _clients_of(tracked: Sequence[Tracked]) -> Counter[Client]:
     return found
 
 
-def _release(turn: Turn) -> None:
+def _release(turn: ScheduleEntry) -> None:
     """Tell the probes that wait for the turn's poll that it is over."""
     if turn.over is not None:
         turn.over.set_result(None)

@@ -11,7 +11,7 @@ from typing import Protocol
 _TOLERANCE = 1e-6
 
 
-class Slotted(Protocol):
+class SlotEntry(Protocol):
     """What can be put into a slot."""
 
     due: float
@@ -25,17 +25,17 @@ class Slots:
         self._start = start
         self.seconds = seconds
         """The length of a tick."""
-        self._slots: dict[int, dict[Slotted, None]] = {}
+        self._slots: dict[int, dict[SlotEntry, None]] = {}
         self._first = 0
 
-    def put(self, turn: Slotted, due: float) -> None:
+    def put(self, turn: SlotEntry, due: float) -> None:
         """Have the turn come up at the first tick at which it is due; it may be in a slot already."""
         self.remove(turn)
         slot = max(ceil((due - self._start) / self.seconds - _TOLERANCE), self._first)
         turn.due, turn.slot = due, slot
         self._slots.setdefault(slot, {})[turn] = None
 
-    def remove(self, turn: Slotted) -> None:
+    def remove(self, turn: SlotEntry) -> None:
         """Take the turn out of its slot, if it is in one."""
         if turn.slot is None:
             return
@@ -45,7 +45,7 @@ class Slots:
             del self._slots[turn.slot]
         turn.slot = None
 
-    def take(self, now: float) -> list[Slotted]:
+    def take(self, now: float) -> list[SlotEntry]:
         """Return the turns that are due now, out of their slots, the longest due first."""
         last = self._number(now)
         passed: list[int] | range = range(self._first, last + 1)

@@ -39,7 +39,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TargetGroup:
     """Items that have their labels in common."""
 
     items: tuple[str, ...]
@@ -47,14 +47,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ListText:
     """A list as it is written; `name` is the file's, for messages."""
 
     content: bytes
     name: str
     is_yaml: bool = False
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[TargetGroup, ...]:
         """Read it.
 
         Raises:
@@ -76,7 +76,7 @@ class Text:
             size = f"{MAX_LABELS_SIZE} characters"
             raise ConfigError((f"{self.name}: the labels of all targets have more than {size}",))
         return tuple(
-            Group(
+            TargetGroup(
                 tuple(str(item) for item in group.get("targets") or ()),
                 tuple(sorted((name, str(text)) for name, text in _labels(group).items())),
             )

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
 from exporter.runtime.blocks import MAX_TARGETS, Blocks
 from exporter.runtime.history import History
-from exporter.runtime.rhythm import phase
-from exporter.runtime.tracked import NOWHERE, Change, Tracked
+from exporter.runtime.target_state import NOWHERE, TargetChanges, TargetState
+from exporter.runtime.timing import phase
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -34,10 +34,10 @@ class Targets:
         self._history = History()
         self.clock = clock
         self._targets: Sequence[Target] = ()
-        self._tracked: list[Tracked] = []
-        self._known: dict[str, Tracked] = {}
+        self._tracked: list[TargetState] = []
+        self._known: dict[str, TargetState] = {}
         # By the identity of their targets, which they keep alive.
-        self._built: dict[int, Tracked] = {}
+        self._built: dict[int, TargetState] = {}
         self._systems: Counter[str] = Counter()
         self.blocks = Blocks()
         """The lines of all targets but those polled on probe, which are not for scrapes."""
@@ -45,7 +45,7 @@ class Targets:
         self._expires = array("d")
         self._waiting = 0
         # Those that readiness waits for.
-        self._awaited: set[Tracked] = set()
+        self._awaited: set[TargetState] = set()
         self.untried = 0
         """How many discoveries have no target yet since their lists were not tried or applied."""
         self.declared = frozenset(settings.systems)
@@ -53,17 +53,17 @@ class Targets:
         self._was_ready = False
         self.coming = 0
         """How many more will be new at once, where they come in portions."""
-        self.followers: list[Callable[[Change], None]] = []
+        self.followers: list[Callable[[TargetChanges], None]] = []
         """Told of every change, in this order."""
         self.replace(settings.targets)
 
-    def __iter__(self) -> Iterator[Tracked]:
+    def __iter__(self) -> Iterator[TargetState]:
         return iter(self._tracked)
 
     def __len__(self) -> int:
         return len(self._tracked)
 
-    def named(self, name: str) -> Tracked | None:
+    def named(self, name: str) -> TargetState | None:
         """Return the target of this name."""
         return self._known.get(name)
 
@@ -95,7 +95,7 @@ class Targets:
             parts.append(f"{self.untried} discoveries not tried yet")
         return ", ".join(parts)
 
-    def take_over(self, settings: Settings) -> Change:
+    def take_over(self, settings: Settings) -> TargetChanges:
         """Make the targets of the settings the targets."""
         self.declared = frozenset(settings.systems)
         return self.replace(settings.targets)
@@ -111,11 +111,11 @@ class Targets:
             if old and old.target == target:
                 same.append(old.target)
             else:
-                self._built[id(target)] = Tracked(target)
+                self._built[id(target)] = TargetState(target)
                 same.append(target)
         return tuple(same)
 
-    def replace(self, targets: Sequence[Target]) -> Change:
+    def replace(self, targets: Sequence[Target]) -> TargetChanges:
         """Make these the targets; those that are the same stay as they are, snapshot and all."""
         # Before the first targets are there, nothing is ready.
         was_ready = self.is_ready if self._tracked else self._was_ready
@@ -124,7 +124,7 @@ class Targets:
         old = self._tracked
         places = {id(target): place for place, target in enumerate(self._targets)}
         at = [places.get(id(target), NOWHERE) for target in targets]
-        fresh: dict[int, Tracked] = {}
+        fresh: dict[int, TargetState] = {}
         for number in [number for number, place in enumerate(at) if place == NOWHERE]:
             target = targets[number]
             one = self._taken_over(self._known.get(target.name), target)
@@ -146,7 +146,7 @@ class Targets:
             one.number = NOWHERE
             del self._known[one.target.name]
         self._known.update((one.target.name, one) for one in fresh.values())
-        change = Change(come=tuple(fresh.values()), gone=gone)
+        change = TargetChanges(come=tuple(fresh.values()), gone=gone)
         self._waiting += sum(not one.target.on_probe for one in change.come)
         self._waiting -= sum(one.is_waiting for one in gone)
         self._show_in_blocks(change)
@@ -159,20 +159,20 @@ class Targets:
             follow(change)
         return change
 
-    def _taken_over(self, old: Tracked | None, target: Target) -> Tracked:
+    def _taken_over(self, old: TargetState | None, target: Target) -> TargetState:
         new = self._built.pop(id(target), None)
         if new is None:
             if old and old.target == target:
                 old.target = target  # Next time they are the same at a glance.
                 return old
-            new = Tracked(target)
+            new = TargetState(target)
         # What is counted goes on being counted, so that a new interval does not look like a restart.
         if old and old.target.system is target.system:
             new.tally, new.recent = old.tally, old.recent
             new.availability, new.history = old.availability, old.history
         return new
 
-    def _count(self, change: Change) -> None:
+    def _count(self, change: TargetChanges) -> None:
         self._systems.update(one.target.system.name for one in change.come)
         self._systems.subtract(one.target.system.name for one in change.gone)
         for system, count in [*self._systems.items()]:
@@ -182,7 +182,7 @@ class Targets:
                 self._telemetry.targets.remove(system)
                 del self._systems[system]
 
-    def _show_in_blocks(self, change: Change) -> None:
+    def _show_in_blocks(self, change: TargetChanges) -> None:
         if change.gone:
             self.blocks.remove(frozenset(change.gone))
         scraped = [one for one in change.come if not one.target.on_probe]
@@ -192,16 +192,18 @@ class Targets:
         for one in scraped:
             self.blocks.add(one.target.system, one)
 
-    def record(self, tracked: Tracked, poll: Poll) -> None:
+    def record(self, tracked: TargetState, poll: PollResult) -> None:
         """Take in the outcome of a poll: count it, report changes, replace the snapshot."""
         if tracked.number == NOWHERE:
             return  # It went while it was polled.
         outcome, before, tally = poll.outcome, tracked.snapshot, tracked.tally
         if isinstance(outcome, PollError):
-            self._fail(tracked, poll, Tally(tally.polls + 1, tally.failures, tally.last_success))
+            self._fail(
+                tracked, poll, PollCounts(tally.polls + 1, tally.failures, tally.last_success)
+            )
             tracked.note(-poll.duration)
             return
-        tally = Tally(tally.polls + 1, tally.failures, poll.ended)
+        tally = PollCounts(tally.polls + 1, tally.failures, poll.ended)
         snapshot = take_snapshot(
             tracked.target, poll, tally, last=tracked.served, unmapped=tracked.unmapped
         )
@@ -234,12 +236,12 @@ class Targets:
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
                 self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.tally)
 
-    def _fail(self, tracked: Tracked, poll: Poll, tally: Tally) -> None:
+    def _fail(self, tracked: TargetState, poll: PollResult, tally: PollCounts) -> None:
         """Show that a poll failed, or that the last one is too old."""
         error, before = poll.outcome, tracked.snapshot
         assert isinstance(error, PollError)  # noqa: S101 - for mypy
         failures = {**tally.failures, error.reason: tally.failures.get(error.reason, 0) + 1}
-        tally = Tally(tally.polls, failures, tally.last_success)
+        tally = PollCounts(tally.polls, failures, tally.last_success)
         earlier = before.poll.outcome if before else None
         if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
@@ -250,19 +252,19 @@ class Targets:
         tracked.tally, tracked.snapshot = tally, take_snapshot(tracked.target, poll, tally)
         self._expires[tracked.number] = math.inf
 
-    def _note_up(self, tracked: Tracked) -> None:
+    def _note_up(self, tracked: TargetState) -> None:
         if tracked.snapshot is not None:
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
             _log.info("target up again", extra={"facts": facts})
         self._note_first(tracked)
         tracked.availability.note_up(self.clock.wall())
 
-    def _note_first(self, tracked: Tracked) -> None:
+    def _note_first(self, tracked: TargetState) -> None:
         if tracked.is_waiting:
             self._waiting -= 1
             self._awaited.discard(tracked)
 
-    def _note_faults(self, tracked: Tracked, reading: Extraction) -> None:
+    def _note_faults(self, tracked: TargetState, reading: Extraction) -> None:
         system = tracked.target.system.name
         for fault in reading.faults:
             self._telemetry.unreadable_fields.labels(system, fault.metric).inc()
@@ -273,7 +275,7 @@ class Targets:
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
         tracked.faulty = faulty
 
-    def _note_dropped(self, tracked: Tracked, items: int, series: int) -> None:
+    def _note_dropped(self, tracked: TargetState, items: int, series: int) -> None:
         system = tracked.target.system.name
         was_cut, tracked.is_cut = tracked.is_cut, bool(items or series)
         self._telemetry.dropped_items.labels(system).inc(items)

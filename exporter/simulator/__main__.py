@@ -8,7 +8,7 @@ import sys
 
 from aiohttp import web
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 
 DEFAULT_LISTEN = "127.0.0.1:10126"
 
@@ -44,7 +44,7 @@ async def _serve(address: tuple[str, int], seed: int) -> None:
     for wanted in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(wanted, stop.set)
-    runner = web.AppRunner(make_app(World(seed=seed)), access_log=None)
+    runner = web.AppRunner(make_app(SimulatedServers(seed=seed)), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, *address).start()

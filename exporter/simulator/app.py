@@ -40,7 +40,7 @@ http_sd        GET  {clanforge.LIST_PATH}        the server ids of Clanforge
 """
 
 
-class World:
+class SimulatedServers:
     """The servers of every vendor, alike for the same seed and clock."""
 
     def __init__(
@@ -66,7 +66,7 @@ class World:
         return self.webitel, self.webitel_old, self.webitel_2015, self.webitel_bare
 
 
-def make_app(world: World) -> web.Application:
+def make_app(world: SimulatedServers) -> web.Application:
     """Serve a world; it may be changed while it is served."""
 
     async def close(_: web.Application) -> None:

@@ -5,7 +5,7 @@ import re
 import time
 
 from exporter.simulator import clanforge, genesys_ucs, mdworkbench, webitel_login
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.pace import Clock
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -13,9 +13,9 @@ MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 LONGEST_TIMEOUT = 5000
 
 
-def make_world(clock: Clock = time.time) -> World:
+def make_world(clock: Clock = time.time) -> SimulatedServers:
     """Make the servers, one of which fails from time to time; the others are always up."""
-    world = World(clock=clock)
+    world = SimulatedServers(clock=clock)
     # A system with a second server, so that figures of all four systems are always there.
     world.webitel_old.outages = True
     return world

@@ -1,23 +1,23 @@
 """What exporter-toolkit is to exporters in Go: an HTTP server with TLS, users and limits.
 
-exceptions      the errors that a caller reports to the operator
-read_file       small files, read without ever waiting
-notify          messages to systemd
-sockets         addresses, or what systemd passed -> listening sockets
-negotiate       Accept headers -> format and compression of the response
-server_metrics  what the server counts
-tls_files       certificates and keys -> an SSL context
-server_tls      settings of TLS -> an SSL context that follows their changes
-yaml_parts      YAML with positions
-web_config      the web configuration file -> settings
-users           Authorization header -> whether it is a user's
-limits          which connections are closed
-guard           applies the web configuration to each request
-browsers        requests that pages of other sites send
-connection      one connection
-protection      puts limits, guard and browser checks before an application
-accept          listening socket -> connections
-listen          application and addresses -> a server
+exceptions         the errors that a caller reports to the operator
+read_file          small files, read without ever waiting
+notify             messages to systemd
+sockets            addresses, or what systemd passed -> listening sockets
+negotiate          Accept headers -> format and compression of the response
+server_metrics     what the server counts
+tls_files          certificates and keys -> an SSL context
+server_tls         settings of TLS -> an SSL context that follows their changes
+yaml_parts         YAML with positions
+web_config         the web configuration file -> settings
+users              Authorization header -> whether it is a user's
+connection_limits  which connections are closed
+guard              applies the web configuration to each request
+browsers           requests that pages of other sites send
+connection         one connection
+protection         puts limits, guard and browser checks before an application
+accept             listening socket -> connections
+listen             application and addresses -> a server
 
 The package imports nothing else of this project; README.md has an example.
 """
@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exporter.toolkit.connection import limit_scrapes as limit_scrapes
+    from exporter.toolkit.connection_limits import Limits as Limits
     from exporter.toolkit.exceptions import ListenError as ListenError
     from exporter.toolkit.exceptions import WebConfigError as WebConfigError
-    from exporter.toolkit.limits import Limits as Limits
     from exporter.toolkit.listen import PASSED as PASSED
     from exporter.toolkit.listen import listening as listening
     from exporter.toolkit.negotiate import accepts_gzip as accepts_gzip
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 # Imported when it is used: aiohttp takes a fifth of a second, which a command that checks an
 # address or reads a certificate need not wait for.
 _MODULES = {
-    "Limits": "limits",
+    "Limits": "connection_limits",
     "ListenError": "exceptions",
     "PASSED": "listen",
     "ServerMetrics": "server_metrics",

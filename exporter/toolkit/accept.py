@@ -12,7 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from exporter.toolkit.limits import ClientConnection, ConnectionLimiter, normalized_address
+from exporter.toolkit.connection_limits import (
+    ClientConnection,
+    ConnectionLimiter,
+    normalized_address,
+)
 
 # The limiter closes handshakes that take longer than the head of a request; this is for the end of
 # TLS.

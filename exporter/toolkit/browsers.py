@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from exporter.toolkit.exceptions import WebConfigError
-from exporter.toolkit.server_metrics import Rejection
+from exporter.toolkit.server_metrics import RejectReason
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*", re.ASCII)
@@ -30,12 +30,12 @@ def check_host_name(name: str) -> str:
     return name.lower()
 
 
-def refusal(request: web.Request, allowed_hosts: AbstractSet[str]) -> Rejection | None:
+def refusal(request: web.Request, allowed_hosts: AbstractSet[str]) -> RejectReason | None:
     """Return why a request is refused, or None; an empty list allows all hosts."""
     if _is_cross_origin(request):
-        return Rejection.ORIGIN
+        return RejectReason.ORIGIN
     if allowed_hosts and not _is_allowed(request, allowed_hosts):
-        return Rejection.HOST
+        return RejectReason.HOST
     return None
 
 

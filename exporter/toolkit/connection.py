@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from exporter.toolkit.limits import ClientConnection, ConnectionLimiter
-from exporter.toolkit.server_metrics import Rejection
+from exporter.toolkit.connection_limits import ClientConnection, ConnectionLimiter
+from exporter.toolkit.server_metrics import RejectReason
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -87,7 +87,7 @@ class Connection(web.RequestHandler):
         """Answer a malformed request or an unexpected exception without any detail of it."""
         text = "500 Internal Server Error\n"
         if status == web.HTTPBadRequest.status_code:
-            self.limiter.metrics.reject(Rejection.BAD_REQUEST)
+            self.limiter.metrics.reject(RejectReason.BAD_REQUEST)
             text = "400 Bad Request\n"
         else:
             status = super().handle_error(request, status, exc, message).status

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exporter.toolkit.connection_limits import address_of
 from exporter.toolkit.exceptions import WebConfigError
-from exporter.toolkit.limits import address_of
-from exporter.toolkit.server_metrics import Rejection, ServerMetrics
+from exporter.toolkit.server_metrics import RejectReason, ServerMetrics
 from exporter.toolkit.server_tls import Certificates, ServerTls, unnameable_curve
 from exporter.toolkit.users import Users, Verdict
 from exporter.toolkit.web_config import ReadWebConfig, RequestLimit, WebSettings
@@ -88,17 +88,17 @@ class Guard:
         if is_health_check(request):
             return await handler(request)
         if self._bucket and not self._bucket.take(self._monotonic()):
-            self._metrics.reject(Rejection.RATE_LIMIT)
+            self._metrics.reject(RejectReason.RATE_LIMIT)
             return _BareResponse(status=429, text="Too Many Requests\n")
         if settings.users:
             header = request.headers.get("Authorization", "")
             match await self._users.look_up(header, settings.users, address_of(request.transport)):
                 case Verdict.WRONG:
-                    self._metrics.reject(Rejection.UNAUTHORIZED)
+                    self._metrics.reject(RejectReason.UNAUTHORIZED)
                     basic = {"WWW-Authenticate": "Basic"}
                     return web.Response(status=401, text="Unauthorized\n", headers=basic)
                 case Verdict.BUSY:
-                    self._metrics.reject(Rejection.BUSY)
+                    self._metrics.reject(RejectReason.BUSY)
                     later = {"Retry-After": "1"}
                     return web.Response(status=503, text="Service Unavailable\n", headers=later)
         return await handler(request)

@@ -9,8 +9,8 @@ from aiohttp.typedefs import Handler
 
 from exporter.toolkit.browsers import refusal
 from exporter.toolkit.connection import start_timeout
+from exporter.toolkit.connection_limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
 from exporter.toolkit.guard import Guard, is_health_check
-from exporter.toolkit.limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
 from exporter.toolkit.server_metrics import ServerMetrics
 from exporter.toolkit.web_config import ReadWebConfig
 

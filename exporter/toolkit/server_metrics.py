@@ -5,7 +5,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter
 
 
-class Rejection(StrEnum):
+class RejectReason(StrEnum):
     """Why a request or connection was refused: the values of the label `reason`."""
 
     CONNECTIONS = "connections"
@@ -31,7 +31,7 @@ class ServerMetrics:
             namespace=namespace,
             registry=registry,
         )
-        self._rejected = {reason: rejected.labels(reason.value) for reason in Rejection}
+        self._rejected = {reason: rejected.labels(reason.value) for reason in RejectReason}
         self.config_errors = Counter(
             "web_config_errors_total",
             "Requests and TLS handshakes refused because the web configuration cannot be used.",
@@ -39,6 +39,6 @@ class ServerMetrics:
             registry=registry,
         )
 
-    def reject(self, reason: Rejection) -> None:
+    def reject(self, reason: RejectReason) -> None:
         """Count a refused request or connection; not logged, since any client can cause it."""
         self._rejected[reason].inc()

@@ -21,7 +21,7 @@ from exporter.toolkit.server_tls import (
     make_server_context,
 )
 from exporter.toolkit.tls_files import VERSIONS
-from exporter.toolkit.yaml_parts import Faults, Part, parse_yaml, suggest
+from exporter.toolkit.yaml_parts import Faults, YamlPart, parse_yaml, suggest
 
 # A salt of 16 bytes leaves four bits of its last character unused, which are zero.
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
@@ -141,7 +141,7 @@ def _parse(content: bytes, path: Path, *, check_files: bool) -> WebSettings:
     )
 
 
-def _tls(part: Part, folder: Path, *, check_files: bool) -> ServerTls | None:
+def _tls(part: YamlPart, folder: Path, *, check_files: bool) -> ServerTls | None:
     path = partial(_path, folder=folder, check_files=check_files)
     given = part.fields(
         {
@@ -202,25 +202,25 @@ def _client_auth_fault(tls: ServerTls) -> str | None:
     return None
 
 
-def _http_headers(part: Part) -> tuple[tuple[str, str], ...]:
+def _http_headers(part: YamlPart) -> tuple[tuple[str, str], ...]:
     found = part.fields({"http2": _boolean, "headers": lambda headers: headers.fields(_HEADERS)})
     return tuple(found.get("headers", {}).items())
 
 
-def _rate_limit(part: Part) -> RequestLimit | None:
+def _rate_limit(part: YamlPart) -> RequestLimit | None:
     found = part.fields({"interval": _go_duration, "burst": _integer})
     limit = RequestLimit(interval=found.get("interval", 0.0), burst=found.get("burst", 0))
     return limit if limit.interval > 0 else None
 
 
-def _text(part: Part) -> str:
+def _text(part: YamlPart) -> str:
     value = part.scalar
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise part.fault("must be a text; quote it")
     return str(value)
 
 
-def _pem(part: Part) -> str | None:
+def _pem(part: YamlPart) -> str | None:
     value = part.scalar
     if not isinstance(value, str):
         raise part.fault("must be a text; quote it")
@@ -228,7 +228,7 @@ def _pem(part: Part) -> str | None:
     return value or None
 
 
-def _path(part: Part, folder: Path, *, check_files: bool) -> Path | None:
+def _path(part: YamlPart, folder: Path, *, check_files: bool) -> Path | None:
     value = part.scalar
     if not isinstance(value, str):
         raise part.fault("must be the path of a file")
@@ -243,22 +243,22 @@ def _path(part: Part, folder: Path, *, check_files: bool) -> Path | None:
     return path
 
 
-def _boolean(part: Part) -> bool:
+def _boolean(part: YamlPart) -> bool:
     value = part.scalar
     if not isinstance(value, bool):
         raise part.fault("must be true or false")
     return value
 
 
-def _integer(part: Part) -> int:
+def _integer(part: YamlPart) -> int:
     value = part.scalar
     if isinstance(value, bool) or not isinstance(value, int):
         raise part.fault("must be a whole number")
     return value
 
 
-def _one_of(known: Collection[str], what: str) -> Callable[[Part], str]:
-    def read(part: Part) -> str:
+def _one_of(known: Collection[str], what: str) -> Callable[[YamlPart], str]:
+    def read(part: YamlPart) -> str:
         value = part.scalar
         if not isinstance(value, str) or value not in known:
             raise part.fault(f"unknown {what}; {suggest(str(value), known)}")
@@ -267,12 +267,12 @@ def _one_of(known: Collection[str], what: str) -> Callable[[Part], str]:
     return read
 
 
-def _client_auth_type(part: Part) -> str | None:
+def _client_auth_type(part: YamlPart) -> str | None:
     return _one_of(CLIENT_AUTH, "client_auth_type")(part) if part.scalar != "" else None
 
 
-def _header(*allowed: str) -> Callable[[Part], str]:
-    def read(part: Part) -> str:
+def _header(*allowed: str) -> Callable[[YamlPart], str]:
+    def read(part: YamlPart) -> str:
         value = _text(part)
         if _CONTROL.search(value):
             raise part.fault("a header's value cannot have control characters or line ends")
@@ -292,7 +292,7 @@ _HEADERS = {
 }
 
 
-def _hash(part: Part) -> str:
+def _hash(part: YamlPart) -> str:
     value = part.scalar
     match = _HASH.fullmatch(value) if isinstance(value, str) else None
     if not match:
@@ -304,7 +304,7 @@ def _hash(part: Part) -> str:
     return match[0]
 
 
-def _go_duration(part: Part) -> float:
+def _go_duration(part: YamlPart) -> float:
     value = part.scalar
     text = f"{value}ns" if isinstance(value, int) and not isinstance(value, bool) else value
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None

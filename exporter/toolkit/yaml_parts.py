@@ -40,7 +40,7 @@ class Faults(Exception):  # noqa: N818 - it carries several
 
 
 @dataclass(frozen=True)
-class Part:
+class YamlPart:
     """A part of a file: its node, the mark where its faults are reported, and its path."""
 
     file: str
@@ -77,7 +77,7 @@ class Part:
         text = ": ".join(filter(None, (position, self.path, message)))
         return Faults([(line, column, _printable(text))])
 
-    def fields(self, readers: Mapping[str, Callable[["Part"], Any]]) -> dict[str, Any]:
+    def fields(self, readers: Mapping[str, Callable[["YamlPart"], Any]]) -> dict[str, Any]:
         """Return what each key's reader makes of its part; null is the same as no key.
 
         Raises:
@@ -85,11 +85,11 @@ class Part:
         """
         return self._read(lambda part, key: None if part.is_null else readers[key](part), readers)
 
-    def entries(self, reader: Callable[["Part"], Any]) -> dict[str, Any]:
+    def entries(self, reader: Callable[["YamlPart"], Any]) -> dict[str, Any]:
         """Return what the reader makes of the part of every key."""
         return self._read(lambda part, _: reader(part), None)
 
-    def items(self, reader: Callable[["Part"], Any]) -> tuple[Any, ...]:
+    def items(self, reader: Callable[["YamlPart"], Any]) -> tuple[Any, ...]:
         """Return what the reader makes of each item of a list."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.fault("must be a list")
@@ -97,7 +97,7 @@ class Part:
         for index, node in enumerate(self.node.value):
             try:
                 found.append(
-                    reader(Part(self.file, node, node.start_mark, f"{self.path}[{index}]"))
+                    reader(YamlPart(self.file, node, node.start_mark, f"{self.path}[{index}]"))
                 )
             except Faults as error:
                 faults += error.faults
@@ -106,7 +106,7 @@ class Part:
         return tuple(found)
 
     def _read(
-        self, reader: Callable[["Part", str], Any], known: Collection[str] | None
+        self, reader: Callable[["YamlPart", str], Any], known: Collection[str] | None
     ) -> dict[str, Any]:
         found, faults = dict[str, Any](), list[Fault]()
         first_keys = dict[str, Any]()
@@ -114,7 +114,7 @@ class Part:
             raise self.fault("must be a mapping of keys to values")
         for key, node in self.node.value:
             name, mark = str(key.value), key.start_mark
-            part = Part(self.file, node, mark, f"{self.path}.{_quoted(name)}".removeprefix("."))
+            part = YamlPart(self.file, node, mark, f"{self.path}.{_quoted(name)}".removeprefix("."))
             first = first_keys.setdefault(name, key)
             try:
                 if first is not key:
@@ -133,7 +133,7 @@ class Part:
         return found
 
 
-def parse_yaml(text: str, file: str) -> Part | None:
+def parse_yaml(text: str, file: str) -> YamlPart | None:
     """Return the mapping that the file is, or None if it is empty.
 
     Raises:
@@ -145,13 +145,13 @@ def parse_yaml(text: str, file: str) -> Part | None:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or _start(file)
-        raise Part(file, None, mark).fault(f"not valid YAML: {_problem(error)}") from None
+        raise YamlPart(file, None, mark).fault(f"not valid YAML: {_problem(error)}") from None
     except yaml.YAMLError as error:
         reason = str(getattr(error, "reason", "it cannot be decoded"))
         raise Faults([(0, 0, _printable(f"{file}: not valid YAML: {reason}"))]) from None
     finally:
         loader.dispose()
-    part = Part(file, node, node.start_mark if node else _start(file))
+    part = YamlPart(file, node, node.start_mark if node else _start(file))
     if node is None or part.is_null:
         return None
     if not isinstance(node, yaml.MappingNode):
@@ -168,7 +168,7 @@ def suggest(word: str, known: Collection[str]) -> str:
 def _check_events(text: str, file: str) -> None:
     level = 0
     for event in yaml.parse(text, Loader=_Loader):
-        part = Part(file, None, event.start_mark or _start(file))
+        part = YamlPart(file, None, event.start_mark or _start(file))
         if getattr(event, "tag", None) not in _HARMLESS_TAGS:
             raise part.fault("a tag such as !!int is not allowed; leave it out")
         level += isinstance(event, yaml.CollectionStartEvent)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from exporter.runtime.schedule import Schedule
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
-from exporter.web.choice import Choice
+from exporter.web.choice import TargetQuery
 from exporter.web.view import view_of
 
 MOST_AT_ONCE = 1000
@@ -17,7 +17,9 @@ DEFAULT_LIMIT = 100
 _TARGETS_A_PIECE = 50
 
 
-def list_targets(targets: Targets, schedule: Schedule | None, choice: Choice) -> Iterator[bytes]:
+def list_targets(
+    targets: Targets, schedule: Schedule | None, choice: TargetQuery
+) -> Iterator[bytes]:
     """Yield the list, piece by piece; it is JSON once it is whole."""
     chosen, now = choice.of(targets), targets.clock.wall()
     head = {
@@ -35,7 +37,7 @@ def list_targets(targets: Targets, schedule: Schedule | None, choice: Choice) ->
     yield b"\n]}\n"
 
 
-def _object(tracked: Tracked, schedule: Schedule | None, now: float) -> dict[str, object]:
+def _object(tracked: TargetState, schedule: Schedule | None, now: float) -> dict[str, object]:
     view = view_of(tracked, schedule, now)
     return {
         **{one.name: getattr(view, one.name) for one in fields(view)},

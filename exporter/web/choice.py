@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from multidict import MultiDict, MultiMapping
 
 from exporter.errors import QueryError, Reason
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
 from exporter.web.query import check_systems, quoted, read_query
 from exporter.web.view import STATES, State, mode_of, reason_of, state_of
 
@@ -29,12 +29,12 @@ _REVERSED = "-"
 _PLACE = {state: at for at, state in enumerate(STATES)}
 
 
-def _state_key(tracked: Tracked, _now: float) -> tuple[int, float]:
+def _state_key(tracked: TargetState, _now: float) -> tuple[int, float]:
     """Sort by state, those that are down by when they went down, the last first."""
     return _PLACE[state_of(tracked)], -(tracked.availability.down_since or 0.0)
 
 
-_Key = Callable[[Tracked, float], Any]
+_Key = Callable[[TargetState, float], Any]
 _SORT_KEYS: Mapping[str, _Key] = {
     DEFAULT_SORT: _state_key,
     "name": lambda one, _: one.target.name,
@@ -49,7 +49,7 @@ _SORT_KEYS: Mapping[str, _Key] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class TargetQuery:
     """Which targets are wanted; what is empty allows any."""
 
     state: State | None = None
@@ -74,7 +74,7 @@ class Choice:
         """Whether the targets come by the reason of their failure."""
         return self.sort.removeprefix(_REVERSED) == "reason"
 
-    def of(self, targets: Targets) -> "Chosen":
+    def of(self, targets: Targets) -> "TargetPage":
         """Return the targets that are wanted, in order."""
         targets.age()  # What has become too old is down from now on.
         states = Counter(state_of(one) for one in targets)
@@ -93,14 +93,14 @@ class Choice:
             found = [one for one in found if word in one.words]
         found = _sorted(found, self.sort, targets.clock.wall())
         shown = found[self.offset : self.offset + self.limit]
-        return Chosen(shown=shown, number=len(found), counts=states, reasons=reasons)
+        return TargetPage(shown=shown, number=len(found), counts=states, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class TargetPage:
     """What was found."""
 
-    shown: Sequence[Tracked]
+    shown: Sequence[TargetState]
     """The targets to show."""
     number: int
     """How many were found, those on other pages included."""
@@ -110,7 +110,7 @@ class Chosen:
     """How many of all targets failed for each reason."""
 
 
-def _sorted(found: Sequence[Tracked], sort: str, now: float) -> list[Tracked]:
+def _sorted(found: Sequence[TargetState], sort: str, now: float) -> list[TargetState]:
     key = _SORT_KEYS[sort.removeprefix(_REVERSED)]
     keyed = [(key(one, now), one) for one in found]
     known = [pair for pair in keyed if pair[0] is not None]
@@ -120,7 +120,7 @@ def _sorted(found: Sequence[Tracked], sort: str, now: float) -> list[Tracked]:
 
 def read_choice(
     query: MultiMapping[str], systems: Collection[str], *, limit: int, most: int
-) -> Choice:
+) -> TargetQuery:
     """Read which targets are wanted: `limit` of them by default, and at most `most`.
 
     Raises:
@@ -137,7 +137,7 @@ def read_choice(
     check_systems([system] if system else [], systems)
     if len(one.get("search", "").split()) > _MAX_WORDS:
         raise QueryError(f"search: more than {_MAX_WORDS} words")
-    return Choice(
+    return TargetQuery(
         state=state,
         system=system,
         reason=reason or "",

@@ -34,7 +34,7 @@ END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 """What a page ends with."""
 
 
-class _Chosen(Collector):
+class _SelectedFamilies(Collector):
     """The families of a registry that have samples, of those that are asked for by name, if any are."""
 
     def __init__(self, registry: CollectorRegistry, names: Collection[str]) -> None:
@@ -51,7 +51,7 @@ class _Chosen(Collector):
 def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str] = ()) -> bytes:
     """Return what is about the exporter, and the end of the page; `names` are all if there is none."""
     # A family without samples fails strict readers of OpenMetrics, and says nothing to others.
-    chosen = _Chosen(registry, names)
+    chosen = _SelectedFamilies(registry, names)
     if form is Format.OPENMETRICS:
         page: bytes = openmetrics_of(chosen)  # type: ignore[no-untyped-call]
         return page
@@ -59,7 +59,7 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _PageSource:
     base: str
     snapshot: Snapshot | None
 
@@ -78,7 +78,7 @@ def expose_targets(
     blocks = Blocks()
     for target, snapshot in shown:
         base = base_labels(target) if with_base else ""
-        blocks.add(target.system, _Source(base, snapshot))
+        blocks.add(target.system, _PageSource(base, snapshot))
     lines = []
     for block in blocks.of_system():
         block.refresh()

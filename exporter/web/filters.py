@@ -15,7 +15,7 @@ from exporter.web.query import check_systems, read_query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class ScrapeFilter:
     """What a scrape wants; an empty set stands for everything."""
 
     targets: frozenset[str] = frozenset()
@@ -39,10 +39,10 @@ class Filter:
         return chosen.of_system(self.systems)
 
 
-EVERYTHING = Filter()
+EVERYTHING = ScrapeFilter()
 
 
-def read_filter(query: MultiMapping[str], systems: Collection[str]) -> Filter:
+def read_filter(query: MultiMapping[str], systems: Collection[str]) -> ScrapeFilter:
     """Return the filter of a scrape.
 
     Raises:
@@ -50,7 +50,7 @@ def read_filter(query: MultiMapping[str], systems: Collection[str]) -> Filter:
     """
     given = read_query(query, often=("target", "system", "name[]"))
     check_systems(given.get("system", ()), systems)
-    return Filter(
+    return ScrapeFilter(
         targets=frozenset(given.get("target", ())),
         systems=frozenset(given.get("system", ())),
         names=frozenset(given.get("name[]", ())),

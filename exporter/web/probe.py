@@ -13,7 +13,7 @@ from aiohttp import web
 from isal import igzip
 
 from exporter.duration import read_duration
-from exporter.errors import ExporterError, LateError, QueryError
+from exporter.errors import ExporterError, ProbeDeadlineError, QueryError
 from exporter.pipeline.snapshot import Snapshot
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
@@ -21,7 +21,7 @@ from exporter.settings import Target
 from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
 from exporter.web.query import check_systems, quoted, read_query
-from exporter.web.sd import PROBE_PATH, Groups, asked_by
+from exporter.web.sd import PROBE_PATH, SdGroups, asked_by
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 _TIMEOUT = re.compile(r"\d{1,9}(?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
@@ -40,7 +40,7 @@ class _UnknownError(ExporterError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _ProbeRequest:
     """What a probe wants; durations in seconds."""
 
     name: str
@@ -55,7 +55,7 @@ class Prober:
     def __init__(self, targets: Targets, schedule: Schedule | None) -> None:
         self._targets = targets
         self._schedule = schedule
-        self._groups = Groups(targets)
+        self._groups = SdGroups(targets)
         # Threads of several clients would together hold up the event loop.
         self._turn = asyncio.Lock()
 
@@ -71,10 +71,10 @@ class Prober:
             return _refusal(400, str(error))
         except _UnknownError as error:
             return _refusal(404, str(error))
-        except LateError as error:
+        except ProbeDeadlineError as error:
             return _refusal(504 if error.began else 503, str(error))
 
-    async def _answer(self, request: web.Request, asked: _Asked) -> web.Response:
+    async def _answer(self, request: web.Request, asked: _ProbeRequest) -> web.Response:
         if request.method == "HEAD" and self._targets.named(asked.name):
             return _page(request, b"")  # Nobody would see what a poll says.
         target, snapshot = await self._polled(asked)
@@ -91,7 +91,7 @@ class Prober:
         async with self._turn:
             return await asyncio.to_thread(respond)
 
-    async def _polled(self, asked: _Asked) -> tuple[Target, Snapshot | None]:
+    async def _polled(self, asked: _ProbeRequest) -> tuple[Target, Snapshot | None]:
         """Return the target with a snapshot that is young enough, whatever a reload makes of it.
 
         Raises:
@@ -148,7 +148,7 @@ def deadline(headers: list[str]) -> float:
     return timeout - min(_MARGIN, timeout * _MARGIN_SHARE)
 
 
-def _read(request: web.Request) -> _Asked:
+def _read(request: web.Request) -> _ProbeRequest:
     given = read_query(request.query, once=("target", "max_age", "labels"))
     if "target" not in given:
         raise QueryError("the parameter target is missing: /probe?target=NAME")
@@ -160,7 +160,7 @@ def _read(request: web.Request) -> _Asked:
     except ValueError as error:
         raise QueryError(f'max_age: "{quoted(max_age)}" {error}') from None
     within = deadline(request.headers.getall(_TIMEOUT_HEADER, []))
-    return _Asked(
+    return _ProbeRequest(
         name=given["target"][0], max_age=seconds, within=within, is_bare="labels" in given
     )
 

@@ -13,13 +13,13 @@ from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.toolkit.connection import limit_scrapes
-from exporter.toolkit.limits import DEFAULT_LIMITS, Limits
+from exporter.toolkit.connection_limits import DEFAULT_LIMITS, Limits
 from exporter.toolkit.negotiate import accepts_gzip, choose_format
 from exporter.toolkit.protection import DEFAULT_HEADERS, protect
 from exporter.toolkit.web_config import ReadWebConfig
 from exporter.web.exposition import END, expose, expose_own, refreshed
 from exporter.web.filters import EVERYTHING, read_filter
-from exporter.web.pages import Pages
+from exporter.web.page_handlers import Pages
 from exporter.web.probe import Prober
 
 # Level 1 of this library is as small as zlib's 6 and ten times as fast.

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from aiohttp import web
 
 from exporter.duration import duration_text
+from exporter.runtime.target_state import NOWHERE, TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import NOWHERE, Change, Tracked
 from exporter.settings import Target
 
 PROBE_PATH = "/probe"
@@ -36,18 +36,20 @@ def asked_by(request: web.Request) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class Groups:
+class SdGroups:
     """The groups of the targets; what they hold is rendered once for each target."""
 
     def __init__(self, targets: Targets) -> None:
-        self._rendered: dict[Tracked, bytes] = {}
+        self._rendered: dict[TargetState, bytes] = {}
         targets.followers.append(self._forget)
 
-    def _forget(self, change: Change) -> None:
+    def _forget(self, change: TargetChanges) -> None:
         for tracked in change.gone:
             self._rendered.pop(tracked, None)
 
-    def listed(self, targets: Sequence[Tracked], address: str, *, secure: bool) -> Iterator[bytes]:
+    def listed(
+        self, targets: Sequence[TargetState], address: str, *, secure: bool
+    ) -> Iterator[bytes]:
         """Yield the list, piece by piece; it is JSON once it is whole."""
         if not targets:
             yield b"[]\n"
@@ -62,7 +64,7 @@ class Groups:
             mark = between
         yield b"]\n"
 
-    def _labels(self, tracked: Tracked) -> bytes:
+    def _labels(self, tracked: TargetState) -> bytes:
         """Return the labels of a target as JSON, without the first brace, and the end of its group."""
         rendered = self._rendered.get(tracked)
         if rendered is None:

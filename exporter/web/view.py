@@ -13,7 +13,7 @@ from exporter.declare.states import States
 from exporter.declare.system import System
 from exporter.errors import PollError
 from exporter.runtime.schedule import Schedule
-from exporter.runtime.tracked import Tracked
+from exporter.runtime.target_state import TargetState
 from exporter.web.charts import increases, value_line
 from exporter.web.units import Quantity, quantity
 
@@ -33,7 +33,7 @@ _IDLE_MODES = frozenset({"maintenance", "suspended"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class TargetView:
     """One target as it is now; moments in Unix time, durations in seconds."""
 
     name: str
@@ -71,7 +71,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownSeries:
+class SeriesView:
     """One series of a metric."""
 
     labels: Labels
@@ -82,37 +82,37 @@ class ShownSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class MetricView:
     """One metric of a target, beside the vendor's name for it, with its series."""
 
     metric: str
     source: str
     help: str
-    series: tuple[ShownSeries, ...]
+    series: tuple[SeriesView, ...]
     hidden: int
     """Series beyond those."""
 
 
-def state_of(tracked: Tracked) -> State:
+def state_of(tracked: TargetState) -> State:
     """Return the state of a target."""
     if tracked.snapshot is None:
         return "on probe" if tracked.target.on_probe else "waiting"
     return "up" if tracked.snapshot.up else "down"
 
 
-def reason_of(tracked: Tracked) -> str:
+def reason_of(tracked: TargetState) -> str:
     """Return why the last poll failed; empty where it did not."""
     outcome = tracked.snapshot.poll.outcome if tracked.snapshot else None
     return outcome.reason if isinstance(outcome, PollError) else ""
 
 
-def view_of(tracked: Tracked, schedule: Schedule | None, now: float) -> View:
+def view_of(tracked: TargetState, schedule: Schedule | None, now: float) -> TargetView:
     """Return the target as it is now; `now` is Unix time."""
     target, snapshot = tracked.target, tracked.snapshot
     outcome = snapshot.poll.outcome if snapshot else None
     error = outcome if isinstance(outcome, PollError) else None
     faults = outcome.faults if isinstance(outcome, Extraction) else ()
-    return View(
+    return TargetView(
         name=target.name,
         system=target.system.name,
         labels=target.labels,
@@ -133,7 +133,7 @@ def view_of(tracked: Tracked, schedule: Schedule | None, now: float) -> View:
     )
 
 
-def metrics_of(tracked: Tracked) -> Iterator[Shown]:
+def metrics_of(tracked: TargetState) -> Iterator[MetricView]:
     """Yield the vendor's metrics that the target shows."""
     if tracked.snapshot is None:
         return
@@ -144,14 +144,14 @@ def metrics_of(tracked: Tracked) -> Iterator[Shown]:
         if not found:
             continue
         series = [
-            ShownSeries(
+            SeriesView(
                 labels=served.series[at][1],
                 value=quantity(family.name, values[at]),
                 trend=_trend(family, history[served.series[at]]),
             )
             for at in found[:_MAX_SERIES]
         ]
-        yield Shown(
+        yield MetricView(
             metric=family.name,
             source=family.source,
             help=family.help,
@@ -166,7 +166,7 @@ def _trend(family: Family, past: Sequence[float | None]) -> str:
     return value_line(increases(past) if family.kind == "counter" else past)
 
 
-def _history(tracked: Tracked, wanted: Sequence[Series]) -> Mapping[Series, list[float | None]]:
+def _history(tracked: TargetState, wanted: Sequence[Series]) -> Mapping[Series, list[float | None]]:
     """Return the last values of each series, None where a sample does not have it."""
     count = len(tracked.history)
     found: dict[Series, list[float | None]] = {one: [None] * count for one in wanted}
@@ -177,7 +177,7 @@ def _history(tracked: Tracked, wanted: Sequence[Series]) -> Mapping[Series, list
     return found
 
 
-def mode_of(tracked: Tracked) -> str:
+def mode_of(tracked: TargetState) -> str:
     """Return the state that is 1 of the first states metric of the system; empty without one."""
     snapshot, place = tracked.snapshot, _first_states(tracked.target.system)
     if place is None or snapshot is None:

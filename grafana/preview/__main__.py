@@ -16,10 +16,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.dashboards import Prometheus, sent, step_of
 from bench.machine import ROOT
+from bench.panel_queries import Prometheus, sent, step_of
 from grafana.source import BOARDS
-from grafana.source.build import build
+from grafana.source.classic import build
 
 HERE = Path(__file__).parent
 TOOLS = ROOT / ".tools" / "preview"

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from grafana.source import BOARDS
-from grafana.source.build import build, text_of
 from grafana.source.catalogue import catalogued
-from grafana.source.page import page
+from grafana.source.classic import build, text_of
+from grafana.source.dashboard_page import page
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "grafana" / "dashboards"

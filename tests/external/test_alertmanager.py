@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from support.metric_names import alerts
-from support.paths import ROOT
 from support.process import fetch
 from support.prometheus_server import running
+from support.repository import ROOT
 from support.tools import missing, tool
 
 EXAMPLE = ROOT / "deploy" / "prometheus" / "alertmanager.example.yml"

@@ -20,7 +20,7 @@ from random import Random
 import pytest
 import yaml
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from exporter.simulator.clanforge import ACCOUNT_SERVICE
 from exporter.simulator.demo import config_text
 from exporter.simulator.game_server import GameServer, Phase
@@ -113,7 +113,7 @@ def prometheus(target: str, folder: Path) -> Iterator[str]:
 class Scene:
     """Everything that runs, and what is done to it again and again."""
 
-    world: World
+    world: SimulatedServers
     address: str
     exporter: "subprocess.Popen[str]"
     port: str
@@ -162,7 +162,7 @@ def named(labels: dict[str, str]) -> tuple[str, str]:
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    world = World(seed=1, switch_seconds=1.0)
+    world = SimulatedServers(seed=1, switch_seconds=1.0)
     for server in world.clanforge.servers.values():
         server.hold("available")
     async with listening(make_app(world), ["127.0.0.1:0"]) as (simulator,):
@@ -223,7 +223,7 @@ def ask_nonsense(address: str) -> None:
         connection.recv(1)
 
 
-def set_clock(world: World, offset: float) -> None:
+def set_clock(world: SimulatedServers, offset: float) -> None:
     """Put the clock of the UCS wrong, without another start than it had."""
     world.ucs.started -= offset - world.ucs.clock_offset
     world.ucs.clock_offset = offset

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from exporter.simulator import mdworkbench
 from exporter.simulator.access import Account
-from support.paths import ROOT
 from support.process import fetch, started, unused_port
+from support.repository import ROOT
 from support.tools import tool
 
 DOCS = ROOT / "docs"

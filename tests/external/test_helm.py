@@ -24,7 +24,7 @@ from support.manifests import (
     rendered,
     selectors,
 )
-from support.paths import DEPLOY, ROOT
+from support.repository import DEPLOY, ROOT
 
 VERSIONS = ("1.25", "1.33", "1.37")
 VALUES = ("all", "probe", "nodes")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.deployment_files import CONTAINERFILE, LOCK, last
-from support.paths import ROOT
 from support.process import ONE_TARGET, unused_port
+from support.repository import ROOT
 from support.tools import missing, tool
 
 

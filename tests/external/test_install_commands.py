@@ -8,7 +8,7 @@ from pathlib import Path
 from support.deployment_files import SERVICE, settings
 from support.documents import SHOWN, commands, install_yaml
 from support.manifests import CHART, helm
-from support.paths import ROOT
+from support.repository import ROOT
 from support.tools import missing
 
 

@@ -10,7 +10,7 @@ from support.metric_names import (
     ALERTS,
     RULES,
 )
-from support.paths import ROOT
+from support.repository import ROOT
 from support.tools import tool
 
 DEPLOY = ROOT / "deploy"

@@ -24,7 +24,7 @@ from support.manifests import (
     pod_of,
     selectors,
 )
-from support.paths import ROOT
+from support.repository import ROOT
 from support.tools import tool
 
 # The first with sidecars as these are, what most clusters have, and the newest whose schemas are

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from support.metric_names import ALERTS, RULES
-from support.paths import DEPLOY
 from support.process import started
 from support.prometheus_server import running, until_answered
+from support.repository import DEPLOY
 from support.tools import candidates, tool
 
 CONFIG = DEPLOY / "prometheus" / "pint.hcl"

@@ -13,7 +13,7 @@ from support.metric_names import (
     ALERTS,
     RULES,
 )
-from support.paths import DEPLOY, ROOT
+from support.repository import DEPLOY, ROOT
 
 
 def test_promtool_takes_the_configuration_with_its_rules(promtool: str, tmp_path: Path) -> None:

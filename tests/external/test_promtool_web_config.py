@@ -10,7 +10,7 @@ from exporter.toolkit.server_tls import CIPHERS
 from exporter.toolkit.web_config import WebConfigFile
 from support.blackbox import MATRIX, hashed, tls_text
 from support.http_client import write_certificates
-from support.paths import DATA
+from support.repository import DATA
 from support.tools import tool
 
 

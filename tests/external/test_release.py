@@ -7,7 +7,7 @@ import pytest
 
 from exporter import __version__
 from support.manifests import documents
-from support.paths import ROOT
+from support.repository import ROOT
 from support.tools import tool
 
 SCRIPTS = [

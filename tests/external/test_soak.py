@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.paths import ROOT
+from support.repository import ROOT
 from support.tools import missing
 
 

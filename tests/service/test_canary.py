@@ -18,9 +18,9 @@ import trustme
 from pydantic import BaseModel
 
 from exporter.config import load_file
-from exporter.config.file import FileModel
+from exporter.config.file_model import FileModel
 from exporter.pipeline.request import build
-from exporter.runtime.tracked import Tracked
+from exporter.runtime.target_state import TargetState
 from exporter.secret import Secret
 from exporter.systems import SYSTEMS
 from support.vendor import serving
@@ -324,8 +324,8 @@ def test_no_secret_shows_in_what_is_kept(
     settings = load_file(path, SYSTEMS)
     kept = [repr(settings), str(settings)]
     for target in settings.targets:
-        tracked = Tracked(target)
-        kept += [repr(getattr(tracked, name)) for name in Tracked.__slots__]
+        tracked = TargetState(target)
+        kept += [repr(getattr(tracked, name)) for name in TargetState.__slots__]
         kept += [repr(build(target)), repr(target.client)]
 
     assert canaries.leaks("".join(kept)) == []

@@ -17,16 +17,16 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ListError
 from exporter.runtime import discovery as merge
-from exporter.runtime.discovered import Look
 from exporter.runtime.discovery import Lists, discovering
-from exporter.runtime.file_lists import Files
+from exporter.runtime.file_lists import FileLists
 from exporter.runtime.reload import Reloader
 from exporter.runtime.shard import Shard
+from exporter.runtime.target_builder import ListResult
+from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Change, Tracked
 from exporter.service import running
 from exporter.settings import Settings, Template
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.toolkit.negotiate import Format
@@ -43,7 +43,7 @@ class Service:
         self.text = text
         self.folder = folder
         self.shard = Shard(0, 1)
-        self.changes: list[Change] = []
+        self.changes: list[TargetChanges] = []
         self.targets: Targets
         self.telemetry: Telemetry
         self.reloader: Reloader
@@ -58,7 +58,7 @@ class Service:
     def names(self) -> list[str]:
         return [one.target.name for one in self.targets]
 
-    def tracked(self, name: str) -> Tracked:
+    def tracked(self, name: str) -> TargetState:
         return next(one for one in self.targets if one.target.name == name)
 
     def value(self, metric: str, name: str = "file_sd:*.json") -> float | None:
@@ -272,14 +272,14 @@ async def test_a_mistake_of_ours_stops_at_one_discovery(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "a.json", vendor.url)
-    real, crashes = Files.look, iter([True])
+    real, crashes = FileLists.look, iter([True])
 
-    async def look(files: Files) -> Look:
+    async def look(files: FileLists) -> ListResult:
         if next(crashes, False):
             raise KeyError("x")
         return await real(files)
 
-    monkeypatch.setattr(Files, "look", look)
+    monkeypatch.setattr(FileLists, "look", look)
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         failures = service.value("refresh_failures_total")
@@ -299,14 +299,14 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
     states = set[tuple[int, bool]]()
     async with serving(config(discovery=http), tmp_path) as service:
 
-        def note(_: Change) -> None:
+        def note(_: TargetChanges) -> None:
             states.add((len(service.targets), service.targets.is_ready))
 
         take = Lists._take
 
         def take_and_note(lists: Lists, *given: Any) -> None:
             take(lists, *given)
-            note(Change())
+            note(TargetChanges())
 
         monkeypatch.setattr(Lists, "_take", take_and_note)
         service.targets.followers.append(note)
@@ -501,7 +501,7 @@ async def test_shards_divide_what_is_discovered(tmp_path: Path) -> None:
 async def test_the_simulators_list_leads_to_its_servers(
     tmp_path: Path, aiohttp_client: Callable[..., object]
 ) -> None:
-    client = await aiohttp_client(make_app(World()))  # type: ignore[misc]
+    client = await aiohttp_client(make_app(SimulatedServers()))  # type: ignore[misc]
     url = str(client.make_url("")).rstrip("/")
     entry = (
         f'  - {{system: clanforge, url: "{url}", client: c, name: "cf-{{item}}",'
@@ -576,7 +576,7 @@ async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         with monkeypatch.context() as broken:
-            broken.delattr("exporter.runtime.tracked.build")
+            broken.delattr("exporter.runtime.target_state.build")
             put(tmp_path / "a.json", vendor.url, "127.0.0.1:1")
             await service.until(lambda: service.value("refresh_failures_total") == 1)
         polls = service.tracked(vendor.url).tally.polls

@@ -9,7 +9,7 @@ import uvloop
 
 from support.fault_catalog import FAULTS, tried
 from support.fault_run import GOOD_TARGETS, Evidence, besiege, table
-from support.paths import ROOT
+from support.repository import ROOT
 
 DOCUMENT = ROOT / "docs" / "faults.md"
 START = "<!-- faults: written by `make docs` -->\n"

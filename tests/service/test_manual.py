@@ -7,8 +7,8 @@ import pytest
 
 from exporter.cli.outline import outline
 from exporter.cli.parser import make_parser
-from support.paths import ROOT
 from support.process import run
+from support.repository import ROOT
 
 PAGE = ROOT / "docs" / "status-exporter.1"
 SHELLS = ("bash", "zsh", "fish")

@@ -17,11 +17,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.http.connections import Connections
-from exporter.runtime import limits as limits_module
+from exporter.runtime import poll_limits as limits_module
 from exporter.runtime import schedule as schedule_module
-from exporter.runtime.schedule import Schedule, Turn
+from exporter.runtime.schedule import Schedule, ScheduleEntry
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
@@ -97,7 +97,7 @@ class Site:
         self._poll_now = schedule.poll_now
         schedule.poll_now = self._count  # type: ignore[method-assign]
 
-    async def _count(self, tracked: Tracked, max_age: float, within: float) -> None:
+    async def _count(self, tracked: TargetState, max_age: float, within: float) -> None:
         self.probed += 1
         await self._poll_now(tracked, max_age, within)
 
@@ -418,7 +418,7 @@ async def test_turns_that_are_moved_leave_nothing_behind(gate: Gate) -> None:
     class Stepped(Schedule):
         left = 0
 
-        def _depart(self, turn: Turn) -> None:
+        def _depart(self, turn: ScheduleEntry) -> None:
             del turn
             self.left += 1
 

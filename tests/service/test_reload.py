@@ -17,11 +17,11 @@ from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
 from exporter.runtime.reload import Reloader
+from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Change, Tracked
 from exporter.service import running
 from exporter.settings import Settings
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.app import make_app as make_world
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
@@ -52,7 +52,7 @@ class Service:
         self.hold.wait(60)
         return load_text(text, "config.yaml", Path(), SYSTEMS)
 
-    def tracked(self, name: str) -> Tracked:
+    def tracked(self, name: str) -> TargetState:
         return next(one for one in self.targets if one.target.name == name)
 
     def value(self, metric: str) -> float | None:
@@ -202,7 +202,7 @@ async def test_a_fault_leaves_the_old_one_at_work(
     assert when
 
 
-def broken(_change: Change) -> None:
+def broken(_change: TargetChanges) -> None:
     raise RuntimeError
 
 
@@ -328,7 +328,7 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
 
 
 async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendor) -> None:
-    world = World()
+    world = SimulatedServers()
     runner = web.AppRunner(make_world(world))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -10,7 +10,7 @@ from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from exporter.http.answer import MAX_BODY
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from exporter.simulator.demo import config_text
 from support.configurations import HUB, LINES, LISTED
 from support.process import run
@@ -56,7 +56,7 @@ def test_a_sample_with_a_fault_exits_with_1(tmp_path: Path) -> None:
 async def test_explain_tells_of_a_live_target_field_by_field(
     aiohttp_server: AiohttpServer, tmp_path: Path
 ) -> None:
-    server = await aiohttp_server(make_app(World()))
+    server = await aiohttp_server(make_app(SimulatedServers()))
     (tmp_path / "config.yaml").write_text(config_text(str(server.make_url("/"))))
     done = await asyncio.to_thread(run, "explain", "pbx-new", cwd=tmp_path)
     queue = await asyncio.to_thread(run, "explain", "mdw", cwd=tmp_path)

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
-from support.paths import ROOT
 from support.process import run, said
+from support.repository import ROOT
 from support.simulator_stage import CONFIG, Stage, staged
 
 # Whoever starts the tests in the background has them ignore what Ctrl-C sends.

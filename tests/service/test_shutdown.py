@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.toolkit.limits import Limits
+from exporter.toolkit.connection_limits import Limits
 from support.process import ONE_TARGET, fetch, started
 from support.raw_requests import HEALTHY, LAST_SCRAPE, PIECE, PIECES, SCRAPE, enlarge, opened
 

@@ -19,8 +19,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from support.paths import ROOT
 from support.process import unused_port
+from support.repository import ROOT
 from support.tools import missing, tool
 
 PROGRAMS = ROOT / ".tools" / "kubernetes"

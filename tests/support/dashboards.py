@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from grafana.source.words import Board
-from support.paths import ROOT
+from support.repository import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
 # Stand in for what Grafana puts in, as it does for a choice of all.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from support.manifests import documents
-from support.paths import DEPLOY, ROOT
+from support.repository import DEPLOY, ROOT
 
 CONTAINERFILE = DEPLOY / "image" / "Containerfile"
 LOCK = ROOT / "requirements.lock"

@@ -4,7 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 README = ROOT / "README.md"
 PAGES = [

@@ -19,10 +19,10 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
-from exporter.runtime.rhythm import rounds, tick_seconds
+from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
+from exporter.runtime.timing import rounds, tick_seconds
 from exporter.service import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
@@ -31,8 +31,8 @@ from exporter.web.routes import make_app
 from support.fault_catalog import FAULTS, Fault, tried
 from support.fault_server import GOOD, SECURE
 from support.metrics_page import Page, read_page
-from support.paths import ROOT
 from support.polling import make_target
+from support.repository import ROOT
 
 INTERVAL = 0.4
 GOOD_TARGETS = 10
@@ -181,7 +181,7 @@ class _Siege:
         self._now = Clock().monotonic
         record = targets.record
 
-        def spy(tracked: Tracked, poll: Poll) -> None:
+        def spy(tracked: TargetState, poll: PollResult) -> None:
             record(tracked, poll)
             snapshot = tracked.snapshot
             assert snapshot is not None

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.toolkit.limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
+from exporter.toolkit.connection_limits import DEFAULT_LIMITS, ConnectionLimiter, Limits
 from exporter.toolkit.listen import listening
 from exporter.toolkit.protection import PROTECTION, protect
 from exporter.toolkit.server_metrics import ServerMetrics

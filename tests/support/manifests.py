@@ -18,7 +18,7 @@ from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 from exporter.toolkit.sockets import parse_address
 from exporter.web.routes import make_app
-from support.paths import DEPLOY
+from support.repository import DEPLOY
 from support.tools import tool
 
 

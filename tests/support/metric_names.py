@@ -10,7 +10,7 @@ from typing import Any
 import promql_parser as promql
 import yaml
 
-from exporter.declare.groups import Group
+from exporter.declare.groups import FieldGroup
 from exporter.declare.labels import LabelRule
 from exporter.declare.parts import Metric, Part
 from exporter.declare.states import States
@@ -18,7 +18,7 @@ from exporter.errors import Reason
 from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
-from support.paths import ROOT
+from support.repository import ROOT
 
 RULES = ROOT / "deploy" / "prometheus" / "status-exporter.rules.yml"
 ALERTS = ROOT / "deploy" / "prometheus" / "status-exporter.alerts.yml"
@@ -195,7 +195,7 @@ def _add_values(
     values: dict[str, dict[str, frozenset[str]]],
     outer: Mapping[str, LabelRule] = MappingProxyType({}),
 ) -> None:
-    if isinstance(one, Group):
+    if isinstance(one, FieldGroup):
         for inner in one.inner():
             _add_values(inner, values, {**outer, **one.labels})
         return

@@ -9,9 +9,9 @@ from exporter.clock import Clock
 from exporter.errors import PollError
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Poll, Snapshot
-from exporter.runtime.poll import PollRun
-from exporter.runtime.poll import poll as poll_once
+from exporter.pipeline.snapshot import PollResult, Snapshot
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.poll_run import poll as poll_once
 from exporter.runtime.targets import Targets
 from exporter.settings import Client, Target
 from exporter.systems import SYSTEMS
@@ -63,7 +63,7 @@ def lines_of(target: Target, snapshot: Snapshot) -> str:
     return "".join(line for line in page.splitlines(keepends=True) if not line.startswith("#"))
 
 
-Polls = Callable[[Target], Awaitable[Poll]]
+Polls = Callable[[Target], Awaitable[PollResult]]
 
 
 class Hand:
@@ -92,10 +92,10 @@ class Poller:
         if error is not None:
             self.failures[client] += 1
 
-    async def poll(self, target: Target) -> Poll:
+    async def poll(self, target: Target) -> PollResult:
         return await poll_once(PollRun(target, build(target), self.connections, self._hand.clock))
 
-    async def together(self, target: Target, count: int) -> list[Poll]:
+    async def together(self, target: Target, count: int) -> list[PollResult]:
         """Poll so many targets of one server at once."""
         targets = [replace(target, name=str(number)) for number in range(count)]
         return list(await asyncio.gather(*map(self.poll, targets)))
@@ -104,11 +104,11 @@ class Poller:
 OK = "ok"
 
 
-def result(poll: Poll) -> str:
+def result(poll: PollResult) -> str:
     return str(poll.outcome) if isinstance(poll.outcome, PollError) else OK
 
 
-def mode(poll: Poll) -> str:
+def mode(poll: PollResult) -> str:
     """Return the mode that the answer named."""
     assert not isinstance(poll.outcome, PollError), poll.outcome
     return next(one.labels[0][1] for one in poll.outcome.samples if one.value == 1.0)

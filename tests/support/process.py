@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 ONE_TARGET = "targets:\n- {name: a, system: genesys_ucs, url: 'http://127.0.0.1:1'}\n"
 """A configuration of one target that is always down."""

@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
-from exporter.toolkit.limits import ConnectionLimiter, Limits
+from exporter.toolkit.connection_limits import ConnectionLimiter, Limits
 from exporter.toolkit.listen import listening
 from exporter.toolkit.protection import PROTECTION
 from exporter.web import routes

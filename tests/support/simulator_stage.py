@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from aiohttp.typedefs import Handler
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 
 MORNING = 1710752400.0
 SWITCH_SECONDS = 60.0
@@ -61,7 +61,7 @@ class Stage:
         self.config = config
         self.url = ""
         self.clock = HandClock(MORNING)
-        self.world = World(clock=self.clock, seed=1, switch_seconds=SWITCH_SECONDS)
+        self.world = SimulatedServers(clock=self.clock, seed=1, switch_seconds=SWITCH_SECONDS)
         self.seen: list[Seen] = []
         self.answer: web.Response | None = None
         """What a write is answered with, without being taken."""

@@ -10,7 +10,7 @@ import aiohttp
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
+from exporter.pipeline.snapshot import PollResult
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
@@ -46,7 +46,7 @@ class Site:
         tracked = self.targets.named(name)
         assert tracked is not None
         clock = self.hand.clock
-        self.targets.record(tracked, Poll(outcome, seconds, clock.wall(), clock.monotonic()))
+        self.targets.record(tracked, PollResult(outcome, seconds, clock.wall(), clock.monotonic()))
 
 
 MODE = (

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 # What a distribution calls a program where it has another name for it.
 _OTHER_NAMES = {

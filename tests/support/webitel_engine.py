@@ -7,8 +7,8 @@ from aiohttp import web
 from exporter.secret import Secret
 from exporter.settings import Client, PasswordLogin, Target
 from exporter.simulator.webitel_login import USER
-from support.paths import DATA
 from support.polling import NOW, make_target
+from support.repository import DATA
 from support.scripted_site import Seen, Site
 
 BODY = json.loads((DATA / "answers/webitel/00_page_example.json").read_text())

@@ -20,10 +20,10 @@ from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
 from exporter.redact import scrub
-from exporter.runtime.poll import PollRun
-from exporter.runtime.poll import poll as poll_once
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, Target
 from exporter.toolkit.negotiate import Format
@@ -87,7 +87,7 @@ async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
         b'{"mode": "production", "version": "Bearer canary-bearer, canary/\\"x y"}'
     )
     target = make_target(client=client())
-    snapshot = take_snapshot(target, await poll(target), Tally(polls=1))
+    snapshot = take_snapshot(target, await poll(target), PollCounts(polls=1))
     text = lines_of(target, snapshot)
 
     assert "canary" not in text
@@ -131,7 +131,9 @@ def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form:
     samples = [Sample("genesys_ucs_mode", (("mode", value),), 1.0) for value in values]
     one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
     target = make_target(client=one)
-    snapshot = take_snapshot(target, Poll(Extraction.of(samples), 0.1, NOW, 0.0), Tally(polls=1))
+    snapshot = take_snapshot(
+        target, PollResult(Extraction.of(samples), 0.1, NOW, 0.0), PollCounts(polls=1)
+    )
     page = b"".join((*expose_targets([(target, snapshot)], form), END[form])).decode()
     parse = parse_openmetrics if form is Format.OPENMETRICS else parse_text
     found = {

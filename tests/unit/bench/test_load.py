@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bench.bodies import ANSWERS
-from bench.load import Load, Site
+from bench.answers import ANSWERS
+from bench.load_profile import Load, Site
 from exporter.config import load_file
 from exporter.systems import SYSTEMS
 

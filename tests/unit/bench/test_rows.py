@@ -10,7 +10,7 @@ from bench.cost import COMPARISONS
 from bench.figures import Peer, share_of, times_less
 from bench.peers import PEERS
 from bench.workbench import BASELINE
-from support.paths import ROOT
+from support.repository import ROOT
 
 TEMPLATE = (ROOT / "bench/README.template.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 SCRIPT = ROOT / ".ci" / "commit_message.py"
 BODY = "\n\nA look-up failed for good where a thread could not be started.\n"

@@ -9,7 +9,7 @@ import pytest
 from hatchling import build
 
 from exporter.build import UNKNOWN, build_facts, version_text
-from support.paths import ROOT
+from support.repository import ROOT
 
 PROJECT = """
 [build-system]

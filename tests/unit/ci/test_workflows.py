@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -9,14 +9,14 @@ import pytest
 import trustme
 
 from exporter.config import load_file, load_text
-from exporter.config.file import FileModel
+from exporter.config.file_model import FileModel
 from exporter.config.load import SECRET_KEYS
-from exporter.config.schema import rows
+from exporter.config.reference import rows
 from exporter.errors import ConfigError
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS
 from support.configurations import keys
-from support.paths import DATA, ROOT
+from support.repository import DATA, ROOT
 
 BAD = sorted((DATA / "configs" / "bad").glob("*.yaml"))
 

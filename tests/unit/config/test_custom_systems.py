@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_file, load_text
-from exporter.declare.explain import explain
+from exporter.declare.explanation import explain
 from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError
 from exporter.http.answer import Answer
 from exporter.pipeline.parse import parse
 from exporter.systems import SYSTEMS
 from support.configurations import HUB, LINES, LISTED
-from support.paths import DATA
 from support.polling import NOW, make_target
+from support.repository import DATA
 
 
 def test_a_reload_of_the_same_declaration_gives_the_same_targets() -> None:

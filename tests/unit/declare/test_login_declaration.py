@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.declare.login import Login
-from exporter.declare.requests import Filled
+from exporter.declare.requests import FilledRequest
 from exporter.systems import SYSTEMS
 from support.declarations import faults_of, system_of
 
@@ -26,15 +26,15 @@ def login(**more: Any) -> Login:
 def test_a_login_is_a_post_with_the_words_of_the_client() -> None:
     values = {"username": 'u"', "password": "p\n"}
 
-    assert login().request.filled(values) == Filled(
+    assert login().request.filled(values) == FilledRequest(
         "POST",
         "/login",
         (("Content-Type", "application/json"),),
         b'{"user": "u\\"", "password": "p\\n"}',
     )
-    assert login(request={"path": "/{username}", "method": "PUT"}).request.filled(values) == Filled(
-        "PUT", "/u%22", (), b""
-    )
+    assert login(request={"path": "/{username}", "method": "PUT"}).request.filled(
+        values
+    ) == FilledRequest("PUT", "/u%22", (), b"")
 
 
 def test_a_cookie_is_sent_as_a_cookie() -> None:

@@ -10,20 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from exporter.declare.requests import Filled, Request
+from exporter.declare.requests import FilledRequest, Request
 from support.declarations import faults_of, system_of
 
 EVIL = "a\"b\\c\r\nX-Admin: 1\0<&'>{x}/../é%2F+ ?#=;"
 
 
-def filled(values: dict[str, str], **keys: Any) -> Filled:
+def filled(values: dict[str, str], **keys: Any) -> FilledRequest:
     return Request.model_validate({"path": "/"} | keys).filled(values)
 
 
 def test_a_value_is_quoted_in_a_path() -> None:
     one = filled({"id": "a/../b?c#d e%é"}, path="/s/{id}/x")
 
-    assert one == Filled("GET", "/s/a%2F..%2Fb%3Fc%23d%20e%25%C3%A9/x", (), b"")
+    assert one == FilledRequest("GET", "/s/a%2F..%2Fb%3Fc%23d%20e%25%C3%A9/x", (), b"")
     with pytest.raises(ValueError, match=r"no value for a word of /s/\{id\}"):
         filled({}, path="/s/{id}")
 
@@ -136,7 +136,7 @@ def test_a_parameter_reaches_every_part_of_a_request() -> None:
     system = system_of({"params": {"p": {"help": "P."}}, "endpoints": [endpoint]})
     one = system.endpoints[0].filled({"p": "a\nb"})
 
-    assert one == Filled(
+    assert one == FilledRequest(
         "POST",
         "/a%0Ab?q=a%0Ab",
         (("X-P", "a%0Ab"), ("Content-Type", "application/json")),

@@ -6,7 +6,7 @@ import promql_parser as promql
 import yaml
 
 from support.metric_names import alerts, known_to_rules, labels_of
-from support.paths import ROOT
+from support.repository import ROOT
 
 EXAMPLE = ROOT / "deploy" / "prometheus" / "alertmanager.example.yml"
 

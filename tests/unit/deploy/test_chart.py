@@ -14,7 +14,7 @@ from support.manifests import (
     paths,
     schema,
 )
-from support.paths import DEPLOY
+from support.repository import DEPLOY
 
 
 @pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/nodes.yaml", "ci/probe.yaml"])

@@ -9,7 +9,7 @@ from exporter.simulator.__main__ import DEFAULT_LISTEN
 from exporter.simulator.demo import config_text
 from support.deployment_files import COMPOSE, CONFIG, mounts, services
 from support.manifests import documents, parsed, port_of
-from support.paths import ROOT
+from support.repository import ROOT
 
 
 def published(service: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.deployment_files import instructions, last
 from support.manifests import parsed, port_of
-from support.paths import ROOT
+from support.repository import ROOT
 
 
 def test_the_image_starts_the_program_with_flags_that_it_has() -> None:

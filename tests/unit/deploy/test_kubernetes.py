@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from support.manifests import KUBERNETES, documents
-from support.paths import DEPLOY
+from support.repository import DEPLOY
 
 RULES = KUBERNETES / "operator" / "prometheusrule.yaml"
 OPERATOR = "monitoring.coreos.com/v1"

@@ -21,7 +21,7 @@ from support.metric_names import (
     labels_of,
     recordings,
 )
-from support.paths import ROOT
+from support.repository import ROOT
 
 DEPLOY = ROOT / "deploy"
 UNIT_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.test.yml"))

@@ -11,8 +11,8 @@ from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
 from exporter.cli import main
-from support.paths import ROOT
 from support.process import run
+from support.repository import ROOT
 
 PAGE = ROOT / "docs" / "custom-systems.md"
 

@@ -14,16 +14,16 @@ from prometheus_client import Metric
 from exporter import __version__
 from exporter.cli.outline import outline
 from exporter.cli.parser import make_parser
-from exporter.cli.systems import markdown, markdown_table
+from exporter.cli.systems_command import markdown, markdown_table
 from exporter.config import load_text
 from exporter.errors import Reason
 from exporter.pipeline.render import TARGET_FAMILIES
-from exporter.runtime.discovered import Builder
-from exporter.runtime.target_groups import Text
+from exporter.runtime.target_builder import TargetBuilder
+from exporter.runtime.target_groups import ListText
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.documents import PAGES, README, yaml_blocks
-from support.paths import ROOT
+from support.repository import ROOT
 
 METRICS = ROOT / "docs" / "metrics.md"
 START, END = "<!-- metrics: written by `make docs` -->\n", "<!-- end of metrics -->"
@@ -92,14 +92,14 @@ def test_every_example_of_discovery_works(tmp_path: Path) -> None:
     (ucs,) = load_text(addresses, "discovery.md", tmp_path, SYSTEMS).discoveries
 
     assert [
-        *Builder(clanforge.template, lambda _: True)
-        .build(Text(ids.encode(), "ids", is_yaml=True).groups())
+        *TargetBuilder(clanforge.template, lambda _: True)
+        .build(ListText(ids.encode(), "ids", is_yaml=True).groups())
         .targets
     ] == ["cf-1200345", "cf-1200346", "cf-1200349"]
     assert [
         (one.url, dict(one.labels))
-        for one in Builder(ucs.template, lambda _: True)
-        .build(Text(listed.encode(), "list").groups())
+        for one in TargetBuilder(ucs.template, lambda _: True)
+        .build(ListText(listed.encode(), "list").groups())
         .targets.values()
     ] == [
         ("https://10.0.0.1:8080/cv", {"team": "voice", "site": "ams"}),

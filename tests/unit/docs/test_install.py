@@ -13,7 +13,7 @@ from exporter.toolkit.sockets import parse_address
 from support.deployment_files import MOST_EXPOSED, SERVICE, settings
 from support.documents import INSTALL_PAGE, SHOWN, commands, install_yaml
 from support.manifests import KUBERNETES, OVERLAYS, parsed, schema
-from support.paths import DEPLOY, ROOT
+from support.repository import DEPLOY, ROOT
 
 
 def test_every_command_of_the_program_is_one_that_it_has() -> None:

@@ -10,7 +10,7 @@ from exporter.systems import SYSTEMS
 from grafana.source import BOARDS
 from support.dashboards import FOLDER, board_of, panels_of, written
 from support.metric_names import alerts
-from support.paths import ROOT
+from support.repository import ROOT
 
 
 def test_there_is_a_dashboard_for_each_system() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import promql_parser as promql
 import pytest
 
-from bench import dashboards as measured
+from bench import panel_queries as measured
 from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -20,7 +20,7 @@ from grafana.source.words import (
 )
 from support.dashboards import board_of, filled, panels_of, queries_of, written
 from support.metric_names import faults, known_to_rules, names, recordings, selectors
-from support.paths import ROOT
+from support.repository import ROOT
 
 PAGE = ROOT / "docs" / "dashboards.md"
 # What is chosen once has a subquery; fixed ranges are those of the alerts.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grafana.source import BOARDS
-from grafana.source.build import build, text_of
-from grafana.source.page import page
+from grafana.source.classic import build, text_of
+from grafana.source.dashboard_page import page
 from grafana.source.words import (
     MAINTENANCE,
     RED,
@@ -22,7 +22,7 @@ from grafana.source.words import (
     Timeline,
 )
 from support.dashboards import FOLDER, panels_of, written
-from support.paths import ROOT
+from support.repository import ROOT
 
 PAGE = ROOT / "docs" / "dashboards.md"
 

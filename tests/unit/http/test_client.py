@@ -18,7 +18,7 @@ from exporter.errors import PollError, Reason
 from exporter.http import answer_reader, opening
 from exporter.http.answer import Answer
 from exporter.http.client import PooledClient
-from exporter.http.message import Request, make_request
+from exporter.http.message import HttpRequest, make_request
 from exporter.http.pool import ConnectionPool
 from exporter.http.resolve import OnFound
 from exporter.pipeline.request import build
@@ -30,7 +30,7 @@ from support.vendor import BODY, HEALTHY, Vendor, response, serving
 Outcome = Answer | PollError
 
 
-def request_to(url: str, owner: str = "t") -> Request:
+def request_to(url: str, owner: str = "t") -> HttpRequest:
     return replace(make_request(Client(name=""), "GET", f"{url}/", {}), owner=owner)
 
 

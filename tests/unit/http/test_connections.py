@@ -9,8 +9,8 @@ import pytest
 from exporter.errors import PollError
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.runtime.poll import PollRun
-from exporter.runtime.poll import poll as poll_once
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Client
 from support.polling import FIXED, OK, Polls, make_target, result

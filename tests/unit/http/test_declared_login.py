@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from exporter.clock import Clock
 from exporter.service import running
 from exporter.settings import Settings
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from exporter.simulator.webitel_login import USER
 from support.polling import NOW, OK, Poller, make_target, result
 from support.scripted_site import Seen, Site, json, open_site
@@ -205,7 +205,7 @@ async def test_a_token_without_a_key_goes_alone(engine: Engine, site: Site, poll
 @pytest.mark.parametrize("prefix", ["", "/old", "/2015"])
 async def test_the_simulator_is_polled_with_a_login(prefix: str, poller: Poller) -> None:
     """Through the real thing, in which an expired token is a 401 or a 400 by its release."""
-    world = World(clock=lambda: NOW)
+    world = SimulatedServers(clock=lambda: NOW)
     engines = {"": world.webitel, "/old": world.webitel_old, "/2015": world.webitel_2015}
     vendor = engines[prefix]
     async with TestServer(make_app(world)) as server:

@@ -13,8 +13,8 @@ from exporter.http.answer import StatusError
 from exporter.http.connections import Connections
 from exporter.http.message import Headers
 from exporter.pipeline.request import build
-from exporter.runtime.poll import PollRun
-from exporter.runtime.poll import poll as poll_once
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Target
 from support.polling import NOW, OK, Hand, Poller, make_target, result

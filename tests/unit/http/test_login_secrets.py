@@ -10,7 +10,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, take_snapshot
 from exporter.settings import Target
 from support.polling import OK, Hand, Poller, lines_of, result
 from support.scripted_site import Seen, Site
@@ -34,7 +34,7 @@ async def test_what_a_login_gave_never_shows(
     target = target_of(engine, login(f"{CANARY}-password"))
     engine.password = f"{CANARY}-password"
     poll = await poller.poll(target)
-    lines = lines_of(target, take_snapshot(target, poll, Tally(polls=1)))
+    lines = lines_of(target, take_snapshot(target, poll, PollCounts(polls=1)))
     assert isinstance(poll.outcome, Extraction)
     assert "<secret>" in lines
     assert "<secret>" in poll.outcome.faults[0].message

@@ -10,7 +10,7 @@ import pytest
 from exporter.errors import PollError, Reason
 from exporter.http.message import with_query
 from exporter.pipeline.request import build
-from exporter.runtime.tracked import Tracked
+from exporter.runtime.target_state import TargetState
 from exporter.secret import Secret
 from exporter.settings import Client
 from support.polling import OK, Polls, make_target, result
@@ -108,8 +108,8 @@ async def test_a_vendor_that_repeats_it_does_not_make_it_known(
     assert str(outcome) == "vendor_error: the vendor reports an error: no <secret>"
 
 
-def slots_of(tracked: Tracked) -> dict[str, object]:
-    return {name: getattr(tracked, name) for name in Tracked.__slots__}
+def slots_of(tracked: TargetState) -> dict[str, object]:
+    return {name: getattr(tracked, name) for name in TargetState.__slots__}
 
 
 def test_no_repr_holds_it() -> None:
@@ -118,7 +118,8 @@ def test_no_repr_holds_it() -> None:
 
     assert requests[0].query == f"?key={SENT}"
     assert (
-        "canary" not in f"{requests!r} {requests[0].url} {target!r} {slots_of(Tracked(target))!r}"
+        "canary"
+        not in f"{requests!r} {requests[0].url} {target!r} {slots_of(TargetState(target))!r}"
     )
 
 

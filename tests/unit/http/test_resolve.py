@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.clock import Clock
-from exporter.http.resolve import Address, Found, Resolver
+from exporter.http.resolve import Address, Resolver, Sketch
 
 FOUND: list[Any] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
 ADDRESSES = ((socket.AF_INET, ("127.0.0.1", 80)),)
@@ -17,9 +17,9 @@ ADDRESSES = ((socket.AF_INET, ("127.0.0.1", 80)),)
 
 async def look_up(resolver: Resolver, host: str) -> tuple[Address, ...]:
     """Wait for the addresses of a host, or raise why there are none."""
-    waiter: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+    waiter: asyncio.Future[Sketch] = asyncio.get_running_loop().create_future()
 
-    def on_found(found: Found) -> None:
+    def on_found(found: Sketch) -> None:
         if not waiter.done():
             waiter.set_result(found)
 

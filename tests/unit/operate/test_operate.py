@@ -19,7 +19,7 @@ from exporter.config import load_file, load_text
 from exporter.declare.system import System
 from exporter.errors import ActionError, ConfigError
 from exporter.http.connections import Connections
-from exporter.operate.operation import Operation, Shown
+from exporter.operate.operation import ActionState, Operation
 from exporter.operate.order import ordered
 from exporter.secret import Secret
 from exporter.service import running
@@ -316,7 +316,7 @@ async def test_a_switch_is_waited_for_while_the_server_denies_everything(stage: 
         await operation.send()
         seen = await operation.watch(60.0, told.append, drained=False)
 
-    assert seen == Shown(state="maintenance")
+    assert seen == ActionState(state="maintenance")
     assert [str(one) for one in told[:-1]] == ["http_503: HTTP 503"] * 2
 
 

@@ -10,7 +10,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.connections import Connections
 from exporter.pipeline.advice import repeated_paths
 from exporter.pipeline.request import build
-from exporter.runtime.poll import PollRun, poll
+from exporter.runtime.poll_run import PollRun, poll
 from exporter.secret import Secret
 from exporter.settings import BasicAuth, Client, Target
 from support.polling import make_target

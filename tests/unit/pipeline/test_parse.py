@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import Parsed, parse
+from exporter.pipeline.parse import ParsedAnswer, parse
 from exporter.systems import SYSTEMS
 
 JSON_ONLY = ("json",)
@@ -28,7 +28,7 @@ def parsed(
     *,
     roots: tuple[str, ...] = (),
     takes_list: bool = False,
-) -> Parsed:
+) -> ParsedAnswer:
     answer = Answer(content_type, body, 0.0)
     path = "/0" if takes_list else "/a"
     return parse(answer, declared({"gauge": "s_v", "path": path}, formats=formats, roots=roots))

@@ -12,9 +12,9 @@ from exporter.pipeline import snapshot as snapshot_module
 from exporter.pipeline.render import base_labels
 from exporter.pipeline.snapshot import (
     NO_SERIES,
-    Poll,
+    PollCounts,
+    PollResult,
     Snapshot,
-    Tally,
     layout_of,
     redacted,
     serve,
@@ -65,8 +65,8 @@ def test_lines_that_are_kept_are_those_of_a_fresh_page(
         block.add(source)
     last = NO_SERIES
     for number, (at, (outcome, duration, unmapped)) in enumerate(given, 1):
-        tally = Tally(polls=number, failures={"tls": number // 2}, last_success=NOW)
-        poll = Poll(outcome, duration, NOW, 0.0)
+        tally = PollCounts(polls=number, failures={"tls": number // 2}, last_success=NOW)
+        poll = PollResult(outcome, duration, NOW, 0.0)
         snapshot = take_snapshot(TARGET, poll, tally, last=last, unmapped=unmapped)
         last = snapshot.served if snapshot.up else last
         sources[at].snapshot = snapshot
@@ -83,12 +83,12 @@ def test_lines_of_values_that_did_not_change_are_kept() -> None:
     source = Source()
     block = Block(SYSTEM, [source])
     read = Extraction.of((Sample("mdworkbench_resume_on_restart", (), 1.0),))
-    first = take_snapshot(TARGET, Poll(read, 0.1, NOW, 0.0), Tally(polls=1))
+    first = take_snapshot(TARGET, PollResult(read, 0.1, NOW, 0.0), PollCounts(polls=1))
     source.snapshot = first
     block.refresh()
     before = block.families[: len(SYSTEM.families)]
     source.snapshot = take_snapshot(
-        TARGET, Poll(read, 0.1, NOW, 0.0), Tally(polls=2), last=first.served
+        TARGET, PollResult(read, 0.1, NOW, 0.0), PollCounts(polls=2), last=first.served
     )
     block.refresh()
     after = block.families[: len(SYSTEM.families)]
@@ -122,8 +122,8 @@ def test_series_beyond_the_bytes_of_a_target_are_dropped_and_counted() -> None:
     texts = [f"{number}{'é' * 250}" for number in range(8000)]
     series = [Sample(family, (("state", text),), 1.0) for text in texts]
     target = replace(TARGET, max_series=8000, labels={"site": "x" * 500})
-    poll = Poll(Extraction.of(series), 0.1, NOW, 0.0)
-    snapshot = take_snapshot(target, poll, Tally(polls=1))
+    poll = PollResult(Extraction.of(series), 0.1, NOW, 0.0)
+    snapshot = take_snapshot(target, poll, PollCounts(polls=1))
     page = lines_of(target, snapshot)
     shown = sum(line.startswith(f"{family}{{") for line in page.splitlines())
 
@@ -136,8 +136,8 @@ def test_series_beyond_the_bytes_of_a_target_are_dropped_and_counted() -> None:
 def test_a_target_of_few_series_may_have_long_lines() -> None:
     family = SYSTEM.families[0].name
     series = [Sample(family, (("state", f"{at}{'x' * 256}"),), 1.0) for at in range(100)]
-    poll = Poll(Extraction.of(series), 0.1, NOW, 0.0)
-    snapshot = take_snapshot(replace(TARGET, max_series=100), poll, Tally(polls=1))
+    poll = PollResult(Extraction.of(series), 0.1, NOW, 0.0)
+    snapshot = take_snapshot(replace(TARGET, max_series=100), poll, PollCounts(polls=1))
 
     assert (len(snapshot.values), snapshot.served.kept, snapshot.served.dropped) == (100, None, 0)
 

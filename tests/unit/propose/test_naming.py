@@ -2,7 +2,7 @@
 
 import yaml
 
-from exporter.propose import Request, propose, system_name
+from exporter.propose import AnsweredRequest, propose, system_name
 from exporter.propose.labelling import label_name
 from exporter.propose.naming import MAX_FIELDS, MAX_NAME, name_fields
 from exporter.propose.sketch import Item
@@ -87,7 +87,7 @@ def test_a_hostile_key_is_escaped_in_paths_and_comments() -> None:
 
 
 def test_the_request_of_the_answer_is_part_of_the_proposal() -> None:
-    request = Request("/status", (("full", "yes"), ("token", "s3cret"), ("q", "{x}")))
+    request = AnsweredRequest("/status", (("full", "yes"), ("token", "s3cret"), ("q", "{x}")))
 
     proposal = propose({"a": 1}, "own", request)
 

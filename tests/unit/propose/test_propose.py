@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.cli.declare import _parsed
+from exporter.cli.declare_command import _parsed
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
 from exporter.http.answer import Answer
 from exporter.pipeline.xml_tree import make_lists
 from exporter.propose import NothingToMapError, propose, system_name
 from exporter.systems import SYSTEMS
-from support.paths import DATA
+from support.repository import DATA
 
 PROPOSALS = DATA / "proposals"
 ANSWERS = sorted((PROPOSALS / "answers").iterdir())

@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_text
-from exporter.config.targets import LONGEST_LABEL, LONGEST_LABELS
-from exporter.runtime import discovered, target_groups
-from exporter.runtime.discovered import Look, Owns
-from exporter.runtime.file_lists import Files
-from exporter.runtime.target_groups import MAX_ITEM, MAX_LABELS_SIZE, MOST_PARTS, Group, Text
+from exporter.config.target_models import LONGEST_LABEL, LONGEST_LABELS
+from exporter.runtime import target_builder, target_groups
+from exporter.runtime.file_lists import FileLists
+from exporter.runtime.target_builder import ListResult, Owns
+from exporter.runtime.target_groups import (
+    MAX_ITEM,
+    MAX_LABELS_SIZE,
+    MOST_PARTS,
+    ListText,
+    TargetGroup,
+)
 from exporter.settings import FileSd, Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
@@ -23,22 +29,22 @@ UCS = "system: genesys_ucs"
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Callable[..., Files]:
+def files(tmp_path: Path) -> Callable[..., FileLists]:
     def make(
         entry: str = UCS,
         patterns: str = '"*.json", "*.yaml"',
         owns: Owns = lambda _: True,
         refresh: float = 300.0,
-    ) -> Files:
+    ) -> FileLists:
         text = f"discovery: [{{{entry}, file_sd: {{files: [{patterns}]}}}}]"
         (one,) = load_text(text, "config.yaml", tmp_path, SYSTEMS).discoveries
         assert isinstance(one.source, FileSd)
-        return Files(replace(one.source, refresh_interval=refresh), one.template, owns)
+        return FileLists(replace(one.source, refresh_interval=refresh), one.template, owns)
 
     return make
 
 
-Make = Callable[..., Files]
+Make = Callable[..., FileLists]
 
 
 def put(path: Path, text: str) -> None:
@@ -48,7 +54,7 @@ def put(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def targets(look: Look) -> dict[str, Target]:
+def targets(look: ListResult) -> dict[str, Target]:
     assert look.built is not None
     return dict(look.built.targets)
 
@@ -324,7 +330,7 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
     watched = files()
     put(tmp_path / "a.json", '[{"targets": ["a"]}]')
     await watched.look()
-    monkeypatch.setattr(discovered, "_MAX_SECONDS", -1.0)
+    monkeypatch.setattr(target_builder, "_MAX_SECONDS", -1.0)
     put(tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}]))
     look = await watched.look()
 
@@ -461,15 +467,15 @@ async def test_a_file_that_was_written_while_it_was_read_is_read_again(
 ) -> None:
     path, watched = tmp_path / "a.json", files()
     put(path, '[{"targets": ["a"]}]')
-    real = Text.groups
+    real = ListText.groups
 
-    def slow(text: Text) -> tuple[Group, ...]:
+    def slow(text: ListText) -> tuple[TargetGroup, ...]:
         groups = real(text)
         path.write_text('[{"targets": ["a", "b"]}]')
-        monkeypatch.setattr(Text, "groups", real)
+        monkeypatch.setattr(ListText, "groups", real)
         return groups
 
-    monkeypatch.setattr(Text, "groups", slow)
+    monkeypatch.setattr(ListText, "groups", slow)
     first, second, third = [await watched.look() for _ in range(3)]
 
     assert [*targets(first)] == ["a"]

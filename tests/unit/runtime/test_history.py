@@ -6,7 +6,7 @@ import pytest
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
+from exporter.pipeline.snapshot import PollResult
 from exporter.runtime import history
 from exporter.runtime.history import INTERVAL, MAX_SAMPLES
 from exporter.runtime.targets import Targets
@@ -31,7 +31,7 @@ def targets(hand: Hand) -> Targets:
 def record(targets: Targets, outcome: Extraction | PollError, name: str = "t") -> None:
     tracked, clock = targets.named(name), targets.clock
     assert tracked is not None
-    targets.record(tracked, Poll(outcome, 0.1, clock.wall(), clock.monotonic()))
+    targets.record(tracked, PollResult(outcome, 0.1, clock.wall(), clock.monotonic()))
 
 
 def values(targets: Targets, name: str = "t") -> list[list[float]]:

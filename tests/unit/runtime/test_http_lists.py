@@ -13,8 +13,8 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
-from exporter.runtime.discovered import Look
-from exporter.runtime.http_lists import Http
+from exporter.runtime.http_lists import HttpLists
+from exporter.runtime.target_builder import ListResult
 from exporter.settings import HttpSd
 from exporter.systems import SYSTEMS
 from support.polling import make_target
@@ -23,15 +23,15 @@ from support.vendor import Vendor, response
 LIST = b'[{"targets": ["a:1", "b:1"], "labels": {"site": "ams", "__meta_x": "y"}}]'
 
 
-def http(url: str, more: str = "", clients: str = "", folder: Path = Path()) -> Http:
+def http(url: str, more: str = "", clients: str = "", folder: Path = Path()) -> HttpLists:
     entry = f'system: genesys_ucs, http_sd: {{url: "{url}"{more}}}'
     text = f"clients: {{{clients}}}\ndiscovery: [{{{entry}}}]"
     (one,) = load_text(text, "config.yaml", folder, SYSTEMS).discoveries
     assert isinstance(one.source, HttpSd)
-    return Http(one.source, one.template, lambda _: True, Clock())
+    return HttpLists(one.source, one.template, lambda _: True, Clock())
 
 
-def names(look: Look) -> list[str]:
+def names(look: ListResult) -> list[str]:
     assert look.built is not None, look
     return [*look.built.targets]
 

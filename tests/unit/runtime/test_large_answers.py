@@ -13,8 +13,8 @@ from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
-from exporter.runtime import poll as runtime_poll
-from exporter.runtime.poll import PollRun
+from exporter.runtime import poll_run as runtime_poll
+from exporter.runtime.poll_run import PollRun
 from support.declarations import as_body, declared
 from support.polling import FIXED, Polls, make_target
 from support.vendor import Vendor, response

@@ -16,12 +16,12 @@ from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.http.connections import Connections
-from exporter.pipeline.snapshot import Poll
-from exporter.runtime.rhythm import next_due, next_turn, phase, tick_seconds
-from exporter.runtime.schedule import Schedule, Turn
+from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.schedule import Schedule, ScheduleEntry
 from exporter.runtime.shard import Shard
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
+from exporter.runtime.timing import next_due, next_turn, phase, tick_seconds
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
@@ -177,7 +177,7 @@ async def test_nothing_is_left_running(crowd: Crowd) -> None:
 class Broken(Targets):
     """A set of targets that cannot take in what a poll says."""
 
-    def record(self, tracked: Tracked, poll: Poll) -> None:
+    def record(self, tracked: TargetState, poll: PollResult) -> None:
         if isinstance(poll.outcome, Extraction):
             raise ZeroDivisionError
         super().record(tracked, poll)
@@ -220,7 +220,7 @@ async def test_a_schedule_that_ends_ends_the_service(crowd: Crowd) -> None:
 class Overtaken(Schedule):
     """A schedule whose next tick comes as soon as a poll has ended."""
 
-    def _plan_next(self, turn: Turn, now: float, pause: float) -> None:
+    def _plan_next(self, turn: ScheduleEntry, now: float, pause: float) -> None:
         super()._plan_next(turn, now, pause)
         self.leave_due(turn.due)
 
@@ -281,7 +281,7 @@ class Stepped(Schedule):
         super().__init__(*arguments)
         self.left: list[tuple[float, str]] = []
 
-    def _depart(self, turn: Turn) -> None:
+    def _depart(self, turn: ScheduleEntry) -> None:
         self.left.append((self._clock.monotonic(), turn.tracked.target.name))
 
 

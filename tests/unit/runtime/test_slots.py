@@ -11,7 +11,7 @@ START = 1000.0
 
 
 @dataclass(eq=False)
-class Turn:
+class ScheduleEntry:
     due: float = 0.0
     slot: int | None = None
 
@@ -24,7 +24,7 @@ def taken(slots: Slots, *moments: float) -> list[tuple[float, float]]:
 def test_a_turn_comes_up_at_the_first_tick_after_it_is_due() -> None:
     slots = Slots(START, 0.5)
     for due in (1000.7, 1000.2, 1000.5):
-        slots.put(Turn(), due)
+        slots.put(ScheduleEntry(), due)
 
     assert taken(slots, 1000.0, 1000.5, 1001.0) == [
         (1000.5, 1000.2),
@@ -34,7 +34,7 @@ def test_a_turn_comes_up_at_the_first_tick_after_it_is_due() -> None:
 
 
 def test_a_turn_that_is_moved_comes_up_once() -> None:
-    slots, turn = Slots(START, 0.5), Turn()
+    slots, turn = Slots(START, 0.5), ScheduleEntry()
     for due in (1003.0, 1001.0, 1002.0):
         slots.put(turn, due)
 
@@ -42,7 +42,7 @@ def test_a_turn_that_is_moved_comes_up_once() -> None:
 
 
 def test_a_turn_that_is_removed_does_not_come_up() -> None:
-    slots, turn = Slots(START, 0.5), Turn()
+    slots, turn = Slots(START, 0.5), ScheduleEntry()
     slots.put(turn, 1001.0)
     slots.remove(turn)
     slots.remove(turn)
@@ -51,7 +51,7 @@ def test_a_turn_that_is_removed_does_not_come_up() -> None:
 
 
 def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
-    slots, turn = Slots(START, 0.5), Turn()
+    slots, turn = Slots(START, 0.5), ScheduleEntry()
     assert taken(slots, 1002.0) == []
     slots.put(turn, 1001.0)
 
@@ -61,7 +61,7 @@ def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
 def test_all_that_was_due_in_a_long_pause_comes_up_in_order() -> None:
     slots = Slots(START, 0.1)
     for due in (5000.0, 1001.0, 3000.0, 9000.0):
-        slots.put(Turn(), due)
+        slots.put(ScheduleEntry(), due)
 
     assert [due for _, due in taken(slots, 8000.0)] == [1001.0, 3000.0, 5000.0]
 
@@ -76,7 +76,7 @@ def test_ticks_of_another_length_leave_no_turn_out(
 ) -> None:
     slots = Slots(START, before)
     for due in dues:
-        slots.put(Turn(), START + due)
+        slots.put(ScheduleEntry(), START + due)
     slots = slots.with_seconds(after)
     found, now = [], START
     while now < START + 61:
@@ -95,6 +95,6 @@ def test_the_next_tick_is_the_next(number: int, seconds: float) -> None:
     following = slots.next_tick(tick)
 
     assert 0.5 * seconds < following - tick < 1.5 * seconds
-    turn = Turn()
+    turn = ScheduleEntry()
     slots.put(turn, following)
     assert taken(slots, tick, following) == [(following, following)]

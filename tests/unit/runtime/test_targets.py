@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
+from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.tracked import Tracked
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 from support.polling import NOW, lines_of, make_target, snapshots_of
@@ -41,20 +41,20 @@ def make(moment: Moment, telemetry: Telemetry, *names: str) -> Targets:
     return Targets(Settings(targets=targets), telemetry, moment.clock)
 
 
-def good(moment: Moment, *faults: Fault) -> Poll:
+def good(moment: Moment, *faults: Fault) -> PollResult:
     samples = (Sample("genesys_ucs_requests_total", (), 1.0),)
-    return Poll(Extraction.of(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
+    return PollResult(Extraction.of(samples, faults), duration=0.1, ended=NOW, taken=moment.now)
 
 
-def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> Poll:
-    return Poll(PollError(reason, "why"), duration=5.0, ended=NOW, taken=moment.now)
+def bad(moment: Moment, reason: Reason = Reason.TIMEOUT) -> PollResult:
+    return PollResult(PollError(reason, "why"), duration=5.0, ended=NOW, taken=moment.now)
 
 
 def lines(targets: Targets) -> str:
     return "".join(lines_of(target, snapshot) for target, snapshot in snapshots_of(targets))
 
 
-def first(targets: Targets) -> Tracked:
+def first(targets: Targets) -> TargetState:
     return next(iter(targets))
 
 
@@ -169,7 +169,7 @@ def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
     """A target is altered where its flag is another one, and the same where it is alike."""
     moment, telemetry = Moment(), Telemetry()
     targets = make(moment, telemetry)
-    known: dict[tuple[str, bool], Tracked] = {}
+    known: dict[tuple[str, bool], TargetState] = {}
     for wanted in sets:
         listed = [
             replace(make_target(url=f"http://h/{flag}"), name=name) for name, flag in wanted.items()
@@ -242,7 +242,7 @@ def test_lines_beyond_the_bytes_of_a_target_are_counted_and_logged(
     long = [
         Sample("genesys_ucs_mode", (("mode", f"{at}{'x' * 500}"),), 1.0) for at in range(20_000)
     ]
-    targets.record(first(targets), Poll(Extraction.of(long), 0.1, NOW, moment.now))
+    targets.record(first(targets), PollResult(Extraction.of(long), 0.1, NOW, moment.now))
     metric = "status_exporter_dropped_series_total"
     dropped = telemetry.registry.get_sample_value(metric, {"system": "genesys_ucs"})
 

@@ -3,7 +3,7 @@
 import pytest
 from pytest_aiohttp import AiohttpClient
 
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from support.simulator_stage import HandClock, SimulatorClient
 
 
@@ -14,10 +14,10 @@ def clock(request: pytest.FixtureRequest) -> HandClock:
 
 
 @pytest.fixture
-def world(clock: HandClock) -> World:
-    return World(clock=clock, seed=1)
+def world(clock: HandClock) -> SimulatedServers:
+    return SimulatedServers(clock=clock, seed=1)
 
 
 @pytest.fixture
-async def client(aiohttp_client: AiohttpClient, world: World) -> SimulatorClient:
+async def client(aiohttp_client: AiohttpClient, world: SimulatedServers) -> SimulatorClient:
     return await aiohttp_client(make_app(world))

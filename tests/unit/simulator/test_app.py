@@ -11,7 +11,7 @@ from pytest_aiohttp import AiohttpClient
 
 from exporter.config import load_text
 from exporter.settings import Settings, Target
-from exporter.simulator.app import World, make_app
+from exporter.simulator.app import SimulatedServers, make_app
 from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET
 from exporter.simulator.demo import config_text, make_world
 from exporter.simulator.pace import WARM_UP, Pace
@@ -37,7 +37,7 @@ def settings(url: str) -> Settings:
     return load_text(text, "demo", Path(), SYSTEMS)
 
 
-def figures(world: World) -> list[dict[str, Any]]:
+def figures(world: SimulatedServers) -> list[dict[str, Any]]:
     return [
         world.ucs.status(),
         *(engine.status() for engine in world.engines),
@@ -48,14 +48,17 @@ def figures(world: World) -> list[dict[str, Any]]:
 
 def test_a_seed_makes_the_same_world_however_often_it_is_polled() -> None:
     patient, eager = HandClock(MORNING), HandClock(MORNING)
-    polled_once, polled_often = World(clock=patient, seed=7), World(clock=eager, seed=7)
+    polled_once, polled_often = (
+        SimulatedServers(clock=patient, seed=7),
+        SimulatedServers(clock=eager, seed=7),
+    )
     for _ in range(300):
         eager.now += 0.7
         figures(polled_often)
     patient.now = eager.now
 
     assert figures(polled_once) == figures(polled_often)
-    assert figures(polled_once) != figures(World(clock=patient, seed=8))
+    assert figures(polled_once) != figures(SimulatedServers(clock=patient, seed=8))
 
 
 def test_of_a_long_gap_only_the_end_is_lived() -> None:
@@ -71,7 +74,7 @@ def test_of_a_long_gap_only_the_end_is_lived() -> None:
 
 
 @pytest.fixture
-async def url(world: World, aiohttp_client: AiohttpClient) -> str:
+async def url(world: SimulatedServers, aiohttp_client: AiohttpClient) -> str:
     client = await aiohttp_client(make_app(world))
     return str(client.make_url("")).rstrip("/")
 
@@ -132,7 +135,7 @@ async def test_one_server_of_the_demo_fails_and_recovers_within_two_minutes(
 
 
 async def test_the_index_names_the_addresses_and_credentials(aiohttp_client: AiohttpClient) -> None:
-    client = await aiohttp_client(make_app(World()))
+    client = await aiohttp_client(make_app(SimulatedServers()))
     text = await (await client.get("/")).text()
     for expected in (
         "/cv/server/status",
@@ -150,7 +153,7 @@ async def test_the_index_names_the_addresses_and_credentials(aiohttp_client: Aio
 
 
 async def test_a_request_that_hangs_ends_with_its_client_and_with_the_server(
-    world: World, url: str, poller: Poller
+    world: SimulatedServers, url: str, poller: Poller
 ) -> None:
     world.webitel.freeswitch = "hang"
     (target,) = (one for one in settings(url).targets if one.name == "pbx-new")

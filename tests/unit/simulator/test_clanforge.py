@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.clanforge import ACCOUNT_SERVICE, FLEET, KEYS
 from exporter.simulator.game_server import Phase
 from support.simulator_stage import HandClock
@@ -42,7 +42,11 @@ async def status(client: Client, query: str = "") -> dict[str, Any]:
     ],
 )
 async def test_a_server_can_be_held_in_a_phase(
-    phase: Phase, expected: set[tuple[int, int]], clock: HandClock, world: World, client: Client
+    phase: Phase,
+    expected: set[tuple[int, int]],
+    clock: HandClock,
+    world: SimulatedServers,
+    client: Client,
 ) -> None:
     world.clanforge.servers[ONE].hold(phase)
     clock.now += 500
@@ -52,7 +56,7 @@ async def test_a_server_can_be_held_in_a_phase(
 
 
 async def test_only_a_running_server_is_queried_and_only_on_request(
-    world: World, client: Client
+    world: SimulatedServers, client: Client
 ) -> None:
     server = world.clanforge.servers[ONE]
     server.hold("available")
@@ -80,7 +84,7 @@ async def test_an_error_comes_with_http_200_and_messages(path: str, client: Clie
 
 
 async def test_the_keys_are_needed_and_requests_can_be_throttled(
-    world: World, client: Client
+    world: SimulatedServers, client: Client
 ) -> None:
     path = f"/cfp/v1/server/{ONE}/status"
     assert (await client.get(path)).status == 401
@@ -92,7 +96,7 @@ async def test_the_keys_are_needed_and_requests_can_be_throttled(
 
 
 async def test_the_list_has_its_own_types_and_can_be_narrowed_down(
-    world: World, client: Client
+    world: SimulatedServers, client: Client
 ) -> None:
     world.clanforge.servers[ONE].hold("restarting")
     world.clanforge.servers["1200346"].hold("locked")
@@ -104,7 +108,7 @@ async def test_the_list_has_its_own_types_and_can_be_narrowed_down(
     assert len((await fetch(client, f"{LIST}&profileid=1002"))["servers"]) == 2
 
 
-def test_servers_live_and_players_come_and_go(clock: HandClock, world: World) -> None:
+def test_servers_live_and_players_come_and_go(clock: HandClock, world: SimulatedServers) -> None:
     fleet = world.clanforge
     phases: list[Phase] = []
     crowds: list[int] = []
@@ -122,7 +126,7 @@ def test_servers_live_and_players_come_and_go(clock: HandClock, world: World) ->
     assert max(len(list(spell)) for _, spell in groupby(crowds)) <= 10
 
 
-def test_a_match_begins_where_none_is_left(clock: HandClock, world: World) -> None:
+def test_a_match_begins_where_none_is_left(clock: HandClock, world: SimulatedServers) -> None:
     servers = list(world.clanforge.servers.values())
     for server in servers[:3]:
         server.hold("locked")

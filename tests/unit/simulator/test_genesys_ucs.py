@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.genesys_ucs import ADMIN, GUEST, MONITOR
 from support.simulator_stage import HandClock
 from support.simulator_stage import SimulatorClient as Client
@@ -36,7 +36,7 @@ async def test_the_times_are_those_of_a_busy_server(client: Client) -> None:
     assert MORNING - seconds(body["last_request"]) < 60
 
 
-def test_the_heap_saws_grows_and_adds_up(clock: HandClock, world: World) -> None:
+def test_the_heap_saws_grows_and_adds_up(clock: HandClock, world: SimulatedServers) -> None:
     seen = []
     for _ in range(600):
         clock.now += 30
@@ -67,7 +67,7 @@ async def test_counters_rise_and_start_over_at_midnight(clock: HandClock, client
 
 
 async def test_the_day_turns_by_the_server_s_own_clock(
-    clock: HandClock, world: World, client: Client
+    clock: HandClock, world: SimulatedServers, client: Client
 ) -> None:
     clock.now = MIDNIGHT + 24 * HOUR - 600
     await status(client)
@@ -77,7 +77,9 @@ async def test_the_day_turns_by_the_server_s_own_clock(
     assert body["request_today"] == 0
 
 
-async def test_a_restart_forgets_the_day_and_the_switch(world: World, client: Client) -> None:
+async def test_a_restart_forgets_the_day_and_the_switch(
+    world: SimulatedServers, client: Client
+) -> None:
     world.ucs.switch("maintenance")
     world.ucs.restart()
     fresh = await status(client)
@@ -99,7 +101,7 @@ async def test_a_restart_forgets_the_day_and_the_switch(world: World, client: Cl
     ],
 )
 async def test_access(
-    world: World, client: Client, authorization: str | None, reading: int, writing: int
+    world: SimulatedServers, client: Client, authorization: str | None, reading: int, writing: int
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     read = await client.get(STATUS, headers=headers)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.mdworkbench import ADMIN, PATH, QUEUE_PATH, SLOTS, VIEWER
 from support.simulator_stage import HandClock
 from support.simulator_stage import SimulatorClient as Client
@@ -23,7 +23,7 @@ async def put(client: Client, query: str) -> int:
     return (await client.put(f"{PATH}?{query}", headers=AUTHORIZED)).status
 
 
-async def test_json_and_xml_say_the_same(world: World, client: Client) -> None:
+async def test_json_and_xml_say_the_same(world: SimulatedServers, client: Client) -> None:
     world.mdworkbench.change("maintenance", resume_on_restart=False)
     world.mdworkbench.running, world.mdworkbench.waiting = [], [MORNING] * 12
     json = await client.get(PATH, headers=AUTHORIZED)
@@ -46,7 +46,7 @@ async def test_json_and_xml_say_the_same(world: World, client: Client) -> None:
     [(None, 401), (VIEWER.authorization, 403), (ADMIN.authorization, 200)],
 )
 async def test_access(
-    world: World, client: Client, authorization: str | None, expected: int
+    world: SimulatedServers, client: Client, authorization: str | None, expected: int
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     for method, path in (("GET", PATH), ("GET", QUEUE_PATH), ("PUT", f"{PATH}?value=suspended")):
@@ -55,7 +55,7 @@ async def test_access(
 
 
 @pytest.mark.parametrize("query", ["", "value=ACTIVE", "value=suspended&resumeOnRestart=no"])
-async def test_a_bad_state_is_refused(query: str, world: World, client: Client) -> None:
+async def test_a_bad_state_is_refused(query: str, world: SimulatedServers, client: Client) -> None:
     assert await put(client, query) == 400
     assert world.mdworkbench.state == "active"
 
@@ -89,7 +89,7 @@ async def test_a_suspended_queue_grows_and_in_maintenance_nothing_comes(
 
 
 async def test_a_stuck_queue_lists_its_launches(
-    clock: HandClock, world: World, client: Client
+    clock: HandClock, world: SimulatedServers, client: Client
 ) -> None:
     world.mdworkbench.queue_stuck = True
     clock.now += 590

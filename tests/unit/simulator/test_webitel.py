@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.app import World
+from exporter.simulator.app import SimulatedServers
 from exporter.simulator.webitel import FreeSwitchState
 from exporter.simulator.webitel_body import pretty_size, pretty_time
 from exporter.simulator.webitel_login import (
@@ -168,7 +168,7 @@ async def test_a_login_that_cannot_be_read_is_refused(client: Client) -> None:
 
 @pytest.mark.parametrize("prefix", RELEASES)
 async def test_a_login_opens_the_status_until_it_expires(
-    prefix: str, world: World, client: Client
+    prefix: str, world: SimulatedServers, client: Client
 ) -> None:
     given = {"username": USER.username, "password": USER.password}
     granted = await (await client.post(f"{prefix}/login", json=given)).json()
@@ -192,14 +192,20 @@ async def test_a_login_opens_the_status_until_it_expires(
     ],
 )
 async def test_freeswitch_may_be_away(
-    state: FreeSwitchState, old: str | None, new: str | None, world: World, client: Client
+    state: FreeSwitchState,
+    old: str | None,
+    new: str | None,
+    world: SimulatedServers,
+    client: Client,
 ) -> None:
     world.webitel.freeswitch = world.webitel_old.freeswitch = state
     assert (await status(client, "/old")).get("freeSWITCH") == old
     assert (await status(client)).get("freeSWITCH") == new
 
 
-async def test_a_crash_makes_a_new_worker(clock: HandClock, world: World, client: Client) -> None:
+async def test_a_crash_makes_a_new_worker(
+    clock: HandClock, world: SimulatedServers, client: Client
+) -> None:
     before = await status(client)
     world.webitel.crash_worker()
     fresh = await status(client)
@@ -213,7 +219,7 @@ async def test_a_crash_makes_a_new_worker(clock: HandClock, world: World, client
 
 
 async def test_the_queues_of_the_console_grow_until_it_is_back(
-    clock: HandClock, world: World, client: Client
+    clock: HandClock, world: SimulatedServers, client: Client
 ) -> None:
     world.webitel.console = "Offline"
     clock.now += 600

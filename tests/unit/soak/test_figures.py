@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from soak.figures import Run, judge
-from soak.pages import Page, read_page
+from soak.scraped_pages import Page, read_page
+from soak.verdicts import Run, judge
 
 INTERVAL = 1.0
 OWN = {

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import PollError
-from exporter.pipeline.snapshot import Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, take_snapshot
 from exporter.systems import SYSTEMS
 from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
-from support.paths import DATA
 from support.polling import Polls, make_target
+from support.repository import DATA
 from support.vendor import Vendor, recorded
 
 ANSWERS = sorted(path for path in (DATA / "answers").glob("*/*") if path.is_file())
@@ -32,7 +32,7 @@ async def test_a_recorded_answer_gives_its_golden_exposition(
     else:
         last_success = outcome.ended
         notes += [f"# fault: {one.metric}: {one.message}\n" for one in outcome.outcome.faults]
-    tally = Tally(polls=1, failures=failures, last_success=last_success)
+    tally = PollCounts(polls=1, failures=failures, last_success=last_success)
     snapshot = take_snapshot(target, outcome, tally)
     actual = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode() + "".join(notes)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from support.paths import ROOT
+from support.repository import ROOT
 
 NAMES = re.compile(
     r"genesys|\bucs\b|webitel|freeswitch|mdworkbench|clanforge|multiplay|sodius", re.IGNORECASE

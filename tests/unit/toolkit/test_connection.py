@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from exporter.toolkit.limits import Limits, Phase
-from exporter.toolkit.server_metrics import Rejection
-from exporter.web import pages
+from exporter.toolkit.connection_limits import Limits, Phase
+from exporter.toolkit.server_metrics import RejectReason
+from exporter.web import page_handlers
 from support.polling import Hand
 from support.raw_requests import (
     HEALTHY,
@@ -84,8 +84,8 @@ async def test_a_connection_between_two_requests_stays(hand: Hand) -> None:
 async def test_a_connection_that_is_not_used_again_is_closed() -> None:
     async with opened(Limits(idle=0.2)) as port:
         assert b"Healthy." in await port.ask(HEALTHY)
-        assert {reason: port.rejected(str(reason)) for reason in Rejection} == dict.fromkeys(
-            Rejection, 0.0
+        assert {reason: port.rejected(str(reason)) for reason in RejectReason} == dict.fromkeys(
+            RejectReason, 0.0
         )
 
 
@@ -118,7 +118,7 @@ async def test_a_client_that_does_not_read_a_response_is_closed(
 async def test_a_client_that_does_not_read_the_end_of_a_response_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pages, "status_page", lambda *_: "x" * 20_000_000)
+    monkeypatch.setattr(page_handlers, "status_page", lambda *_: "x" * 20_000_000)
     async with opened(Limits(response=0.3)) as port:
         await port.connect(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         await port.until(lambda: port.rejected("slow_response") == 1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from exporter.toolkit.limits import Limits
+from exporter.toolkit.connection_limits import Limits
 from exporter.toolkit.server_tls import _names
 from exporter.toolkit.web_config import WebConfigFile, WebSettings
 from support.guarded_site import TLS, guarded, write, written

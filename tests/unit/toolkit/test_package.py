@@ -7,7 +7,7 @@ from pathlib import Path
 
 import exporter.toolkit
 from support.http_client import ask, basic, trusting, write_certificates
-from support.paths import ROOT
+from support.repository import ROOT
 
 FOLDER = ROOT / "exporter" / "toolkit"
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")

@@ -12,8 +12,8 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.toolkit.limits import Limits
-from exporter.web import pages
+from exporter.toolkit.connection_limits import Limits
+from exporter.web import page_handlers
 from support.raw_requests import HEALTHY, LAST, MARK, Port, is_safe, opened
 
 MALFORMED = [
@@ -124,7 +124,7 @@ async def test_an_unexpected_exception_is_logged_and_not_shown(
     def fail(*_: object) -> str:
         raise ZeroDivisionError(MARK)
 
-    monkeypatch.setattr(pages, "status_page", fail)
+    monkeypatch.setattr(page_handlers, "status_page", fail)
     answer = await port.ask(b"GET / HTTP/1.0\r\nAccept: text/html\r\n\r\n")
 
     assert answer.split()[1] == b"500"

@@ -10,7 +10,7 @@ from exporter.toolkit.exceptions import WebConfigError
 from exporter.toolkit.server_tls import ServerTls
 from exporter.toolkit.web_config import RequestLimit, WebConfigFile, WebSettings
 from support.http_client import write_certificates
-from support.paths import DATA, ROOT
+from support.repository import DATA, ROOT
 
 BAD = sorted((DATA / "configs" / "web_bad").glob("*.yaml"))
 HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"

@@ -15,7 +15,7 @@ from exporter.declare.extraction import Extraction, Fault, Labels, Sample
 from exporter.declare.family import open_metrics_name
 from exporter.errors import PollError, Reason
 from exporter.pipeline.render import TARGET_FAMILIES, value_text
-from exporter.pipeline.snapshot import Poll, Snapshot, Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, PollResult, Snapshot, take_snapshot
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -27,10 +27,10 @@ REQUESTS_HELP = "Requests (request_today); restarts from 0 at UCS restart and ea
 
 
 def shown(
-    target: Target, samples: tuple[Sample, ...], tally: Tally | None = None
+    target: Target, samples: tuple[Sample, ...], tally: PollCounts | None = None
 ) -> tuple[Target, Snapshot]:
-    poll = Poll(Extraction.of(samples, ()), duration=0.25, ended=NOW, taken=0.0)
-    tally = tally or Tally(polls=3, failures={Reason.TIMEOUT: 2}, last_success=NOW)
+    poll = PollResult(Extraction.of(samples, ()), duration=0.25, ended=NOW, taken=0.0)
+    tally = tally or PollCounts(polls=3, failures={Reason.TIMEOUT: 2}, last_success=NOW)
     return target, take_snapshot(target, poll, tally)
 
 
@@ -142,8 +142,8 @@ def test_a_series_given_twice_is_kept_once_and_counted() -> None:
 
 
 def test_a_failed_poll_shows_nothing_of_the_vendor() -> None:
-    poll = Poll(PollError(Reason.TIMEOUT, "x"), duration=5.0, ended=NOW, taken=0.0)
-    tally = Tally(polls=2, failures={Reason.TIMEOUT: 1}, last_success=NOW - 15)
+    poll = PollResult(PollError(Reason.TIMEOUT, "x"), duration=5.0, ended=NOW, taken=0.0)
+    tally = PollCounts(polls=2, failures={Reason.TIMEOUT: 1}, last_success=NOW - 15)
     snapshot = take_snapshot(target("a"), poll, tally)
     lines = b"".join(expose_targets([(target("a"), snapshot)], Format.TEXT)).decode().splitlines()
 
@@ -158,8 +158,8 @@ def test_a_failed_poll_shows_nothing_of_the_vendor() -> None:
 
 def test_faults_are_counted_on_the_target() -> None:
     reading = Extraction.of((), (Fault("a", "x"), Fault("b", "y")))
-    poll = Poll(reading, duration=0.1, ended=NOW, taken=0.0)
-    snapshot = take_snapshot(target("a"), poll, Tally(polls=1))
+    poll = PollResult(reading, duration=0.1, ended=NOW, taken=0.0)
+    snapshot = take_snapshot(target("a"), poll, PollCounts(polls=1))
     lines = b"".join(expose_targets([(target("a"), snapshot)], Format.TEXT)).decode()
 
     assert 'status_exporter_field_faults{target="a"} 2\n' in lines

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
+from exporter.pipeline.snapshot import PollResult
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
@@ -39,7 +39,7 @@ async def get() -> AsyncIterator[Get]:
         Extraction.of((Sample("mdworkbench_resume_on_restart", (), 1.0),), ()),
     )
     for tracked, outcome in zip(live, outcomes, strict=True):
-        live.record(tracked, Poll(outcome, 0.1, NOW, 0.0))
+        live.record(tracked, PollResult(outcome, 0.1, NOW, 0.0))
     app = make_app(live, telemetry, "/metrics")
     async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as session:
 

@@ -14,13 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.pipeline.snapshot import Poll
+from exporter.pipeline.snapshot import PollResult
 from exporter.runtime.targets import Targets
 from exporter.service import running
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
-from exporter.web import pages
+from exporter.web import page_handlers
 from exporter.web.routes import make_app
 from support.polling import NOW, make_target
 from support.vendor import Vendor, response
@@ -62,7 +62,7 @@ def record(site: Site, **outcomes: Extraction | PollError) -> None:
     for tracked in site.targets:
         outcome = outcomes.get(tracked.target.name)
         if outcome is not None:
-            site.targets.record(tracked, Poll(outcome, 0.1, NOW, 0.0))
+            site.targets.record(tracked, PollResult(outcome, 0.1, NOW, 0.0))
 
 
 async def test_text_is_what_is_served_without_a_wish(site: Site) -> None:
@@ -196,7 +196,7 @@ async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
         written_in.append(turn)
         return "page"
 
-    monkeypatch.setattr(pages, "status_page", page)
+    monkeypatch.setattr(page_handlers, "status_page", page)
     counting = asyncio.create_task(count())
     await asyncio.gather(*(site.get("/") for _ in range(50)))
     counting.cancel()

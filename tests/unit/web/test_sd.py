@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction, Sample
-from exporter.pipeline.snapshot import Poll, Tally, take_snapshot
+from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
 from exporter.runtime.targets import Targets
 from exporter.service import running
 from exporter.settings import Settings, Target
@@ -30,10 +30,10 @@ from exporter.toolkit.negotiate import Format
 from exporter.web import sd
 from exporter.web.exposition import expose_targets
 from exporter.web.routes import make_app
-from exporter.web.sd import Groups
+from exporter.web.sd import SdGroups
 from support.documents import yaml_blocks
-from support.paths import ROOT
 from support.polling import NOW, make_target
+from support.repository import ROOT
 
 
 def on_probe(name: str, system: str = "genesys_ucs", **labels: str) -> Target:
@@ -150,7 +150,7 @@ async def test_what_is_wrong_is_told(method: str, query: str, status: int, text:
 def test_a_long_list_comes_in_pieces(number: int) -> None:
     targets = [on_probe(f"t{at}") for at in range(number)]
     live = Targets(Settings(targets=tuple(targets)), Telemetry(), Clock())
-    pieces = list(Groups(live).listed([*live], "h:1", secure=True))
+    pieces = list(SdGroups(live).listed([*live], "h:1", secure=True))
     groups = json.loads(b"".join(pieces))
 
     assert [group["labels"]["target"] for group in groups] == [one.name for one in targets]
@@ -167,7 +167,7 @@ def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sd, "_labels_of", labels_of)
     live = Targets(Settings(targets=(on_probe("a"), on_probe("b"))), Telemetry(), Clock())
-    groups = Groups(live)
+    groups = SdGroups(live)
 
     def names(address: str) -> list[str]:
         listed = json.loads(b"".join(groups.listed([*live], address, secure=False)))
@@ -233,8 +233,8 @@ def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
         Sample("mdworkbench_server_state", (("state", text),), 0.5),
         Sample("mdworkbench_server_state", (("state", 'a{target="t"} 1'),), 0.0),
     )
-    tally = Tally(polls=2, failures={"tls": 1}, last_success=NOW)
-    whole = take_snapshot(target, Poll(Extraction.of(samples, ()), 0.25, NOW, 0.0), tally)
+    tally = PollCounts(polls=2, failures={"tls": 1}, last_success=NOW)
+    whole = take_snapshot(target, PollResult(Extraction.of(samples, ()), 0.25, NOW, 0.0), tally)
 
     def series(*, with_base: bool) -> list[tuple[str, dict[str, str], float]]:
         pieces = expose_targets([(target, whole)], Format.TEXT, with_base=with_base)

@@ -1,0 +1,62 @@
+"""`check`: tells every fault of a configuration file, or what is in a sound one."""
+
+import asyncio
+import sys
+from dataclasses import replace
+
+from exporter.cli.colours import GREEN, coloured
+from exporter.cli.options import Arguments, settings_of
+from exporter.clock import Clock
+from exporter.errors import ConfigError
+from exporter.pipeline.advice import repeated_paths
+from exporter.settings import FileSd, Settings
+
+
+def run(arguments: Arguments) -> int:
+    """Run the command."""
+    if arguments.file and arguments.config_file:
+        raise ConfigError(("give the file once, as FILE or with --config.file",))
+    arguments.config_file = arguments.file or arguments.config_file
+    arguments.system = arguments.url = None
+    if arguments.samples:
+        from exporter.cli.sample import check_samples  # noqa: PLC0415 - only what is needed
+
+        return check_samples(arguments)
+    report(settings_of(arguments))
+    return 0
+
+
+def report(settings: Settings) -> None:
+    """Say that the configuration is sound, and how much there is of it."""
+    targets, clients = len(settings.targets), len(settings.clients)
+    parts = [counted(targets, "target"), counted(clients, "client")]
+    if settings.discoveries:
+        parts.append(counted(len(settings.discoveries), "discovery", "discoveries"))
+    print(f"{coloured('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
+    for target in settings.targets:
+        for path in repeated_paths(target):
+            print(
+                f"warning: {target.name}: its url ends in {path}, which the exporter adds itself:"
+                f" the url of {target.system.name} targets ends before that",
+                file=sys.stderr,
+            )
+    if settings.discoveries:
+        _report_files(settings)
+
+
+def _report_files(settings: Settings) -> None:
+    """Say what the files of discoveries hold now; they may be other ones when they are needed."""
+    from exporter.runtime.discovery import once  # noqa: PLC0415 - only where there is a discovery
+
+    for discovery in settings.discoveries:
+        if isinstance(discovery.source, FileSd):
+            alone = replace(settings, targets=(), discoveries=(discovery,))
+            found, faults = asyncio.run(once(alone, Clock()))
+            for fault in faults:
+                print(f"warning: {fault}", file=sys.stderr)
+            print(f"{discovery.name}: {counted(len(found), 'target')} now")
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number with the word for what is counted."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"

@@ -1,0 +1,101 @@
+"""Sends an order exactly once: it is accepted, or an error says what may have changed.
+
+What the server has not been sent cannot have changed it. Once the request begins to be written, it
+may have, unless an answer says otherwise.
+"""
+
+import asyncio
+from dataclasses import replace
+from http import HTTPStatus
+
+from exporter.errors import ActionError, PollError, Reason, WriteEffect
+from exporter.http.answer import Answer
+from exporter.http.client import Exchange, PooledClient
+from exporter.http.message import Headers, credentials, make_request, with_query
+from exporter.http.pool import ConnectionPool
+from exporter.operate.order import Order
+
+# What each refusal means of a write; none of them is of one that was done.
+_REFUSALS = {
+    HTTPStatus.BAD_REQUEST: "the server takes no such value",
+    HTTPStatus.UNAUTHORIZED: "the credentials are missing or were rejected",
+    HTTPStatus.FORBIDDEN: "this user may not set it, see operator_client",
+    HTTPStatus.NOT_FOUND: "there is nothing to set at this URL",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants other credentials",
+    HTTPStatus.SERVICE_UNAVAILABLE: "the server takes no requests now",
+}
+# A gateway says so when it passed a request on and heard no more of it.
+_UNHEARD = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+
+
+class SingleWrite:
+    """One order on its way, which knows how far it has come."""
+
+    def __init__(self, order: Order, pool: ConnectionPool) -> None:
+        self._order = order
+        self._pool = pool
+        self._exchange: Exchange | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether some of the request may have reached the server."""
+        return self._exchange is not None and self._exchange.is_written
+
+    async def send(self, obtained: Headers, seconds: float) -> None:
+        """Send the order, with what a login gave, and wait so many seconds for the answer.
+
+        Raises:
+            ActionError: It was refused, or no answer tells what became of it.
+        """
+        try:
+            status = await self._send(obtained, seconds)
+        except PollError as error:
+            text = error.detail
+            if error.reason is Reason.TIMEOUT:
+                text = f"no answer within {seconds:g}s"
+            changed = WriteEffect.MAYBE if self.is_written else WriteEffect.NOT
+            raise ActionError(text, changed, lost=self.is_written) from None
+        _judge(status)
+
+    async def _send(self, obtained: Headers, seconds: float) -> int:
+        order, client = self._order, PooledClient(self._order.client, self._pool)
+        filled = order.filled
+        headers = {"Accept": "application/json", **dict(filled.headers)}
+        request = make_request(order.client, filled.method, order.url, headers, filled.body)
+        # Its body says nothing that counts.
+        request = replace(request, any_status=True, max_body=0)
+        if order.client.query_params:
+            (request,) = with_query((request,), order.client)
+        secrets = (*credentials(order.client), *obtained)
+        deadline = self._pool.deadlines.start(seconds)
+        waiter: asyncio.Future[Answer | PollError] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Answer | PollError) -> None:
+            if not waiter.done():
+                waiter.set_result(outcome)
+
+        self._exchange = client.start(request, secrets, deadline, done)
+        try:
+            outcome = await waiter
+        finally:
+            self._exchange.cancel()
+            deadline.end()
+        if isinstance(outcome, PollError):
+            raise outcome
+        return outcome.status
+
+
+def _judge(status: int) -> None:
+    """Raise what the status of an answer means, unless it is that the order was accepted."""
+    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
+        return
+    said = f"HTTP {status}"
+    if status in _REFUSALS:
+        raise ActionError(f"{said}: {_REFUSALS[HTTPStatus(status)]}", WriteEffect.NOT)
+    if 400 <= status < 500:  # noqa: PLR2004 - the same
+        raise ActionError(f"{said}: the server refused", WriteEffect.NOT)
+    if 300 <= status < 400:  # noqa: PLR2004 - the same
+        # Some send a browser on to another page after they did what it asked for.
+        text = f"{said}, which is not followed: correct the url"
+        raise ActionError(text, WriteEffect.MAYBE)
+    raise ActionError(said, WriteEffect.MAYBE, lost=status in _UNHEARD)

@@ -1,0 +1,67 @@
+"""What keeps a due poll from leaving at once: its client's rate limit, and the places of its host."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from exporter.settings import RateLimit
+
+MAX_A_HOST = 256
+"""Polls of one host at once: the many targets of one API are one server to it."""
+
+Host = tuple[str, int]
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class RequestBucket:
+    """The requests that a client may send: a token bucket that hands out moments, not tokens."""
+
+    limit: RateLimit
+    free_at: float = field(default=0.0)
+
+    def reserve(self, now: float, requests: int) -> float:
+        """Take the next free moment for so many requests and return it."""
+        spacing = 1.0 / self.limit.requests_per_second
+        earliest = now - (self.limit.burst - 1) * spacing
+        self.free_at = max(self.free_at, earliest)
+        moment = max(now, self.free_at)
+        self.free_at += spacing * requests
+        return moment
+
+
+class HostQueues(Generic[_T]):
+    """The polls of each host that are under way, and those that wait for one of them to end."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Host, int] = {}
+        self._queues: dict[Host, deque[_T]] = {}
+
+    def enter(self, host: Host, one: _T) -> bool:
+        """Take a place, or wait for one and return False."""
+        taken = self._taken.get(host, 0)
+        if taken < MAX_A_HOST:
+            self._taken[host] = taken + 1
+            return True
+        self._queues.setdefault(host, deque()).append(one)
+        return False
+
+    def leave(self, host: Host) -> None:
+        """Give a place back."""
+        taken = self._taken.pop(host)
+        if taken > 1:
+            self._taken[host] = taken - 1
+
+    def next_waiting(self, host: Host) -> _T | None:
+        """Return the first that waits for a place, which waits no more; it has no place yet."""
+        queue = self._queues.get(host)
+        if queue is None:
+            return None
+        first = queue.popleft()
+        if not queue:
+            del self._queues[host]
+        return first
+
+    def clear(self) -> None:
+        """Forget those that wait."""
+        self._queues.clear()

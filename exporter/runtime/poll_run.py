@@ -1,0 +1,337 @@
+"""One poll of a target: its requests one after the other, under one deadline."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from exporter.clock import Clock
+from exporter.declare.endpoint import Endpoint
+from exporter.declare.extraction import Extraction, Fault
+from exporter.errors import CRASHED, PollError, Reason
+from exporter.http.answer import Answer, StatusError
+from exporter.http.client import Cancellable
+from exporter.http.connections import Connections
+from exporter.http.message import Headers, credentials, with_query
+from exporter.http.shared_login import SharedLogin
+from exporter.pipeline.advice import advised
+from exporter.pipeline.read import AnswerCache, ReadAnswer, joined, read
+from exporter.pipeline.request import EndpointRequest
+from exporter.pipeline.snapshot import PollResult, redacted
+from exporter.redact import known_secrets, scrub, take_out
+from exporter.settings import Target
+from exporter.text import printable
+
+_log = logging.getLogger(__name__)
+
+# What fits a line of a page or a log; a vendor's own message may be a megabyte.
+_MAX_DETAIL = 300
+_MAX_READ = 10 * _MAX_DETAIL
+# Bytes of an answer that takes longer to read than the event loop should be held: the status of one
+# server has a tenth of it, a list of a thousand servers five times as much.
+_LARGE = 64 * 1024
+# One at a time: two would hold up the event loop twice as often, and scrapes have threads of their
+# own.
+_READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+
+
+class PollRun:
+    """The polls of one target, one at a time; made once for a target, and used again."""
+
+    __slots__ = (
+        "_all_requests",
+        "_at",
+        "_began",
+        "_clock",
+        "_connections",
+        "_deadline",
+        "_exchange",
+        "_failure",
+        "_found",
+        "_headers",
+        "_http",
+        "_is_whole",
+        "_keeps_answers",
+        "_login",
+        "_memories",
+        "_on_done",
+        "_reading",
+        "_requests",
+        "_target",
+        "_task",
+        "_waiter",
+        "answers",
+    )
+
+    def __init__(
+        self,
+        target: Target,
+        requests: tuple[EndpointRequest, ...],
+        connections: Connections,
+        clock: Clock,
+    ) -> None:
+        self._target = target
+        self._all_requests = requests
+        self._connections = connections
+        self._clock = clock
+        self._on_done: Callable[[PollResult], None] | None = None
+        self._exchange: Cancellable | None = None
+        self._reading: asyncio.Future[ReadAnswer] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[Extraction] | None = None
+        self._login: SharedLogin | None = None
+        self._memories = [AnswerCache() for _ in requests]
+        self.answers: tuple[ReadAnswer, ...] = ()
+        """Those of the last poll, if it was to keep them."""
+
+    def start(
+        self,
+        on_done: Callable[[PollResult], None],
+        *,
+        is_whole: bool = False,
+        keeps_answers: bool = False,
+    ) -> None:
+        """Poll the target, and call `on_done` with the outcome, never before this returns."""
+        target, connections = self._target, self._connections
+        self._began = self._clock.monotonic()
+        self._on_done = on_done
+        self._is_whole = is_whole
+        self._keeps_answers = keeps_answers
+        self._deadline = connections.pool.deadlines.start(target.timeout, self._expire)
+        client, requests = target.client, self._all_requests
+        try:
+            self._http = connections.client_of(target)
+            # What most clients do not have costs them nothing.
+            self._requests = with_query(requests, client) if client.query_params else requests
+            headers = credentials(client)
+            self._login = connections.login(target) if client.login else None
+            if self._login is not None:
+                self._task = asyncio.create_task(self._with_login(self._login, headers))
+            else:
+                self._begin(headers)
+        except PollError as error:
+            asyncio.get_running_loop().call_soon(self._end, error)
+        except Exception:  # noqa: BLE001 - a bug ends one poll alone
+            asyncio.get_running_loop().call_soon(self._end, self._crashed())
+
+    def cancel(self) -> None:
+        """Give the poll up, without a call of `on_done`."""
+        self._on_done = None
+        self._deadline.end()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        reading, self._reading = self._reading, None
+        if exchange is not None:
+            exchange.cancel()
+        if reading is not None:
+            reading.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _expire(self) -> None:
+        """End with a timeout while no request is under way; a request ends with one by itself."""
+        self._give_up()
+        if self._task is None:  # Else the task ends the poll.
+            self._end(self._timeout())
+
+    def _timeout(self) -> PollError:
+        login = self._login
+        where = "login: " if login and login.held_up(self._target.name) else ""
+        text = f"{where}no whole answer within {self._target.timeout:g}s"
+        return PollError(Reason.TIMEOUT, text)
+
+    async def _with_login(self, login: SharedLogin, headers: Headers) -> None:
+        """Send the requests with what the login gives, and once more after a new login."""
+        target = self._target
+        outcome: Extraction | PollError
+
+        async def attempt(held: Headers) -> Extraction:
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._begin((*headers, *held))
+            return await self._waiter
+
+        try:
+            extraction = await login.through(target.name, target.timeout, attempt)
+            # A vendor may send back in a label what the login gave.
+            known = known_secrets(target.client, login.obtained)
+            outcome = extraction._replace(series=redacted(extraction.series, known))
+        except asyncio.CancelledError:
+            if not self._deadline.is_over:
+                raise
+            outcome = self._timeout()
+        except PollError as error:
+            outcome = error
+        except Exception:  # noqa: BLE001 - a bug ends one poll alone
+            outcome = self._crashed()
+        self._task = self._waiter = None
+        self._end(outcome)
+
+    def _begin(self, headers: Headers) -> None:
+        self._headers = headers
+        self._at = 0
+        self._found: tuple[Extraction, ...] = ()
+        self._failure: PollError | None = None
+        self.answers = ()
+        self._send()
+
+    def _send(self) -> None:
+        request = self._requests[self._at]
+        self._exchange = self._http.start(request, self._headers, self._deadline, self._on_answer)
+
+    def _on_answer(self, outcome: Answer | PollError) -> None:
+        self._exchange = None
+        if isinstance(outcome, PollError):
+            self._on_failure(outcome)
+            return
+        if len(outcome.body) > _LARGE:
+            self._read_beside(outcome)
+            return
+        try:
+            extraction = self._read(outcome)
+        except PollError as error:
+            self._on_failure(error)
+        except Exception:  # noqa: BLE001 - a bug ends one poll alone
+            self._finish(self._crashed())
+        else:
+            self._go_on(extraction)
+
+    def _read(self, answer: Answer) -> Extraction:
+        memory = self._memories[self._at]
+        if not self._is_whole:
+            extraction = memory.read(answer)
+            if extraction is not None:
+                return extraction
+        one = self._read_whole(answer, self._requests[self._at].endpoint)
+        memory.learn(answer, one)
+        return self._kept(one)
+
+    def _read_whole(self, answer: Answer, endpoint: Endpoint) -> ReadAnswer:
+        return read(answer, endpoint, self._target.params, counts_unmapped=self._is_whole)
+
+    def _kept(self, one: ReadAnswer) -> Extraction:
+        if self._keeps_answers:
+            self.answers += (one,)
+        return one.extraction
+
+    def _read_beside(self, answer: Answer) -> None:
+        """Read a large answer beside the event loop; as long as it waits, its bytes count."""
+        held, size = self._connections.pool.held, len(answer.body)
+        endpoint, loop = self._requests[self._at].endpoint, asyncio.get_running_loop()
+        try:
+            held.take(size, size)
+            reading = loop.run_in_executor(_READER, self._read_whole, answer, endpoint)
+        except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
+            held.size -= size
+            self._on_failure(error if isinstance(error, PollError) else self._crashed())
+            return
+        self._reading = reading
+        self._deadline.on_over = self._expire
+
+        def on_read(done: "asyncio.Future[ReadAnswer]") -> None:
+            held.size -= size
+            if done is not self._reading:
+                return  # The poll was given up.
+            self._reading = None
+            try:
+                extraction = self._kept(done.result())
+            except PollError as error:
+                # This frame refers to it by `done`: a cycle, with the answer in it.
+                error.__traceback__ = None
+                self._on_failure(error)
+            except Exception:  # noqa: BLE001 - a bug ends one poll alone
+                self._finish(self._crashed())
+            else:
+                self._go_on(extraction)
+
+        reading.add_done_callback(on_read)
+
+    def _on_failure(self, error: PollError) -> None:
+        error = advised(error, self._requests[self._at], self._target)
+        endpoint, login = self._requests[self._at].endpoint, self._login
+        # A rejected token is not the endpoint's failure: the login has to be renewed.
+        is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
+        if is_rejected or not endpoint.optional:
+            self._finish(error)
+            return
+        self._failure = error
+        fault = Fault(endpoint.fields[0].metric, f"{error.reason}: {error.detail}")
+        self._go_on(Extraction((), (), (fault,)))
+
+    def _go_on(self, extraction: Extraction) -> None:
+        if len(self._requests) == 1 and len(extraction.values) <= self._target.max_series:
+            self._finish(extraction)  # Of nearly all targets.
+            return
+        self._found += (extraction,)
+        self._at += 1
+        if self._at < len(self._requests):
+            self._send()
+            return
+        found = joined(self._found, self._target.max_series)
+        # Where every endpoint is optional, one has to be there.
+        is_all_optional = all(one.endpoint.optional for one in self._requests)
+        is_nothing = is_all_optional and not found.series
+        self._finish(self._failure if self._failure and is_nothing else found)
+
+    def _finish(self, outcome: Extraction | PollError) -> None:
+        """End the requests, and the poll with them unless a login has to look at the outcome."""
+        if self._waiter is None:
+            self._end(outcome)
+            return
+        self._deadline.on_over = self._expire
+        if isinstance(outcome, PollError):
+            self._waiter.set_exception(outcome)
+        else:
+            self._waiter.set_result(outcome)
+
+    def _end(self, outcome: Extraction | PollError) -> None:
+        self._deadline.end()
+        on_done, self._on_done = self._on_done, None
+        if on_done is None:
+            return
+        if isinstance(outcome, PollError):
+            outcome = outcome.with_detail(self._message(outcome.detail))
+        elif outcome.faults:
+            faults = (Fault(one.metric, self._message(one.message)) for one in outcome.faults)
+            outcome = outcome._replace(faults=tuple(faults))
+        ended = self._clock.monotonic()
+        on_done(PollResult(outcome, ended - self._began, self._clock.wall(), ended))
+
+    def _crashed(self) -> PollError:
+        """Log the exception that is being handled."""
+        trace = scrub(traceback.format_exc(), self._target.client, self.obtained)
+        facts = {"target": self._target.name, "traceback": trace}
+        _log.error("poll crashed", extra={"facts": facts})
+        return PollError(Reason.INTERNAL, CRASHED)
+
+    def _message(self, message: str) -> str:
+        """Make a message that a vendor had a hand in fit to be shown: redacted first, then cut."""
+        known = known_secrets(self._target.client, self.obtained)
+        longest = len(known[0]) if known else 0
+        text = take_out(message[: _MAX_READ + longest], known)
+        if len(message) > _MAX_READ + longest:
+            # What the cut left of a secret cannot be known for one: the end goes, too.
+            text = text[: max(0, len(text) - longest)]
+        return printable(text)[:_MAX_DETAIL]
+
+    @property
+    def obtained(self) -> tuple[str, ...]:
+        """What the login gave, which must not be shown."""
+        with suppress(PollError):
+            login = self._connections.login(self._target)
+            return login.obtained if login else ()
+        return ()
+
+
+async def poll(run: PollRun, *, keeps_answers: bool = False) -> PollResult:
+    """Poll a target once and return the outcome; with `keeps_answers`, unmapped values are counted."""
+    done: asyncio.Future[PollResult] = asyncio.get_running_loop().create_future()
+    run.start(done.set_result, is_whole=keeps_answers, keeps_answers=keeps_answers)
+    try:
+        return await done
+    except asyncio.CancelledError:
+        run.cancel()
+        raise

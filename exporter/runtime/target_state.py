@@ -1,0 +1,90 @@
+"""One target with what is known of it."""
+
+from array import array
+from dataclasses import dataclass
+
+from exporter.pipeline.render import base_labels
+from exporter.pipeline.request import build
+from exporter.pipeline.snapshot import NO_SERIES, PollCounts, ServedSeries, Snapshot
+from exporter.runtime.availability import Availability
+from exporter.settings import Target
+
+# Recent polls that are kept for people to look at; 10,000 targets keep 3 MB of them.
+_MAX_RECENT = 60
+
+NOWHERE = -1
+"""The number of a target that is not, or no longer, one of the set."""
+
+Sample = tuple[ServedSeries, "array[float]"]
+"""The series of a target at one moment, and their values."""
+
+_NO_POLLS = PollCounts()
+
+
+class TargetState:
+    """One target with what is known of it."""
+
+    __slots__ = (
+        "availability",
+        "base",
+        "faulty",
+        "history",
+        "is_cut",
+        "number",
+        "recent",
+        "requests",
+        "served",
+        "snapshot",
+        "tally",
+        "target",
+        "unmapped",
+        "words",
+    )
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.number = NOWHERE
+        self.base = base_labels(target)
+        """The labels that all of its series begin with."""
+        self.requests = build(target)
+        self.snapshot: Snapshot | None = None
+        self.tally = _NO_POLLS
+        self.served = NO_SERIES
+        """The series of the last good poll."""
+        self.unmapped: int | None = None
+        """Values of the answer that no field reads, when they were last counted."""
+        self.faulty: frozenset[str] = frozenset()
+        """Metrics whose field could not be read at the last poll."""
+        self.is_cut = False
+        """Whether items or series of the last answer were dropped."""
+        self.words = " ".join((target.name, *target.labels.values())).lower()
+        """What a search looks through."""
+        self.availability = Availability()
+        self.history: list[Sample] = []
+        """Samples of the last hour, without series where the poll had failed."""
+        self.recent = array("f")
+        """How many seconds each of the last polls took; below 0 where it failed."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its first poll, which it gets by itself, has not ended."""
+        return self.snapshot is None and not self.target.on_probe
+
+    def note(self, seconds: float) -> None:
+        """Note how long a poll took; below 0 for one that failed."""
+        self.recent.append(seconds)
+        if len(self.recent) > _MAX_RECENT:
+            del self.recent[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetChanges:
+    """What became of the set: a target that was altered both went and came."""
+
+    come: tuple[TargetState, ...] = ()
+    gone: tuple[TargetState, ...] = ()
+
+    def __str__(self) -> str:
+        came = {tracked.target.name for tracked in self.come}
+        went = {tracked.target.name for tracked in self.gone}
+        return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"

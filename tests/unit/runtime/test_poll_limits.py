@@ -1,0 +1,45 @@
+"""The places of a host: as many polls at once as there are places, the others in order."""
+
+import pytest
+
+from exporter.runtime import poll_limits
+from exporter.runtime.poll_limits import HostQueues
+
+A, B = ("a.example", 80), ("b.example", 80)
+
+
+@pytest.fixture(autouse=True)
+def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll_limits, "MAX_A_HOST", 2)
+
+
+def test_the_places_of_a_host_are_its_own() -> None:
+    places: HostQueues[str] = HostQueues()
+
+    assert [places.enter(A, name) for name in "abc"] == [True, True, False]
+    assert places.enter(B, "d")
+
+
+def test_those_that_wait_are_next_in_their_order() -> None:
+    places: HostQueues[str] = HostQueues()
+    for name in "abcd":
+        places.enter(A, name)
+    following = []
+    for _ in range(2):
+        places.leave(A)
+        name = places.next_waiting(A) or ""
+        following.append(name)
+        assert places.enter(A, name)
+
+    assert following == ["c", "d"]
+    assert places.next_waiting(A) is None
+
+
+def test_those_that_wait_can_be_forgotten() -> None:
+    places: HostQueues[str] = HostQueues()
+    for name in "abc":
+        places.enter(A, name)
+    places.clear()
+    places.leave(A)
+
+    assert places.next_waiting(A) is None
