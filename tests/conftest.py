@@ -143,9 +143,7 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a configuration poll often with a timeout that a busy machine does not reach."""
-    monkeypatch.setattr(
-        "exporter.config.target_models._checked_timeout", lambda timeout, *_: timeout
-    )
+    monkeypatch.setattr("exporter.config.target_models._check_timeout", lambda timeout, *_: timeout)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ async def test_without_a_terminal_it_wants_yes(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "maintenance")
 
     assert done.returncode == 2
-    assert done.stderr == "set asks before it sends, and there is no terminal: give --yes\n"
+    assert done.stderr == "set asks for confirmation, and there is no terminal: give --yes\n"
     assert stage.seen == []
 
 
