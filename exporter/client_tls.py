@@ -7,10 +7,10 @@ from pathlib import Path
 from exporter.settings import Tls
 from exporter.toolkit.tls_files import VERSIONS, check_file, load_certificate, unusable
 
-Seen = tuple[tuple[int, int, int] | None, ...]
+FileStamps = tuple[tuple[int, int, int] | None, ...]
 
 
-def files_of(tls: Tls) -> Seen:
+def file_stamps(tls: Tls) -> FileStamps:
     """Return what tells whether the files of the settings have changed."""
     return tuple(_seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
@@ -29,12 +29,12 @@ def make_context(tls: Tls) -> ssl.SSLContext:
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.
     """
-    return _make(tls, files_of(tls))
+    return _make(tls, file_stamps(tls))
 
 
 # A context takes a fiftieth of a second and a megabyte: clients with equal settings share one.
 @lru_cache(maxsize=64)
-def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
+def _make(tls: Tls, _files: FileStamps) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
         # Naming a CA means trusting it alone, as in Prometheus.
         check_file("ca_file", tls.ca_file)

@@ -25,6 +25,8 @@ MAX_VALUES = 100_000
 MAX_REFUSAL = 4 * 1024
 """Bytes that are read of a failure's body, where it is read at all."""
 
+PROXY_DENIES = 407
+
 NOT_HTTP = "not a valid HTTP answer"
 IS_TLS = "the answer is TLS: write https://"
 CUT_SHORT = "the body is cut short or badly compressed"
@@ -115,6 +117,11 @@ def no_connection(error: OSError) -> PollError:
     # The loops put texts of their own into strerror; the number is the system's.
     why = os.strerror(error.errno) if error.errno else type(error).__name__
     return PollError(Reason.CONNECT, f"no connection: {why}")
+
+
+def refused_by_proxy(status: int) -> PollError:
+    """Return the failure of a request that the proxy did not pass on."""
+    return PollError(Reason.CONNECT, f"the proxy answered HTTP {status}")
 
 
 def tls_failure(error: Exception) -> PollError:

@@ -31,20 +31,23 @@ class Connections:
         self._clock = clock
         self._on_login = on_login
         self.pool = ConnectionPool(clock)
-        self._clients: dict[str, tuple[Client, PooledClient]] = {}
+        self._clients: dict[str, PooledClient] = {}
         self._logins: dict[tuple[Client, tuple[object, ...]], SharedLogin] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def client_of(self, target: Target) -> HttpClient:
         """Return the client that sends the target's requests."""
         settings = target.client
-        made = self._clients.get(settings.name)
-        if made is None or not (made[0] is settings or made[0] == settings) or made[1].is_outdated:
-            client = PooledClient(settings, self.pool)
-            if made is not None:
-                made[1].retire()
-            self._clients[settings.name] = made = settings, client
-        return RedirectingClient(made[1]) if settings.follow_redirects else made[1]
+        client = self._clients.get(settings.name)
+        if (
+            client is None
+            or (client.tls_files and client.is_outdated())
+            or (client.settings is not settings and client.settings != settings)
+        ):
+            if client is not None:
+                client.retire()
+            client = self._clients[settings.name] = PooledClient(settings, self.pool)
+        return RedirectingClient(client) if settings.follow_redirects else client
 
     def login(self, target: Target) -> SharedLogin | None:
         """Return the login that the target's polls need, if they need one."""
@@ -75,7 +78,7 @@ class Connections:
         """Close the connections and forget the logins of clients that are not among those used."""
         names = {client.name for client in used}
         for name in [name for name in self._clients if name not in names]:
-            self._clients.pop(name)[1].retire()
+            self._clients.pop(name).retire()
         for key in [key for key in self._logins if key[0] not in used]:
             self._end(self._logins.pop(key).close())
 
@@ -87,6 +90,6 @@ class Connections:
     async def close(self) -> None:
         """Close all of them."""
         await asyncio.gather(*(one.close() for one in self._logins.values()), *self._closing)
-        for _, client in self._clients.values():
+        for client in self._clients.values():
             client.retire()
         self.pool.close()

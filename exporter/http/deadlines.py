@@ -9,6 +9,8 @@ from collections.abc import Callable
 from math import inf
 from operator import itemgetter
 
+from exporter.errors import PollError, Reason
+
 
 class Deadline:
     """The end of the time for one piece of work."""
@@ -23,6 +25,10 @@ class Deadline:
         self.at = inf
         """When it passes, by the clock of the event loop; never while it is suspended."""
         self.is_over = False
+
+    def error(self) -> PollError:
+        """Return the failure of work that it ends."""
+        return PollError(Reason.TIMEOUT, f"no whole answer within {self.seconds:g}s")
 
     def end(self) -> None:
         """Note that the work has ended in time."""

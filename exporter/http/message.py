@@ -39,7 +39,7 @@ class HttpRequest:
     """Without its secret parts."""
     origin: Origin
     head: bytes = field(repr=False)
-    """The request as HTTP/1.1 writes it, up to where the credentials go."""
+    """The request line and headers as HTTP/1.1 writes them, without credentials."""
     body: bytes = field(default=b"", repr=False)
     query: str = field(default="", repr=False)
     """The secret rest of the URL, with its ? or &."""
@@ -100,7 +100,9 @@ def make_request(
         method=method,
         url=url,
         origin=origin,
-        head=_request_line(method, url, is_absolute=is_absolute) + "".join(lines).encode(),
+        head=_request_line(method, url, is_absolute=is_absolute)
+        + "".join(lines).encode()
+        + b"\r\n",
         body=body,
         is_absolute=is_absolute,
     )

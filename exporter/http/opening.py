@@ -11,7 +11,14 @@ from time import monotonic
 from typing import Protocol, cast
 
 from exporter.errors import CRASHED, PollError, Reason
-from exporter.http.answer import BROKEN, NOT_HTTP, no_connection, tls_failure, unknown_host
+from exporter.http.answer import (
+    BROKEN,
+    NOT_HTTP,
+    no_connection,
+    refused_by_proxy,
+    tls_failure,
+    unknown_host,
+)
 from exporter.http.deadlines import Deadline, Deadlines
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
@@ -126,9 +133,9 @@ OnOpened = Callable[[socket.socket | PollError], None]
 class Opening:
     """One connection on its way; ends with a call of `on_done`, never before `start` returns."""
 
-    def __init__(self, pool: PoolAccess, way: Route) -> None:
+    def __init__(self, pool: PoolAccess, route: Route) -> None:
         self._pool = pool
-        self.way = way
+        self.route = route
         self.on_done: OnOpened | None = None
         self._deadline: Deadline | None = None
         self._request: Deadline | None = None
@@ -140,7 +147,7 @@ class Opening:
         self._fd = -1
         self._is_in_tunnel = False
         self._addresses: tuple[Address, ...] = ()
-        self._unsent = way.tunnel
+        self._unsent = route.tunnel
         self._proxy_head = b""
 
     def serve(self, request: Deadline | None, on_done: OnOpened) -> None:
@@ -199,11 +206,11 @@ class Opening:
     def _find(self) -> None:
         if self.on_done is None:
             return
-        way = self.way
-        if way.unix_socket is not None:
-            self._found(((socket.AF_UNIX, way.unix_socket),))
+        route = self.route
+        if route.unix_socket is not None:
+            self._found(((socket.AF_UNIX, route.unix_socket),))
             return
-        host, port = way.proxy or (way.host, way.port)
+        host, port = route.proxy or (route.host, route.port)
         try:
             known = literal(host, port)
         except OSError as error:
@@ -218,10 +225,10 @@ class Opening:
         if self.on_done is None:
             return
         if not isinstance(found, tuple):
-            self._fail(self._no_proxy() or unknown_host(self.way.host))
+            self._fail(self._no_proxy() or unknown_host(self.route.host))
             return
         self._addresses = found
-        if self.way.context is None:
+        if self.route.context is None:
             self.dial()
         else:
             self._pool.handshakes.enter(self)
@@ -242,14 +249,14 @@ class Opening:
             self._fail(self._no_proxy() or no_connection(made))
             return
         self._socket, self._fd = made, made.fileno()
-        if self.way.tunnel:
+        if self.route.tunnel:
             self._is_in_tunnel = True
             self._pool.multiplexer.watch(self._fd, self, WRITABLE | READABLE)
         else:
             self._secure()
 
     def _no_proxy(self) -> PollError | None:
-        if self.way.proxy is None:
+        if self.route.proxy is None:
             return None
         return PollError(Reason.CONNECT, "no connection to the proxy")
 
@@ -278,18 +285,17 @@ class Opening:
         elif status[1].startswith(b"2") and not rest:
             self._secure()
         else:
-            text = f"the proxy answered HTTP {int(status[1])}"
-            self._fail(PollError(Reason.CONNECT, text))
+            self._fail(refused_by_proxy(int(status[1])))
 
     def _secure(self) -> None:
-        context, one = self.way.context, cast("socket.socket", self._socket)
+        context, one = self.route.context, cast("socket.socket", self._socket)
         if context is None:
             self._succeed()
             return
         self._is_in_tunnel = False
         try:
             self._socket = context.wrap_socket(
-                one, do_handshake_on_connect=False, server_hostname=self.way.server_name
+                one, do_handshake_on_connect=False, server_hostname=self.route.server_name
             )
         except (ValueError, OSError) as error:
             self._fail(tls_failure(error))

@@ -10,20 +10,15 @@ import resource
 from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
-from time import monotonic
-from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.http.answer_reader import BodyBudget
 from exporter.http.deadlines import Deadlines
 from exporter.http.http_connection import HttpConnection
-from exporter.http.message import HttpRequest, Origin
+from exporter.http.message import Origin
 from exporter.http.multiplexer import Multiplexer
 from exporter.http.opening import Handshakes
 from exporter.http.resolve import Resolver
-
-if TYPE_CHECKING:
-    from exporter.http.client import PooledClient
 
 # Above the usual poll intervals, so that a connection outlives the pause between two polls.
 _KEEP_ALIVE_SECONDS = 100.0
@@ -54,39 +49,21 @@ class ConnectionPool:
         self._of_origin: Counter[Origin] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    def add(self, connection: HttpConnection) -> None:
-        """Count a connection that was opened."""
-        self._of_origin[connection.origin] += 1
-        connection.may_be_kept = self._of_origin[connection.origin] <= _MAX_KEPT_A_HOST
+    def add(self, connection: HttpConnection) -> bool:
+        """Count a connection that was opened, and return whether its host may have one more kept."""
+        origin = connection.request.origin
+        self._of_origin[origin] += 1
         if self._sweeper is None:
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+        return self._of_origin[origin] <= _MAX_KEPT_A_HOST
 
     def discard(self, connection: HttpConnection) -> None:
-        """Forget a connection that is being closed."""
-        idle = connection.client.idle
-        if idle.get(connection.owner) is connection:
-            del idle[connection.owner]
-        self._of_origin[connection.origin] -= 1
-        if not self._of_origin[connection.origin]:
-            del self._of_origin[connection.origin]
-
-    def take(self, client: "PooledClient", request: HttpRequest) -> HttpConnection | None:
-        """Return the kept connection of the request's owner, if there is one."""
-        connection = client.idle.pop(request.owner, None)
-        if connection is not None and connection.origin != request.origin:
-            connection.close()  # The target has another URL now.
-            return None
-        return connection
-
-    def keep(self, connection: HttpConnection) -> bool:
-        """Keep the connection for the next request of its owner, or return False."""
-        client, owner = connection.client, connection.owner
-        if not owner or not connection.may_be_kept or client.is_retired or owner in client.idle:
-            return False
-        connection.idle_since = monotonic()
-        client.idle[owner] = connection
-        return True
+        """Count a connection that is being closed no longer."""
+        origin = connection.request.origin
+        self._of_origin[origin] -= 1
+        if not self._of_origin[origin]:
+            del self._of_origin[origin]
 
     def make_room(self) -> None:
         """Close the connections that were idle for longest, where files for a new one are short.
@@ -95,13 +72,13 @@ class ConnectionPool:
         """
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if len(self.multiplexer) >= connection_files(limit):
-            idle = sorted(self._idle(), key=attrgetter("idle_since"))
+            idle = sorted(self._idle(), key=attrgetter("sent_at"))
             for connection in idle[: 1 + len(idle) // 20]:
                 connection.close()
 
     def _idle(self) -> Iterator[HttpConnection]:
         for one in self.multiplexer.owners():
-            if isinstance(one, HttpConnection) and one.client.idle.get(one.owner) is one:
+            if isinstance(one, HttpConnection) and not one.is_busy:
                 yield one
 
     def close(self) -> None:
@@ -116,9 +93,11 @@ class ConnectionPool:
         self.multiplexer.close()
 
     def _sweep(self) -> None:
-        oldest = monotonic() - _KEEP_ALIVE_SECONDS
-        for connection in [one for one in self._idle() if one.idle_since < oldest]:
-            connection.close()
+        # A step of the clock closes more of them, which costs some handshakes.
+        now = self.wall()
+        for connection in self._idle():
+            if abs(now - connection.sent_at) >= _KEEP_ALIVE_SECONDS:
+                connection.close()
         self._sweeper = None
         if self._of_origin:
             loop = asyncio.get_running_loop()

@@ -4,8 +4,9 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
-from exporter.http.client import Cancellable, HttpClient, OnDone
+from exporter.http.client import Cancellable, HttpClient
 from exporter.http.deadlines import Deadline
+from exporter.http.http_connection import OnDone
 from exporter.http.message import Headers, HttpRequest, origin_of
 
 MAX_REDIRECTS = 5

@@ -174,11 +174,13 @@ async def test_the_longest_idle_connection_makes_room(
     monkeypatch: pytest.MonkeyPatch, vendor: Vendor, client: PooledClient
 ) -> None:
     vendor.answer = HEALTHY
+    moments = iter(range(1, 100))
+    monkeypatch.setattr(client.pool, "wall", lambda: next(moments))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))  # Three, and one in reserve.
     for owner in "abcad":
         await client.fetch(request_to(vendor.url, owner), ())
 
-    assert sorted(client.idle) == ["a", "c", "d"]
+    assert sorted(client.connections) == ["a", "c", "d"]
     assert vendor.connections == 4
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import PollError
+from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.runtime.poll_run import PollRun
@@ -14,6 +15,7 @@ from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Client
 from support.polling import FIXED, OK, Polls, make_target, result
+from support.pooled_requests import request_to
 from support.process import unused_port
 from support.vendor import BODY, HEALTHY, Vendor, open_vendor, response, serving
 
@@ -103,6 +105,35 @@ async def test_connections_of_a_client_that_went_or_changed_are_closed() -> None
         await connections.close()
 
     assert at_work == guests.connections == 2
+
+
+async def test_requests_of_one_target_at_a_time_keep_one_connection(client: PooledClient) -> None:
+    guests = Guests()
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        await asyncio.gather(*(client.fetch(request_to(url), ()) for _ in range(3)))
+        async with asyncio.timeout(60):
+            while guests.open > 1:
+                await asyncio.sleep(0.01)
+        await client.fetch(request_to(url), ())
+        client.retire()
+
+    assert guests.connections == 3
+
+
+async def test_a_connection_that_opens_after_its_client_is_retired_is_not_kept(
+    client: PooledClient,
+) -> None:
+    guests = Guests()
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        answer = asyncio.create_task(client.fetch(request_to(url), ()))
+        await asyncio.sleep(0)
+        client.retire()
+        assert (await answer).body == BODY
+        await guests.left()
+
+    assert guests.connections == 1
 
 
 async def test_clients_do_not_share_connections(vendor: Vendor, poll: Polls) -> None:
