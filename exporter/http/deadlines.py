@@ -63,6 +63,7 @@ class Deadlines:
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         deadline.at = at = loop.time() + deadline.seconds
+        deadline.is_over = False
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()

@@ -228,6 +228,14 @@ class HttpConnection:
 
     def _expire(self) -> None:
         on_done, deadline = self._on_done, self._deadline
+        owner = self if self._opening is None else self._opening
+        # On a busy machine the server may have sent in time what was not read yet.
+        self.client.pool.multiplexer.handle(owner, READABLE)
+        if self._on_done is not on_done:
+            return
+        if owner is not self and self._socket is not None and deadline is not None:
+            self.client.pool.deadlines.restart(deadline)  # The request was only sent now.
+            return
         self.cancel()
         if on_done is not None and deadline is not None:
             on_done(deadline.error())
@@ -301,7 +309,9 @@ class HttpConnection:
         self._watch(READABLE)
         if self._on_done is not None:
             self._write()
-        elif not self.may_be_kept:
+        elif self.may_be_kept:
+            self.sent_at = self.client.pool.wall()  # From now on it is idle.
+        else:
             self.close()
 
     def _disconnect(self) -> None:

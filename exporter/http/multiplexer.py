@@ -65,6 +65,17 @@ class Multiplexer:
             with suppress(OSError):
                 self._epoll.unregister(fd)
 
+    def ready(self) -> int:
+        """Return how many sockets wait for `on_ready`, up to what one turn handles."""
+        return 0 if self._epoll is None else len(self._epoll.poll(0, _MAX_EVENTS_A_TURN))
+
+    def handle(self, owner: SocketOwner, mask: int) -> None:
+        """Call `on_ready`, before the socket's turn in the event loop."""
+        try:
+            owner.on_ready(mask)
+        except Exception:  # noqa: BLE001 - the same
+            _crash(owner)
+
     def owners(self) -> tuple[SocketOwner, ...]:
         """Return the owners of all sockets."""
         return tuple(self._owners.values())
@@ -89,7 +100,11 @@ class Multiplexer:
             try:
                 owner.on_ready(mask)
             except Exception:  # noqa: BLE001 - a bug ends one connection alone
-                _log.exception("connection crashed")
-                owner.on_crash()
+                _crash(owner)
             if monotonic() > until:
                 return  # What is left stays ready and comes up next time.
+
+
+def _crash(owner: SocketOwner) -> None:
+    _log.exception("connection crashed")
+    owner.on_crash()

@@ -24,14 +24,14 @@ from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
 from exporter.http.resolve import Address, Resolver, Sketch, literal
 
-# Handshakes at a time: with a thousand at once each is as slow as all of them. One that takes
-# longer than this, as a server that hangs does, gives its turn to the next one and goes on.
+# Handshakes at a time. One that takes longer than a turn, as a server that hangs does, gives its
+# turn to the next one and goes on.
 _MAX_HANDSHAKES = 64
-_HANDSHAKE_TURN_SECONDS = 0.25
-# On a busy machine all handshakes take long. If each gave its turn away, more and more would be under
-# way, and none would end in time: so a turn is also so many times as long as the last ones took.
-_TIMES_THE_LAST = 4
-_WEIGHT_OF_ONE = 0.1
+_TURN_SECONDS = 0.25
+# On a busy machine this program is what all handshakes wait for. Then more of them at a time would
+# only take longer each, so none begins while so many sockets are ready to be read.
+_MAX_READY = 8
+_LOOK_AGAIN_SECONDS = 0.01
 
 # Requests wait no longer than their own deadlines; the next one waits for the same connection.
 _MAX_SECONDS = 30.0
@@ -61,57 +61,57 @@ class Route:
 class Handshakes:
     """Whose turn it is for a connection with TLS."""
 
-    def __init__(self) -> None:
+    def __init__(self, multiplexer: Multiplexer) -> None:
+        self._multiplexer = multiplexer
         self._waiting: deque[Opening] = deque()
         self._begun: dict[Opening, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
-        """How many seconds the last handshakes took, the latest weighted most."""
+        """When the last one began."""
 
     def enter(self, opening: "Opening") -> None:
         """Call `opening.dial` when it is its turn, maybe at once."""
         self._waiting.append(opening)
         opening.wait()
-        self._go_on()
+        self._begin()
 
     def leave(self, opening: "Opening") -> None:
-        """Give its turn, or its place among those that wait, to others."""
+        """Give its turn, or its position in the queue, to others."""
         if self._begun.pop(opening, None) is not None:
-            self._go_on()
+            self._begin()
         elif self._waiting:
             self._waiting = deque(one for one in self._waiting if one is not opening)
 
-    def succeed(self, opening: "Opening") -> None:
-        """Note how long a handshake took, and give its turn to others."""
-        self._last += (monotonic() - opening.began - self._last) * _WEIGHT_OF_ONE
-        self.leave(opening)
-
     def close(self) -> None:
-        """Let nothing go on."""
+        """Begin no more."""
         self._waiting.clear()
         self._begun.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _go_on(self) -> None:
-        now = monotonic()
-        turn = max(_HANDSHAKE_TURN_SECONDS, _TIMES_THE_LAST * self._last)
-        while self._waiting and (
-            len(self._begun) < _MAX_HANDSHAKES or next(iter(self._begun.values())) <= now - turn
-        ):
+    def _begin(self) -> None:
+        now, is_busy = monotonic(), False
+        while self._waiting:
             if len(self._begun) >= _MAX_HANDSHAKES:
-                del self._begun[next(iter(self._begun))]
+                first = next(iter(self._begun))
+                if self._begun[first] > now - _TURN_SECONDS:
+                    break
+                del self._begun[first]
+            may_wait = self._begun and now < self._last + _TURN_SECONDS
+            if may_wait and self._multiplexer.ready() >= _MAX_READY:
+                is_busy = True
+                break
             opening = self._waiting.popleft()
-            self._begun[opening] = opening.began = now
+            self._begun[opening] = self._last = now
             opening.dial()
         if self._waiting and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_HANDSHAKE_TURN_SECONDS, self._on_timer)
+            seconds = _LOOK_AGAIN_SECONDS if is_busy else _TURN_SECONDS
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._go_on()
+        self._begin()
 
 
 class PoolAccess(Protocol):
@@ -140,8 +140,6 @@ class Opening:
         self._deadline: Deadline | None = None
         self._request: Deadline | None = None
         self._is_waiting = False
-        self.began = 0.0
-        """When its turn for a handshake came, by the monotonic clock."""
         self._dial: Dial | None = None
         self._socket: socket.socket | ssl.SSLSocket | None = None
         self._fd = -1
@@ -186,7 +184,7 @@ class Opening:
         """Go on with the tunnel or the handshake."""
         if self._is_in_tunnel:
             self._tunnel()
-        else:
+        elif self._socket is not None:
             self._shake()
 
     def on_crash(self) -> None:
@@ -312,7 +310,7 @@ class Opening:
         except OSError as error:
             self._fail(tls_failure(error))
         else:
-            self._pool.handshakes.succeed(self)
+            self._pool.handshakes.leave(self)
             self._succeed()
 
     def _succeed(self) -> None:

@@ -43,7 +43,7 @@ class ConnectionPool:
         self.wall = clock.wall
         self.multiplexer = Multiplexer()
         self.resolver = Resolver(clock)
-        self.handshakes = Handshakes()
+        self.handshakes = Handshakes(self.multiplexer)
         self.deadlines = Deadlines()
         self.held = BodyBudget()
         self._of_origin: Counter[Origin] = Counter()
