@@ -24,6 +24,9 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _PORTS = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=~"
 
+# Logins need the same URLs again at each poll; other targets only when they are loaded.
+_MAX_CACHED_URLS = 1024
+
 USER_AGENT = f"status-exporter/{__version__}"
 
 Headers = tuple[tuple[str, str], ...]
@@ -48,9 +51,9 @@ class HttpRequest:
     owner: str = ""
     """The target whose connection is used and kept; empty: one for this request alone. What has an
     owner only reads, and is sent again where a kept connection turns out to be closed."""
-    accept_status: frozenset[int] = frozenset()
+    accept_status: tuple[int, ...] = ()
     """The statuses besides 2xx whose answer is read."""
-    inspected: frozenset[int] = frozenset()
+    inspected: tuple[int, ...] = ()
     """The statuses of failures whose body is read, to know whether a token was refused."""
     any_status: bool = False
     """Whether the answer is read whatever its status."""
@@ -129,7 +132,7 @@ def base_path(target: Target) -> str:
     return "" if urlsplit(target.url).path else target.system.base_path
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def normalized_url(url: str) -> str:
     """Return a target's URL as it is sent: in ASCII, with its path encoded."""
     parts = urlsplit(url)
@@ -140,7 +143,7 @@ def normalized_url(url: str) -> str:
     return f"{parts.scheme}://{authority}{quote(parts.path, safe=_IN_PATH)}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def origin_of(url: str) -> Origin:
     """Return the scheme, host and port, each in the one way of writing it.
 
