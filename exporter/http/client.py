@@ -1,7 +1,7 @@
-"""The HTTP client: requests of one client's settings over kept connections, with or without TLS.
+"""The HTTP client: sends requests over kept connections, as the settings of a client say.
 
-Redirects are not followed here, cookies not kept, proxies of the environment not used. No message
-holds more of a failure than its kind: a URL or an answer may hold credentials.
+It follows no redirects, keeps no cookies, and ignores proxies of the environment. Messages of
+failures have no URLs or bytes of answers, which may contain credentials.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from exporter.http.pool import ConnectionPool
 from exporter.secret import Secret
 from exporter.settings import Client
 
-# Of a token endpoint's or a login's answer: the largest there are have a tenth of it.
+# Bytes of the answer to a login: the largest tokens have a tenth of it.
 _MAX_LOGIN_BODY = 64 * 1024
 
 
@@ -30,20 +30,19 @@ class Cancellable(Protocol):
     """A request under way."""
 
     def cancel(self) -> None:
-        """Give it up, without a call of its `on_done`."""
+        """Cancel it, without a call of `on_done`."""
         ...
 
 
 class HttpClient:
-    """What sends requests."""
+    """Sends requests."""
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
-        """Send a request; `on_done` is called with the outcome, never before this returns.
+        """Send a request, and call `on_done` once with the outcome, never before this returns.
 
-        When the deadline is over, the outcome is a timeout. Another request may follow with the
-        same deadline.
+        After the deadline the outcome is a timeout. Requests that follow may have the same deadline.
         """
         raise NotImplementedError
 
@@ -53,7 +52,7 @@ class HttpClient:
         """Send a request and return the answer.
 
         Raises:
-            PollError: There is none that the request accepts.
+            PollError: There is no answer, or none that the request accepts.
         """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcomes: list[Answer | PollError] = []
@@ -76,7 +75,7 @@ class HttpClient:
         try:
             raise outcome
         finally:
-            del outcome  # It refers to this frame: a cycle that is freed late.
+            del outcome  # It refers to this frame, in a cycle.
 
 
 class PooledClient(HttpClient):
@@ -87,17 +86,17 @@ class PooledClient(HttpClient):
         self.settings = settings
         self._context: ssl.SSLContext | None = None
         self.tls_files: FileStamps = ()
-        """Of the TLS files that were loaded."""
+        """The stamps of the TLS files when they were loaded."""
         self._looked_at = 0.0
         self._proxy = _proxy_address(settings.proxy_url)
         self._proxy_login = _proxy_login(settings.proxy_url)
         self.connections: dict[str, HttpConnection] = {}
-        """Those that are kept, busy and idle, by the targets that they belong to."""
+        """Kept connections, busy and idle, by the name of their target."""
         self._is_retired = False
 
     def is_outdated(self) -> bool:
         """Return whether the TLS files have changed since they were loaded."""
-        # uvloop has one time for a whole turn, whose polls look once.
+        # uvloop updates its time once per turn: all polls of a turn share one check.
         now = asyncio.get_running_loop().time()
         if now == self._looked_at:
             return False
@@ -117,7 +116,7 @@ class PooledClient(HttpClient):
         return connection
 
     def message(self, request: HttpRequest, headers: Headers) -> bytes:
-        """Return a request as HTTP/1.1 writes it, with these headers."""
+        """Return a request with these headers, as it is sent."""
         more = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
         if request.is_absolute:
             more += self._proxy_login
@@ -126,12 +125,12 @@ class PooledClient(HttpClient):
         return b"%b%b\r\n%b" % (request.head[:-2], more, request.body)
 
     async def send(self, method: str, url: str, body: bytes, headers: Headers) -> Answer:
-        """Send one request of a login, never twice, and return a short answer of any status.
+        """Send a request of a login, never twice, and return the answer, whatever its status.
 
         Raises:
-            PollError: There is no answer, or a long one.
+            PollError: There is no answer, or it is too large.
         """
-        # Of the client's own headers, only the name of the virtual host is for the login, too.
+        # Of the headers of the client, only Host applies to the login.
         host = tuple(one for one in self.settings.http_headers if one[0].lower() == "host")
         settings = Client(
             name="", http_headers=host, tls=self.settings.tls, proxy_url=self.settings.proxy_url
@@ -144,10 +143,10 @@ class PooledClient(HttpClient):
         return answer
 
     def route(self, request: HttpRequest) -> Route:
-        """Return how to connect for a request.
+        """Return where and how to connect for a request.
 
         Raises:
-            PollError: The TLS files of the client cannot be used now.
+            PollError: The TLS files of the client cannot be used.
         """
         settings, (_, host, port) = self.settings, request.origin
         if request.is_secure and self._context is None:
@@ -172,7 +171,7 @@ class PooledClient(HttpClient):
         )
 
     def keeps(self, connection: HttpConnection) -> bool:
-        """Return whether the connection is for the next request of its target, too."""
+        """Return whether the connection is kept for the next request of its target."""
         return self.connections.get(connection.request.owner) is connection
 
     def forget(self, connection: HttpConnection) -> None:
@@ -181,7 +180,7 @@ class PooledClient(HttpClient):
             del self.connections[connection.request.owner]
 
     def retire(self) -> None:
-        """Close the idle connections now, and the others after their answers."""
+        """Close idle connections now, and busy ones after their answers."""
         self._is_retired = True
         connections, self.connections = self.connections, {}
         for connection in connections.values():
@@ -198,7 +197,7 @@ def _proxy_address(url: Secret | None) -> tuple[str, int] | None:
 
 
 def _proxy_login(url: Secret | None) -> bytes:
-    """Return the header with the user and password of a proxy's URL, if it has them."""
+    """Return the header with the user and password in the URL of a proxy, or b""."""
     parts = urlsplit(url.reveal() if url else "")
     if parts.username is None:
         return b""

@@ -25,16 +25,16 @@ from exporter.http.opening import WOULD_BLOCK, Opening
 if TYPE_CHECKING:
     from exporter.http.client import PooledClient
 
-# More than a TLS record, so that no decrypted bytes remain which no event would report.
+# More than a TLS record: else decrypted bytes could remain, which no event reports.
 _READ_BYTES = 64 * 1024
 
 OnDone = Callable[[Answer | PollError], None]
 
 
 class HttpConnection:
-    """A connection that sends one request at a time, with or without TLS.
+    """A connection with at most one request under way.
 
-    It opens itself for a request, also again where the server has closed it since the last one.
+    It is opened for a request, also again if the server has closed it after the last one.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class HttpConnection:
         self.request = request
         """The request under way, or the last one."""
         self.sent_at = 0.0
-        """When it was sent, Unix time; 0: no request has been."""
+        """When it was sent, Unix time; 0: no request was sent."""
         self._headers: Headers = ()
         self._deadline: Deadline | None = None
         self._on_done: OnDone | None = None
@@ -74,7 +74,7 @@ class HttpConnection:
         self._unsent = b""
         self._is_used = False
         self.may_be_kept = False
-        """Whether it may serve another request after the one under way."""
+        """Whether it stays open after the request under way."""
 
     @property
     def is_busy(self) -> bool:
@@ -106,10 +106,10 @@ class HttpConnection:
             self._write()
 
     def cancel(self) -> None:
-        """Give the request up, without a call of `on_done`.
+        """Cancel the request, without a call of `on_done`.
 
-        If the connection is not open yet, it opens for the target's next request. Were each given
-        up with its request, a server that is short of time for handshakes would complete none.
+        A connection that is being opened is kept for the next request of the target: otherwise a
+        server with slow handshakes would never complete one.
         """
         opening = self._opening
         if opening is None or not self.client.keeps(self):
@@ -119,7 +119,7 @@ class HttpConnection:
             opening.serve(None, self._opened)
 
     def close(self) -> None:
-        """Close it at once, without a call of `on_done`."""
+        """Close the connection, without a call of `on_done`."""
         self._release()
         if self._opening is not None:
             self._opening.close()
@@ -143,7 +143,7 @@ class HttpConnection:
             self._on_lost(error)
             return
         if not data or self._on_done is None:
-            # Bytes that were not requested: do not reuse this connection.
+            # Unsolicited bytes: do not reuse this connection.
             self._on_lost(None)
             return
         if self._reader is None:
@@ -220,7 +220,7 @@ class HttpConnection:
             else:
                 self._end(answer)
         elif self._is_used:
-            # The server had closed the kept connection before the request reached it.
+            # The server closed the kept connection before the request arrived.
             self._disconnect()
             self._open()
         else:
@@ -241,7 +241,7 @@ class HttpConnection:
             on_done(deadline.error())
 
     def _fail(self, error: PollError) -> None:
-        # The frames of its traceback refer to the bytes that were read, in a cycle.
+        # Its frames refer to the bytes that were read, in a cycle.
         error.__traceback__ = None
         if isinstance(error, StatusError) and error.status == PROXY_DENIES:
             error = refused_by_proxy(error.status) if self.request.is_absolute else error
@@ -271,7 +271,7 @@ class HttpConnection:
         self._headers = ()
 
     def _soon(self, act: Callable[[], None]) -> None:
-        """Act in the next turn of the event loop, if the same request is under way then."""
+        """Call `act` in the next turn of the event loop if the same request is still under way."""
         on_done = self._on_done
         loop = asyncio.get_running_loop()
         loop.call_soon(lambda: act() if self._on_done is on_done else None)
@@ -298,7 +298,7 @@ class HttpConnection:
             self._fail(made)
             return
         self._socket = made
-        # The methods of an SSLSocket pass on to this object, through four calls each.
+        # SSLSocket wraps each method of this object in up to four calls.
         self._io = getattr(made, "_sslobj", None)
         if self._io is None:
             self._io, self._receive, self._send = made, socket.socket.recv, socket.socket.send

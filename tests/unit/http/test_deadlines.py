@@ -1,4 +1,4 @@
-"""Deadlines of requests, and what does not count against them."""
+"""Deadlines of requests, and which time does not count."""
 
 import asyncio
 import socket
@@ -35,7 +35,7 @@ async def test_a_deadline_ends_requests_one_after_the_other(
             assert str(error) == "timeout: no whole answer within 0.2s"
 
 
-async def test_deadlines_end_in_their_order_and_ended_ones_never(pool: ConnectionPool) -> None:
+async def test_deadlines_pass_in_order_unless_they_are_done(pool: ConnectionPool) -> None:
     over: list[float] = []
     moments = {
         seconds: pool.deadlines.start(seconds, partial(over.append, seconds)).at
@@ -49,7 +49,7 @@ async def test_deadlines_end_in_their_order_and_ended_ones_never(pool: Connectio
     assert over == sorted(moments, key=moments.__getitem__)
 
 
-async def test_deadlines_that_pass_together_end_in_their_order(pool: ConnectionPool) -> None:
+async def test_deadlines_that_pass_together_are_called_in_order(pool: ConnectionPool) -> None:
     over: list[float] = []
     moments = {
         seconds: pool.deadlines.start(seconds, partial(over.append, seconds)).at
@@ -63,7 +63,7 @@ async def test_deadlines_that_pass_together_end_in_their_order(pool: ConnectionP
     assert over == sorted(moments, key=moments.__getitem__)
 
 
-async def test_a_deadline_passes_no_time_while_it_is_suspended(pool: ConnectionPool) -> None:
+async def test_a_suspended_deadline_does_not_pass(pool: ConnectionPool) -> None:
     over: list[str] = []
     suspended = pool.deadlines.start(0.001, partial(over.append, "suspended"))
     suspended.suspend()
@@ -78,7 +78,7 @@ async def test_a_deadline_passes_no_time_while_it_is_suspended(pool: ConnectionP
     assert over == ["other", "suspended"]
 
 
-async def test_waiting_for_a_handshakes_turn_is_not_the_servers_fault(
+async def test_the_deadline_is_suspended_while_a_handshake_waits(
     client: PooledClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "_MAX_HANDSHAKES", 1)
