@@ -1,0 +1,399 @@
+"""The pages for people and the same as JSON: what they show, of whom, and that they hold up nobody."""
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.declare.extraction import Extraction, Fault, Sample
+from exporter.errors import PollError, Reason
+from exporter.runtime.targets import Targets
+from exporter.web import api, html, page_handlers, target_page, view
+from exporter.web.target_page import TARGETS_PER_STEP, TargetPage, select_targets
+from exporter.web.target_query import SORT_KEYS, TargetQuery
+from support.polling import NOW, make_target
+from support.repository import ROOT
+from support.status_pages import DOWN, MODE, SCRIPT, Site, serving_pages
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving_pages() as one:
+        yield one
+
+
+async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
+    site.record("ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)))
+    site.record(SCRIPT, DOWN)
+    _, text = await site.get("/")
+    rows = re.findall(r"<tr role=\"row\"><td.*?</tr>", text)
+
+    assert "<title>1 down - status-exporter</title>" in text
+    assert ["down" in rows[0], "waiting" in rows[1], "waiting" in rows[2], "up" in rows[3]] == [
+        True
+    ] * 4
+    assert '">http_503</b> HTTP &lt;b&gt;503&lt;/b&gt;</td>' in rows[0]
+    assert ' class="attention">maintenance</td>' in rows[3]
+    assert '<span class="state up attention">' in rows[3]
+    assert "1 field unreadable: genesys_ucs_info" in rows[3]
+    assert '<a class="label" href="/?label=site%3DAmsterdam">site=Amsterdam</a>' in rows[3]
+
+
+async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> None:
+    site.record(SCRIPT, DOWN)
+    site.record("ams", Extraction.of((Sample("genesys_ucs_info", (("version", "<u>"),), 1.0),), ()))
+    pages = [
+        await site.get(path)
+        for path in ("/", "/target?name=ams", "/target?name=%3Cscript%3E%22%26%E2%80%AE")
+    ]
+
+    for status, text in pages:
+        assert status == 200
+        assert not re.search(r"<script(?! src=\"/static/page.js\" defer>)|<img|<u>|<b>503", text)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("?state=down", [SCRIPT]),
+        ("?state=waiting", ["waiting", "pbx"]),
+        ("?system=webitel", ["pbx"]),
+        ("?search=AMSTER", ["ams"]),
+        ("?search=ams+dam", ["ams"]),
+        ("?search=none", []),
+        ("?state=&system=&search=", [SCRIPT, "waiting", "pbx", "ams"]),
+        ("?limit=2", [SCRIPT, "waiting"]),
+        ("?limit=2&offset=3", ["ams"]),
+        ("?offset=99", []),
+        ("?reason=http_503", [SCRIPT]),
+        ("?reason=timeout", []),
+        ("?label=site%3DAmsterdam", ["ams"]),
+        ("?label=site%3DAmster", []),
+        ("?label=site%3DAmsterdam&label=rack%3D", []),
+        ("?label=", [SCRIPT, "waiting", "pbx", "ams"]),
+        ("?sort=name", [SCRIPT, "ams", "pbx", "waiting"]),
+        ("?sort=-name", ["waiting", "pbx", "ams", SCRIPT]),
+        ("?sort=-system", ["pbx", "ams", SCRIPT, "waiting"]),
+        ("?sort=duration", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=-duration", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=availability", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=polled", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=-polled", [SCRIPT, "ams", "waiting", "pbx"]),
+        ("?sort=mode", ["ams", SCRIPT, "waiting", "pbx"]),
+        ("?sort=reason", [SCRIPT, "ams", "waiting", "pbx"]),
+    ],
+)
+async def test_the_same_choice_holds_for_the_table_and_the_list(
+    site: Site, query: str, names: list[str]
+) -> None:
+    site.record("ams", Extraction.of(MODE, ()), 0.2)
+    site.hand.passed = 1
+    site.record(SCRIPT, DOWN)
+    found = await site.api(query)
+    _, page = await site.get(f"/{query}")
+
+    assert [one["name"] for one in found["targets"]] == names
+    assert page.count('<tr role="row"><td') == len(names)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/?state=lost", 400, 'unknown state "lost"; known: down, waiting, on probe, up\n'),
+        ("/?system=webitl", 400, 'unknown system "webitl"; did you mean "webitel"?\n'),
+        (
+            "/?page=1",
+            400,
+            'unknown parameter "page"; known: label, limit, offset, reason, search, sort, state, system\n',
+        ),
+        (
+            "/?sort=up",
+            400,
+            (
+                'unknown sort "up"; known: state, name, system, mode, availability, polled,'
+                " duration, reason\n"
+            ),
+        ),
+        ("/?label=site", 400, 'label: "site" is not NAME=VALUE\n'),
+        ("/?" + "&".join(f"label=a%3D{at}" for at in range(21)), 400, "label: more than 20\n"),
+        ("/?offset=-1", 400, 'offset: "-1" is not a whole number\n'),
+        ("/api/v1/targets?limit=x", 400, 'limit: "x" is not a whole number\n'),
+        # Python reads no more digits than 4,300.
+        (f"/?limit={'0' * 5000}", 400, f'limit: "{"0" * 80}..." is not a whole number\n'),
+        ("/?search=" + "a+" * 21, 400, "search: more than 20 words\n"),
+        ("/target", 400, "the parameter name is missing: /target?name=NAME\n"),
+        ("/target?name=nobody", 404, 'there is no target "nobody"\n'),
+        ("/target?name=a&name=b", 400, "the parameter name is given more than once\n"),
+        ("/static/other.js", 404, "404 Not Found\n"),
+    ],
+)
+async def test_what_is_wrong_is_told(site: Site, path: str, status: int, text: str) -> None:
+    assert await site.get(path) == (status, text)
+
+
+@pytest.mark.parametrize("path", ["/", "/target?name=ams", "/api/v1/targets", "/static/page.css"])
+async def test_head_has_no_body_and_post_is_refused(site: Site, path: str) -> None:
+    assert await site.get(path, "HEAD") == (200, "")
+    assert (await site.get(path, "POST"))[0] == 405
+
+
+async def test_the_document_of_the_list_is_true(site: Site) -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    site.record("ams", DOWN)
+    found = await site.api("?state=down")
+    shown = json.loads(example)
+
+    assert shown.keys() == found.keys()
+    assert shown["targets"][0].keys() == found["targets"][0].keys()
+    assert [type(one) for one in shown["targets"][0].values()] == [
+        type(one) for one in found["targets"][0].values()
+    ]
+    for key in found["targets"][0]:
+        assert f"`{key}`" in text
+
+
+async def test_ten_thousand_are_paged_and_hold_up_nobody(site: Site) -> None:
+    base = make_target()
+    site.targets.replace(
+        [replace(base, name=f"t{at}", labels={"rack": str(at % 50)}) for at in range(10_000)]
+    )
+    loop = asyncio.get_running_loop()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = loop.create_task(count())
+    found = await site.api("?limit=1000&offset=9500")
+    before = turns
+    _, page = await site.get("/?search=t99&offset=100")
+    counting.cancel()
+
+    assert (found["total"], len(found["targets"])) == (10_000, 500)
+    assert before > 10  # The list is written piece by piece.
+    assert page.count('<tr role="row"><td') == 11
+    assert 'rel="prev" href="/?search=t99"' in page
+    assert "111 targets, 101 to 111 shown." in page
+
+
+async def test_a_page_leads_to_the_next_of_its_size(site: Site) -> None:
+    _, some = await site.get("/?limit=2&offset=1")
+    _, beyond = await site.get("/?offset=99")
+    _, none = await site.get("/?limit=0")
+
+    assert 'rel="prev" href="/?limit=2"' in some
+    assert 'rel="next" href="/?limit=2&amp;offset=3"' in some
+    assert "This page has none of them." in beyond
+    assert "This page has none of them." in none
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/targets"])
+async def test_requests_at_once_are_served_one_after_another(
+    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = 0
+
+    async def select(query: TargetQuery, targets: Targets) -> TargetPage:
+        nonlocal running
+        running += 1
+        assert running == 1
+        page = await select_targets(query, targets)
+        running -= 1
+        return page
+
+    monkeypatch.setattr(page_handlers, "select_targets", select)
+    answers = await asyncio.gather(*(site.get(path) for _ in range(20)))
+
+    assert [status for status, _ in answers] == [200] * 20
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/api/v1/targets?limit=1000", *(f"/?sort=-{key}&search=t+0" for key in SORT_KEYS)],
+)
+async def test_ten_thousand_targets_are_read_and_shown_in_small_steps(
+    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_target()
+    site.targets.replace([replace(base, name=f"t{at}") for at in range(10_000)])
+    examined, shown = Counter[int](), Counter[int]()
+    turn = 0
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def noted(counts: Counter[int], function: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*args: object) -> Any:
+            counts[turn] += 1
+            return function(*args)
+
+        return note
+
+    monkeypatch.setattr(target_page, "reason_of", noted(examined, view.reason_of))
+    monkeypatch.setattr(html, "view_of", noted(shown, view.view_of))
+    monkeypatch.setattr(api, "view_of", noted(shown, view.view_of))
+    counting = asyncio.get_running_loop().create_task(count_turns())
+    status, _ = await site.get(path)
+    counting.cancel()
+
+    assert status == 200
+    assert sum(examined.values()) >= 10_000
+    # Sorting by reason reads the reason once more.
+    assert max(examined.values()) <= 2 * TARGETS_PER_STEP
+    assert sum(shown.values()) >= 100
+    assert max(shown.values()) <= 50
+
+
+async def test_pages_load_nothing_from_elsewhere(site: Site) -> None:
+    for path in ("/", "/target?name=ams"):
+        _, text = await site.get(path)
+        links = re.findall(r'<(\w+)[^>]* (?:src|href|action)="([^"]*)"', text)
+
+        assert ("link", "/static/page.css") in links
+        outside = {one for one in links if not one[1].startswith(("/", "#", "data:image/svg+xml,"))}
+        # The documentation is a link to follow.
+        assert {tag for tag, _ in outside} == {"a"}
+        assert len(outside) == 1
+        assert not re.search(r" (?:style|on[a-z]+)=", text)
+
+
+async def test_every_page_leads_to_what_else_there_is(site: Site) -> None:
+    for path in ("/", "/target?name=ams", "/nothing"):
+        _, text = await site.get(path, accept="text/html")
+        found = re.search(r"<nav.*?</nav>", text, re.DOTALL)
+        assert found is not None
+        links = re.findall(r'href="(.*?)"', found[0])
+
+        assert links[:3] == ["/metrics", "/sd", "/api/v1/targets"]
+        assert [(await site.get(link))[0] for link in links[:3]] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [
+        ("/nothing%3Cb%3E", 404, "there is no page /nothing&lt;b&gt;"),
+        ("/target?name=nobody", 404, "there is no target &#34;nobody&#34;"),
+        ("/target", 400, "the parameter name is missing: /target?name=NAME"),
+        ("/?state=lost", 400, "unknown state &#34;lost&#34;; known: down, waiting, on probe, up"),
+    ],
+)
+async def test_a_browser_gets_a_way_back(site: Site, path: str, status: int, message: str) -> None:
+    found, text = await site.get(path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
+
+    assert found == status
+    assert f'role="alert">{message}</p>' in text
+    assert '<a href="/">Show all targets</a>' in text
+    # Nothing of it would change.
+    assert "data-live" not in text
+    assert "http-equiv" not in text
+
+
+async def test_a_target_that_is_down_says_since_when(site: Site) -> None:
+    site.record("ams", Extraction.of(MODE, ()))
+    site.hand.passed = 60
+    site.record("ams", DOWN)
+    site.hand.passed = 120
+    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
+    site.hand.passed = 240
+    (one,) = (await site.api("?search=ams"))["targets"]
+    _, table = await site.get("/")
+    _, page = await site.get("/target?name=ams")
+
+    assert (one["down_since"], one["availability"]) == (NOW + 60, 0.25)
+    assert ">for 3 min</time>" in table
+    assert ">25%</td>" in table
+    assert "25% of the time" in page
+    # What timeout means is all in the detail.
+    assert "for 3 min</time>: no whole answer within 5s.</p>" in page
+
+
+async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Site) -> None:
+    site.record("ams", PollError(Reason.TIMEOUT, "late"))
+    site.record("pbx", PollError(Reason.TIMEOUT, "late"))
+    site.record(SCRIPT, DOWN)
+    _, table = await site.get("/")
+    _, grouped = await site.get("/?sort=reason")
+    _, chosen = await site.get("/?state=down&reason=timeout")
+    groups = re.findall(r'<tr role="row" class="group">.*?rowgroup" .*?>([\w ]+) <span>', grouped)
+
+    assert '<a href="/?reason=timeout"><b>2</b> timeout</a>' in table
+    assert '<a href="/?reason=http_503"><b>1</b> http_503</a>' in table
+    assert 'class="group"' not in table
+    assert groups == ["http_503", "timeout", "not down"]
+    assert grouped.count("within the target&#39;s timeout.</span>") == 1
+    assert '<a href="/?reason=timeout" aria-current="true">' in chosen
+    assert '<a href="/?state=down" aria-current="true">' in chosen
+    assert '<input type="hidden" name="reason" value="timeout">' in chosen
+    assert 'href="/?state=down"><span class="unseen">Without </span>timeout' in chosen
+
+
+async def test_a_failure_shows_what_to_correct(site: Site) -> None:
+    error = PollError(Reason.HTTP_404, "HTTP 404")
+    error.hint = "the url of genesys_ucs targets ends before /server/status"
+    site.record("ams", error)
+    (found,) = (await site.api("?state=down"))["targets"]
+    _, table = await site.get("/")
+    _, page = await site.get("/target?name=ams")
+
+    assert found["hint"] == error.hint
+    assert f"HTTP 404; {error.hint}</td>" in table
+    assert "at this URL. The url of genesys_ucs targets ends before /server/status.</p>" in page
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.REDIRECT, Reason.STALE])
+async def test_no_page_shows_the_backquotes_of_documents(site: Site, reason: Reason) -> None:
+    assert "`" in reason.meaning
+    site.record("ams", PollError(reason, "detail"))
+    (found,) = (await site.api("?state=down"))["targets"]
+    pages = [await site.get(path) for path in ("/", "/?sort=reason", "/target?name=ams")]
+
+    assert found["meaning"] == reason.meaning.replace("`", "")
+    assert "`" not in "".join(text for _, text in pages)
+
+
+async def test_a_mode_is_amber_if_its_declaration_says_that_it_is_idle(site: Site) -> None:
+    site.record("ams", Extraction.of(MODE))
+    (idle,) = (await site.api("?search=ams"))["targets"]
+    working = [
+        Sample("genesys_ucs_mode", (("mode", "production"),), 1.0),
+        Sample("genesys_ucs_mode", (("mode", "maintenance"),), 0.0),
+    ]
+    site.record("ams", Extraction.of(working))
+    (other,) = (await site.api("?search=ams"))["targets"]
+
+    assert (idle["mode"], idle["is_idle"]) == ("maintenance", True)
+    assert (other["mode"], other["is_idle"]) == ("production", False)
+
+
+async def test_a_label_narrows_the_choice_and_can_be_taken_back(site: Site) -> None:
+    _, table = await site.get("/?label=site%3DAmsterdam&sort=-name")
+
+    assert '<input type="hidden" name="label" value="site=Amsterdam">' in table
+    assert 'href="/?sort=-name"><span class="unseen">Without </span>site=Amsterdam' in table
+    assert 'aria-sort="descending"><a href="/?label=site%3DAmsterdam&amp;sort=name">Target' in table
+
+
+async def test_a_state_within_an_object_is_a_mode(site: Site) -> None:
+    site.targets.replace((replace(make_target("clanforge"), name="game"),))
+    states = [
+        Sample(
+            "clanforge_server_state", (("serverid", "1"), ("state", one)), float(one == "started")
+        )
+        for one in ("stopped", "started")
+    ]
+    site.record("game", Extraction.of(states))
+    (game,) = (await site.api())["targets"]
+
+    assert game["mode"] == "started"
