@@ -74,7 +74,9 @@ class TargetQuery:
             (not self.state or state == self.state)
             and (not self.system or target.system.name == self.system)
             and (not self.reason or reason == self.reason)
-            and not (self.labels and any(target.labels.get(key) != text for key, text in self.labels))
+            and not (
+                self.labels and any(target.labels.get(key) != text for key, text in self.labels)
+            )
             and not (words and any(word not in tracked.words for word in words))
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 
 import aiohttp
@@ -192,11 +192,11 @@ async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
             turn += 1
             await asyncio.sleep(0)
 
-    def page(*_: object) -> str:
+    def page(*_: object) -> Iterator[str]:
         written_in.append(turn)
-        return "page"
+        yield "page"
 
-    monkeypatch.setattr(page_handlers, "status_page", page)
+    monkeypatch.setattr(page_handlers, "render_list", page)
     counting = asyncio.create_task(count())
     await asyncio.gather(*(site.get("/") for _ in range(50)))
     counting.cancel()

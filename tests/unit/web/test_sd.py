@@ -150,7 +150,7 @@ async def test_what_is_wrong_is_told(method: str, query: str, status: int, text:
 def test_a_long_list_comes_in_pieces(number: int) -> None:
     targets = [on_probe(f"t{at}") for at in range(number)]
     live = Targets(Settings(targets=tuple(targets)), Telemetry(), Clock())
-    pieces = list(SdGroups(live).listed([*live], "h:1", secure=True))
+    pieces = list(SdGroups(live).render([*live], "h:1", secure=True))
     groups = json.loads(b"".join(pieces))
 
     assert [group["labels"]["target"] for group in groups] == [one.name for one in targets]
@@ -170,7 +170,7 @@ def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = SdGroups(live)
 
     def names(address: str) -> list[str]:
-        listed = json.loads(b"".join(groups.listed([*live], address, secure=False)))
+        listed = json.loads(b"".join(groups.render([*live], address, secure=False)))
         return [f"{one['targets'][0]} {one['labels']['target']}" for one in listed]
 
     both = [*names("h:1"), *names("g:2")]

@@ -47,7 +47,7 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert alert[1].endswith(
         "for 0 s</time>: HTTP &lt;b&gt;503&lt;/b&gt;. The service is unavailable, or switches its mode."
     )
-    assert "There are none: the last poll failed, and nothing old is shown." in text
+    assert "None: the last poll failed, and old values are not shown." in text
 
 
 async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
@@ -55,8 +55,8 @@ async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Sit
     site.record("ams", Extraction((), ()))
     after = await site.get("/target?name=ams")
 
-    assert "There are none: it was not polled yet." in before[1]
-    assert "There are none: the last poll gave none." in after[1]
+    assert "Not polled yet." in before[1]
+    assert "The last poll returned none." in after[1]
 
 
 async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Site) -> None:
