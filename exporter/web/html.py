@@ -58,6 +58,7 @@ _ENVIRONMENT.filters |= {
     "seconds": units.duration_text,
     "due": units.due_text,
     "share": units.share_text,
+    "sentence": lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}.",
 }
 _ENVIRONMENT.globals |= {
     "version": __version__,

@@ -50,6 +50,8 @@ class TargetView:
     reason: str
     detail: str
     meaning: str
+    hint: str
+    """What to correct, where that is known."""
     faults: tuple[tuple[str, str], ...]
     """Metrics whose field could not be read, each with the error."""
 
@@ -131,6 +133,7 @@ def view_of(tracked: TargetState, schedule: Schedule | None, now: float) -> Targ
         reason=error.reason if error else "",
         detail=error.detail if error else "",
         meaning=plain_text(error.reason.meaning) if error else "",
+        hint=error.hint if error else "",
         faults=tuple((one.metric, one.message) for one in faults[:_MAX_FAULTS]),
     )
 

@@ -339,6 +339,19 @@ async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Sit
     assert 'href="/?state=down"><span class="unseen">Without </span>timeout' in chosen
 
 
+async def test_a_failure_shows_what_to_correct(site: Site) -> None:
+    error = PollError(Reason.HTTP_404, "HTTP 404")
+    error.hint = "the url of genesys_ucs targets ends before /server/status"
+    site.record("ams", error)
+    (found,) = (await site.api("?state=down"))["targets"]
+    _, table = await site.get("/")
+    _, page = await site.get("/target?name=ams")
+
+    assert found["hint"] == error.hint
+    assert f"HTTP 404; {error.hint}</td>" in table
+    assert "at this URL. The url of genesys_ucs targets ends before /server/status.</p>" in page
+
+
 @pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.REDIRECT, Reason.STALE])
 async def test_no_page_shows_the_backquotes_of_documents(site: Site, reason: Reason) -> None:
     assert "`" in reason.meaning
