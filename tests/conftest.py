@@ -28,6 +28,7 @@ from exporter.runtime.poll_run import poll as poll_once
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls
 from support.scripted_site import Site, open_site
+from support.simulator_stage import Stage, staged
 from support.tools import ToolPolicy
 from support.vendor import Vendor, open_vendor
 
@@ -162,3 +163,9 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[sock
         one.bind(address.replace("@", "\0"))
         one.settimeout(60)
         yield one, address
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path) as one:
+        yield one
