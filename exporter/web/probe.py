@@ -116,19 +116,21 @@ class Prober:
     async def service_discovery(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of targets for Prometheus' HTTP service discovery."""
         try:
-            wanted = read_query(request.query, repeated=("system",)).get("system", ())
-            check_systems(wanted, self._targets.systems if wanted else ())
+            systems = read_query(request.query, repeated=("system",)).get("system", ())
+            check_systems(systems, self._targets.systems if systems else ())
         except QueryError as error:
             return _error_response(400, str(error))
-        targets = [one for one in self._targets if not wanted or one.target.system.name in wanted]
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         if request.method == "HEAD":
             return response
         with suppress(ConnectionError):  # The client closed the connection.
-            address = requested_address(request)
-            for chunk in self._groups.render(targets, address, secure=request.secure):
-                await response.write(chunk)
+            address, targets = requested_address(request), tuple(self._targets)
+            for chunk in self._groups.render(
+                targets, address, secure=request.secure, systems=systems
+            ):
+                if chunk:
+                    await response.write(chunk)
                 await asyncio.sleep(0)  # Writing returns at once to a fast reader; let polls run.
         return response
 

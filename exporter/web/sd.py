@@ -7,7 +7,7 @@ them to `exported_...`.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from aiohttp import web
 
@@ -47,22 +47,30 @@ class SdGroups:
             self._rendered.pop(tracked, None)
 
     def render(
-        self, targets: Sequence[TargetState], address: str, *, secure: bool
+        self,
+        targets: Sequence[TargetState],
+        address: str,
+        *,
+        secure: bool,
+        systems: Collection[str] = (),
     ) -> Iterator[bytes]:
-        """Yield the chunks of one JSON document: the groups of the targets, reached by the address."""
-        if not targets:
-            yield b"[]\n"
-            return
+        """Yield the chunks of one JSON document: the groups of the targets, reached by the address.
+
+        Without `systems`, it has those of every system. Chunks may be empty.
+        """
         # Without TLS, the scrape configuration sets the scheme: a proxy may add TLS.
         scheme = '"__scheme__": "https", ' if secure else ""
         begin = f'{{"targets": [{json.dumps(address)}], "labels": {{{scheme}'.encode()
         separator = b",\n" + begin
         before = b"[" + begin
         for start in range(0, len(targets), _GROUPS_PER_CHUNK):
-            some = targets[start : start + _GROUPS_PER_CHUNK]
-            yield before + separator.join(map(self._rendered_labels, some))
-            before = separator
-        yield b"]\n"
+            some: Sequence[TargetState] = targets[start : start + _GROUPS_PER_CHUNK]
+            if systems:
+                some = [one for one in some if one.target.system.name in systems]
+            chunk = separator.join(map(self._rendered_labels, some))
+            yield before + chunk if chunk else b""
+            before = separator if chunk else before
+        yield b"]\n" if before is separator else b"[]\n"
 
     def _rendered_labels(self, tracked: TargetState) -> bytes:
         """Return the labels of a target as JSON, without the opening brace, and the end of its group."""

@@ -158,6 +158,20 @@ def test_a_long_list_comes_in_pieces(number: int) -> None:
     assert max(piece.count(b'"targets"') for piece in pieces) <= 250
 
 
+@pytest.mark.parametrize("systems", [("webitel",), ("webitel", "genesys_ucs"), ("mdworkbench",)])
+def test_a_selection_is_made_piece_by_piece(systems: tuple[str, ...]) -> None:
+    names = ["genesys_ucs"] * 600 + ["webitel"] * 3
+    targets = tuple(on_probe(f"t{at}", name) for at, name in enumerate(names))
+    live = Targets(Settings(targets=targets), Telemetry(), Clock())
+    pieces = list(SdGroups(live).render([*live], "h:1", secure=False, systems=systems))
+    groups = json.loads(b"".join(pieces))
+
+    assert len(pieces) > 600 / 250
+    assert [group["labels"]["target"] for group in groups] == [
+        one.name for one in targets if one.system.name in systems
+    ]
+
+
 def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = list[str]()
 
