@@ -173,12 +173,13 @@ def _table(panel: Table) -> table.Panel:
     )
     for column in panel.columns:
         properties = [model.DynamicConfigValue(key, value) for key, value in _properties(column)]
-        if properties:
-            one.override_by_name(column.title, properties)
+        one.override_by_name(column.title, properties)
     return one
 
 
 def _properties(column: Column) -> Iterator[tuple[str, object]]:
+    # The text of the panel explains an empty table, not an empty cell.
+    yield "noValue", "-"
     if column.unit != "none":
         yield "unit", column.unit
     if column.is_hidden:

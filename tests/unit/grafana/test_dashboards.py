@@ -160,6 +160,20 @@ def test_a_hidden_column_is_hidden_in_each_release(board: Board) -> None:
 
 
 @boards
+def test_an_empty_cell_does_not_say_why_a_table_is_empty(board: Board) -> None:
+    for panel in panels_of(written(board)):
+        if panel["type"] == "table":
+            columns = panel["transformations"][-1]["options"]["renameByName"].values()
+            overrides = panel["fieldConfig"]["overrides"]
+            dashes = {
+                override["matcher"]["options"]
+                for override in overrides
+                if {"id": "noValue", "value": "-"} in override["properties"]
+            }
+            assert dashes == set(columns)
+
+
+@boards
 def test_titles_ids_and_uids_are_unique_and_links_keep_the_choice(board: Board) -> None:
     dashboard = written(board)
     ids = [panel["id"] for panel in dashboard["panels"]]
