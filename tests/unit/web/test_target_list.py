@@ -1,22 +1,14 @@
-"""The list of targets as a page and as JSON: what it shows, and that polls run meanwhile."""
+"""The list of targets as a page and as JSON: queries, links, escaping and errors."""
 
-import asyncio
 import json
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from exporter.declare.extraction import Extraction, Fault, Sample
-from exporter.errors import PollError, Reason
-from exporter.runtime.targets import Targets
-from exporter.web import api, html, page_handlers, target_page, view
-from exporter.web.target_page import TARGETS_PER_STEP, TargetPage, select_targets
-from exporter.web.target_query import SORT_KEYS, TargetQuery
-from support.polling import NOW, make_target
+from support.polling import make_target
 from support.repository import ROOT
 from support.status_pages import DOWN, MODE, SCRIPT, Site, serving_pages
 
@@ -183,66 +175,6 @@ async def test_a_page_links_to_the_next_one_of_its_size(site: Site) -> None:
     assert "This page has none of them." in none
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/targets"])
-async def test_requests_at_once_are_served_one_after_another(
-    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running = 0
-
-    async def select(query: TargetQuery, targets: Targets) -> TargetPage:
-        nonlocal running
-        running += 1
-        assert running == 1
-        page = await select_targets(query, targets)
-        running -= 1
-        return page
-
-    monkeypatch.setattr(page_handlers, "select_targets", select)
-    answers = await asyncio.gather(*(site.get(path) for _ in range(20)))
-
-    assert [status for status, _ in answers] == [200] * 20
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/", "/api/v1/targets?limit=1000", *(f"/?sort=-{key}&search=t+0" for key in SORT_KEYS)],
-)
-async def test_ten_thousand_targets_are_read_and_shown_in_small_steps(
-    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base = make_target()
-    site.targets.replace([replace(base, name=f"t{at}") for at in range(10_000)])
-    examined, shown = Counter[int](), Counter[int]()
-    turn = 0
-
-    async def count_turns() -> None:
-        nonlocal turn
-        while True:
-            turn += 1
-            await asyncio.sleep(0)
-
-    def noted(counts: Counter[int], function: Callable[..., Any]) -> Callable[..., Any]:
-        def note(*args: object) -> Any:
-            counts[turn] += 1
-            return function(*args)
-
-        return note
-
-    monkeypatch.setattr(target_page, "reason_of", noted(examined, view.reason_of))
-    monkeypatch.setattr(html, "view_of", noted(shown, view.view_of))
-    monkeypatch.setattr(api, "view_of", noted(shown, view.view_of))
-    counting = asyncio.get_running_loop().create_task(count_turns())
-    status, _ = await site.get(path)
-    counting.cancel()
-
-    assert status == 200
-    assert sum(examined.values()) >= 10_000
-    # Sorting by reason reads the reason once more.
-    assert max(examined.values()) <= 2 * TARGETS_PER_STEP
-    assert sum(shown.values()) >= 100
-    assert max(shown.values()) <= 50
-
-
 async def test_pages_load_nothing_from_other_sites(site: Site) -> None:
     for path in ("/", "/target?name=ams"):
         _, text = await site.get(path)
@@ -289,100 +221,9 @@ async def test_an_error_page_links_to_the_list(
     assert "http-equiv" not in text
 
 
-async def test_a_target_that_is_down_shows_since_when(site: Site) -> None:
-    site.record("ams", Extraction.of(MODE, ()))
-    site.hand.passed = 60
-    site.record("ams", DOWN)
-    site.hand.passed = 120
-    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
-    site.hand.passed = 240
-    (one,) = (await site.api("?search=ams"))["targets"]
-    _, table = await site.get("/")
-    _, page = await site.get("/target?name=ams")
-
-    assert (one["down_since"], one["availability"]) == (NOW + 60, 0.25)
-    assert ">for 3 min</time>" in table
-    assert ">25%</td>" in table
-    assert "25% of the time" in page
-    # What timeout means is all in the detail.
-    assert "for 3 min</time>: no whole answer within 5s.</p>" in page
-
-
-async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Site) -> None:
-    site.record("ams", PollError(Reason.TIMEOUT, "late"))
-    site.record("pbx", PollError(Reason.TIMEOUT, "late"))
-    site.record(SCRIPT, DOWN)
-    _, table = await site.get("/")
-    _, grouped = await site.get("/?sort=reason")
-    _, chosen = await site.get("/?state=down&reason=timeout")
-    groups = re.findall(r'<tr role="row" class="group">.*?rowgroup" .*?>([\w ]+) <span>', grouped)
-
-    assert '<a href="/?reason=timeout"><b>2</b> timeout</a>' in table
-    assert '<a href="/?reason=http_503"><b>1</b> http_503</a>' in table
-    assert 'class="group"' not in table
-    assert groups == ["http_503", "timeout", "not down"]
-    assert grouped.count("within the target&#39;s timeout.</span>") == 1
-    assert '<a href="/?reason=timeout" aria-current="true">' in chosen
-    assert '<a href="/?state=down" aria-current="true">' in chosen
-    assert '<input type="hidden" name="reason" value="timeout">' in chosen
-    assert 'href="/?state=down"><span class="unseen">Without </span>timeout' in chosen
-
-
-async def test_a_failure_shows_what_to_correct(site: Site) -> None:
-    error = PollError(Reason.HTTP_404, "HTTP 404")
-    error.hint = "the url of genesys_ucs targets ends before /server/status"
-    site.record("ams", error)
-    (found,) = (await site.api("?state=down"))["targets"]
-    _, table = await site.get("/")
-    _, page = await site.get("/target?name=ams")
-
-    assert found["hint"] == error.hint
-    assert f"HTTP 404; {error.hint}</td>" in table
-    assert "at this URL. The url of genesys_ucs targets ends before /server/status.</p>" in page
-
-
-@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.REDIRECT, Reason.STALE])
-async def test_no_page_shows_the_backquotes_of_documents(site: Site, reason: Reason) -> None:
-    assert "`" in reason.meaning
-    site.record("ams", PollError(reason, "detail"))
-    (found,) = (await site.api("?state=down"))["targets"]
-    pages = [await site.get(path) for path in ("/", "/?sort=reason", "/target?name=ams")]
-
-    assert found["meaning"] == reason.meaning.replace("`", "")
-    assert "`" not in "".join(text for _, text in pages)
-
-
-async def test_a_mode_is_amber_if_its_declaration_says_that_it_is_idle(site: Site) -> None:
-    site.record("ams", Extraction.of(MODE))
-    (idle,) = (await site.api("?search=ams"))["targets"]
-    working = [
-        Sample("genesys_ucs_mode", (("mode", "production"),), 1.0),
-        Sample("genesys_ucs_mode", (("mode", "maintenance"),), 0.0),
-    ]
-    site.record("ams", Extraction.of(working))
-    (other,) = (await site.api("?search=ams"))["targets"]
-
-    assert (idle["mode"], idle["is_idle"]) == ("maintenance", True)
-    assert (other["mode"], other["is_idle"]) == ("production", False)
-
-
 async def test_a_label_filters_and_can_be_removed(site: Site) -> None:
     _, table = await site.get("/?label=site%3DAmsterdam&sort=-name")
 
     assert '<input type="hidden" name="label" value="site=Amsterdam">' in table
     assert 'href="/?sort=-name"><span class="unseen">Without </span>site=Amsterdam' in table
     assert 'aria-sort="descending"><a href="/?label=site%3DAmsterdam&amp;sort=name">Target' in table
-
-
-async def test_a_state_within_an_object_is_a_mode(site: Site) -> None:
-    site.targets.replace((replace(make_target("clanforge"), name="game"),))
-    states = [
-        Sample(
-            "clanforge_server_state", (("serverid", "1"), ("state", one)), float(one == "started")
-        )
-        for one in ("stopped", "started")
-    ]
-    site.record("game", Extraction.of(states))
-    (game,) = (await site.api())["targets"]
-
-    assert game["mode"] == "started"
