@@ -88,11 +88,20 @@ class States(Selected, Metric):
     """Numbers or ranges with their states, where the answer has a number: {0: stopped, 1..: started}."""
     label: str = "state"
     """The label that holds the state."""
+    idle: list[Text] = Field(default_factory=list)
+    """States in which the server answers but does not do its work; the status page shows them in amber."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "States":
         one_of(self, "known", "codes")
+        for state in self.idle:
+            if state.lower() not in self.names:
+                raise fault(f'idle: "{state}" is not one of the states: {", ".join(self.names)}')
         return self
+
+    def is_idle(self, state: str) -> bool:
+        """Return whether a server in this state, in lower case, does not do its work."""
+        return any(state == one.lower() for one in self.idle)
 
     @property
     def names(self) -> tuple[str, ...]:

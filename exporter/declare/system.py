@@ -107,6 +107,17 @@ class System(Model):
                 yield replace(family, location=("endpoints", index, *family.location))
 
     @cached_property
+    def mode(self) -> tuple[int, States] | None:
+        """The first `states` field of the server itself, which pages show as its mode.
+
+        With it comes the index of its metric in `families`.
+        """
+        states = next((one for one in self._single_parts() if isinstance(one, States)), None)
+        if states is None:
+            return None
+        return [family.name for family in self.families].index(states.metric), states
+
+    @cached_property
     def labels(self) -> frozenset[str]:
         """The labels of the system's metrics, which targets cannot use for their own."""
         return frozenset(label for family in self.families for label in family.labels)

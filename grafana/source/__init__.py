@@ -1,13 +1,13 @@
-"""Boards declared as data become the dashboards' JSON and their description for people.
+"""The dashboards, declared as data, and what writes their JSON and documentation.
 
-words       what boards are declared in
+words           the classes and helpers of the declarations
 overview, genesys_ucs, webitel, mdworkbench, clanforge, exporter
-            one BOARD each
-intake      what of the exporters' board is about what they are given
-forms       a panel -> that of Grafana's own library
-build       a board -> that library's dashboard -> JSON
-catalogue   that JSON -> the form that grafana.com takes
-page        all boards -> docs/dashboards.md
+                one BOARD each
+intake          the sections of the exporter's board about answers, lists and logins
+forms           a panel -> a panel of Grafana's Foundation SDK
+classic         a board -> a dashboard of the SDK -> JSON
+catalogue       that JSON -> the format of grafana.com
+dashboard_page  all boards -> docs/dashboards.md
 """
 
 from grafana.source import clanforge, exporter, genesys_ucs, mdworkbench, overview, webitel

@@ -1,4 +1,4 @@
-"""Write the dashboards, or with `--grafana.com FOLDER` the form that grafana.com takes."""
+"""Write the dashboards, or with `--grafana.com FOLDER` their format for grafana.com."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from grafana.source import BOARDS
-from grafana.source.catalogue import catalogued
+from grafana.source.catalogue import with_inputs
 from grafana.source.classic import build, text_of
 from grafana.source.dashboard_page import page
 
@@ -16,14 +16,14 @@ PAGE = ROOT / "docs" / "dashboards.md"
 
 
 def main() -> int:
-    """Run the command line and give its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m grafana.source", description=__doc__)
     parser.add_argument("--grafana.com", dest="catalogue", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     if options.catalogue:
         options.catalogue.mkdir(parents=True, exist_ok=True)
         for board in BOARDS:
-            text = json.dumps(catalogued(build(board)), indent=2, ensure_ascii=False)
+            text = json.dumps(with_inputs(build(board)), indent=2, ensure_ascii=False)
             (options.catalogue / f"{board.name}.json").write_text(f"{text}\n", encoding="utf-8")
         return 0
     for board in BOARDS:

@@ -1,4 +1,4 @@
-"""All boards -> docs/dashboards.md: what each panel of each dashboard shows."""
+"""docs/dashboards.md: what each panel of each dashboard shows."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ The files are written from `grafana/source` by `make dashboards`, and so is this
 
 
 def page(boards: Sequence[Board]) -> str:
-    """Write the page."""
+    """Return the page as Markdown."""
     lines = [OPENING, *(line for board in boards for line in _board(board))]
     return "\n".join(lines) + "\n" + TIMINGS.read_text(encoding="utf-8")
 
@@ -50,7 +50,11 @@ def _board(board: Board) -> Iterator[str]:
         yield from (f"Choices of its own: {labels}.", "")
     if board.marks:
         yield "Marked across the graphs:"
-        yield from ("", *(f"- {mark.name}: {_hidden(mark.is_shown)}" for mark in board.marks), "")
+        yield from (
+            "",
+            *(f"- {mark.name}: {_visibility(mark.is_shown)}" for mark in board.marks),
+            "",
+        )
     for section in board.sections:
         yield from (f"### {section.title}", "", "| panel | as | shows |", "| --- | --- | --- |")
         yield from (_line(panel) for row in section.rows for panel in row.panels)
@@ -61,8 +65,8 @@ def _board(board: Board) -> Iterator[str]:
         yield ""
 
 
-def _hidden(shown: bool) -> str:
-    return "shown" if shown else "hidden until it is switched on"
+def _visibility(is_shown: bool) -> str:
+    return "shown" if is_shown else "hidden until it is switched on"
 
 
 def _line(panel: Panel) -> str:

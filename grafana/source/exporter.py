@@ -29,7 +29,10 @@ FAILURES = "target_reason:status_exporter_poll_failures:increase10m{@target}"
 DURATION = "job_instance:status_exporter_poll_duration_seconds:quantile{@exporter}"
 LATE = "rate(status_exporter_late_polls_total{@exporter}[15m])"
 LAG = "rate(status_exporter_loop_lag_seconds_%s{@exporter}[5m])"
-LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[15m])"
+LOGIN_FAILURES = (
+    "increase(status_exporter_login_failures_total{@exporter}[15m])"
+    " and status_exporter_login_failures_total{@exporter}"
+)
 RELOADED = "status_exporter_config_last_reload_success_timestamp_seconds{@exporter}"
 
 
@@ -97,7 +100,8 @@ BOARD = Board(
                 Stat(
                     "Failing",
                     f"(sum({FAILURES}) or vector(0))"
-                    " / (sum(increase(status_exporter_polls_total{@target}[10m])) > 0)",
+                    " / (sum(increase(status_exporter_polls_total{@target}[10m])"
+                    " and status_exporter_polls_total{@target}) > 0)",
                     "The share of polls that failed in the last 10 minutes. Failing targets are"
                     " polled less often, so it is lower than the share of targets that are down.",
                     unit="percentunit",

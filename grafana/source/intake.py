@@ -1,4 +1,4 @@
-"""What the exporters are given: answers, lists, logins and their configuration."""
+"""The sections of the exporter's board about answers, lists, logins and configuration."""
 
 from grafana.source.words import (
     BY_TARGET,

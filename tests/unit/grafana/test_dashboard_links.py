@@ -33,14 +33,12 @@ def query_of(title: str) -> str:
     ("system", "board"),
     [*((name, board_of(name)) for name in SYSTEMS), ("a_custom_system", "overview")],
 )
-def test_a_target_on_the_overview_leads_to_a_dashboard_that_is_there(
-    system: str, board: str
-) -> None:
+def test_a_target_on_the_overview_links_to_an_existing_dashboard(system: str, board: str) -> None:
     assert board_label(query_of("All targets"), "system", system) == board
 
 
 @pytest.mark.parametrize("alert", [rule["alert"] for rule in alerts()])
-def test_an_alert_on_the_overview_leads_to_its_dashboard(alert: str) -> None:
+def test_an_alert_on_the_overview_links_to_its_dashboard(alert: str) -> None:
     board = board_label(query_of("Alerts that fire"), "alertname", alert)
     prefixes = {"genesys_ucs": "Ucs", "mdworkbench": "Mdworkbench", "clanforge": "Clanforge"}
 
@@ -51,7 +49,7 @@ def test_an_alert_on_the_overview_leads_to_its_dashboard(alert: str) -> None:
         assert not alert.startswith(tuple(prefixes.values()))
 
 
-def test_links_keep_the_choice_and_lead_to_runbooks() -> None:
+def test_links_keep_the_selection_and_open_runbooks() -> None:
     text = (FOLDER / "overview.json").read_text(encoding="utf-8")
     (variable,) = [
         one for one in written(BOARDS[0])["templating"]["list"] if one["name"] == "runbooks"
@@ -74,7 +72,7 @@ def shown_by(page: Path) -> Iterator[tuple[str, str]]:
             yield panel, board
 
 
-def test_runbooks_name_panels_that_are_there() -> None:
+def test_runbooks_name_existing_panels() -> None:
     there = {
         (panel.title, board.title.rpartition(" / ")[2])
         for board in BOARDS
