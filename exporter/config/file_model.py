@@ -29,11 +29,11 @@ class FileModel(Model):
     systems: Systems = Field(default_factory=dict)
     """Custom systems by their names; see custom-systems.md."""
     clients: dict[str, ClientModel] = Field(default_factory=dict)
-    """How to connect, by a name of your own."""
+    """How to connect, by client name."""
     discovery: list[DiscoveryModel] = Field(default_factory=list)
     """Lists of further targets; see discovery.md."""
     targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
-    """What to poll."""
+    """The servers to poll."""
 
     @field_validator("global_")
     @classmethod
