@@ -86,7 +86,7 @@ dashboards: $(VENV)/dev ## generate the dashboards and docs/dashboards.md
 	@$(BIN)/python -W ignore -m grafana.source
 
 screenshots: $(VENV)/dev ## update the screenshots in docs/; needs chromium, and npm for dashboards
-	@$(BIN)/pytest -q --renew tests/external/test_browser.py -k screenshots
+	@$(BIN)/pytest -q --renew tests/external/test_screenshots.py
 	@$(BIN)/python -W ignore -m grafana.preview
 
 bench: $(VENV)/dev ## compare with other programs and BASELINE=DIR; writes bench/README.md
