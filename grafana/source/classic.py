@@ -16,7 +16,7 @@ RUNBOOKS = "https://github.com/status-exporter/status-exporter/blob/main/docs/ru
 # The one of Grafana 10.0. Later releases can read it; an older release would not migrate a newer one.
 SCHEMA = 38
 _HEADING = 1
-# More lines cannot be told apart.
+# More lines cannot be distinguished.
 _TOP = (5, 10, 20, 50)
 _USUAL_TOP = 10
 
