@@ -18,9 +18,9 @@ check "promql/series" {
     "status_exporter_login_failures_total",
     # Only exporters with a discovery have these.
     "status_exporter_discovery_.+",
-    # Only where a launch waits.
+    # Only if a launch waits.
     "mdworkbench_launch_oldest_waiting_request_timestamp_seconds",
-    # Recorded of a counter that need not exist yet.
+    # Recorded from a counter that may not exist yet.
     "target_reason:status_exporter_poll_failures:increase10m",
   ]
 }
