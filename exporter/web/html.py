@@ -20,7 +20,7 @@ from exporter.web import charts, units
 from exporter.web.links import list_link, query_text, target_link
 from exporter.web.target_page import TargetPage
 from exporter.web.target_query import TargetQuery
-from exporter.web.view import STATES, TargetView, metric_views, plain_text, view_of
+from exporter.web.view import STATES, TargetView, metric_views, view_of
 
 # The columns of the list: the sort key, the heading, whether it has numbers.
 _COLUMNS = (
@@ -123,7 +123,7 @@ def render_list(
 def _groups(rows: Iterator[_ListRow]) -> Iterator[tuple[str, str, Iterator[_ListRow]]]:
     """Yield each failure reason with its meaning and its rows."""
     for reason, some in groupby(rows, attrgetter("reason")):
-        yield reason, plain_text(Reason(reason).meaning) if reason else "", some
+        yield reason, Reason(reason).meaning if reason else "", some
 
 
 def render_target(

@@ -132,13 +132,13 @@ def view_of(tracked: TargetState, schedule: Schedule | None, now: float) -> Targ
         last_success=tracked.tally.last_success,
         reason=error.reason if error else "",
         detail=error.detail if error else "",
-        meaning=plain_text(error.reason.meaning) if error else "",
+        meaning=error.reason.meaning if error else "",
         hint=error.hint if error else "",
         faults=tuple((one.metric, one.message) for one in faults[:_MAX_FAULTS]),
     )
 
 
-def plain_text(markdown: str) -> str:
+def _plain_text(markdown: str) -> str:
     """Return a text without the backquotes that documents need around names."""
     return markdown.replace("`", "")
 
@@ -161,7 +161,7 @@ def metric_views(tracked: TargetState, snapshot: Snapshot) -> Iterator[MetricVie
         yield MetricView(
             metric=family.name,
             source=family.source,
-            help=plain_text(family.help),
+            help=_plain_text(family.help),
             series=tuple(series),
             hidden=max(0, len(found) - _MAX_SERIES),
         )

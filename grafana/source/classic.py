@@ -16,7 +16,7 @@ RUNBOOKS = "https://github.com/status-exporter/status-exporter/blob/main/docs/ru
 # The version of Grafana 10.0. Later releases migrate it; an older release cannot read a newer one.
 SCHEMA = 38
 _HEADING = 1
-# More lines than 50 are indistinguishable.
+# More lines cannot be distinguished.
 _TOP = (5, 10, 20, 50)
 _USUAL_TOP = 10
 

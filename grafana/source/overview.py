@@ -155,7 +155,7 @@ BOARD = Board(
                 Stat(
                     "Targets",
                     f"count({UP})",
-                    "How many of the chosen targets are polled.",
+                    "The number of chosen targets that are polled.",
                     base=GREY,
                 ),
                 Stat(
@@ -179,8 +179,8 @@ BOARD = Board(
                 Stat(
                     "In maintenance",
                     f"sum({SERVICE} == bool {IN_MAINTENANCE})",
-                    "UCS in maintenance, MDWorkbench in maintenance or suspended, and game servers"
-                    " locked that are polled individually.",
+                    "UCS in maintenance, MDWorkbench in maintenance or suspended, and locked game"
+                    " servers that are polled individually.",
                     base=GREY,
                     steps=(Step(1, MAINTENANCE),),
                 ),
@@ -202,9 +202,9 @@ BOARD = Board(
                         ),
                         f"time() - ALERTS_FOR_STATE{{{OURS}}} and ignoring (alertstate) {FIRING}",
                     ),
-                    "Alerts of the rules that come with the exporter, the most severe first. The"
-                    " name of an alert leads to its runbook and its dashboard. *Since* is how long"
-                    " its condition has been true.",
+                    "Alerts of the exporter's own rules, the most severe first. The name of an alert"
+                    " links to its runbook and its dashboard. *Since* is how long its condition has"
+                    " been true.",
                     columns=(
                         Column("A", "Severity", words=SEVERITIES, width=85),
                         Column("B", "Since", "dtdurations", width=130),
@@ -244,7 +244,8 @@ BOARD = Board(
                             "{{reason}}",
                         ),
                     ),
-                    "Failed polls in the last 10 minutes, by reason. README lists the reasons.",
+                    "Failed polls in the last 10 minutes, by reason. docs/metrics.md explains the"
+                    " reasons.",
                     is_stacked=True,
                     empty="No poll failed",
                 ),
@@ -264,7 +265,7 @@ BOARD = Board(
                         f"max by ({BY_TARGET}) (status_exporter_field_faults{{@target}})",
                         f"max by ({BY_TARGET}, state) ({STATE})",
                     ),
-                    "Every chosen target, those that are down first. The name leads to the dashboard"
+                    "Every chosen target, those that are down first. The name links to the dashboard"
                     " of its system.",
                     columns=(
                         Column(
@@ -294,7 +295,7 @@ BOARD = Board(
                 Timeline(
                     "Targets over time",
                     (top(SERVICE, lowest=True),),
-                    "Whether targets are down, in service or in maintenance. Of many targets, those"
+                    "Whether targets are down, in service or in maintenance. If there are many, those"
                     " that were down longest are shown.",
                     words=(
                         Word(DOWN, "down", RED),
@@ -322,8 +323,8 @@ BOARD = Board(
                 Lines(
                     "Oldest results",
                     f"time() - ({SUCCESS} {chosen(f'{SUCCESS} @ end()', lowest=True)})",
-                    "The targets whose last successful poll is longest ago. A line that rises is a"
-                    " target that is down.",
+                    "The targets with the oldest successful polls. A rising line is a target that is"
+                    " down.",
                     unit="s",
                 ),
             ),

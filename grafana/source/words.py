@@ -284,8 +284,8 @@ EXPORTERS_DOWN = Stat(
     "Exporters down",
     "sum(up{@exporter} == bool 0 and on (job, instance)"
     " present_over_time(status_exporter_build_info{@exporter}[$__range]))",
-    "Exporters that Prometheus cannot scrape and could within the time shown. Their targets are"
-    " counted nowhere.",
+    "Exporters that Prometheus cannot scrape, but could earlier in the time range. Their targets are"
+    " in no other panel.",
     steps=(Step(1, RED),),
     empty="not scraped",
 )

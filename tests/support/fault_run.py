@@ -331,8 +331,8 @@ def _misname(patch: pytest.MonkeyPatch) -> set[str]:
 
 
 def table(evidence: Evidence) -> str:
-    """Write what was seen as a table: fault, reason, the poll after mending that works again."""
-    lines = ["| fault | reason | works again with poll |", "| --- " * 3 + "|"]
+    """Return a table of each fault, its reason, and the first good poll after it has ended."""
+    lines = ["| fault | reason | first good poll |", "| --- " * 3 + "|"]
     for name, fault in FAULTS.items():
         tries = [name, f"{name}, over TLS"] if fault.either else [name]
         failing = [one for one in tries if tried()[one].reason]

@@ -258,10 +258,19 @@ def test_documents_name_only_metrics_that_exist(name: str) -> None:
     assert set(METRIC.findall(text)) - known - KEYS == set()
 
 
-def test_the_changelog_is_about_this_version() -> None:
+def test_the_changelog_begins_with_what_is_unreleased_or_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first, *_ = re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)
 
-    assert re.findall(r"^## (\S+)", text, re.MULTILINE)[0] == __version__
+    assert first in {"Unreleased", __version__}
+    assert set(re.findall(r"^### (.*)", text, re.MULTILINE)) <= {
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    }
 
 
 def test_every_client_of_the_page_about_authentication_loads(
