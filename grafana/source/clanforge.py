@@ -80,7 +80,8 @@ BOARD = Board(
     " allocated, free. Players are missing, not 0, where a server did not answer its query. A server"
     " that is polled by itself and with its fleet counts once. Its figures come from recording rules"
     " and follow *Job*, *Profile* and *Location*, not *Instance* and *Target*.",
-    targets='system=~"clanforge|clanforge_fleet"',
+    systems="clanforge|clanforge_fleet",
+    alerts="Clanforge",
     variables=(
         Variable(
             "profileid",

@@ -43,6 +43,7 @@ def _lag(part: float, legend: str) -> Query:
 
 BOARD = Board(
     name="exporter",
+    alerts="StatusExporter|StatusFields|StatusAnswers",
     title="Status exporter / Exporter",
     description="The exporters themselves: whether they poll, keep up and understand what they"
     " get.",

@@ -63,7 +63,8 @@ BOARD = Board(
     title="Status exporter / Webitel and FreeSWITCH",
     description="Webitel engines and their FreeSWITCH: links, sessions, workers. Where several"
     " workers share a port, each poll meets another worker, and the worker's values change with it.",
-    targets='system="webitel"',
+    systems="webitel",
+    alerts="Webitel|Freeswitch",
     marks=(
         Mark(
             "FreeSWITCH restarted",

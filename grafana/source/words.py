@@ -262,8 +262,10 @@ class Board:
     title: str
     description: str
     sections: tuple[Section, ...]
-    targets: str = ""
-    """Matchers that narrow the choice of targets."""
+    systems: str = ""
+    """Regular expression of the systems whose targets it shows; empty for all."""
+    alerts: str = ""
+    """Regular expression of what the names of its alerts begin with."""
     variables: tuple[Variable, ...] = ()
     marks: tuple[Mark, ...] = ()
     unused: tuple[tuple[str, str], ...] = ()

@@ -59,6 +59,12 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+def alert_groups() -> dict[str, list[str]]:
+    """Return the names of the alerts of each group."""
+    groups = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    return {group["name"]: [rule["alert"] for rule in group["rules"]] for group in groups}
+
+
 @cache
 def recordings() -> list[dict[str, Any]]:
     groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
