@@ -73,7 +73,7 @@ release-check: $(VENV)/dev ## build what is released, install it where nothing i
 	@.ci/release-check $(BIN)/uv "$(TAG)"
 
 golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
-	@$(BIN)/pytest -q --renew tests/unit/systems tests/unit/config/test_config_file.py \
+	@$(BIN)/pytest -q --renew tests/unit/systems/test_golden.py tests/unit/config/test_config_file.py \
 	  tests/unit/toolkit/test_web_config.py
 
 docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
