@@ -23,10 +23,8 @@ NOW = 1710753164.25
 
 
 FIXED = Clock(wall=lambda: NOW, monotonic=lambda: 1000.0)
-PARAMS = {
-    "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
-    "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
-}
+REQUIRED_PARAM = "1200345"
+"""The value of each parameter without a default."""
 
 
 def make_target(
@@ -37,13 +35,18 @@ def make_target(
     params: Mapping[str, str] | None = None,
     timeout: float = 5.0,
 ) -> Target:
-    """Make a target with nothing special about it."""
+    """Make a target with nothing special about it; its parameters are the defaults."""
+    declared = SYSTEMS[system]
+    defaults = {
+        name: REQUIRED_PARAM if param.default is None else param.default
+        for name, param in declared.params.items()
+    }
     return Target(
         name="t",
-        system=SYSTEMS[system],
+        system=declared,
         url=url,
         client=client or Client(name=""),
-        params=params if params is not None else PARAMS.get(system, {}),
+        params=defaults if params is None else params,
         interval=15.0,
         timeout=timeout,
         max_age=45.0,
