@@ -96,7 +96,7 @@ bench: $(VENV)/dev ## measure beside other programs and BASELINE=DIR; writes ben
 bench-quick: $(VENV)/dev ## the same with less of everything, in five minutes; writes nothing
 	@$(BIN)/python -m bench --quick $(if $(BASELINE),--baseline $(BASELINE))
 
-fuzz: $(VENV)/dev ## feed every input with what nobody should send, SECONDS=300 in all
+fuzz: $(VENV)/dev ## send malformed input to each parser, for SECONDS=300 total
 	@$(BIN)/python -m fuzz --seconds $$(( $(SECONDS) / 6 ))
 
 soak: $(VENV)/dev ## let 1,000 targets fail in turn for MINUTES=10 and see that nothing drifts
