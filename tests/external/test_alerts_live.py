@@ -281,8 +281,7 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
             "sum(job_profile_location:clanforge_servers:count)",
             f"sum({questions()['clanforge: Capacity: F']})",
         ):
-            data = await asyncio.to_thread(ask, one.address, "query", query=query)
-            assert [result["value"][1] for result in data["result"]] == ["6"]
+            await one.expect_value(query, "6")
         shown = await asyncio.to_thread(answered, one.address)
         losses = loss(one)
         await one.expect(losses, left_over=troubles)
