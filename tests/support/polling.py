@@ -54,7 +54,7 @@ def make_target(
 
 
 def snapshots_of(targets: Targets) -> list[tuple[Target, Snapshot]]:
-    """Return what scrapes show, at one moment; what is too old is failed first."""
+    """Return the snapshots that a scrape shows; stale targets fail first."""
     targets.age()
     shown = ((one.target, one.snapshot) for one in targets if not one.target.on_probe)
     return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
@@ -70,7 +70,7 @@ Polls = Callable[[Target], Awaitable[PollResult]]
 
 
 class Hand:
-    """A clock that stands still until it is moved."""
+    """A clock that tests advance."""
 
     def __init__(self, start: float) -> None:
         self.passed = 0.0
@@ -82,7 +82,7 @@ class Hand:
 
 
 class Poller:
-    """Polls with connections that are kept from one poll to the next, and counts their logins."""
+    """Polls with connections that outlive a poll, and counts logins."""
 
     def __init__(self, hand: Hand) -> None:
         self.logins: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class Poller:
         return await poll_once(PollRun(target, build(target), self.connections, self._hand.clock))
 
     async def together(self, target: Target, count: int) -> list[PollResult]:
-        """Poll so many targets of one server at once."""
+        """Poll this many targets of one server at once."""
         targets = [replace(target, name=str(number)) for number in range(count)]
         return list(await asyncio.gather(*map(self.poll, targets)))
 
