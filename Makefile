@@ -72,7 +72,7 @@ release-check: $(VENV)/dev ## build the release, install it in an empty environm
 	@.ci/release-check $(BIN)/uv "$(TAG)"
 
 golden: $(VENV)/dev ## update the expected output of the tests; review the diff
-	@$(BIN)/pytest -q --renew tests/unit/systems tests/unit/config/test_config_file.py \
+	@$(BIN)/pytest -q --renew tests/unit/systems/test_golden.py tests/unit/config/test_config_file.py \
 	  tests/unit/toolkit/test_web_config.py
 
 docs: $(VENV)/dev ## update the generated parts of docs/ and deploy/; review the diff

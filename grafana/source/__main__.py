@@ -9,6 +9,7 @@ from grafana.source import BOARDS
 from grafana.source.catalogue import with_inputs
 from grafana.source.classic import build, text_of
 from grafana.source.dashboard_page import page
+from grafana.source.listings import LISTINGS, listing
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "grafana" / "dashboards"
@@ -29,6 +30,8 @@ def main() -> int:
     for board in BOARDS:
         (FOLDER / f"{board.name}.json").write_text(text_of(board), encoding="utf-8")
     PAGE.write_text(page(BOARDS), encoding="utf-8")
+    for path in LISTINGS:
+        path.write_text(listing(path, BOARDS), encoding="utf-8")
     return 0
 
 

@@ -80,7 +80,8 @@ BOARD = Board(
     " allocated, free. If a server did not answer its query, its players are missing, not 0. A server"
     " that is polled individually and with its fleet counts once. The figures come from recording"
     " rules, and depend on *Job*, *Profile* and *Location*, not on *Instance* and *Target*.",
-    targets='system=~"clanforge|clanforge_fleet"',
+    systems="clanforge|clanforge_fleet",
+    alerts="Clanforge",
     variables=(
         Variable(
             "profileid",

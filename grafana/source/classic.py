@@ -98,7 +98,7 @@ def _dashboards_link() -> sdk.DashboardLink:
 def _variables(board: Board) -> Iterator[Any]:
     chosen = 'job=~"$job"'
     both = f'{chosen},instance=~"$instance"'
-    more = f",{board.targets}" if board.targets else ""
+    more = f',system=~"{board.systems}"' if board.systems else ""
     yield sdk.DatasourceVariable("datasource").label("Data source").type("prometheus")
     instances = f"label_values(status_exporter_build_info{{{chosen}}},instance)"
     targets = f"label_values(status_exporter_target_up{{{both}{more}}},target)"

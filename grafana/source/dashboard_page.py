@@ -11,7 +11,7 @@ TIMINGS = Path(__file__).parent.parent.parent / "bench" / "dashboards.md"
 OPENING = """\
 # Dashboards
 
-Six dashboards for Grafana 10 to 13, in [grafana/dashboards](../grafana/dashboards). Import the
+Dashboards for Grafana 10 to 13, in [grafana/dashboards](../grafana/dashboards). Import the
 files, or provision the folder. They need a Prometheus that scrapes the exporter and loads its
 [recording rules](../deploy/prometheus/status-exporter.rules.yml), because some queries would take
 too long for many targets. The panels about alerts also need the alerting rules.

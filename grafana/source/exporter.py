@@ -46,6 +46,7 @@ def _lag(part: float, legend: str) -> Query:
 
 BOARD = Board(
     name="exporter",
+    alerts="StatusExporter|StatusFields|StatusAnswers",
     title="Status exporter / Exporter",
     description="The exporters themselves: whether they poll on time, and can read answers, lists and"
     " configuration.",

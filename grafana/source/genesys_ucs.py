@@ -60,7 +60,8 @@ BOARD = Board(
     name="genesys_ucs",
     title="Status exporter / Genesys UCS",
     description="Universal Contact Servers: mode, requests and errors, heap, clock.",
-    targets='system="genesys_ucs"',
+    systems="genesys_ucs",
+    alerts="Ucs",
     marks=(
         Mark(
             "UCS restarted",

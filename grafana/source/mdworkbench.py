@@ -54,7 +54,8 @@ BOARD = Board(
     title="Status exporter / MDWorkbench",
     description="MDWorkbench servers: their state and their launch queues. The server reports how"
     " many launches wait and run, not how many were completed, so there is no throughput.",
-    targets='system="mdworkbench"',
+    systems="mdworkbench",
+    alerts="Mdworkbench",
     marks=(
         Mark(
             "State changed",

@@ -1,5 +1,7 @@
 """All targets at a glance: what is down, which alerts fire, what is in maintenance."""
 
+from grafana.source import exporter
+from grafana.source.system_boards import SYSTEM_BOARDS
 from grafana.source.words import (
     BY_TARGET,
     EXPORTERS_DOWN,
@@ -30,7 +32,7 @@ from grafana.source.words import (
 )
 
 OURS = (
-    'alertname=~"(Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge).+"'
+    f'alertname=~"({"|".join(["Status", *(board.alerts for board in SYSTEM_BOARDS)])}).+"'
     # Declared maintenance is no alarm.
     ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
@@ -86,19 +88,11 @@ def _with_board(expr: str, label: str, patterns: dict[str, str]) -> str:
     return expr
 
 
-# A fleet and its servers share a dashboard. That of a custom system is the overview.
-SYSTEM_BOARDS = {
-    "genesys_ucs": "genesys_ucs",
-    "webitel": "webitel",
-    "mdworkbench": "mdworkbench",
-    "clanforge": "clanforge(_fleet)?",
-}
-ALERT_BOARDS = {
-    "genesys_ucs": "Ucs.+",
-    "webitel": "(Webitel|Freeswitch).+",
-    "mdworkbench": "Mdworkbench.+",
-    "clanforge": "Clanforge.+",
-    "exporter": "Status(Exporter|Fields|Answers).+",
+# The dashboard of a custom system is the overview.
+BOARD_OF_SYSTEM = {board.name: board.systems for board in SYSTEM_BOARDS}
+BOARD_OF_ALERT = {
+    **{board.name: f"({board.alerts}).+" for board in SYSTEM_BOARDS},
+    exporter.BOARD.name: f"({exporter.BOARD.alerts}).+",
 }
 TO_BOARD = (
     "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
@@ -198,7 +192,7 @@ BOARD = Board(
                                 for one in SEVERITIES
                             ),
                             "alertname",
-                            ALERT_BOARDS,
+                            BOARD_OF_ALERT,
                         ),
                         f"time() - ALERTS_FOR_STATE{{{OURS}}} and ignoring (alertstate) {FIRING}",
                     ),
@@ -258,7 +252,7 @@ BOARD = Board(
                     "All targets",
                     (
                         _with_board(
-                            f"max by ({BY_TARGET}, system) ({UP})", "system", SYSTEM_BOARDS
+                            f"max by ({BY_TARGET}, system) ({UP})", "system", BOARD_OF_SYSTEM
                         ),
                         f"max by ({BY_TARGET}) ({AGE})",
                         f"max by ({BY_TARGET}) ({DURATION})",

@@ -63,7 +63,8 @@ BOARD = Board(
     title="Status exporter / Webitel and FreeSWITCH",
     description="Webitel engines and their FreeSWITCH: links, sessions, workers. If several workers"
     " share a port, each poll reaches another one, so values of the worker jump.",
-    targets='system="webitel"',
+    systems="webitel",
+    alerts="Webitel|Freeswitch",
     marks=(
         Mark(
             "FreeSWITCH restarted",

@@ -260,8 +260,10 @@ class Board:
     title: str
     description: str
     sections: tuple[Section, ...]
-    targets: str = ""
-    """Matchers that limit the selection of targets."""
+    systems: str = ""
+    """Regular expression of the systems whose targets it shows; empty for all."""
+    alerts: str = ""
+    """Regular expression of the prefixes of its alerts' names."""
     variables: tuple[Variable, ...] = ()
     marks: tuple[Mark, ...] = ()
     unused: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""Every way in which a vendor's server was seen, or can be made, to fail: a name becomes data.
+"""Every known failure of a vendor's server, by name.
 
 A fault says what is sent, what happens to the connection then, and the one reason that a poll
 must get from it; with no reason, the target bears it and stays up.
@@ -19,7 +19,7 @@ ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNTIL_END = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 GZIP = "Content-Encoding: gzip\r\n"
-# As OpenSSL says it: a fatal alert, handshake_failure.
+# A fatal TLS alert, handshake_failure.
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAUGHS = b"".join(
@@ -49,20 +49,20 @@ class Listens(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way to fail; `answers` take turns, a request each."""
+    """One failure; requests get the `answers` in turn."""
 
     reason: Reason | None
     answers: tuple[bytes, ...] = (b"",)
     then: Then = Then.KEEP
     piece: bytes = b""
-    """What follows the answer without end."""
+    """Sent after the answer, again and again."""
     pause: float = 0.0
-    """Between two pieces, or before a reset, in seconds."""
+    """Seconds between two pieces, or before a reset."""
     asks_first: bool = True
-    """Whether it happens after the request, not before it."""
+    """Whether the fault follows the request instead of preceding it."""
     listens: Listens = Listens.HTTP
     secure: bool = False
-    """Whether the target, and the server once it is mended, speak TLS."""
+    """Whether the target, and the server after its repair, use TLS."""
     either: bool = True
     """Whether it is tried with and without TLS."""
     host: str = "127.0.0.1"
@@ -112,7 +112,7 @@ def _tls(listens: Listens) -> Fault:
     return Fault(reason=Reason.TLS, listens=listens, secure=True, either=False)
 
 
-# A busy machine may take so long to read an answer.
+# A busy machine may take this long to read an answer.
 _READ_SECONDS = 4.0
 _TIMEOUT, _CONNECT, _HTTP = Reason.TIMEOUT, Reason.CONNECT, Reason.BAD_HTTP
 _JSON, _XML, _SHAPE, _TYPE = (
@@ -134,7 +134,7 @@ FAULTS: Mapping[str, Fault] = {
     "reset instead of an answer": _answer(_CONNECT, b"", then=Then.RESET),
     "reset within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.RESET),
     "closed within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.CLOSE),
-    # What a client reads together with the reset may be lost to it.
+    # A reset may discard bytes that the client has not read yet.
     "reset within the body": replace(
         _answer(_HTTP, HEALTHY[:-5], then=Then.RESET), pause=_READ_SECONDS
     ),
@@ -177,7 +177,7 @@ FAULTS: Mapping[str, Fault] = {
     "endless body": _endless(Reason.TOO_LARGE, UNTIL_END, b" " * 0xFFFF, pause=0.001),
     "bytes after the answer": _answer(None, HEALTHY + b"\r\n\r\nand more"),
     "second answer after the first": _answer(None, HEALTHY + response(b'{"mode":"maintenance"}')),
-    # Compression, which was not asked for.
+    # Compression that was not requested.
     "gzip bomb": _packed(Reason.TOO_LARGE, gzip.compress(bytes(32 * MAX_BODY))),
     "deflate bomb": _packed(Reason.TOO_LARGE, zlib.compress(bytes(32 * MAX_BODY)), "deflate"),
     "gzip in gzip": _packed(_JSON, gzip.compress(gzip.compress(BODY))),
@@ -250,7 +250,7 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def tried() -> dict[str, Fault]:
-    """Return the faults as they are tried: most of them twice, the second time over TLS."""
+    """Return the faults to try: most of them twice, the second time over TLS."""
     twice = {
         f"{name}, over TLS": replace(
             one,

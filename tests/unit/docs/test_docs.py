@@ -230,16 +230,6 @@ def test_a_systems_page_has_a_configuration_that_loads(page: Path, tmp_path: Pat
     assert target.system.name.partition("_")[0] == page.stem.partition("-")[0]
 
 
-def test_every_system_has_a_page() -> None:
-    text = "".join(
-        page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "systems").glob("*.md")
-    )
-
-    assert [
-        name for name in SYSTEMS if f"system: {name}" not in text and f"`{name}`" not in text
-    ] == []
-
-
 # A former key of the configuration, which the changelog names.
 KEYS = {"webitel_login"}
 METRIC = re.compile(rf"\b(?:{'|'.join(SYSTEMS)}|status_exporter)_[a-z0-9_]+")

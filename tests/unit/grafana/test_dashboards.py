@@ -11,6 +11,7 @@ import pytest
 from grafana.source import BOARDS
 from grafana.source.classic import build, text_of
 from grafana.source.dashboard_page import page
+from grafana.source.listings import LISTINGS, listing
 from grafana.source.words import (
     MAINTENANCE,
     RED,
@@ -56,6 +57,16 @@ def test_the_document_of_the_dashboards_matches_their_source(renew: bool) -> Non
         PAGE.write_text(page(BOARDS), encoding="utf-8")
 
     assert PAGE.read_text(encoding="utf-8") == page(BOARDS)
+
+
+@pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.name)
+def test_a_file_that_lists_dashboards_has_each(path: Path, renew: bool) -> None:
+    expected = listing(path, BOARDS)
+    if renew:
+        path.write_text(expected, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == expected
+    assert all(f"dashboards/{board.name}.json" in expected for board in BOARDS)
 
 
 def test_each_dashboard_has_a_source() -> None:
@@ -195,14 +206,10 @@ def test_titles_ids_and_uids_are_unique_and_links_keep_the_selection(board: Boar
 
 
 def test_uids_do_not_change() -> None:
-    assert [board.uid for board in BOARDS] == [
-        "status-exporter-overview",
-        "status-exporter-genesys_ucs",
-        "status-exporter-webitel",
-        "status-exporter-mdworkbench",
-        "status-exporter-clanforge",
-        "status-exporter-exporter",
-    ]
+    systems = sorted(path.stem for path in (ROOT / "exporter" / "systems").glob("*.yaml"))
+    names = ["overview", *systems, "exporter"]
+
+    assert [board.uid for board in BOARDS] == [f"status-exporter-{name}" for name in names]
 
 
 @boards

@@ -16,6 +16,7 @@ from exporter.errors import PollError, Reason
 from exporter.pipeline.snapshot import PollResult
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
+from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from exporter.toolkit.listen import listening
 from exporter.web.routes import make_app
@@ -159,7 +160,7 @@ async def test_a_filtered_openmetrics_page_is_complete(get: Get, query: str) -> 
         ("?system=genesis_ucs", 'unknown system "genesis_ucs"; did you mean "genesys_ucs"?'),
         (
             f"?system={'x' * 3000}",
-            f'unknown system "{"x" * 80}..."; known: clanforge, clanforge_fleet, genesys_ucs, mdworkbench, webitel',
+            f'unknown system "{"x" * 80}..."; known: {", ".join(SYSTEMS)}',
         ),
     ],
 )
