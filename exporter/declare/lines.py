@@ -1,11 +1,11 @@
 """The fields of a text: its lines are matched against patterns, whose groups are the fields' paths."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -19,9 +19,6 @@ from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
 from exporter.declare.patterns import Pattern, Regex, compiled
 from exporter.errors import FieldError, suggestion
 
-if TYPE_CHECKING:
-    pass
-
 # Lines that are remembered with what the patterns find in them.
 _MAX_LINES = 1024
 # Longer lines are matched each time: a thousand of them would take too much memory.
@@ -32,6 +29,14 @@ MAX_TEXT = 64 * 1024
 
 # Some servers separate lines with tags such as <br> where they write them for a browser.
 _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
+
+
+class MatchedLine(NamedTuple):
+    """A line of a text."""
+
+    text: str
+    groups: Mapping[str, str]
+    """What the patterns find in it."""
 
 
 class Lines(PresentGroup):
@@ -84,16 +89,26 @@ class Lines(PresentGroup):
         yield from super().mapped()
         yield pointer_steps(self.lines)
 
+    def split(self, status: str) -> list[str]:
+        """Return the lines of a text."""
+        if "<" in status:
+            return _LINE_END.split(status)
+        return status.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def match_line(self, line: str) -> MatchedLine:
+        """Return a line with the groups of the first pattern that matches it."""
+        return MatchedLine(line, self._match(line.strip()) or {})
+
     def groups_of(self, status: str) -> dict[str, str]:
         """Return what the patterns find in the lines of a text; of one group the first line wins."""
         found: dict[str, str] = {}
-        for line in _LINE_END.split(status):
+        for line in self.split(status):
             match = self._match_known if len(line) <= _MAX_KNOWN_LINE else self._match
             for name, value in (match(line.strip()) or {}).items():
                 found.setdefault(name, value)
         return found
 
-    def is_status(self, groups: Mapping[str, str]) -> bool:
+    def is_status(self, groups: Collection[str]) -> bool:
         """Return whether these groups are those of a status."""
         return any(name in groups for name in self.present_if or groups)
 
@@ -104,18 +119,26 @@ class Lines(PresentGroup):
 
     def _match(self, line: str) -> dict[str, str] | None:
         """Return the groups of the first pattern that matches the line."""
-        for pattern in self.patterns:
-            groups = pattern.match_whole(line)
-            if groups is not None:
-                return groups
+        for literal, match_whole in self._matchers:
+            if literal in line:
+                groups = match_whole(line)
+                if groups is not None:
+                    return groups
         return None
+
+    @cached_property
+    def _matchers(self) -> tuple[tuple[str, Callable[[str], dict[str, str] | None]], ...]:
+        # Most patterns are ruled out by a text that every match has: a call for each is too slow.
+        return tuple(("".join(one.literals[:1]), one.match_whole) for one in self.patterns)
 
     def unmapped_lines(self, status: Any) -> Iterator[str]:
         """Yield the lines that match no pattern although they have the longest word of one."""
         if not isinstance(status, str) or len(status) > MAX_TEXT:
             return
-        words = {max(one.literal.split(), key=len, default="") for one in self.patterns}
-        for part in _LINE_END.split(status):
+        words = {
+            max("".join(one.literals[:1]).split(), key=len, default="") for one in self.patterns
+        }
+        for part in self.split(status):
             line = part.strip()
             if not words.isdisjoint(line.split()) and self._match(line) is None:
                 yield line
