@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction
-from exporter.declare.shapes import LastAnswer, learn
+from exporter.declare.last_answer import LastAnswer, learn
 from exporter.errors import PollError
 from exporter.http.answer import Answer
 from exporter.pipeline.json_tree import read_json, read_plain_json
@@ -39,7 +39,7 @@ class _Base(NamedTuple):
 
     def read(self, body: bytes) -> Extraction | None:
         """Read a body by what has changed since the recorded answer."""
-        last = learn(self.endpoint, self.tree, self.extraction, self.body)
+        last = learn(self.endpoint, self.tree, self.extraction, self.body, self.params)
         assert isinstance(last, LastAnswer)
         return last.read(body, _NOW)
 
@@ -59,7 +59,7 @@ def _learned() -> Iterator[_Base]:
                     extraction = endpoint.extract(tree, params, _THEN)
                 except PollError:
                     continue
-                if learn(endpoint, tree, extraction, body):
+                if learn(endpoint, tree, extraction, body, params):
                     yield _Base(endpoint, params, tree, extraction, body)
 
 

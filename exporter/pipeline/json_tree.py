@@ -33,6 +33,12 @@ def read_plain_json(body: bytes) -> Any:
         return None
 
 
+def is_within_limits(body: bytes) -> bool:
+    """Return whether JSON surely has no more parts and values than `read_json` allows."""
+    parts = body.count(b"{") + body.count(b"[")
+    return parts <= MAX_PARTS and body.count(b",") < MAX_VALUES
+
+
 def read_json(text: str) -> Any:
     """Parse the text.
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction
-from exporter.declare.shapes import LastAnswer, learn
+from exporter.declare.last_answer import LastAnswer, learn
 from exporter.declare.unmapped import unmapped
 from exporter.http.answer import Answer
+from exporter.pipeline.json_tree import is_within_limits
 from exporter.pipeline.parse import is_utf_8, parse
 
 
@@ -21,48 +22,56 @@ class ReadAnswer(NamedTuple):
     """Half-way from sending to receiving, Unix time."""
 
 
-def read(
-    answer: Answer, endpoint: Endpoint, params: Mapping[str, str], *, counts_unmapped: bool = False
-) -> ReadAnswer:
-    """Read an answer whole, and count the values that no field reads if that is wanted.
+class AnswerReader:
+    """Reads the answers of one endpoint of a target; keeps the last to read the next faster."""
 
-    Raises:
-        PollError: It cannot be parsed, reports an error, or has nothing that is declared.
-    """
-    tree, faults = parse(answer, endpoint)
-    extraction = endpoint.extract(tree, params, answer.middle, faults)
-    if counts_unmapped:
-        extraction = extraction._replace(unmapped=len(unmapped(tree, endpoint)))
-    return ReadAnswer(endpoint, tree, extraction, answer.middle)
+    __slots__ = ("_content_type", "_endpoint", "_last", "_misses", "_params")
 
-
-class AnswerCache:
-    """What is kept of the last answer of an endpoint of a target, to read the next faster."""
-
-    __slots__ = ("_content_type", "_last", "_misses")
-
-    def __init__(self) -> None:
+    def __init__(self, endpoint: Endpoint, params: Mapping[str, str]) -> None:
+        self._endpoint = endpoint
+        self._params = params
         self._last: LastAnswer | None = None
         self._content_type = ""
         self._misses = 0
 
-    def read(self, answer: Answer) -> Extraction | None:
-        """Return what an answer gives, if it is enough to read what has changed since the last."""
-        last = self._last
-        if last is None or answer.content_type != self._content_type:
-            return None
-        return last.read(answer.body, answer.middle)
+    def read(self, answer: Answer) -> Extraction:
+        """Read what has changed since the last answer, or all if that is not enough.
 
-    def learn(self, answer: Answer, one: ReadAnswer) -> None:
-        """Note an answer that was read whole.
-
-        What is new each time is not learned each time: after 1, 2, 4, 8... answers.
+        Raises:
+            PollError: It cannot be parsed, reports an error, or has nothing that is declared.
         """
+        last = self._last
+        if (
+            last is not None
+            and answer.content_type == self._content_type
+            and (not last.has_lists or is_within_limits(answer.body))
+        ):
+            extraction = last.read(answer.body, answer.middle)
+            if extraction is not None:
+                return extraction
+        return self._read_and_learn(answer).extraction
+
+    def read_whole(self, answer: Answer) -> ReadAnswer:
+        """Read all of an answer, and count the values that no field reads.
+
+        Raises:
+            PollError: As `read` does.
+        """
+        read = self._read_and_learn(answer)
+        count = len(unmapped(read.tree, self._endpoint))
+        return read._replace(extraction=read.extraction._replace(unmapped=count))
+
+    def _read_and_learn(self, answer: Answer) -> ReadAnswer:
+        endpoint, params = self._endpoint, self._params
+        tree, faults = parse(answer, endpoint)
+        extraction = endpoint.extract(tree, params, answer.middle, faults)
         self._last = None
         self._misses += 1
+        # If every answer differs too much, learn only the first, second, fourth, eighth...
         if self._misses.bit_count() == 1 and is_utf_8(answer.content_type):
             self._content_type = answer.content_type
-            self._last = learn(one.endpoint, one.tree, one.extraction, answer.body)
+            self._last = learn(endpoint, tree, extraction, answer.body, params)
+        return ReadAnswer(endpoint, tree, extraction, answer.middle)
 
 
 def joined(found: tuple[Extraction, ...], max_series: int) -> Extraction:
