@@ -48,6 +48,7 @@ class AnswerReader:
         ):
             extraction = last.read(answer.body, answer.middle)
             if extraction is not None:
+                self._misses = 0
                 return extraction
         return self._read_and_learn(answer).extraction
 

@@ -61,6 +61,15 @@ def test_answers_that_always_differ_are_learned_ever_less_often(learned: Learned
     assert learned.count == 7
 
 
+def test_whole_reads_between_fast_ones_do_not_end_the_learning(learned: Learned) -> None:
+    for _ in range(5):
+        learned.reader.read_whole(learned.answer(1))
+        learned.read(2)
+        learned.read(3)
+
+    assert learned.count == 5
+
+
 def test_a_whole_read_counts_unmapped_values(learned: Learned) -> None:
     body = b'{"v": 1, "version": "1", "items": [], "new": 1}'
     found = learned.reader.read_whole(Answer("application/json", body, NOW))
@@ -74,7 +83,7 @@ def test_an_answer_with_too_many_values_is_refused(learned: Learned, is_known: b
     items = [{"id": "a", "v": 1}]
     if is_known:
         assert learned.read(1, items=items)["s_item"] == 1
-    items[0]["more"] = [1] * MAX_VALUES  # type: ignore[assignment]
+    items[0]["more"] = [1] * MAX_VALUES
 
     with pytest.raises(PollError, match="values"):
         learned.read(1, items=items)
