@@ -15,8 +15,8 @@ from exporter.declare.extraction import Extraction
 from exporter.declare.last_answer import LastAnswer, learn
 from exporter.errors import PollError
 from exporter.http.answer import Answer
-from exporter.pipeline.json_tree import read_json, read_plain_json
-from exporter.pipeline.parse import parse
+from exporter.pipeline.json_tree import read_json
+from exporter.pipeline.read import parse, read_plain_json
 from exporter.systems import SYSTEMS
 from fuzz.answer_bodies import bodies, mutate
 from fuzz.harness import Harness

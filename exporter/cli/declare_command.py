@@ -16,7 +16,7 @@ from exporter.errors import ConfigError, PollError, Reason
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.http.connections import Connections
 from exporter.http.message import credentials
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
 from exporter.propose import AnsweredRequest, NothingToMapError, propose, system_name

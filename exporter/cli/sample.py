@@ -17,7 +17,7 @@ from exporter.declare.system import System
 from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.pipeline.snapshot import PollCounts, PollResult, Snapshot, take_snapshot
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS

@@ -4,8 +4,6 @@ import json
 import math
 from typing import Any
 
-import msgspec
-
 from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 
@@ -19,24 +17,6 @@ _NINES = bytes.maketrans(b"012345678", b"9" * 9)
 _LARGE = 64 * 1024
 _STRUCTURE = b',"[]{}'
 _ALL_ELSE = bytes(sorted(set(range(256)) - set(_STRUCTURE)))
-
-
-def read_plain_json(body: bytes) -> Any:
-    """Parse an object or list in UTF-8, at a third of the time; None if there is any doubt."""
-    if body[:1] not in {b"{", b"["}:
-        return None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH or body.count(b",") >= MAX_VALUES:
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-
-
-def is_within_limits(body: bytes) -> bool:
-    """Return whether JSON surely has no more parts and values than `read_json` allows."""
-    parts = body.count(b"{") + body.count(b"[")
-    return parts <= MAX_PARTS and body.count(b",") < MAX_VALUES
 
 
 def read_json(text: str) -> Any:

@@ -6,7 +6,7 @@ children of one name become a list. An element with `xsi:nil` and nothing else i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -142,3 +142,28 @@ def _make_list(tree: Any, path: ListPath) -> None:
         if rest[0] == "*" and not tree[step]:
             tree[step] = {}
         _make_list(tree[step], rest)
+
+
+def find_roots(tree: dict[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
+    """Take the first element of each root's name, at any depth; the document's own comes last."""
+    if not roots:
+        return tree
+    found: dict[str, Any] = {}
+    for level in (*tree.values(), tree):
+        for root in roots:
+            value = next(_named(level, root), None) if root not in found else None
+            if value is not None:
+                found[root] = value
+    return found
+
+
+def _named(tree: Any, name: str) -> Iterator[Any]:
+    """Yield what has the name, in the order of the document."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == name:
+                yield value[0] if isinstance(value, list) else value
+            yield from _named(value, name)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _named(value, name)

@@ -16,7 +16,7 @@ from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import advised
-from exporter.pipeline.read import AnswerReader, ReadAnswer, joined
+from exporter.pipeline.read import EndpointReader, ReadAnswer, joined
 from exporter.pipeline.request import EndpointRequest
 from exporter.pipeline.snapshot import PollResult, redacted
 from exporter.redact import known_secrets, scrub, take_out
@@ -81,7 +81,7 @@ class PollRun:
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Extraction] | None = None
         self._login: SharedLogin | None = None
-        self._readers = [AnswerReader(one.endpoint, target.params) for one in requests]
+        self._readers = [EndpointReader(one.endpoint, target.params) for one in requests]
         self.answers: tuple[ReadAnswer, ...] = ()
         """Those of the last poll, if it was to keep them."""
 
@@ -130,7 +130,7 @@ class PollRun:
             reading.cancel()
             # The thread may still use the reader; the next poll has a new one.
             request = self._requests[self._at]
-            self._readers[self._at] = AnswerReader(request.endpoint, self._target.params)
+            self._readers[self._at] = EndpointReader(request.endpoint, self._target.params)
         if self._task is not None:
             self._task.cancel()
 

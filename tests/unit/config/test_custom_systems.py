@@ -10,7 +10,7 @@ from exporter.declare.explanation import explain
 from exporter.declare.unmapped import unmapped
 from exporter.errors import ConfigError
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.systems import SYSTEMS
 from support.configurations import HUB, LINES, LISTED
 from support.polling import NOW, make_target

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import ParsedAnswer, parse
+from exporter.pipeline.read import ParsedAnswer, parse
 from exporter.systems import SYSTEMS
 
 JSON_ONLY = ("json",)

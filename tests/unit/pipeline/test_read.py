@@ -8,7 +8,7 @@ import pytest
 from exporter.declare import last_answer
 from exporter.errors import PollError
 from exporter.http.answer import MAX_VALUES, Answer
-from exporter.pipeline.read import AnswerReader
+from exporter.pipeline.read import EndpointReader
 from support.declarations import system_of
 from support.polling import NOW
 
@@ -24,7 +24,7 @@ class Learned:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         endpoint = system_of({"endpoints": [{"path": "/x", "fields": FIELDS}]}).endpoints[0]
-        self.reader = AnswerReader(endpoint, {})
+        self.reader = EndpointReader(endpoint, {})
         self.count = 0
 
         def counted(*given: Any) -> Any:
