@@ -6,6 +6,7 @@ one, by what has changed, and whole.
 
 import re
 from collections.abc import Iterator
+from copy import copy
 from functools import cache
 from random import Random
 from typing import Any, NamedTuple
@@ -33,15 +34,12 @@ class _Base(NamedTuple):
 
     endpoint: Endpoint
     params: dict[str, str]
-    tree: Any
-    extraction: Extraction
-    body: bytes
+    last: LastAnswer
 
     def read(self, body: bytes) -> Extraction | None:
         """Read a body by what has changed since the recorded answer."""
-        last = learn(self.endpoint, self.tree, self.extraction, self.body, self.params)
-        assert isinstance(last, LastAnswer)
-        return last.read(body, _NOW)
+        # Reading replaces what the answer has, and changes nothing in it.
+        return copy(self.last).read(body, _NOW)
 
 
 @cache
@@ -59,8 +57,9 @@ def _learned() -> Iterator[_Base]:
                     extraction = endpoint.extract(tree, params, _THEN)
                 except PollError:
                     continue
-                if learn(endpoint, tree, extraction, body, params):
-                    yield _Base(endpoint, params, tree, extraction, body)
+                last = learn(endpoint, tree, extraction, body, params)
+                if last is not None:
+                    yield _Base(endpoint, params, last)
 
 
 def check(body: bytes) -> None:
