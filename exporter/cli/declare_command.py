@@ -90,7 +90,7 @@ def _poll(arguments: Arguments, request: AnsweredRequest) -> Answer:
         PollError: There is no answer.
     """
     parts = urlsplit(arguments.answer)
-    system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).named("declared")
+    system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).set_name("declared")
     arguments.system, arguments.url = "declared", f"{parts.scheme}://{parts.netloc}"
     target = settings_of(arguments, systems={"declared": system}).targets[0]
     target = replace(target, client=replace(target.client, follow_redirects=True))

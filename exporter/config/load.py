@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.file_model import FileModel
 from exporter.config.system_files import TAGS, SystemsFile
 from exporter.config.values import REPORTED, Context, looks_like_variable
-from exporter.declare.document import Document, Location, Told
+from exporter.declare.document import Document, LocatedMessage, Location
 from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
@@ -76,7 +76,7 @@ def load_text(
     context = Context(
         folder=folder, systems=systems, environment=os.environ, needs_targets=needs_targets
     )
-    faults = list[Told]()
+    faults = list[LocatedMessage]()
     files = tuple(_system_files(document, folder, faults))
     for file in files:
         faults += _add_systems(file, context)
@@ -92,7 +92,7 @@ def load_systems(texts: Mapping[str, str]) -> Mapping[str, System]:
         ConfigError: Every fault of the texts, each with its line and column.
     """
     context = Context(folder=Path(), systems={}, environment={})
-    faults = list[Told]()
+    faults = list[LocatedMessage]()
     for name, text in texts.items():
         faults += _add_text(text, name, context)
     if faults:
@@ -117,7 +117,7 @@ def _read(path: Path) -> str:
         raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
 
 
-def _system_files(document: Document, folder: Path, faults: list[Told]) -> Iterator[Path]:
+def _system_files(document: Document, folder: Path, faults: list[LocatedMessage]) -> Iterator[Path]:
     """Yield the files that `system_files` names, each once; a name that finds none is a fault."""
     seen: set[Path] = set()
     names = document.data.get("system_files")
@@ -127,12 +127,12 @@ def _system_files(document: Document, folder: Path, faults: list[Told]) -> Itera
         # Path.glob knows no pattern that begins at the root.
         found = [Path(one) for one in sorted(glob(str(folder / name)))]  # noqa: PTH207
         if not found:
-            faults.append(document.told(("system_files", index), f'no file is named "{name}"'))
+            faults.append(document.locate(("system_files", index), f'no file is named "{name}"'))
         yield from (path for path in found if path not in seen)
         seen |= set(found)
 
 
-def _add_systems(path: Path, context: Context) -> Iterator[Told]:
+def _add_systems(path: Path, context: Context) -> Iterator[LocatedMessage]:
     """Add a file's systems to those of the context; yields its faults."""
     try:
         text = _read(path)
@@ -142,13 +142,13 @@ def _add_systems(path: Path, context: Context) -> Iterator[Told]:
     yield from _add_text(text, str(path), context)
 
 
-def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
+def _add_text(text: str, name: str, context: Context) -> Iterator[LocatedMessage]:
     try:
         document = Document(text, name)
     except ConfigError as error:
         yield from (((0, 0), fault) for fault in error.faults)
         return
-    faults = list[Told]()
+    faults = list[LocatedMessage]()
     _checked(SystemsFile, document.data, document, context, faults)
     yield from sorted(faults)
 
@@ -156,12 +156,12 @@ def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
 class _Flags:
     """What stands in for a document where the configuration came by flags."""
 
-    faults: tuple[Told, ...] = ()
+    faults: tuple[LocatedMessage, ...] = ()
 
     def __init__(self, flags: Mapping[Location, str]) -> None:
         self._flags = flags
 
-    def told(self, location: Location, message: str) -> Told:
+    def locate(self, location: Location, message: str) -> LocatedMessage:
         """Return the message behind the flag that gave the part, or the one nearest to it."""
         while location and location not in self._flags:
             location = location[:-1]
@@ -170,10 +170,10 @@ class _Flags:
 
 
 def _load(
-    data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
+    data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[LocatedMessage]
 ) -> Settings:
     found = (*_repeated_names(data), *_logins_of_lists(data), *_variables(data))
-    more = (source.told(*one) for one in found)
+    more = (source.locate(*one) for one in found)
     return validated(FileModel, data, source, context, (*faults, *more)).make(context)
 
 
@@ -182,7 +182,7 @@ def validated(
     data: dict[str, Any],
     source: Document | _Flags,
     context: object,
-    more: Iterable[Told] = (),
+    more: Iterable[LocatedMessage] = (),
 ) -> _Shape:
     """Return the data in the shape of a file; `more` are faults that were found before.
 
@@ -201,7 +201,7 @@ def _checked(
     data: dict[str, Any],
     source: Document | _Flags,
     context: object,
-    faults: list[Told],
+    faults: list[LocatedMessage],
 ) -> _Shape | None:
     """Return the data in its shape, adding its faults to those that are known."""
     model, found = None, list[tuple[Location, str]]()
@@ -217,7 +217,7 @@ def _checked(
         context.late = []
     seen: set[tuple[object, ...]] = set()
     for location, message in found:
-        told = source.told(location, message)
+        told = source.locate(location, message)
         # What is wrong in an anchor is wrong at the same position wherever it is used. Two keys
         # that are missing in one mapping have one position, too.
         fault = (told[0], location[-1:], message)

@@ -82,7 +82,7 @@ class Action(Model):
         """The action's name on the command line."""
         return self._name
 
-    def named(self, name: str) -> None:
+    def set_name(self, name: str) -> None:
         """Give it the name that it is declared by."""
         self._name = name
 
@@ -108,12 +108,13 @@ class Action(Model):
             yield ("values",), f"{self.confirmed_by} does not know each of them"
         for key, option in self.options.items():
             yield from (
-                ((*("options", key), *at), text) for at, text in self._of(key, option, families)
+                ((*("options", key), *at), text)
+                for at, text in self._option_problems(key, option, families)
             )
         if self.drain:
-            yield from self._of_drain(self.drain, families)
+            yield from self._drain_problems(self.drain, families)
 
-    def _of(
+    def _option_problems(
         self, name: str, option: ActionOption, families: Mapping[str, Family]
     ) -> Iterator[Problem]:
         if not _NAME.fullmatch(name):
@@ -125,7 +126,7 @@ class Action(Model):
         if not {*option.only_for} <= {*self.values}:
             yield ("only_for",), "these are values of the action"
 
-    def _of_drain(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
+    def _drain_problems(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
         if not {*drain.after} <= {*self.values}:
             yield ("drain", "after"), "these are values of the action"
         family = families.get(drain.until_zero.metric)

@@ -94,21 +94,21 @@ class Comparison(Model):
             below = self.below
             yield lambda raw: number(raw) < below
 
-    def written(self) -> str:
+    def comparison_text(self) -> str:
         """Write the condition as the metrics reference shows it."""
-        given = self.model_dump(by_alias=True, exclude_none=True, include=_WRITTEN)
-        parts = [f"{word} {_written(value)}" for word, value in given.items()]
+        given = self.model_dump(by_alias=True, exclude_none=True, include=_DESCRIBED)
+        parts = [f"{word} {_value_text(value)}" for word, value in given.items()]
         if self.matches:
             parts.append(f"matches {self.matches.source}")
         return " and ".join(parts)
 
 
-_WRITTEN = {"is_", "not_", "above", "below", "exists"}
+_DESCRIBED = {"is_", "not_", "above", "below", "exists"}
 
 
-def _written(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, list):
-        return " or ".join(_written(one) for one in value)
+        return " or ".join(_value_text(one) for one in value)
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
@@ -144,9 +144,9 @@ class Condition(Selected, Comparison):
 
         return holds
 
-    def described(self) -> str:
+    def condition_text(self) -> str:
         """Write the condition with its place."""
-        return f"{self.place} {self.written()}"
+        return f"{self.place} {self.comparison_text()}"
 
 
 Where = Annotated[
@@ -167,7 +167,7 @@ def compile_where(where: list[Condition] | None) -> Holds | None:
     return lambda item, context: all(one(item, context) for one in conditions)
 
 
-def _when(value: Any) -> Mapping[str, tuple[str, ...]]:
+def _parse_when(value: Any) -> Mapping[str, tuple[str, ...]]:
     if not isinstance(value, dict) or not value:
         raise fault('must be parameters with their values, such as {detail: "true"}')
     found = {}
@@ -181,7 +181,7 @@ def _when(value: Any) -> Mapping[str, tuple[str, ...]]:
 
 When = Annotated[
     Mapping[str, tuple[str, ...]],
-    PlainValidator(_when),
+    PlainValidator(_parse_when),
     shaped(
         "parameters with values",
         type="object",

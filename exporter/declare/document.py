@@ -14,7 +14,7 @@ from exporter.errors import ConfigError
 from exporter.text import CUT, printable
 
 Location = tuple[str | int, ...]
-Told = tuple[tuple[int, int], str]
+LocatedMessage = tuple[tuple[int, int], str]
 """What sorts a message, and the message with its place."""
 
 _DEEPEST = 50
@@ -107,7 +107,7 @@ class Document:
 
     def _refusal(self, event: Any, why: str) -> ConfigError:
         mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
-        return ConfigError((self._told(mark, (), why)[1],))
+        return ConfigError((self._locate(mark, (), why)[1],))
 
     def _check_aliases(self) -> None:
         """Refuse aliases of aliases that make a huge or deep declaration of a small file.
@@ -137,13 +137,13 @@ class Document:
         if levels > _DEEPEST + 1:  # The last is that of scalars.
             raise ConfigError((f"{self.name}: its aliases make more than {_DEEPEST} levels",))
 
-    def told(self, location: Location, message: str) -> Told:
+    def locate(self, location: Location, message: str) -> LocatedMessage:
         """Return a message with its place, and what sorts it: the nearest part where it is."""
-        return self._told(self._mark(location), location, message)
+        return self._locate(self._mark(location), location, message)
 
-    def _told(self, mark: Any, location: Location, message: str) -> Told:
+    def _locate(self, mark: Any, location: Location, message: str) -> LocatedMessage:
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        key = f": {written(location)}" if location else ""
+        key = f": {location_text(location)}" if location else ""
         return (mark.line, mark.column), printable(f"{place}{key}: {message}")
 
     def _mark(self, location: Location) -> Any:
@@ -163,9 +163,9 @@ class Document:
 
     def _repeated_keys(
         self, node: Any, location: Location, above: frozenset[int]
-    ) -> Iterator[Told]:
+    ) -> Iterator[LocatedMessage]:
         if id(node) in above:
-            _, fault = self._told(node.start_mark, location, "an alias that contains itself")
+            _, fault = self._locate(node.start_mark, location, "an alias that contains itself")
             raise ConfigError((fault,))
         if id(node) in self._walked:
             return  # An alias: what stands there was looked at where it stands.
@@ -178,14 +178,14 @@ class Document:
                 first = seen.setdefault(str(key.value), key)
                 if first is not key:
                     line = first.start_mark.line + 1
-                    yield self._told(key.start_mark, at, f"given twice, first in line {line}")
+                    yield self._locate(key.start_mark, at, f"given twice, first in line {line}")
                 yield from self._repeated_keys(value, at, above)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
                 yield from self._repeated_keys(value, (*location, index), above)
 
 
-def written(location: Location) -> str:
+def location_text(location: Location) -> str:
     """Write a location as people do: `targets[2].labels.site`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
     return "".join(parts).removeprefix(".")

@@ -93,7 +93,7 @@ class Each(FieldGroup):
     @property
     def source(self) -> str:
         """The items, as the metrics reference shows them."""
-        conditions = " and ".join(one.described() for one in self.where or ())
+        conditions = " and ".join(one.condition_text() for one in self.where or ())
         return f"{self.place}{f' where {conditions}' if conditions else ''}"
 
     @property
@@ -121,7 +121,7 @@ class Each(FieldGroup):
 
     def items_of(self, item: Any, context: ExtractContext) -> "Iterable[tuple[str, Any]]":
         """Return the keys and values of the list; none where it is missing. May raise FieldError."""
-        raw = _getter(self.each)(item, context)
+        raw = _make_get_items(self.each)(item, context)
         return _items(raw, self.only) if raw is not None else ()
 
     def compile_guarded(self) -> Read:
@@ -163,7 +163,7 @@ class Each(FieldGroup):
 
     def compile(self) -> Read:
         """Return the function that reads the items."""
-        get, read_item = _getter(self.each), self.compile_item()
+        get, read_item = _make_get_items(self.each), self.compile_item()
         limit, only, merges = self.limit, self.only, self.merges
         # What counts items is 0 where there are none, if it needs no label of theirs.
         counts = [] if self.labels else [one.metric for one in self.inner() if _is_plain_count(one)]
@@ -189,7 +189,7 @@ class Each(FieldGroup):
         return read
 
 
-def _getter(each: "str | EachQuery") -> Get:
+def _make_get_items(each: "str | EachQuery") -> Get:
     if isinstance(each, str):
         return make_get(each)
     find = each.query.find

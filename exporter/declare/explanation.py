@@ -55,21 +55,23 @@ def explain(
     tree: Any, endpoint: Endpoint, params: Mapping[str, str], poll_time: float
 ) -> tuple[Explanation, ...]:
     """Return what each field of the endpoint finds; of a list, what it finds in the first item."""
-    return tuple(_explained(endpoint.fields, _Item(tree, "", params, poll_time)))
+    return tuple(_explain_fields(endpoint.fields, _Item(tree, "", params, poll_time)))
 
 
-def _explained(parts: Iterable[Part], item: _Item) -> Iterator[Explanation]:
+def _explain_fields(parts: Iterable[Part], item: _Item) -> Iterator[Explanation]:
     for one in parts:
         context = item.context()
         attempt(one.metric, one.compile_guarded(), item.value, context)
         if isinstance(one, Each):
-            yield from _explained_each(one, item, context)
+            yield from _explain_each(one, item, context)
             continue
         if isinstance(one, Within | Lines):
-            yield from _explained_group(one, item, context)
+            yield from _explain_group(one, item, context)
             continue
         family = next(one.families())
-        yield _explanation(one.metric, item.place + family.source, _raw(one, item.value), context)
+        yield _explanation(
+            one.metric, item.place + family.source, _raw_text(one, item.value), context
+        )
 
 
 def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> Explanation:
@@ -82,24 +84,24 @@ def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> 
     )
 
 
-def _explained_group(
+def _explain_group(
     one: Within | Lines, item: _Item, context: ExtractContext
 ) -> Iterator[Explanation]:
     at = one.lines if isinstance(one, Lines) else one.within
     raw = make_get(at)(item.value, context)
     if one.present:
-        yield _explanation(one.present, item.place + at, _shown(raw), context)
+        yield _explanation(one.present, item.place + at, _value_text(raw), context)
     if isinstance(one, Lines):
         raw = one.groups_of(raw) if isinstance(raw, str) else None
     elif one.parse:
         with suppress(FieldError):  # The explanation of the group has it as a fault.
-            raw = one.parsed(raw)
+            raw = one.parse_object(raw)
     if isinstance(raw, dict | list):
         inner = replace(item, value=raw, place=f"{item.place}{at} > ")
-        yield from _explained(one.inner(), inner)
+        yield from _explain_fields(one.inner(), inner)
 
 
-def _explained_each(one: Each, item: _Item, context: ExtractContext) -> Iterator[Explanation]:
+def _explain_each(one: Each, item: _Item, context: ExtractContext) -> Iterator[Explanation]:
     holds, fresh = compile_where(one.where), item.context()
     place = f"{item.place}{one.source}"
     try:
@@ -114,14 +116,16 @@ def _explained_each(one: Each, item: _Item, context: ExtractContext) -> Iterator
         yield _explanation(one.metric, place, "no items", context)
         return
     key, value = items[0]
-    for line in _explained(one.inner(), replace(item, value=value, place=f"{place} > ", key=key)):
+    for line in _explain_fields(
+        one.inner(), replace(item, value=value, place=f"{place} > ", key=key)
+    ):
         # Labels and faults need the whole list; the samples of the first item do not.
         faults = tuple(fault for fault in context.faults if fault.metric == line.metric)
         raw = f"{line.raw} (first of {len(items)})"
         yield replace(line, raw=raw, faults=faults[:_MAX_FAULTS])
 
 
-def _raw(one: Part, value: Any) -> str:
+def _raw_text(one: Part, value: Any) -> str:
     read = one.labels.values() if isinstance(one, Info) else (one,)
     found: list[Any] = []
     for each in read:
@@ -136,5 +140,5 @@ def _raw(one: Part, value: Any) -> str:
     return ", ".join(shown(raw) for raw in found if raw is not None) or ABSENT
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ABSENT if value is None else shown(value)

@@ -80,11 +80,11 @@ def difference(one: Family, other: Family) -> str:
     if one.kind != other.kind:
         return f"it is a {one.kind} and a {other.kind}"
     if set(one.labels) != set(other.labels):
-        return f"its labels are {_listed(one.labels)} and {_listed(other.labels)}"
+        return f"its labels are {_label_list(one.labels)} and {_label_list(other.labels)}"
     if one.help and other.help and one.help != other.help:
         return "its help differs"
     return ""
 
 
-def _listed(labels: tuple[str, ...]) -> str:
+def _label_list(labels: tuple[str, ...]) -> str:
     return ", ".join(sorted(labels)) or "none"

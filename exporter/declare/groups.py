@@ -56,7 +56,7 @@ class FieldGroup(Part):
                 yield replace(
                     family,
                     labels=(*self.labels, *family.labels),
-                    source=_joined(source, family.source),
+                    source=_join_paths(source, family.source),
                     location=("fields", index, *family.location),
                 )
 
@@ -158,7 +158,7 @@ class Within(PresentGroup):
         present, is_good = self.present, self._compile_check()
 
         def read(item: Any, context: ExtractContext) -> None:
-            raw = self.parsed(get(item, context))
+            raw = self.parse_object(get(item, context))
             context.found = context.found or raw is not None
             good = raw is not None and is_good(raw, context)
             if not good and not present:
@@ -179,10 +179,10 @@ class Within(PresentGroup):
 
         return read
 
-    def parsed(self, raw: Any) -> Any:
+    def parse_object(self, raw: Any) -> Any:
         """Return the object, parsed where it is written in a text; may raise FieldError."""
         if raw is not None and self.parse is not None:
-            raw = _parsed_json(raw)
+            raw = _parse_json(raw)
         # Some languages write an object without keys as [].
         return None if raw in ([], {}) else raw
 
@@ -203,7 +203,7 @@ class Within(PresentGroup):
         return is_good
 
 
-def _parsed_json(raw: Any) -> Any:
+def _parse_json(raw: Any) -> Any:
     if not isinstance(raw, str):
         raise FieldError(f"{shown(raw)} is not a text with JSON")
     if len(raw) > MAX_NESTED_TEXT:
@@ -214,7 +214,7 @@ def _parsed_json(raw: Any) -> Any:
         raise FieldError(f"{shown(raw)} is not JSON") from None
 
 
-def _joined(outer: str, inner: str) -> str:
+def _join_paths(outer: str, inner: str) -> str:
     """Write the place of a field within a group: one pointer if both are one."""
     if not inner or (inner.startswith("/") and " " not in inner + outer):
         return outer + inner

@@ -100,7 +100,7 @@ class LabelRule:
         return " and ".join(self.parts[1::2]) or source_of(self.path, self.query)
 
 
-def _rule(value: Any, info: ValidationInfo) -> LabelRule:
+def _make_rule(value: Any, info: ValidationInfo) -> LabelRule:
     if isinstance(value, dict):
         try:
             made = LabelMapping.model_validate(value, context=info.context)
@@ -134,7 +134,7 @@ LabelRules = Annotated[
         str,
         Annotated[
             LabelRule,
-            PlainValidator(_rule, json_schema_input_type=Text | list[Pointer] | LabelMapping),
+            PlainValidator(_make_rule, json_schema_input_type=Text | list[Pointer] | LabelMapping),
         ],
     ],
     NamedKind("labels"),

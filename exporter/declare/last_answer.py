@@ -52,7 +52,7 @@ class LastAnswer:
         self._plain = plain
         self._params = params
         self._lists = _read_lists(lists, leaves, params)
-        self.extraction = _joined(plain, self._lists) if lists else plain
+        self.extraction = _join_lists(plain, self._lists) if lists else plain
 
     @property
     def has_lists(self) -> bool:
@@ -78,7 +78,7 @@ class LastAnswer:
             return None
         plain = extraction = Extraction(plain.series, tuple(values))
         if lists:
-            extraction = _joined(plain, lists, self._lists, self.extraction)
+            extraction = _join_lists(plain, lists, self._lists, self.extraction)
         self._leaves, self._texts, self._plain, self._lists = leaves, texts, plain, lists
         self.extraction = extraction
         return extraction
@@ -98,7 +98,7 @@ def learn(
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
         return None  # It may be a list that is not read under some condition.
-    plain, read_lists = _divided(extraction, lists)
+    plain, read_lists = _separate_lists(extraction, lists)
     steps = [one.steps for one in lists]
     owner = Owner(endpoint, endpoint.fields, endpoint.mapped)
     shape = shape_of(owner, tree, plain.series, steps)
@@ -112,7 +112,9 @@ def learn(
     return answer if answer.extraction == extraction else None
 
 
-def _divided(extraction: Extraction, lists: Sequence[ItemList]) -> tuple[Extraction, _ReadLists]:
+def _separate_lists(
+    extraction: Extraction, lists: Sequence[ItemList]
+) -> tuple[Extraction, _ReadLists]:
     """Return an extraction without its faults and the samples of these lists, and the lists."""
     if not lists:
         return Extraction(*extraction[:2]), ()
@@ -131,7 +133,7 @@ def _read_lists(lists: _ReadLists, leaves: Leaves, params: Mapping[str, str]) ->
     return tuple([one.read(raws, params) for one, raws in zip(lists, leaves, strict=False)])
 
 
-def _joined(
+def _join_lists(
     plain: Extraction,
     lists: _ReadLists,
     last_lists: _ReadLists = (),

@@ -16,7 +16,7 @@ from exporter.declare.labels import compile_labels
 from exporter.declare.model import fault
 from exporter.declare.numbers import NO_LABELS
 from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
-from exporter.declare.patterns import Pattern, Regex, compiled
+from exporter.declare.patterns import Pattern, Regex, compile_pattern
 from exporter.errors import FieldError, suggestion
 
 # Lines that are remembered with what the patterns find in them.
@@ -146,7 +146,8 @@ class Lines(PresentGroup):
     def _is_known_absence(self, status: str) -> bool:
         # A known error may have several lines.
         return any(
-            compiled(f"(?s){one.source}").match_whole(status) is not None for one in self.absent_if
+            compile_pattern(f"(?s){one.source}").match_whole(status) is not None
+            for one in self.absent_if
         )
 
     def compile(self) -> Read:

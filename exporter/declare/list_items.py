@@ -67,7 +67,7 @@ class ItemList:
                 items.append(old)
             else:
                 at = len(items)
-                changed = _changed(old, raw)
+                changed = _read_changes(old, raw)
                 items.append(changed or self._read_whole(at, raw, params, old.series))
         known = len(items)
         items += [self._read_whole(at, raw, params) for at, raw in enumerate(raws[known:], known)]
@@ -102,7 +102,7 @@ class ItemList:
         )
 
 
-def _changed(old: ListItem, raw: msgspec.Raw) -> ListItem | None:
+def _read_changes(old: ListItem, raw: msgspec.Raw) -> ListItem | None:
     """Return the item that has followed, read by its changes; None if that is impossible."""
     shape = old.shape
     if shape is None:

@@ -76,7 +76,7 @@ Reading = Annotated[
 ]
 
 
-def _exactly(value: float, factor: float, offset: float) -> float:
+def _scale_exactly(value: float, factor: float, offset: float) -> float:
     """Scale in decimals: 2305 times 0.1 is 230.5."""
     return float(Decimal(repr(value)) * Decimal(repr(factor)) + Decimal(repr(offset)))
 
@@ -174,18 +174,18 @@ class Number(Metric):
         convert = self._converter()
         if self.scale is None and self.offset is None:
             return convert
-        return lambda raw: self._scaled(convert(raw))
+        return lambda raw: self._scale(convert(raw))
 
     def compile_value(self) -> Value:
         """Return the function that finds the number in an item; None where it is missing."""
         value = self._compile_read()
         if self.scale is None and self.offset is None:
             return value
-        return lambda item, context: self._scaled(value(item, context))
+        return lambda item, context: self._scale(value(item, context))
 
-    def _scaled(self, value: float | None) -> float | None:
+    def _scale(self, value: float | None) -> float | None:
         scale = 1.0 if self.scale is None else self.scale
-        return None if value is None else _exactly(value, scale, self.offset or 0.0)
+        return None if value is None else _scale_exactly(value, scale, self.offset or 0.0)
 
     def _compile_read(self) -> Value:
         convert = self._converter()
@@ -194,16 +194,16 @@ class Number(Metric):
             read = self.read or self.default_reading
             name = next(iter(read)) if isinstance(read, dict) else read
             signed = name not in _AMOUNTS
-            return _first_number([_number_of(one, convert, signed=signed) for one in paths])
+            return _make_first_number([_make_number(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
         # For all other readings, an empty text is how a server writes that there is no number.
         skips_empty = self.read != "filled"
         get = make_selection(pointers, self.query, skips_empty=skips_empty)
-        return _present(get, convert, skips_empty=skips_empty)
+        return _make_value(get, convert, skips_empty=skips_empty)
 
     def _converter(self) -> Convert:
         read: NumberReader = (
-            _mapped_number(self.map)
+            _make_map_reader(self.map)
             if self.map is not None
             else number_reader(self.read or self.default_reading)
         )
@@ -214,7 +214,7 @@ class Number(Metric):
 
         def convert(raw: Any) -> float | None:
             if pattern is not None:
-                raw = _matched(pattern.find(raw if isinstance(raw, str) else text(raw)), raw)
+                raw = _require_match(pattern.find(raw if isinstance(raw, str) else text(raw)), raw)
             if nulls and not isinstance(raw, dict | list) and text(raw) in nulls:
                 return None
             return read(raw)
@@ -242,13 +242,13 @@ class Counter(Number):
     """The metric's name, which ends in _total."""
 
 
-def _matched(found: str | None, raw: Any) -> str:
+def _require_match(found: str | None, raw: Any) -> str:
     if found is None:
         raise FieldError(f"{shown(raw)} does not match the pattern")
     return found
 
 
-def _mapped_number(given: Mapping[str, float]) -> NumberReader:
+def _make_map_reader(given: Mapping[str, float]) -> NumberReader:
     numbers = {key.lower(): value for key, value in given.items()}
 
     def read(raw: Any) -> float:
@@ -260,7 +260,7 @@ def _mapped_number(given: Mapping[str, float]) -> NumberReader:
     return read
 
 
-def _present(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
+def _make_value(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
     def value(item: Any, context: ExtractContext) -> float | None:
         raw = get(item, context)
         if raw is None:
@@ -273,13 +273,13 @@ def _present(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
     return value
 
 
-def _number_of(path: str | Difference, convert: Convert, *, signed: bool) -> Value:
+def _make_number(path: str | Difference, convert: Convert, *, signed: bool) -> Value:
     if isinstance(path, str):
         if path == POLL_TIME:
             return lambda _item, context: context.poll_time
-        return _present(make_get(path), convert)
-    get_of = _number_of(path.of, convert, signed=signed)
-    get_less = _number_of(path.less, convert, signed=signed)
+        return _make_value(make_get(path), convert)
+    get_of = _make_number(path.of, convert, signed=signed)
+    get_less = _make_number(path.less, convert, signed=signed)
 
     def value(item: Any, context: ExtractContext) -> float | None:
         of, less = get_of(item, context), get_less(item, context)
@@ -292,7 +292,7 @@ def _number_of(path: str | Difference, convert: Convert, *, signed: bool) -> Val
     return value
 
 
-def _first_number(
+def _make_first_number(
     values: list[Value],
 ) -> Value:
     def first(item: Any, context: ExtractContext) -> float | None:

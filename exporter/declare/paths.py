@@ -193,7 +193,7 @@ def pointer_steps(pointer: str) -> Steps:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-def written_pointer(steps: Steps) -> str:
+def pointer_text(steps: Steps) -> str:
     """Write keys and indices as a pointer."""
     return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
 

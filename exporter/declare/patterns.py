@@ -75,7 +75,7 @@ class Pattern:
 
 
 @lru_cache(maxsize=1024)
-def compiled(source: str) -> Pattern:
+def compile_pattern(source: str) -> Pattern:
     """Compile a pattern once.
 
     Raises:
@@ -84,16 +84,16 @@ def compiled(source: str) -> Pattern:
     return Pattern(source)
 
 
-def _pattern(value: Any) -> Pattern:
+def _check_pattern(value: Any) -> Pattern:
     if not isinstance(value, str):
         raise fault("a regular expression is a text; quote it")
     try:
-        return compiled(value)
+        return compile_pattern(value)
     except ValueError as error:
         raise fault(f"not a regular expression in RE2 syntax: {error}") from None
 
 
-Regex = Annotated[Pattern, PlainValidator(_pattern), shaped("regular expression")]
+Regex = Annotated[Pattern, PlainValidator(_check_pattern), shaped("regular expression")]
 
 
 # Everything in RE2's syntax that is no plain character, by its first one.

@@ -166,7 +166,7 @@ class Request(Model):
 
     def _body(self, values: Mapping[str, str]) -> bytes:
         if self.json_ is not None:
-            return json.dumps(_filled_tree(self.json_, values)).encode()
+            return json.dumps(_fill_tree(self.json_, values)).encode()
         if self.form is not None:
             pairs = _pairs(self.form, values)
             return "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in pairs).encode()
@@ -206,12 +206,12 @@ def _pairs(
             yield name, value
 
 
-def _filled_tree(tree: Any, values: Mapping[str, str]) -> Any:
+def _fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
     if isinstance(tree, str):
         return fill(tree, values)
     if isinstance(tree, list):
-        return [_filled_tree(one, values) for one in tree]
+        return [_fill_tree(one, values) for one in tree]
     if isinstance(tree, dict):
-        filled = {key: _filled_tree(one, values) for key, one in tree.items()}
+        filled = {key: _fill_tree(one, values) for key, one in tree.items()}
         return {key: one for key, one in filled.items() if one is not None or tree[key] is None}
     return tree

@@ -75,24 +75,24 @@ class System(Model):
         """The name that targets call it by."""
         return self._name
 
-    def named(self, name: str) -> "System":
+    def set_name(self, name: str) -> "System":
         """Give it the name that it is declared by, and return it."""
         self._name = name
         self.title = self.title or name
         for key, action in self.actions.items():
-            action.named(key)
+            action.set_name(key)
         return self
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
         """Every metric of the system, once, in the order of declaration."""
-        return tuple(replace(one, help=_help(one)) for one in self.merged)
+        return tuple(replace(one, help=_help(one)) for one in self.merged_families)
 
     @cached_property
-    def merged(self) -> tuple[Family, ...]:
+    def merged_families(self) -> tuple[Family, ...]:
         """The same with the declared help, which is empty where it is to be generated."""
         found: dict[str, Family] = {}
-        for family in self._declared():
+        for family in self._declared_families():
             known = found.get(family.name)
             if known is None:
                 found[family.name] = family
@@ -101,7 +101,7 @@ class System(Model):
                 found[family.name] = replace(known, source=source, help=known.help or family.help)
         return tuple(found.values())
 
-    def _declared(self) -> Iterator[Family]:
+    def _declared_families(self) -> Iterator[Family]:
         for index, endpoint in enumerate(self.endpoints):
             for family in endpoint.families():
                 yield replace(family, location=("endpoints", index, *family.location))
@@ -141,7 +141,7 @@ class System(Model):
         prefix = self.prefix or self.name
         found: dict[str, Family] = {}
         seen: dict[str, Family] = {}
-        for family in self._declared():
+        for family in self._declared_families():
             known = found.setdefault(family.name, family)
             if known is not family:
                 differs = difference(known, family)
@@ -224,9 +224,9 @@ def clashes(system: System, others: Iterable[System]) -> Iterator[Problem]:
     known: Mapping[str, tuple[Family, str]] = {
         open_metrics_name(one.name, one.kind): (one, other.name)
         for other in others
-        for one in other.merged
+        for one in other.merged_families
     }
-    for family in system.merged:
+    for family in system.merged_families:
         other, name = known.get(open_metrics_name(family.name, family.kind), (family, ""))
         differs = (
             difference(other, family)

@@ -28,7 +28,7 @@ class Match(Selected, Comparison, Metric):
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
-        yield self._family(source=self.place, reading=self.written())
+        yield self._family(source=self.place, reading=self.comparison_text())
 
     def mapped(self) -> Iterator[Steps]:
         """Yield the places that the field reads."""

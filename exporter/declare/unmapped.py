@@ -8,7 +8,7 @@ from exporter.declare.endpoint import Endpoint
 from exporter.declare.groups import Within
 from exporter.declare.lines import Lines
 from exporter.declare.parts import Part
-from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, resolve, written_pointer
+from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, pointer_text, resolve
 
 # Of a list whose every item has something new, some are enough.
 MAX_UNMAPPED = 200
@@ -43,7 +43,7 @@ def _read_places(endpoint: Endpoint) -> _Node:
     return root
 
 
-def unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
+def find_unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
     """Return the places of the values that no field reads, each once, at most 200.
 
     They are JSON Pointers, with `*` for the items of a list or of an `each`. Lines of a text that
@@ -51,7 +51,7 @@ def unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
     """
     found: dict[str, None] = {}
     for steps in _leaves(tree, [_read_places(endpoint)], ()):
-        found[written_pointer(steps)] = None
+        found[pointer_text(steps)] = None
         if len(found) == MAX_UNMAPPED:
             return list(found)
     for place in _unmapped_lines(tree, endpoint):
@@ -85,7 +85,7 @@ def _step(nodes: list[_Node], *names: str) -> list[_Node]:
 def _unmapped_lines(tree: Any, endpoint: Endpoint) -> Iterator[str]:
     for steps, one in _texts(endpoint.fields, ()):
         for line in one.unmapped_lines(resolve(tree, steps)):
-            yield f'{written_pointer(steps)}: "{line}"'
+            yield f'{pointer_text(steps)}: "{line}"'
 
 
 def _texts(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, Lines]]:

@@ -87,12 +87,12 @@ def decode(body: bytes, label: str = "") -> DecodedText:
         else:
             if text[1:2] != "\0":
                 return DecodedText(text, "utf_8")
-    return _by_bytes(body) or _by_label(body, label)
+    return _decode_by_bytes(body) or _decode_by_label(body, label)
 
 
-def _by_label(body: bytes, label: str) -> DecodedText:
+def _decode_by_label(body: bytes, label: str) -> DecodedText:
     faults: list[str] = []
-    for name in (label, _declared(body)):
+    for name in (label, _declared_encoding(body)):
         codec = _codec(name)
         if not codec:
             faults.append(f'the character set "{name[:_LONGEST_NAME]}" is not known')
@@ -105,7 +105,7 @@ def _by_label(body: bytes, label: str) -> DecodedText:
     return decoded._replace(faults=(*faults, *decoded.faults)) if faults else decoded
 
 
-def _by_bytes(body: bytes) -> DecodedText | None:
+def _decode_by_bytes(body: bytes) -> DecodedText | None:
     """Recognize UTF-8, UTF-16 and UTF-32 by their mark, or by zeros (RFC 4627 section 3)."""
     for mark, codec in _MARKS if body[:1] in b"\xef\xff\xfe\0" else ():
         if body.startswith(mark):
@@ -116,7 +116,7 @@ def _by_bytes(body: bytes) -> DecodedText | None:
     return None
 
 
-def _declared(body: bytes) -> str:
+def _declared_encoding(body: bytes) -> str:
     found = _DECLARATION.match(body)
     return found[1].decode("latin-1") if found else ""
 
@@ -136,7 +136,7 @@ def _decode_by(body: bytes, codec: str) -> DecodedText:
     except UnicodeDecodeError as error:
         fault = (
             f"byte {error.start + 1} of the answer (0x{body[error.start]:02X}) is not"
-            f" {spelled(codec)}: replaced by U+FFFD"
+            f" {codec_name(codec)}: replaced by U+FFFD"
         )
         return DecodedText(_replace(body, codec).removeprefix(_MARK), codec, (fault,))
 
@@ -160,12 +160,12 @@ def _decode_by_guess(body: bytes) -> DecodedText:
     return decoded if good > bad else _decode_by(body, "cp1252")
 
 
-def spelled(codec: str) -> str:
+def codec_name(codec: str) -> str:
     """Return the name of a codec as people write it: UTF-16-LE, WINDOWS-1252."""
     return codec.replace("cp125", "windows-125").replace("_", "-").upper()
 
 
-def _names() -> dict[str, str]:
+def _codec_names() -> dict[str, str]:
     """Return the codec of each known name, in lower case and without punctuation.
 
     Made once rather than looked up in `codecs`, which keeps every name it was ever asked for.
@@ -176,4 +176,4 @@ def _names() -> dict[str, str]:
     return names | _ALIASES
 
 
-_NAMES = _names()
+_NAMES = _codec_names()

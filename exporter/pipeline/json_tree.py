@@ -73,7 +73,7 @@ def check_limits(text: str) -> None:
     # Counting is all that an answer of normal size has to pay.
     if text.count("{") + text.count("[") <= MAX_DEPTH and text.count(",") < MAX_VALUES:
         return
-    structure = _without_strings(text)
+    structure = _strip_strings(text)
     if structure.count(b"{") + structure.count(b"[") > MAX_PARTS:
         raise PollError(Reason.BAD_JSON, f"more than {MAX_PARTS} parts")
     if structure.count(b",") >= MAX_VALUES:
@@ -85,7 +85,7 @@ def check_limits(text: str) -> None:
             raise PollError(Reason.BAD_JSON, f"more than {MAX_DEPTH} levels deep")
 
 
-def _without_strings(text: str) -> bytes:
+def _strip_strings(text: str) -> bytes:
     """Return the brackets and commas outside of strings."""
     raw = text.encode()
     if b"\\" in raw:

@@ -14,7 +14,7 @@ import msgspec
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction
 from exporter.declare.last_answer import LastAnswer, learn
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES, Answer
 from exporter.pipeline.charset import DecodedText, decode
@@ -79,7 +79,7 @@ class EndpointReader:
             PollError: As `read` does.
         """
         read = self._read_and_learn(answer)
-        count = len(unmapped(read.tree, self._endpoint))
+        count = len(find_unmapped(read.tree, self._endpoint))
         return read._replace(extraction=read.extraction._replace(unmapped=count))
 
     def _read_and_learn(self, answer: Answer) -> ReadAnswer:
@@ -95,7 +95,7 @@ class EndpointReader:
         return ReadAnswer(endpoint, tree, extraction, answer.middle)
 
 
-def joined(found: tuple[Extraction, ...], max_series: int) -> Extraction:
+def join_extractions(found: tuple[Extraction, ...], max_series: int) -> Extraction:
     """Return what the answers of one poll gave together; series beyond `max_series` are cut."""
     series = tuple(series for one in found for series in one.series)
     counted = [one.unmapped for one in found if one.unmapped is not None]

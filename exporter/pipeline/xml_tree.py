@@ -38,7 +38,7 @@ def read_xml(text: str) -> dict[str, Any]:
     builder = _TreeBuilder()
     parser = XMLParser(target=builder)  # noqa: S314 - without a DTD there are no entities
     try:
-        parser.feed(_without_declaration(text))
+        parser.feed(_blank_declaration(text))
         parser.close()
     except ParseError as error:
         line, column = error.position
@@ -57,7 +57,7 @@ def _check_doctype(text: str) -> None:
         raise PollError(Reason.BAD_XML, f"a document type ({shown(found[1])}) is not accepted")
 
 
-def _without_declaration(text: str) -> str:
+def _blank_declaration(text: str) -> str:
     """Replace the XML declaration by blanks, so that columns stay.
 
     Its encoding has been applied or overruled. The parser would refuse version 1.1, and blank lines
@@ -151,19 +151,19 @@ def find_roots(tree: dict[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for level in (*tree.values(), tree):
         for root in roots:
-            value = next(_named(level, root), None) if root not in found else None
+            value = next(_find_elements(level, root), None) if root not in found else None
             if value is not None:
                 found[root] = value
     return found
 
 
-def _named(tree: Any, name: str) -> Iterator[Any]:
+def _find_elements(tree: Any, name: str) -> Iterator[Any]:
     """Yield what has the name, in the order of the document."""
     if isinstance(tree, dict):
         for key, value in tree.items():
             if key == name:
                 yield value[0] if isinstance(value, list) else value
-            yield from _named(value, name)
+            yield from _find_elements(value, name)
     elif isinstance(tree, list):
         for value in tree:
-            yield from _named(value, name)
+            yield from _find_elements(value, name)

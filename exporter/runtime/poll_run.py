@@ -16,7 +16,7 @@ from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import advised
-from exporter.pipeline.read import EndpointReader, ReadAnswer, joined
+from exporter.pipeline.read import EndpointReader, ReadAnswer, join_extractions
 from exporter.pipeline.request import EndpointRequest
 from exporter.pipeline.snapshot import PollResult, redacted
 from exporter.redact import known_secrets, scrub, take_out
@@ -265,7 +265,7 @@ class PollRun:
         if self._at < len(self._requests):
             self._send()
             return
-        found = joined(self._found, self._target.max_series)
+        found = join_extractions(self._found, self._target.max_series)
         # Where every endpoint is optional, one has to be there.
         is_all_optional = all(one.endpoint.optional for one in self._requests)
         is_nothing = is_all_optional and not found.series

@@ -5,7 +5,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.declare.patterns import Pattern, compiled, required_literals
+from exporter.declare.patterns import Pattern, compile_pattern, required_literals
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_text_that_matches_has_the_literal(source: str, text: str) -> None:
 )
 def test_what_is_not_re2_is_refused(source: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        compiled(source)
+        compile_pattern(source)
 
 
 HOSTILE = ["(a+)+$", "(a|a)+$", "(a|aa)+$", "(.*a){12}b", "(?:a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$"]
