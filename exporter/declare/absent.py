@@ -1,4 +1,4 @@
-"""The declared paths that an answer does not have, each with the key that may have been meant."""
+"""Declared paths that an answer does not have, each with a suggestion."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ class Absent:
 
 
 def find_absent(tree: Any, endpoint: Endpoint, params: Mapping[str, str]) -> tuple[Absent, ...]:
-    """Return the paths that find nothing, each once; in a list, those that find nothing in any item."""
+    """Return the paths that find nothing, each once; paths within a list find nothing in any item."""
     found = _absent_fields(endpoint.fields, [tree], "", params)
     return tuple(dict.fromkeys(found))
 
@@ -108,7 +108,7 @@ def _absent_value(path: Any, query: Any, items: list[Any], prefix: str) -> Itera
 
 
 def _absent_places(places: list[Steps], items: list[Any], prefix: str) -> Iterator[Absent]:
-    """Yield the first place if none of them is in any item; null is there."""
+    """Yield the first of some paths if none of them exists in any item; null exists."""
     if not places or not items or any(_has(item, steps) for steps in places for item in items):
         return
     steps = places[0]
@@ -140,4 +140,4 @@ def _selects_nothing(query: Query, item: Any) -> bool:
     try:
         return query.find(item) is None
     except FieldError:
-        return False  # It takes too long, which is a fault of its own.
+        return False  # It takes too long, which is reported as a fault.

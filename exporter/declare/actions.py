@@ -83,7 +83,7 @@ class Action(Model):
         return self._name
 
     def set_name(self, name: str) -> None:
-        """Give it the name that it is declared by."""
+        """Set the name that it is declared under."""
         self._name = name
 
     def problems(
@@ -93,7 +93,7 @@ class Action(Model):
         families: Mapping[str, Family],
         params: frozenset[str],
     ) -> Iterator[Problem]:
-        """Yield what cannot work: what nothing fills in, and what nothing confirms."""
+        """Yield the errors: words without a value, and states that no metric confirms."""
         if not _NAME.fullmatch(name):
             yield (), f'"{name}" cannot be an action: small letters, digits and -'
         words = set(self.request.words())

@@ -22,7 +22,7 @@ def _as_list(value: Any) -> Any:
 
 
 def check_comparable(values: list[Any] | None) -> list[Any] | None:
-    """Refuse values that no value of an answer can be compared with."""
+    """Reject values that cannot be compared with a value of an answer."""
     for value in values or ():
         try:
             text(value)
@@ -41,7 +41,7 @@ _Values = Annotated[
 
 
 class Comparison(Model):
-    """The words of a condition; those that are given must all hold."""
+    """The keys of a condition, which must all hold."""
 
     is_: _Values | None = Field(alias="is", default=None)
     """A value, or a list of which it is one; text in any case."""
@@ -202,7 +202,7 @@ def applies(when: Mapping[str, tuple[str, ...]] | None, params: Mapping[str, str
 
 
 def is_true(value: Any) -> bool:
-    """Read a sign of an error: anything that is neither empty nor says false."""
+    """Return whether a value reports an error: it is neither empty nor false."""
     try:
         return bool(flag(value))
     except FieldError:

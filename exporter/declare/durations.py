@@ -1,4 +1,4 @@
-"""Durations as people and programs write them, in seconds."""
+"""Reads durations of people and programs as seconds."""
 
 import re
 

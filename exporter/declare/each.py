@@ -36,7 +36,7 @@ NUMBER_OF_ITEMS = "number of items"
 
 
 class Count(Metric):
-    """How many items there are, of each combination of labels."""
+    """The number of items for each combination of labels."""
 
     named_by: ClassVar[str] = "count"
 
@@ -98,7 +98,7 @@ class Each(FieldGroup):
 
     @property
     def uses_key(self) -> bool:
-        """Whether a label is the item's key, so that a lone XML element is an object."""
+        """Whether a label is the item's key: then a single XML element is an object, not a list."""
         return any(KEY in (rule.path or ()) + rule.parts for rule in self.labels.values())
 
     def families(self) -> Iterator[Family]:
@@ -165,7 +165,7 @@ class Each(FieldGroup):
         """Return the function that reads the items."""
         get, read_item = _make_get_items(self.each), self.compile_item()
         limit, only, merges = self.limit, self.only, self.merges
-        # What counts items is 0 where there are none, if it needs no label of theirs.
+        # Without items, a count is 0 unless it needs a label of the items.
         counts = [] if self.labels else [one.metric for one in self.inner() if _is_plain_count(one)]
 
         def read(item: Any, context: ExtractContext) -> None:
@@ -215,7 +215,7 @@ def _merges(parts: Iterable[Part]) -> Iterator[tuple[str, Merge]]:
         elif isinstance(one, Number) and one.merge:
             yield one.metric, one.merge
         elif isinstance(one, FieldGroup):
-            # Of an inner `each`, what it merged for several items is merged again.
+            # An inner `each` has merged the samples of each item, which are merged again.
             yield from _merges(one.inner())
 
 
@@ -227,7 +227,7 @@ _COMBINE: Mapping[Merge, Callable[[float, float], float]] = {
 
 
 def _merge(context: ExtractContext, start: int, merges: Mapping[str, Merge]) -> None:
-    """Make one sample of those since `start` of one series that are to be merged."""
+    """Merge the samples since `start` that have the same series."""
     series, values = context.series[start:], context.values[start:]
     del context.series[start:], context.values[start:]
     merged: dict[Series, float] = {}

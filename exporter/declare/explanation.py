@@ -1,4 +1,4 @@
-"""What each declared field finds in one answer, for a person."""
+"""Explains to people what each field finds in an answer."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +18,6 @@ from exporter.declare.texts import Info
 from exporter.errors import FieldError
 from exporter.text import printable, shown
 
-# As much as a person can take in.
 _MAX_SAMPLES = 8
 _MAX_FAULTS = 8
 ABSENT = "not in the answer"
@@ -26,7 +25,7 @@ ABSENT = "not in the answer"
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """One field: its metric, its place, the value there, and what it became."""
+    """A field with its metric, path, value, samples and faults."""
 
     metric: str
     place: str
@@ -37,7 +36,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Item:
-    """The item that fields are read of, and how to show its place."""
+    """The item that fields read, and its path for people."""
 
     value: Any
     place: str
@@ -54,7 +53,7 @@ class _Item:
 def explain(
     tree: Any, endpoint: Endpoint, params: Mapping[str, str], poll_time: float
 ) -> tuple[Explanation, ...]:
-    """Return what each field of the endpoint finds; of a list, what it finds in the first item."""
+    """Return what each field of the endpoint finds; fields of a list, in its first item."""
     return tuple(_explain_fields(endpoint.fields, _Item(tree, "", params, poll_time)))
 
 
@@ -94,7 +93,7 @@ def _explain_group(
     if isinstance(one, Lines):
         raw = one.groups_of(raw) if isinstance(raw, str) else None
     elif one.parse:
-        with suppress(FieldError):  # The explanation of the group has it as a fault.
+        with suppress(FieldError):  # The group has the fault.
             raw = one.parse_object(raw)
     if isinstance(raw, dict | list):
         inner = replace(item, value=raw, place=f"{item.place}{at} > ")
@@ -119,7 +118,7 @@ def _explain_each(one: Each, item: _Item, context: ExtractContext) -> Iterator[E
     for line in _explain_fields(
         one.inner(), replace(item, value=value, place=f"{place} > ", key=key)
     ):
-        # Labels and faults need the whole list; the samples of the first item do not.
+        # Faults are those of the whole list, samples those of the first item.
         faults = tuple(fault for fault in context.faults if fault.metric == line.metric)
         raw = f"{line.raw} (first of {len(items)})"
         yield replace(line, raw=raw, faults=faults[:_MAX_FAULTS])
@@ -131,7 +130,7 @@ def _raw_text(one: Part, value: Any) -> str:
     for each in read:
         query = getattr(each, "query", None)
         if query is not None:
-            # One that takes too long is a fault, which is shown beside it.
+            # A query that takes too long is a fault, which is shown as well.
             with suppress(FieldError):
                 found.append(query.find(value))
         inserted = each.parts[1::2] if isinstance(each, LabelRule) else ()

@@ -35,7 +35,7 @@ Convert = Callable[[Any], float | None]
 
 NO_LABELS: Labels = ()
 
-# Readings that are never negative, and neither is the difference of two of them.
+# Readings that are never negative, and whose differences are never negative.
 _AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
 
 
@@ -82,7 +82,7 @@ def _scale_exactly(value: float, factor: float, offset: float) -> float:
 
 
 class Number(Metric):
-    """What a gauge and a counter have in common."""
+    """The base of gauge and counter."""
 
     default_reading: ClassVar[str] = "number"
 
@@ -130,7 +130,7 @@ class Number(Metric):
         return " ".join(words)
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from mapped_steps(self.path, self.query)
 
@@ -164,11 +164,11 @@ class Number(Metric):
 
     @property
     def is_of_its_paths(self) -> bool:
-        """Whether the number depends on nothing in the answer but the values of its paths."""
+        """Whether the number depends only on the values of its paths."""
         return not (self.query or self.where or any(mapped_labels(self.labels)))
 
     def compile_convert(self) -> Convert | None:
-        """Return the function from a value to the number; None where it takes more than a value."""
+        """Return the function that converts a value; None if the number depends on several values."""
         if any(isinstance(one, Difference) or one == POLL_TIME for one in self.path or ()):
             return None
         convert = self._converter()
@@ -177,7 +177,7 @@ class Number(Metric):
         return lambda raw: self._scale(convert(raw))
 
     def compile_value(self) -> Value:
-        """Return the function that finds the number in an item; None where it is missing."""
+        """Return the function that reads the number of an item; it returns None if it is missing."""
         value = self._compile_read()
         if self.scale is None and self.offset is None:
             return value
@@ -196,7 +196,7 @@ class Number(Metric):
             signed = name not in _AMOUNTS
             return _make_first_number([_make_number(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
-        # For all other readings, an empty text is how a server writes that there is no number.
+        # For all other readings an empty text means that the number is missing.
         skips_empty = self.read != "filled"
         get = make_selection(pointers, self.query, skips_empty=skips_empty)
         return _make_value(get, convert, skips_empty=skips_empty)

@@ -1,7 +1,7 @@
-"""Regular expressions in RE2's syntax, which take linear time whatever the text.
+"""Regular expressions in the syntax of RE2, which match in linear time.
 
-Python's own engine backtracks: `(a+)+$` on a vendor's text of 30 characters would hold the event
-loop for minutes. RE2 is also the syntax of Prometheus' own relabelling rules.
+Python's engine backtracks: `(a+)+$` on a text of 30 characters would block the event loop for
+minutes. Relabelling rules of Prometheus use RE2 as well.
 """
 
 import re
@@ -16,7 +16,7 @@ from exporter.declare.model import fault, shaped
 
 # Memory for one compiled pattern, in bytes. RE2 refuses a pattern that needs more.
 _MAX_MEMORY = 1 << 20
-# The Python wrapper around these costs six times as much as the match itself.
+# The Python wrapper of RE2 takes six times as long as the match.
 _UNANCHORED, _WHOLE = re2._re2.RE2.Anchor.UNANCHORED, re2._re2.RE2.Anchor.ANCHOR_BOTH  # noqa: SLF001
 
 
@@ -47,7 +47,7 @@ class Pattern:
     def find(self, text: str) -> str | None:
         """Return the first group of the first match, or the match if the pattern has no group.
 
-        A group that took no part in the match gives an empty text; None means no match.
+        A group that took no part in the match is an empty text; None means no match.
         """
         data = text.encode("utf-8", "replace")
         spans = self._match(_UNANCHORED, data, 0, len(data))
@@ -96,7 +96,7 @@ def _check_pattern(value: Any) -> Pattern:
 Regex = Annotated[Pattern, PlainValidator(_check_pattern), shaped("regular expression")]
 
 
-# Everything in RE2's syntax that is no plain character, by its first one.
+# Tokens of RE2's syntax that are no plain character, by their first character.
 _SYNTAX: Mapping[str, re.Pattern[str]] = {
     "\\": re.compile(r"\\(?:[pPx]\{[^}]*\}|[pP].|x..|[0-7]{1,3}|.)", re.DOTALL),
     "[": re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL),
@@ -107,7 +107,7 @@ _SYNTAX: Mapping[str, re.Pattern[str]] = {
 def required_literals(pattern: str) -> tuple[str, ...]:
     """Return texts that every match of the pattern contains, the longest first.
 
-    Only what is outside of groups counts, as a group may be optional or one of several.
+    Text in groups does not count: a group may be optional, or one of several.
     """
     if "\\Q" in pattern or re.search(r"\(\?[a-zA-Z]*i", pattern):
         return ()  # Quoting and flags change what a character means.
@@ -123,7 +123,7 @@ def required_literals(pattern: str) -> tuple[str, ...]:
         if depth == 0 and (escaped or (syntax is None and char not in "^$.|?*+()")):
             run += token[-1]
         else:
-            # What is repeated or optional may be missing.
+            # A repeated or optional character may be missing.
             runs.append(run[:-1] if char in "?*+{" else run)
             run = ""
         at += len(token)

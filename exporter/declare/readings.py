@@ -38,7 +38,7 @@ _FLAGS = {
 
 def number(value: Any) -> float:
     """Read a finite number: a JSON number, a boolean as 1 or 0, or a numeric text."""
-    # The hot path of every poll, and below the check of `_numeric_text` is inlined.
+    # The hot path of every poll. The check of `_numeric_text` is inlined below.
     if type(value) in _EXACT_NUMBERS and -_EXACT < value < _EXACT:
         return float(value)
     if isinstance(value, str):

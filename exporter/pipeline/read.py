@@ -28,7 +28,7 @@ _NO_TEXT = frozenset({"image", "audio", "video", "font", "multipart"})
 _LONGEST_CONTENT_TYPE = 256
 
 
-# What JSON is in where nothing is said.
+# JSON without a charset is UTF-8.
 _UTF_8 = frozenset({"", "utf-8", "UTF-8", "utf8"})
 
 
@@ -96,7 +96,7 @@ class EndpointReader:
 
 
 def join_extractions(found: tuple[Extraction, ...], max_series: int) -> Extraction:
-    """Return what the answers of one poll gave together; series beyond `max_series` are cut."""
+    """Join the extractions of one poll; series beyond `max_series` are dropped."""
     series = tuple(series for one in found for series in one.series)
     counted = [one.unmapped for one in found if one.unmapped is not None]
     return Extraction(
@@ -110,7 +110,7 @@ def join_extractions(found: tuple[Extraction, ...], max_series: int) -> Extracti
 
 
 class ParsedAnswer(NamedTuple):
-    """What an answer holds: a dict, a list where one is expected, or a text; and its faults."""
+    """The tree of an answer: a dict, a list if one is expected, or a text; and faults."""
 
     tree: Any
     faults: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class ParsedAnswer(NamedTuple):
 def parse(answer: Answer, endpoint: Endpoint) -> ParsedAnswer:
     """Parse the answer and return the object, list or text that the paths of fields start from.
 
-    Of the endpoint's formats json and xml, the one it looks like; as text, all that is neither.
+    If it looks like neither JSON nor XML, it is parsed as text where the endpoint accepts that.
 
     Raises:
         PollError: It is none of the formats, is malformed, or its JSON is no object.
@@ -127,7 +127,7 @@ def parse(answer: Answer, endpoint: Endpoint) -> ParsedAnswer:
     formats = endpoint.formats
     media_type, charset = _content_type(answer.content_type[:_LONGEST_CONTENT_TYPE])
     if "json" in formats and charset in _UTF_8:
-        # Nearly every answer; for all that it refuses, what follows has the last word.
+        # Nearly every answer. In any doubt the strict readers below decide.
         tree = read_plain_json(answer.body)
         if tree is not None:
             return ParsedAnswer(_json_root(tree, endpoint))
@@ -153,7 +153,7 @@ def _is_utf_8(content_type: str) -> bool:
 def _refusal(
     body: bytes, decoded: DecodedText, media_type: str, formats: Collection[str]
 ) -> PollError:
-    """Explain what the answer is instead of JSON or XML."""
+    """Return an error that explains what the answer is instead of JSON or XML."""
     text = decoded.text
     wanted = " or ".join(one.upper() for one in formats)
     match first_character(text):
@@ -193,7 +193,7 @@ def _content_type(value: str) -> tuple[str, str]:
 
 
 def _json_root(tree: Any, endpoint: Endpoint) -> Any:
-    """Look for the roots at the top, else in the only object there."""
+    """Return the object with the roots: the tree, or the only object in it."""
     roots = endpoint.roots
     if not isinstance(tree, dict):
         if endpoint.takes_list:
@@ -206,7 +206,7 @@ def _json_root(tree: Any, endpoint: Endpoint) -> Any:
 
 
 def read_plain_json(body: bytes) -> Any:
-    """Parse an object or list in UTF-8, at a third of the time; None if there is any doubt."""
+    """Parse an object or list in UTF-8 in a third of the time; None in any doubt."""
     if body[:1] not in {b"{", b"["}:
         return None
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH or body.count(b",") >= MAX_VALUES:
