@@ -8,7 +8,7 @@ from exporter.declare.groups import FieldGroup, Within
 from exporter.declare.lines import MAX_TEXT, Lines, MatchedLine
 from exporter.declare.numbers import Number
 from exporter.declare.parts import Metric, Part
-from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, resolve
+from exporter.declare.paths import ANY, BELOW, POLL_TIME, Steps, pointer_steps, resolve
 
 Leaves = tuple[Any, ...]
 """The texts, numbers and booleans of an object that fields read; before them its lists of items."""
@@ -105,7 +105,8 @@ class LeafReaders(NamedTuple):
     computed: tuple[ComputedNumber, ...] = ()
 
 
-LeafReader = DirectNumber | StatusText | ComputedNumber
+LeafReader = DirectNumber | StatusText | ComputedNumber | None
+"""None for a number that does not depend on the leaf, since a path before that of the leaf exists."""
 
 
 def find_readers(
@@ -185,21 +186,36 @@ def _readers(
             if steps in leaves:
                 yield steps, StatusText(part, leaves[steps], directs)
         elif isinstance(part, Number) and part in positions and part.is_of_its_paths:
-            places = tuple(
-                (steps, leaves[steps])
-                for steps in dict.fromkeys(base + steps for steps in part.mapped())
-                if steps in leaves
-            )
-            convert = part.compile_convert()
-            reader: LeafReader
-            if convert and len(places) == 1:
-                reader = DirectNumber(positions[part], convert)
-            else:
-                reader = ComputedNumber(positions[part], part.compile_value(), places, base)
-            for steps, _ in places:
-                yield steps, reader
-            if part.uses_poll_time:
-                yield (), reader
+            yield from _number_readers(part, base, positions[part], leaves)
+
+
+def _number_readers(
+    part: Number, base: Steps, position: int, leaves: Mapping[Steps, int]
+) -> Iterator[tuple[Steps, LeafReader]]:
+    mapped = dict.fromkeys(base + steps for steps in part.mapped())
+    places = tuple((steps, leaves[steps]) for steps in mapped if steps in leaves)
+    first = _first_leaf(part, base, leaves)
+    if first is not None:
+        direct = DirectNumber(position, part.compile_convert())
+        for steps, _ in places:
+            yield steps, direct if steps == first else None
+        return
+    computed = ComputedNumber(position, part.compile_value(), places, base)
+    for steps, _ in places:
+        yield steps, computed
+    if part.uses_poll_time:
+        yield (), computed
+
+
+def _first_leaf(part: Number, base: Steps, leaves: Mapping[Steps, int]) -> Steps | None:
+    """Return the leaf that alone decides on a number; None if there may be several."""
+    for path in part.path or ():
+        if not isinstance(path, str) or path == POLL_TIME:
+            return None
+        steps = base + pointer_steps(path)
+        if steps in leaves:
+            return steps
+    return None
 
 
 def _readers_of(

@@ -13,6 +13,7 @@ from exporter.declare.labels import compile_labels, mapped_labels
 from exporter.declare.model import Float, Text, fault, one_of
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
+    KEY,
     POLL_TIME,
     Difference,
     JmesPath,
@@ -155,22 +156,23 @@ class Number(Metric):
         return read
 
     @property
+    def _pointers(self) -> Iterator[str]:
+        for one in self.path or ():
+            yield from (one.of, one.less) if isinstance(one, Difference) else (one,)
+
+    @property
     def uses_poll_time(self) -> bool:
         """Whether the number depends on when it is read."""
-        return any(
-            POLL_TIME in ((one.of, one.less) if isinstance(one, Difference) else (one,))
-            for one in self.path or ()
-        )
+        return POLL_TIME in self._pointers
 
     @property
     def is_of_its_paths(self) -> bool:
-        """Whether the number depends only on the values of its paths."""
-        return not (self.query or self.where or any(mapped_labels(self.labels)))
+        """Whether the number depends only on the values of its paths, and the time of the poll."""
+        depends_on_more = self.query or self.where or any(mapped_labels(self.labels))
+        return not depends_on_more and KEY not in self._pointers
 
-    def compile_convert(self) -> Convert | None:
-        """Return the function that converts a value; None if the number depends on several values."""
-        if any(isinstance(one, Difference) or one == POLL_TIME for one in self.path or ()):
-            return None
+    def compile_convert(self) -> Convert:
+        """Return the function that converts a value to the number."""
         convert = self._converter()
         if self.scale is None and self.offset is None:
             return convert

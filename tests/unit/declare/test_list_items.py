@@ -14,6 +14,9 @@ SERVER: list[dict[str, Any]] = [
     {"states": "s_server_state", "path": "/state", "codes": {0: "off", 1: "on"}},
     {"gauge": "s_server_players", "path": "/query/players"},
     {"gauge": "s_server_index", "path": "@key", "where": {"path": "/state", "is": 1}},
+    {"gauge": "s_server_key", "path": ["@key", "/query/players"]},
+    {"gauge": "s_server_first", "path": ["/none", "/query/players", "/state"]},
+    {"gauge": "s_server_free", "path": [{"of": "/query/max", "less": "/query/players"}, "/state"]},
     {"each": "/disks", "labels": {"disk": "@key"}, "fields": [{"gauge": "s_disk", "path": ""}]},
 ]
 FIELDS: list[dict[str, Any]] = [
@@ -28,7 +31,13 @@ FIELDS: list[dict[str, Any]] = [
 
 
 def server(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"s{number}", "name": "x", "state": 1, "query": {"players": number}, **more}
+    return {
+        "id": f"s{number}",
+        "name": "x",
+        "state": 1,
+        "query": {"players": number, "max": 9},
+        **more,
+    }
 
 
 ANSWER: dict[str, Any] = {
