@@ -11,7 +11,6 @@ from exporter.declare.extraction import MAX_FAULTS, Extraction
 from exporter.declare.leaf_readers import Leaves, UnreadableChangeError
 from exporter.declare.list_items import ItemList, ListItem, find_lists
 from exporter.declare.shapes import NO_TEXT_LINES, Owner, Shape, shape_of
-from exporter.errors import FieldError
 
 
 class _ReadList(NamedTuple):
@@ -68,13 +67,7 @@ class LastAnswer:
             texts = self._shape.update(self._leaves, leaves, values, poll_time, self._texts)
             if lists:
                 lists = _read_lists(lists, leaves, self._params)
-        except (
-            msgspec.MsgspecError,
-            UnicodeDecodeError,
-            RecursionError,
-            FieldError,
-            UnreadableChangeError,
-        ):
+        except Exception:  # noqa: BLE001 - the strict reader decides, and logs the bug if it is one
             return None
         plain = extraction = Extraction(plain.series, tuple(values))
         if lists:

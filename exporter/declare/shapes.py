@@ -31,8 +31,10 @@ TextLines = Mapping[int, Sequence[MatchedLine]]
 
 NO_TEXT_LINES: TextLines = {}
 
-# A handful for each endpoint or kind of item, which all targets of a system share.
+# All targets of a system share the shapes, a handful for each endpoint and kind of item. To make one
+# takes up to a millisecond: in a list, every item may have other keys.
 _MAX_SHAPES = 512
+_MAX_SHAPES_OF_ONE = 64
 
 
 class Owner(NamedTuple):
@@ -123,6 +125,7 @@ def _single_leaf(items: Any) -> Leaves:
 
 
 _shapes: dict[Any, Shape | None] = {}
+_UNKNOWN: Any = object()
 
 
 def shape_of(
@@ -133,14 +136,20 @@ def shape_of(
 ) -> Shape | None:
     """Return the shape of an object, see Shape; None if its changes cannot be read."""
     key = (owner.key, _signature(tree), tuple([one[0] for one in series]))
-    if key not in _shapes:
-        if len(_shapes) >= _MAX_SHAPES:
-            _shapes.clear()
-        try:
-            _shapes[key] = Shape(owner, tree, series, lists)
-        except ValueError:
-            _shapes[key] = None
-    return _shapes[key]
+    # The thread that reads large answers uses the shapes as well, and may clear them at any moment.
+    shape: Shape | None = _shapes.get(key, _UNKNOWN)
+    if shape is not _UNKNOWN:
+        return shape
+    if sum(one[0] is owner.key for one in (*_shapes,)) >= _MAX_SHAPES_OF_ONE:
+        return None
+    if len(_shapes) >= _MAX_SHAPES:
+        _shapes.clear()
+    try:
+        shape = Shape(owner, tree, series, lists)
+    except ValueError:
+        shape = None
+    _shapes[key] = shape
+    return shape
 
 
 def _signature(value: Any) -> Any:

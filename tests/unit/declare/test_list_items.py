@@ -1,4 +1,4 @@
-"""Items of lists that are read one by one give what the whole answer gives."""
+"""Reading items one by one has the same result as reading the whole answer."""
 
 from copy import deepcopy
 from random import Random
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from exporter.declare import shapes
+from exporter.declare.list_items import ItemList
 from support.last_answers import as_json, learned, whole
 from support.polling import NOW
 
@@ -196,3 +198,24 @@ def test_items_that_are_not_independent_are_read_with_the_whole_answer(
     answer = {"w": 1, "l": [{"id": "a", "v": 1}, {"id": "b", "v": 2}]}
 
     assert learned(fields, answer)[1] is None
+
+
+def test_items_that_all_have_other_keys_are_read_without_shapes() -> None:
+    fields = [{"each": "/l", "labels": {"id": "/id"}, "fields": [{"gauge": "s_v", "path": "/v"}]}]
+    answer = {"l": [{"id": f"s{n}", "v": n, f"key{n}": n} for n in range(500)]}
+    before = len(shapes._shapes)
+    system, last = learned(fields, answer)
+    assert last is not None
+
+    for number in range(500):
+        answer["l"][number]["v"] = 7
+    assert last.read(as_json(answer), NOW) == whole(system, answer)
+    assert len(shapes._shapes) - before <= shapes._MAX_SHAPES_OF_ONE + 1
+
+
+def test_a_bug_of_a_reading_is_left_to_the_strict_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, last = learned(FIELDS, ANSWER)
+    assert last is not None
+    monkeypatch.setattr(ItemList, "read", lambda *_: 1 / 0)
+
+    assert last.read(BODY, NOW) is None
