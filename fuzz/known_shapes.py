@@ -1,7 +1,7 @@
-"""The fast ways to read an answer against the strict ones: where they give a result, it is the same.
+"""Compares the fast readers of answers with the strict readers: their results must be the same.
 
-A body is decoded as JSON in both ways. Then it is read as the answer that follows on each recorded
-one, by what has changed, and whole.
+A body is decoded as JSON by both. Then it is read as the next answer after each recorded answer, by
+its changes, and whole.
 """
 
 import re
@@ -24,7 +24,7 @@ from fuzz.harness import Harness
 
 _THEN, _NOW = 1710753149.25, 1710753164.25
 _PARAMS = {"clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "true"}}
-# The strict reader's: any other name of UTF-8 than those that the fast one knows.
+# The fast reader does not know this name of UTF-8.
 _STRICT = "application/json; charset=utf_8"
 _NUMBER = re.compile(rb"(?<![\w.+-])-?\d+(?:\.\d+)?(?![\w.+-])")
 

@@ -1,4 +1,4 @@
-"""Declared paths that an answer does not have, each with the key that may have been meant."""
+"""Declared paths that an answer does not have, each with a suggestion."""
 
 from typing import Any
 

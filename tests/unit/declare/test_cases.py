@@ -1,4 +1,4 @@
-"""Answers that users of other exporters could not declare, or that lost their target: each once."""
+"""Answers that other exporters cannot read, or that make their whole target fail."""
 
 import json
 from typing import Any
@@ -140,7 +140,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], Any, list[str]]] = {
 
 
 @pytest.mark.parametrize(("fields", "answer", "expected"), CASES.values(), ids=CASES)
-def test_an_answer_gives_its_samples(
+def test_an_answer_has_its_samples(
     fields: list[dict[str, Any]], answer: Any, expected: list[str]
 ) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

@@ -1,4 +1,4 @@
-"""Lists in answers: what is read of each item, what is counted, merged, left out and dropped."""
+"""Lists: items are read, counted, merged, skipped by conditions, and dropped beyond the limit."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""Answers that are read by what has changed give what they give when they are read whole."""
+"""Reading what has changed has the same result as reading the whole answer."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_what_changed_is_read(changed: dict[str, Any]) -> None:
+def test_changed_values_are_read(changed: dict[str, Any]) -> None:
     system, last = learned(NUMBERS, ANSWER)
     assert last is not None
     answer = {**ANSWER, **changed}
@@ -65,12 +65,12 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("body", DOUBTS.values(), ids=DOUBTS)
-def test_in_doubt_the_answer_is_to_be_read_whole(body: bytes) -> None:
+def test_in_doubt_there_is_no_result(body: bytes) -> None:
     system, last = learned(NUMBERS, ANSWER)
     assert last is not None
 
     assert last.read(body, NOW) is None
-    # And what is known is not lost.
+    # The last answer is still known.
     assert last.read(as_json(ANSWER), NOW) == whole(system, ANSWER)
 
 
@@ -162,7 +162,9 @@ def test_numbers_that_depend_on_the_time_are_read_at_each_poll() -> None:
         [{"gauge": "s_v", "path": "/v"}, {"states": "s_state", "path": "/v", "codes": {7: "on"}}],
     ],
 )
-def test_what_depends_on_more_than_a_number_is_read_whole(fields: list[dict[str, Any]]) -> None:
+def test_a_value_on_which_more_than_a_number_depends_is_read_whole(
+    fields: list[dict[str, Any]],
+) -> None:
     system, last = learned(fields, {"v": 7, "w": 8})
     assert last is not None
     answer = {"v": 3, "w": 4}

@@ -1,4 +1,4 @@
-"""JSON Pointers, and which places of an answer paths and queries read."""
+"""JSON Pointers, and the values that paths and queries read."""
 
 from typing import Any
 

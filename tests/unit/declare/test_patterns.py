@@ -1,4 +1,4 @@
-"""Regular expressions in RE2's syntax, and the text that every match of one contains."""
+"""Regular expressions of RE2, and texts that each match contains."""
 
 import pytest
 import re2
@@ -40,7 +40,7 @@ def test_the_first_group_of_the_first_match_is_found(
         ("a|(?P<b>b)", "b", {"b": "b"}),
     ],
 )
-def test_a_whole_match_gives_its_named_groups(
+def test_a_whole_match_returns_its_named_groups(
     pattern: str, text: str, groups: dict[str, str] | None
 ) -> None:
     assert Pattern(pattern).match_whole(text) == groups

@@ -1,4 +1,4 @@
-"""The values of an answer that no field reads."""
+"""Values of an answer that no field reads."""
 
 from typing import Any
 

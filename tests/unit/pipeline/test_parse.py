@@ -1,4 +1,4 @@
-"""The bytes of an answer become one plain tree, or one reason why not; nothing else."""
+"""The bytes of an answer become a tree, or a failure with a reason."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""An answer is read by its changes where that is possible, else whole."""
+"""An answer is read by its changes if possible, else whole."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a poll sends: its URL, its headers, its credentials, and that these are never told."""
+"""The requests of a poll: URL, headers and credentials, which are never shown."""
 
 import os
 from base64 import b64decode, b64encode
@@ -238,7 +238,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("content", "expected"), BAD_FILES.values(), ids=BAD_FILES)
-async def test_a_bad_file_is_told_without_its_content_and_nothing_is_sent(
+async def test_a_bad_file_is_reported_without_its_content_and_nothing_is_sent(
     content: bytes | None, expected: str, tmp_path: Path, vendor: Vendor, poll: Polls
 ) -> None:
     path = tmp_path / "token"
