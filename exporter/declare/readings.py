@@ -206,9 +206,8 @@ def _divide(value: Any, power: int) -> float:
         except OverflowError:
             result = math.inf
         return _check_finite(result)
-    return _shift_point(
-        repr(_check_finite(value)) if isinstance(value, float) else _numeric_text(value), power
-    )
+    digits = repr(_check_finite(value)) if isinstance(value, float) else _numeric_text(value)
+    return _shift_point(digits, power)
 
 
 def _shift_point(digits: str, power: int) -> float:
