@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from exporter.config.login_models import LoginModel, OAuth2Model
 from exporter.config.tls_model import TlsModel
 from exporter.config.values import ProxyUrl, SecretFile, SecretText
-from exporter.declare.document import written
+from exporter.declare.document import location_text
 from exporter.declare.model import Model, check_encodable, fault, one_of
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, RateLimit
@@ -178,7 +178,7 @@ class ClientModel(Model):
         for name, header in value.items():
             if not _HEADER_NAME.fullmatch(name):
                 # If the space after the colon is missing, the name contains the value.
-                raise fault(f'"{written((name,))}" cannot be the name of a header')
+                raise fault(f'"{location_text((name,))}" cannot be the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
             if name.lower() == "host" and len(header.make()) != 1:

@@ -82,8 +82,8 @@ class Action(Model):
         """The action's name on the command line."""
         return self._name
 
-    def named(self, name: str) -> None:
-        """Give it the name that it is declared by."""
+    def set_name(self, name: str) -> None:
+        """Set the name that it is declared under."""
         self._name = name
 
     def problems(
@@ -93,7 +93,7 @@ class Action(Model):
         families: Mapping[str, Family],
         params: frozenset[str],
     ) -> Iterator[Problem]:
-        """Yield what cannot work: what nothing fills in, and what nothing confirms."""
+        """Yield the errors: words without a value, and states that no metric confirms."""
         if not _NAME.fullmatch(name):
             yield (), f'"{name}" cannot be an action: small letters, digits and -'
         words = set(self.request.words())
@@ -108,12 +108,13 @@ class Action(Model):
             yield ("values",), f"{self.confirmed_by} does not know each of them"
         for key, option in self.options.items():
             yield from (
-                ((*("options", key), *at), text) for at, text in self._of(key, option, families)
+                ((*("options", key), *at), text)
+                for at, text in self._option_problems(key, option, families)
             )
         if self.drain:
-            yield from self._of_drain(self.drain, families)
+            yield from self._drain_problems(self.drain, families)
 
-    def _of(
+    def _option_problems(
         self, name: str, option: ActionOption, families: Mapping[str, Family]
     ) -> Iterator[Problem]:
         if not _NAME.fullmatch(name):
@@ -125,7 +126,7 @@ class Action(Model):
         if not {*option.only_for} <= {*self.values}:
             yield ("only_for",), "these are values of the action"
 
-    def _of_drain(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
+    def _drain_problems(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
         if not {*drain.after} <= {*self.values}:
             yield ("drain", "after"), "these are values of the action"
         family = families.get(drain.until_zero.metric)

@@ -1,4 +1,4 @@
-"""What an answer gives: samples, and a fault for each field that was present but unreadable."""
+"""The samples of an answer, and a fault for each field that was present but unreadable."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
@@ -7,10 +7,10 @@ from exporter.errors import FieldError
 
 Labels = tuple[tuple[str, str], ...]
 Series = tuple[str, Labels]
-"""A metric's name and labels, without those of the target."""
+"""The name and labels of a metric, without the target's labels."""
 
 MAX_FAULTS = 100
-"""Faults kept of one answer: of a thousand items that are wrong in one way, some are enough."""
+"""Faults kept of one answer, which may have a thousand items with the same fault."""
 
 
 class Sample(NamedTuple):
@@ -29,10 +29,9 @@ class Fault(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """Everything that one answer, or all answers of one poll, gave.
+    """The result of reading one answer, or all answers of one poll.
 
-    Series and values are apart, since the series of a target are nearly always those of its last
-    poll.
+    Series and values are separate: a target nearly always has the series of its last poll.
     """
 
     series: tuple[Series, ...]
@@ -48,7 +47,7 @@ class Extraction(NamedTuple):
 
     @classmethod
     def of(cls, samples: Iterable[Sample], faults: tuple[Fault, ...] = ()) -> Self:
-        """Return what these samples and faults are."""
+        """Make an extraction of samples and faults."""
         given = tuple(samples)
         series = tuple((one.family, one.labels) for one in given)
         return cls(series, tuple(one.value for one in given), faults)
@@ -64,7 +63,7 @@ def _sample(series: Series, value: float) -> Sample:
 
 
 class ExtractContext:
-    """The state of one extraction: what was found so far, and where in the answer it is."""
+    """The state of one extraction: the samples so far, and the current item."""
 
     __slots__ = (
         "dropped_items",
@@ -85,7 +84,7 @@ class ExtractContext:
         self.values: list[float] = []
         self.faults: list[Fault] = []
         self.labels: Labels = ()
-        """Of the groups around the current item."""
+        """The labels of the groups around the current item."""
         self.key = ""
         """The current item's key or index."""
         self.found = False
@@ -116,9 +115,9 @@ Read = Callable[[Any, ExtractContext], None]
 
 
 def attempt(metric: str, read: Read, item: Any, context: ExtractContext) -> None:
-    """Read one field; if that fails, only this field is lost.
+    """Read one field; a fault affects only this field.
 
-    No reader adds a sample before it has read all of its own values.
+    A reader adds its samples after it has read all of its values.
     """
     try:
         read(item, context)

@@ -1,4 +1,4 @@
-"""A system's login: the request, the token in its answer, and what says that a token is refused."""
+"""A system's login: its request, the token in the answer, and how a rejected token is recognized."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -22,7 +22,7 @@ from exporter.declare.readings import NumberReader, number_reader
 from exporter.declare.requests import Request, check_headers, words_of
 
 INPUTS = frozenset({"username", "password"})
-"""The words of a login's request that the client fills in."""
+"""The words of the request that come from the client."""
 
 
 class LoginRequest(Request):
@@ -107,11 +107,11 @@ class Login(Model):
 
     @property
     def inspected(self) -> frozenset[int]:
-        """The statuses whose body is needed to know whether the token was refused."""
+        """The statuses whose body shows whether the token was rejected."""
         return frozenset(one.status for one in self.rejected_by if one.matches)
 
     def rejects(self, status: int, body: bytes) -> bool:
-        """Return whether an answer says that the token is refused."""
+        """Return whether an answer rejects the token."""
         text = body.decode("utf-8", "replace")
         return any(
             one.status == status and (one.matches is None or one.matches.find(text) is not None)
@@ -119,7 +119,7 @@ class Login(Model):
         )
 
     def problems(self, params: frozenset[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield the words that nothing fills in."""
+        """Yield the words without a value."""
         for word in dict.fromkeys(self.request.words()):
             if word not in INPUTS | params:
                 yield ("request",), f"{{{word}}} is neither username, password nor a parameter"

@@ -1,4 +1,4 @@
-"""The fields that read text: match and info."""
+"""The fields match and info, which read texts."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -28,10 +28,10 @@ class Match(Selected, Comparison, Metric):
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
-        yield self._family(source=self.place, reading=self.written())
+        yield self._family(source=self.place, reading=self.comparison_text())
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from self.places()
 
@@ -39,13 +39,13 @@ class Match(Selected, Comparison, Metric):
         """Return the function that compares the value."""
         get, test = self.compile_get(), self.compile_test()
         labels, name = compile_labels(self.labels), self.metric
-        tells_missing = self.exists is not None
+        reads_missing = self.exists is not None
 
         def read(item: Any, context: ExtractContext) -> None:
             raw = get(item, context)
             if raw is not None:
                 context.found = True
-            elif not tells_missing:
+            elif not reads_missing:
                 return
             value = 1.0 if test(raw) else 0.0
             own = labels(item, context) if labels else NO_LABELS

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from exporter.clock import Clock
-from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction, Fault
 from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
@@ -17,7 +16,7 @@ from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import advised
-from exporter.pipeline.read import AnswerCache, ReadAnswer, joined, read
+from exporter.pipeline.read import EndpointReader, ReadAnswer, join_extractions
 from exporter.pipeline.request import EndpointRequest
 from exporter.pipeline.snapshot import PollResult, redacted
 from exporter.redact import known_secrets, scrub, take_out
@@ -55,8 +54,8 @@ class PollRun:
         "_is_whole",
         "_keeps_answers",
         "_login",
-        "_memories",
         "_on_done",
+        "_readers",
         "_reading",
         "_requests",
         "_target",
@@ -78,11 +77,11 @@ class PollRun:
         self._clock = clock
         self._on_done: Callable[[PollResult], None] | None = None
         self._exchange: Cancellable | None = None
-        self._reading: asyncio.Future[ReadAnswer] | None = None
+        self._reading: asyncio.Future[Extraction | ReadAnswer] | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Extraction] | None = None
         self._login: SharedLogin | None = None
-        self._memories = [AnswerCache() for _ in requests]
+        self._readers = [EndpointReader(one.endpoint, target.params) for one in requests]
         self.answers: tuple[ReadAnswer, ...] = ()
         """Those of the last poll, if it was to keep them."""
 
@@ -129,6 +128,9 @@ class PollRun:
             exchange.cancel()
         if reading is not None:
             reading.cancel()
+            # The thread may still use the reader; the next poll has a new one.
+            request = self._requests[self._at]
+            self._readers[self._at] = EndpointReader(request.endpoint, self._target.params)
         if self._task is not None:
             self._task.cancel()
 
@@ -191,7 +193,7 @@ class PollRun:
             self._read_beside(outcome)
             return
         try:
-            extraction = self._read(outcome)
+            extraction = self._kept(self._reader()(outcome))
         except PollError as error:
             self._on_failure(error)
         except Exception:  # noqa: BLE001 - a bug ends one poll alone
@@ -199,20 +201,13 @@ class PollRun:
         else:
             self._go_on(extraction)
 
-    def _read(self, answer: Answer) -> Extraction:
-        memory = self._memories[self._at]
-        if not self._is_whole:
-            extraction = memory.read(answer)
-            if extraction is not None:
-                return extraction
-        one = self._read_whole(answer, self._requests[self._at].endpoint)
-        memory.learn(answer, one)
-        return self._kept(one)
+    def _reader(self) -> Callable[[Answer], Extraction | ReadAnswer]:
+        reader = self._readers[self._at]
+        return reader.read_whole if self._is_whole else reader.read
 
-    def _read_whole(self, answer: Answer, endpoint: Endpoint) -> ReadAnswer:
-        return read(answer, endpoint, self._target.params, counts_unmapped=self._is_whole)
-
-    def _kept(self, one: ReadAnswer) -> Extraction:
+    def _kept(self, one: Extraction | ReadAnswer) -> Extraction:
+        if isinstance(one, Extraction):
+            return one
         if self._keeps_answers:
             self.answers += (one,)
         return one.extraction
@@ -220,10 +215,10 @@ class PollRun:
     def _read_beside(self, answer: Answer) -> None:
         """Read a large answer beside the event loop; as long as it waits, its bytes count."""
         held, size = self._connections.pool.held, len(answer.body)
-        endpoint, loop = self._requests[self._at].endpoint, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         try:
             held.take(size, size)
-            reading = loop.run_in_executor(_READER, self._read_whole, answer, endpoint)
+            reading = loop.run_in_executor(_READER, self._reader(), answer)
         except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
             held.size -= size
             self._on_failure(error if isinstance(error, PollError) else self._crashed())
@@ -231,7 +226,7 @@ class PollRun:
         self._reading = reading
         self._deadline.on_over = self._expire
 
-        def on_read(done: "asyncio.Future[ReadAnswer]") -> None:
+        def on_read(done: "asyncio.Future[Extraction | ReadAnswer]") -> None:
             held.size -= size
             if done is not self._reading:
                 return  # The poll was given up.
@@ -270,7 +265,7 @@ class PollRun:
         if self._at < len(self._requests):
             self._send()
             return
-        found = joined(self._found, self._target.max_series)
+        found = join_extractions(self._found, self._target.max_series)
         # Where every endpoint is optional, one has to be there.
         is_all_optional = all(one.endpoint.optional for one in self._requests)
         is_nothing = is_all_optional and not found.series

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from exporter.declare.document import Document, Location, written
+from exporter.declare.document import Document, Location, location_text
 from exporter.errors import ConfigError, ListError, suggestion
 
 LARGEST_LIST = 16 * 1024 * 1024
@@ -48,7 +48,7 @@ class TargetGroup:
 
 @dataclass(frozen=True, slots=True)
 class ListText:
-    """A list as it is written; `name` is the file's, for messages."""
+    """A list as it is location_text; `name` is the file's, for messages."""
 
     content: bytes
     name: str
@@ -113,8 +113,10 @@ class ListText:
         faults = tuple(dict.fromkeys(error.faults))[:MOST_FAULTS]
         document = self._marked()
         if document is None:
-            return tuple(f"{self.name}: {written(place)}: {message}" for place, message in faults)
-        return tuple(text for _, text in sorted(document.told(*fault) for fault in faults))
+            return tuple(
+                f"{self.name}: {location_text(place)}: {message}" for place, message in faults
+            )
+        return tuple(text for _, text in sorted(document.locate(*fault) for fault in faults))
 
     def _marked(self) -> Document | None:
         """Return what knows the lines, where that is to be had."""

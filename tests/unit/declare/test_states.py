@@ -1,4 +1,4 @@
-"""States: by name and by code, and what is none of them."""
+"""States by name and by code, and unknown states."""
 
 from typing import Any
 

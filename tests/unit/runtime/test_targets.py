@@ -226,7 +226,7 @@ def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
     moment: Moment, telemetry: Telemetry
 ) -> None:
     targets = make(moment, telemetry, "a")
-    system = make_target().system.model_copy().named("own")
+    system = make_target().system.model_copy().set_name("own")
     targets.replace([replace(make_target(), name="b", system=system)])
 
     assert "own" in targets.systems

@@ -1,14 +1,11 @@
-"""Answers that are read by what has changed give what they give when they are read whole."""
+"""Reading what has changed has the same result as reading the whole answer."""
 
 import json
 from typing import Any
 
 import pytest
 
-from exporter.declare.extraction import Extraction
-from exporter.declare.shapes import LastAnswer, learn
-from exporter.declare.system import System
-from support.declarations import system_of
+from support.last_answers import as_json, learned, whole
 from support.polling import NOW
 
 NUMBERS: list[dict[str, Any]] = [
@@ -19,20 +16,6 @@ NUMBERS: list[dict[str, Any]] = [
     {"info": "s_info", "labels": {"version": "/version"}},
 ]
 ANSWER = {"a": 1, "deep": {"b": 2, "c": 3}, "half": 9, "version": "1", "more": [], "none": None}
-
-
-def learned(fields: list[dict[str, Any]], answer: Any) -> tuple[System, LastAnswer | None]:
-    system = system_of({"endpoints": [{"path": "/x", "fields": fields}]})
-    endpoint = system.endpoints[0]
-    return system, learn(endpoint, answer, endpoint.extract(answer, {}, NOW), as_json(answer))
-
-
-def as_json(answer: Any) -> bytes:
-    return json.dumps(answer).encode()
-
-
-def whole(system: System, answer: Any, now: float = NOW) -> Extraction:
-    return system.endpoints[0].extract(answer, {}, now)
 
 
 CHANGED = {
@@ -46,7 +29,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_what_changed_is_read(changed: dict[str, Any]) -> None:
+def test_changed_values_are_read(changed: dict[str, Any]) -> None:
     system, last = learned(NUMBERS, ANSWER)
     assert last is not None
     answer = {**ANSWER, **changed}
@@ -82,12 +65,12 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("body", DOUBTS.values(), ids=DOUBTS)
-def test_in_doubt_the_answer_is_to_be_read_whole(body: bytes) -> None:
+def test_in_doubt_there_is_no_result(body: bytes) -> None:
     system, last = learned(NUMBERS, ANSWER)
     assert last is not None
 
     assert last.read(body, NOW) is None
-    # And what is known is not lost.
+    # The last answer is still known.
     assert last.read(as_json(ANSWER), NOW) == whole(system, ANSWER)
 
 
@@ -119,7 +102,7 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("text", ["sessions 4 of 10\nload 0.5\n", "load 1.5\nsessions 0 of 0"])
+@pytest.mark.parametrize("text", ["sessions 4 of 10\nload 0.5\n", "sessions 0 of 0\nload 1.5 \n"])
 def test_the_groups_of_a_text_that_changed_are_read(text: str) -> None:
     system, last = learned(LINES, {"text": TEXT, "v": 1})
     assert last is not None
@@ -128,12 +111,32 @@ def test_the_groups_of_a_text_that_changed_are_read(text: str) -> None:
     assert last.read(as_json(answer), NOW) == whole(system, answer)
 
 
-@pytest.mark.parametrize("text", ["", "an error", "load 0.5", "sessions 3 of 10\nload 0.5 high"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "an error",
+        "load 0.5",
+        "sessions 3 of 10\nload 0.5 high\n",
+        "load 0.5\nsessions 3 of 10\n",
+        TEXT + "x" * 70_000,
+        "sessions 3 of 10\nload 0.5 " + " " * 70_000 + "\n",
+    ],
+    ids=["empty", "no status", "a line less", "another group", "swapped", "longer", "too long"],
+)
 def test_a_text_with_other_groups_is_read_whole(text: str) -> None:
     _, last = learned(LINES, {"text": TEXT, "v": 1})
     assert last is not None
 
     assert last.read(as_json({"text": text, "v": 1}), NOW) is None
+
+
+def test_a_text_with_a_group_in_two_lines_is_read_whole() -> None:
+    _, last = learned(LINES, {"text": TEXT * 2, "v": 1})
+    assert last is not None
+
+    assert last.read(as_json({"text": TEXT * 2, "v": 2}), NOW) is not None
+    assert last.read(as_json({"text": TEXT.replace("3", "4") * 2, "v": 2}), NOW) is None
 
 
 def test_numbers_that_depend_on_the_time_are_read_at_each_poll() -> None:
@@ -159,7 +162,9 @@ def test_numbers_that_depend_on_the_time_are_read_at_each_poll() -> None:
         [{"gauge": "s_v", "path": "/v"}, {"states": "s_state", "path": "/v", "codes": {7: "on"}}],
     ],
 )
-def test_what_depends_on_more_than_a_number_is_read_whole(fields: list[dict[str, Any]]) -> None:
+def test_a_value_on_which_more_than_a_number_depends_is_read_whole(
+    fields: list[dict[str, Any]],
+) -> None:
     system, last = learned(fields, {"v": 7, "w": 8})
     assert last is not None
     answer = {"v": 3, "w": 4}
