@@ -8,12 +8,12 @@ from prometheus_client import (
     Histogram,
     Info,
     PlatformCollector,
-    ProcessCollector,
     disable_created_metrics,
 )
 
 from exporter.build import build_facts
 from exporter.errors import PollError
+from exporter.process_metrics import ProcessMetrics
 from exporter.toolkit.server_metrics import ServerMetrics
 
 # A poll late by one tick (0.1 s) is noticed; a hold of 10 ms is what the design allows.
@@ -27,7 +27,7 @@ class Telemetry:
         # Prometheus 2 and 3 store `_created` as further series, which are of no use.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self.registry.register(ProcessMetrics())
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.targets = Gauge(
