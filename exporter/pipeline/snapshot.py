@@ -49,14 +49,14 @@ class PollCounts(NamedTuple):
 class Layout:
     """Where the samples of a list of series belong."""
 
-    __slots__ = ("by_family", "places")
+    __slots__ = ("by_family", "families")
 
-    def __init__(self, places: tuple[int, ...]) -> None:
-        self.places = places
+    def __init__(self, families: tuple[int, ...]) -> None:
+        self.families = families
         """The number of each sample's family among those of the system."""
         self.by_family: dict[int, list[int]] = {}
         """The samples of each family that has any."""
-        for at, place in enumerate(places):
+        for at, place in enumerate(families):
             self.by_family.setdefault(place, []).append(at)
 
 
@@ -176,21 +176,21 @@ def layout_of(system: System, names: tuple[str, ...]) -> Layout:
 
 
 def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
-    places = _places(system)
-    return Layout(tuple([places[name] for name in names]))
+    families = _family_indexes(system)
+    return Layout(tuple([families[name] for name in names]))
 
 
 _small_layout = lru_cache(maxsize=_MAX_LAYOUTS)(_make_layout)
 
 
 @lru_cache(maxsize=_MAX_LAYOUTS)
-def _places(system: System) -> dict[str, int]:
+def _family_indexes(system: System) -> dict[str, int]:
     return {one.name: at for at, one in enumerate(system.families)}
 
 
 @lru_cache(maxsize=4096)
 def _suffix(labels: Labels) -> str:
-    return "".join([f',{name}="{escaped(value)}"' for name, value in labels])
+    return "".join([f',{name}="{escaped(value)}"' for name, value in labels]).replace("%", "%%")
 
 
 def escaped(value: str) -> str:

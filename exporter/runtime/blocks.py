@@ -10,8 +10,8 @@ from operator import attrgetter, is_not
 from typing import Protocol
 
 from exporter.declare.system import System
-from exporter.pipeline.render import TARGET_FAMILIES, Row, changed_families, render_family
-from exporter.pipeline.snapshot import Snapshot
+from exporter.pipeline.render import TARGET_FAMILIES, Table, make_table
+from exporter.pipeline.snapshot import PollCounts, Snapshot
 
 MAX_TARGETS = 100
 """Those of a block: enough that a block costs little beyond its lines."""
@@ -19,7 +19,7 @@ MAX_TARGETS = 100
 # Series of a block; one with more is split, as far as it has several targets.
 _MAX_SERIES = 5000
 
-_SNAPSHOT = attrgetter("snapshot")
+_TALLY = attrgetter("tally")
 
 
 class BlockSource(Protocol):
@@ -35,17 +35,24 @@ class BlockSource(Protocol):
         """Its last snapshot."""
         ...
 
+    @property
+    def tally(self) -> PollCounts:
+        """The counts of its last snapshot, which are replaced after it."""
+        ...
+
 
 class Block:
     """Some targets of one system, and the lines of each family as they were last rendered."""
 
-    __slots__ = ("_rendered", "families", "sources", "system")
+    __slots__ = ("_rendered", "_table", "families", "sources", "system")
 
     def __init__(self, system: System, sources: Iterable[BlockSource]) -> None:
         self.system = system
         self.sources = list(sources)
-        # Of all sources; None where nothing of it is in the lines.
-        self._rendered: list[Snapshot | None] = [None] * len(self.sources)
+        # Of all sources; None where nothing of it is in the lines. A reference to the snapshots would
+        # keep two of each target in memory.
+        self._rendered: list[PollCounts | None] = [None] * len(self.sources)
+        self._table: Table | None = None
         count = len(system.families) + len(TARGET_FAMILIES)
         self.families: Sequence[bytes] = [b""] * count
         """The lines of each family of the system, then of TARGET_FAMILIES."""
@@ -53,13 +60,13 @@ class Block:
     @property
     def is_stale(self) -> bool:
         """Whether a target was polled since the lines were rendered."""
-        return any(map(is_not, map(_SNAPSHOT, self.sources), self._rendered))
+        return any(map(is_not, map(_TALLY, self.sources), self._rendered))
 
     @property
     def is_large(self) -> bool:
         """Whether to render it takes longer than the event loop should be held."""
-        series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
-        return series > _MAX_SERIES
+        snapshots = [one.snapshot for one in self.sources]
+        return sum([len(one.values) for one in snapshots if one]) > _MAX_SERIES
 
     def add(self, source: BlockSource) -> None:
         """Add a target, which must not have been polled yet or be rendered at the next refresh."""
@@ -77,22 +84,17 @@ class Block:
 
     def refresh(self) -> None:
         """Render the families of which a line has changed."""
-        system, families = self.system, [*self.families]
-        rendered = [source.snapshot for source in self.sources]
-        changes = [
-            (old, new)
-            for old, new in zip(self._rendered, rendered, strict=True)
-            if new is not old and new is not None
-        ]
-        rows: list[Row] = [
-            (source.base, snapshot)
-            for source, snapshot in zip(self.sources, rendered, strict=True)
-            if snapshot is not None
-        ]
-        for place in changed_families(changes, system):
-            families[place] = render_family(place, system, rows)
+        families = [*self.families]
+        rendered: list[PollCounts | None] = [*map(_TALLY, self.sources)]
+        polled = [(one.base, one.snapshot) for one in self.sources if one.snapshot is not None]
+        table = None
+        if polled:
+            bases, snapshots = zip(*polled, strict=True)
+            table = make_table(self.system, bases, snapshots, self._table)
+            for index in table.changed_families(self._table):
+                families[index] = table.render(index)
         # At once: another scrape may take the lines while this one renders in a thread.
-        self._rendered, self.families = rendered, families
+        self._rendered, self.families, self._table = rendered, families, table
 
 
 class Blocks:

@@ -210,7 +210,7 @@ class Targets:
         if before is None or isinstance(before.poll.outcome, PollError):
             self._note_up(tracked)
         tracked.served, tracked.unmapped = snapshot.served, snapshot.unmapped
-        tracked.tally, tracked.snapshot = tally, snapshot
+        tracked.snapshot, tracked.tally = snapshot, tally
         # When it becomes too old, by the monotonic clock.
         self._expires[tracked.number] = poll.taken + tracked.target.max_age
         tracked.note(poll.duration)
@@ -249,7 +249,7 @@ class Targets:
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
         tracked.availability.note_down(self.clock.wall())
-        tracked.tally, tracked.snapshot = tally, take_snapshot(tracked.target, poll, tally)
+        tracked.snapshot, tracked.tally = take_snapshot(tracked.target, poll, tally), tally
         self._expires[tracked.number] = math.inf
 
     def _note_up(self, tracked: TargetState) -> None:

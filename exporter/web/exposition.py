@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
 from exporter.pipeline.render import TARGET_FAMILIES, base_labels
-from exporter.pipeline.snapshot import Snapshot
+from exporter.pipeline.snapshot import PollCounts, Snapshot
 from exporter.runtime.blocks import Block, Blocks
 from exporter.settings import Target
 from exporter.toolkit.negotiate import Format
@@ -61,7 +61,8 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
 @dataclass(frozen=True, slots=True)
 class _PageSource:
     base: str
-    snapshot: Snapshot | None
+    snapshot: Snapshot
+    tally: PollCounts
 
 
 def expose_targets(
@@ -70,15 +71,15 @@ def expose_targets(
     names: Collection[str] = (),
     *,
     with_base: bool = True,
-) -> Iterator[bytes]:
-    """Yield what is about a few targets, without the end mark; `names` are all if there is none.
+) -> list[bytes]:
+    """Return what is about a few targets, without the end mark; `names` are all if there is none.
 
     Without the base, the labels of each target itself are left out.
     """
     blocks = Blocks()
     for target, snapshot in shown:
         base = base_labels(target) if with_base else ""
-        blocks.add(target.system, _PageSource(base, snapshot))
+        blocks.add(target.system, _PageSource(base, snapshot, snapshot.tally))
     lines = []
     for block in blocks.of_system():
         block.refresh()
