@@ -7,6 +7,8 @@ has its HELP and TYPE once, with all of its series below.
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 
 from prometheus_client import CollectorRegistry, Metric
@@ -25,9 +27,9 @@ from exporter.toolkit.negotiate import Format
 SystemLines = tuple[System, Sequence[bytes]]
 """A system, and the lines of each of its families and of TARGET_FAMILIES of some of its targets."""
 
-# Some hundred kilobytes: large enough that a piece costs little, small enough that none holds the
-# event loop.
-_BLOCKS_A_PIECE = 25
+# Bytes that are written at once: enough that a write costs little, few enough that compressing them
+# does not hold the event loop.
+_WRITE_SIZE = 256 * 1024
 _MAX_SECONDS_A_TURN = 0.002
 
 END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
@@ -104,35 +106,47 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
     return lines
 
 
-def expose(
-    lines: Iterable[SystemLines], form: Format, names: Collection[str] = ()
-) -> Iterator[bytes]:
-    """Yield the page in pieces, without the end mark; `names` are all if there is none."""
+def expose(lines: Sequence[SystemLines], form: Format, names: Collection[str] = ()) -> list[bytes]:
+    """Return the page in pieces, without the end mark; `names` are all if there is none."""
     # By name: systems of one prefix share families, each of which has its header once.
     vendor: dict[str, tuple[Family, list[bytes]]] = {}
-    own = {family.name: (family, list[bytes]()) for family in TARGET_FAMILIES}
-    for system, families in lines:
-        for family, of_family in zip(system.families, families, strict=False):
-            vendor.setdefault(family.name, (family, []))[1].append(of_family)
-        of_targets = families[len(system.families) :]
-        for family, of_family in zip(TARGET_FAMILIES, of_targets, strict=True):
-            own[family.name][1].append(of_family)
-    for family, pieces in (*vendor.values(), *own.values()):
-        if not names or _is_named(family, names):
-            yield from _family(family, pieces, form)
+    own = [(family, list[bytes]()) for family in TARGET_FAMILIES]
+    for system, blocks in groupby(lines, key=itemgetter(0)):
+        columns = [*zip(*[families for _, families in blocks], strict=True)]
+        for family, column in zip(system.families, columns, strict=False):
+            vendor.setdefault(family.name, (family, []))[1].extend(column)
+        of_targets = columns[len(system.families) :]
+        for (_, pieces), column in zip(own, of_targets, strict=True):
+            pieces.extend(column)
+    return [
+        piece
+        for family, pieces in (*vendor.values(), *own)
+        if not names or _is_named(family, names)
+        for piece in _family(family, pieces, form)
+    ]
+
+
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces in parts that are worth a write."""
+    part: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        part.append(piece)
+        size += len(piece)
+        if size >= _WRITE_SIZE:
+            yield b"".join(part)
+            part.clear()
+            size = 0
+    yield b"".join(part)
 
 
 def _is_named(family: Family, names: Collection[str]) -> bool:
     return family.name in names or open_metrics_name(family.name, family.kind) in names
 
 
-def _family(family: Family, lines: Sequence[bytes], form: Format) -> Iterator[bytes]:
-    header = _header(family, form)
-    for start in range(0, len(lines), _BLOCKS_A_PIECE):
-        piece = b"".join(lines[start : start + _BLOCKS_A_PIECE])
-        if piece:
-            yield header + piece
-            header = b""
+def _family(family: Family, lines: Sequence[bytes], form: Format) -> list[bytes]:
+    pieces = [piece for piece in lines if piece]
+    return [_header(family, form), *pieces] if pieces else []
 
 
 def _header(family: Family, form: Format) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import math
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -154,7 +154,7 @@ async def test_a_large_page_is_written_beside_the_event_loop(
 ) -> None:
     threads = list[threading.Thread]()
 
-    def expose(*given: Any, **named: Any) -> Iterator[bytes]:
+    def expose(*given: Any, **named: Any) -> list[bytes]:
         threads.append(threading.current_thread())
         return expose_targets(*given, **named)
 
