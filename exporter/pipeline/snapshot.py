@@ -12,9 +12,10 @@ from exporter.redact import known_secrets, take_out
 from exporter.settings import Target
 from exporter.text import CUT
 
-# Layouts that are remembered: a system has a few.
-_MAX_LAYOUTS = 1024
-_MAX_SMALL_LAYOUT = 500
+# Lists of series and their layouts that targets share: a system has a few. Targets that answer with
+# lists of thousands, of another length each time, would fill the memory with them.
+_MAX_SHARED = 1024
+_MAX_SHARED_SERIES = 500
 # Bytes of lines for each series that a target may have: most lines have a hundred. A target with
 # few series may have long lines.
 _BYTES_A_SERIES = 256
@@ -129,8 +130,8 @@ def serve(
     kept = None if fitting == len(series) else tuple(first.values())[:fitting]
     unique = series if kept is None else tuple(first)[:fitting]
     layout = layout_of(system, tuple(one[0] for one in unique))
-    suffixes = tuple(_suffix(one[1]) for one in unique)
-    return ServedSeries(extracted, unique, kept, layout, suffixes, len(first) - fitting)
+    dropped = len(first) - fitting
+    return ServedSeries(extracted, unique, kept, layout, _suffixes_of(unique), dropped)
 
 
 def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int:
@@ -168,11 +169,19 @@ def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
     return labels if redacted == labels else redacted
 
 
+def shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Return the series, as the same object for all targets that have the same ones."""
+    return _shared_series(series) if len(series) <= _MAX_SHARED_SERIES else series
+
+
+@lru_cache(maxsize=_MAX_SHARED)
+def _shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    return series
+
+
 def layout_of(system: System, names: tuple[str, ...]) -> Layout:
     """Return the layout of series of these names."""
-    # Targets that answer with lists of thousands, of another length each time, would fill the
-    # memory with layouts.
-    return (_small_layout if len(names) <= _MAX_SMALL_LAYOUT else _make_layout)(system, names)
+    return (_shared_layout if len(names) <= _MAX_SHARED_SERIES else _make_layout)(system, names)
 
 
 def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
@@ -180,17 +189,30 @@ def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
     return Layout(tuple([families[name] for name in names]))
 
 
-_small_layout = lru_cache(maxsize=_MAX_LAYOUTS)(_make_layout)
+_shared_layout = lru_cache(maxsize=_MAX_SHARED)(_make_layout)
 
 
-@lru_cache(maxsize=_MAX_LAYOUTS)
+@lru_cache(maxsize=_MAX_SHARED)
 def _family_indexes(system: System) -> dict[str, int]:
     return {one.name: at for at, one in enumerate(system.families)}
 
 
+def _suffixes_of(series: tuple[Series, ...]) -> tuple[str, ...]:
+    return (_shared_suffixes if len(series) <= _MAX_SHARED_SERIES else _make_suffixes)(series)
+
+
+def _make_suffixes(series: tuple[Series, ...]) -> tuple[str, ...]:
+    return tuple([_suffix(labels) for _, labels in series])
+
+
+_shared_suffixes = lru_cache(maxsize=_MAX_SHARED)(_make_suffixes)
+
+
 @lru_cache(maxsize=4096)
 def _suffix(labels: Labels) -> str:
-    return "".join([f',{name}="{escaped(value)}"' for name, value in labels]).replace("%", "%%")
+    """Return labels as they are in a format string of lines: with each percent sign twice."""
+    text = "".join([f',{name}="{escaped(value)}"' for name, value in labels])
+    return text.replace("%", "%%")
 
 
 def escaped(value: str) -> str:

@@ -175,13 +175,13 @@ def test_a_target_of_few_series_may_have_long_lines() -> None:
 
 def test_layouts_of_long_lists_are_not_kept() -> None:
     names = [family.name for family in SYSTEM.families]
-    kept = snapshot_module._small_layout.cache_info().currsize
+    kept = snapshot_module._shared_layout.cache_info().currsize
     for number in range(10):
         layout = layout_of(SYSTEM, (*names, *names[:1] * (20_000 + number)))
         assert layout.by_family[0] == [0, *range(len(names), len(layout.families))]
         assert layout.by_family[1] == [1]
 
-    assert snapshot_module._small_layout.cache_info().currsize == kept
+    assert snapshot_module._shared_layout.cache_info().currsize == kept
     assert layout_of(SYSTEM, tuple(names)) is layout_of(SYSTEM, tuple(names))
 
 
