@@ -46,11 +46,12 @@ class HostQueues(Generic[_T]):
         self._queues.setdefault(host, deque()).append(one)
         return False
 
-    def leave(self, host: Host) -> None:
-        """Give a place back."""
+    def leave(self, host: Host) -> _T | None:
+        """Give a place back, and return the first that waits for it, see `next_waiting`."""
         taken = self._taken.pop(host)
         if taken > 1:
             self._taken[host] = taken - 1
+        return self.next_waiting(host) if self._queues else None
 
     def next_waiting(self, host: Host) -> _T | None:
         """Return the first that waits for a place, which waits no more; it has no place yet."""

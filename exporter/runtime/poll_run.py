@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from exporter.clock import Clock
 from exporter.declare.endpoint import Endpoint
@@ -19,12 +20,14 @@ from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import advised
 from exporter.pipeline.read import AnswerCache, ReadAnswer, joined, read
 from exporter.pipeline.request import EndpointRequest
-from exporter.pipeline.snapshot import PollResult, redacted
+from exporter.pipeline.snapshot import PollResult, redacted, shared_series
 from exporter.redact import known_secrets, scrub, take_out
 from exporter.settings import Target
 from exporter.text import printable
 
 _log = logging.getLogger(__name__)
+
+_Owner = TypeVar("_Owner")
 
 # What fits a line of a page or a log; a vendor's own message may be a megabyte.
 _MAX_DETAIL = 300
@@ -44,6 +47,7 @@ class PollRun:
         "_all_requests",
         "_at",
         "_began",
+        "_caches",
         "_clock",
         "_connections",
         "_deadline",
@@ -55,8 +59,8 @@ class PollRun:
         "_is_whole",
         "_keeps_answers",
         "_login",
-        "_memories",
         "_on_done",
+        "_owner",
         "_reading",
         "_requests",
         "_target",
@@ -76,27 +80,31 @@ class PollRun:
         self._all_requests = requests
         self._connections = connections
         self._clock = clock
-        self._on_done: Callable[[PollResult], None] | None = None
+        self._on_done: Callable[[Any, PollResult], None] | None = None
         self._exchange: Cancellable | None = None
         self._reading: asyncio.Future[ReadAnswer] | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Extraction] | None = None
         self._login: SharedLogin | None = None
-        self._memories = [AnswerCache() for _ in requests]
+        self._caches = [AnswerCache() for _ in requests]
         self.answers: tuple[ReadAnswer, ...] = ()
         """Those of the last poll, if it was to keep them."""
 
     def start(
         self,
-        on_done: Callable[[PollResult], None],
+        on_done: Callable[[_Owner, PollResult], None],
+        owner: _Owner,
         *,
         is_whole: bool = False,
         keeps_answers: bool = False,
     ) -> None:
-        """Poll the target, and call `on_done` with the outcome, never before this returns."""
+        """Poll the target, and call `on_done(owner, result)`, never before this returns.
+
+        If `is_whole`, the answers are read from the start and unmapped values are counted.
+        """
         target, connections = self._target, self._connections
         self._began = self._clock.monotonic()
-        self._on_done = on_done
+        self._on_done, self._owner = on_done, owner
         self._is_whole = is_whole
         self._keeps_answers = keeps_answers
         self._deadline = connections.pool.deadlines.start(target.timeout, self._expire)
@@ -176,9 +184,11 @@ class PollRun:
         self._found: tuple[Extraction, ...] = ()
         self._failure: PollError | None = None
         self.answers = ()
-        self._send()
+        self._exchange = self._http.start(
+            self._requests[0], headers, self._deadline, self._on_answer
+        )
 
-    def _send(self) -> None:
+    def _send_next(self) -> None:
         request = self._requests[self._at]
         self._exchange = self._http.start(request, self._headers, self._deadline, self._on_answer)
 
@@ -191,26 +201,23 @@ class PollRun:
             self._read_beside(outcome)
             return
         try:
-            extraction = self._read(outcome)
+            cache = self._caches[self._at]
+            extraction = None if self._is_whole else cache.read(outcome)
+            if extraction is None:
+                one = self._read_whole(outcome, self._requests[self._at].endpoint)
+                cache.learn(outcome, one)
+                extraction = self._kept(one)
         except PollError as error:
             self._on_failure(error)
         except Exception:  # noqa: BLE001 - a bug ends one poll alone
-            self._finish(self._crashed())
+            self._end(self._crashed())
         else:
-            self._go_on(extraction)
-
-    def _read(self, answer: Answer) -> Extraction:
-        memory = self._memories[self._at]
-        if not self._is_whole:
-            extraction = memory.read(answer)
-            if extraction is not None:
-                return extraction
-        one = self._read_whole(answer, self._requests[self._at].endpoint)
-        memory.learn(answer, one)
-        return self._kept(one)
+            self._add(extraction)
 
     def _read_whole(self, answer: Answer, endpoint: Endpoint) -> ReadAnswer:
-        return read(answer, endpoint, self._target.params, counts_unmapped=self._is_whole)
+        one = read(answer, endpoint, self._target.params, counts_unmapped=self._is_whole)
+        series = shared_series(one.extraction.series)
+        return one._replace(extraction=one.extraction._replace(series=series))
 
     def _kept(self, one: ReadAnswer) -> Extraction:
         if self._keeps_answers:
@@ -243,9 +250,9 @@ class PollRun:
                 error.__traceback__ = None
                 self._on_failure(error)
             except Exception:  # noqa: BLE001 - a bug ends one poll alone
-                self._finish(self._crashed())
+                self._end(self._crashed())
             else:
-                self._go_on(extraction)
+                self._add(extraction)
 
         reading.add_done_callback(on_read)
 
@@ -255,39 +262,36 @@ class PollRun:
         # A rejected token is not the endpoint's failure: the login has to be renewed.
         is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
         if is_rejected or not endpoint.optional:
-            self._finish(error)
+            self._end(error)
             return
         self._failure = error
         fault = Fault(endpoint.fields[0].metric, f"{error.reason}: {error.detail}")
-        self._go_on(Extraction((), (), (fault,)))
+        self._add(Extraction((), (), (fault,)))
 
-    def _go_on(self, extraction: Extraction) -> None:
+    def _add(self, extraction: Extraction) -> None:
         if len(self._requests) == 1 and len(extraction.values) <= self._target.max_series:
-            self._finish(extraction)  # Of nearly all targets.
+            self._end(extraction)  # Of nearly all targets.
             return
         self._found += (extraction,)
         self._at += 1
         if self._at < len(self._requests):
-            self._send()
+            self._send_next()
             return
         found = joined(self._found, self._target.max_series)
         # Where every endpoint is optional, one has to be there.
         is_all_optional = all(one.endpoint.optional for one in self._requests)
         is_nothing = is_all_optional and not found.series
-        self._finish(self._failure if self._failure and is_nothing else found)
-
-    def _finish(self, outcome: Extraction | PollError) -> None:
-        """End the requests, and the poll with them unless a login has to look at the outcome."""
-        if self._waiter is None:
-            self._end(outcome)
-            return
-        self._deadline.on_over = self._expire
-        if isinstance(outcome, PollError):
-            self._waiter.set_exception(outcome)
-        else:
-            self._waiter.set_result(outcome)
+        self._end(self._failure if self._failure and is_nothing else found)
 
     def _end(self, outcome: Extraction | PollError) -> None:
+        """End the poll, or the requests alone while a login has to see their outcome."""
+        if self._waiter is not None:
+            self._deadline.on_over = self._expire
+            if isinstance(outcome, PollError):
+                self._waiter.set_exception(outcome)
+            else:
+                self._waiter.set_result(outcome)
+            return
         self._deadline.end()
         on_done, self._on_done = self._on_done, None
         if on_done is None:
@@ -298,7 +302,7 @@ class PollRun:
             faults = (Fault(one.metric, self._message(one.message)) for one in outcome.faults)
             outcome = outcome._replace(faults=tuple(faults))
         ended = self._clock.monotonic()
-        on_done(PollResult(outcome, ended - self._began, self._clock.wall(), ended))
+        on_done(self._owner, PollResult(outcome, ended - self._began, self._clock.wall(), ended))
 
     def _crashed(self) -> PollError:
         """Log the exception that is being handled."""
@@ -329,7 +333,7 @@ class PollRun:
 async def poll(run: PollRun, *, keeps_answers: bool = False) -> PollResult:
     """Poll a target once and return the outcome; with `keeps_answers`, unmapped values are counted."""
     done: asyncio.Future[PollResult] = asyncio.get_running_loop().create_future()
-    run.start(done.set_result, is_whole=keeps_answers, keeps_answers=keeps_answers)
+    run.start(asyncio.Future.set_result, done, is_whole=keeps_answers, keeps_answers=keeps_answers)
     try:
         return await done
     except asyncio.CancelledError:

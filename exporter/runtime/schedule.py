@@ -10,9 +10,8 @@ import asyncio
 import gc
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.errors import CRASHED, PollError, ProbeDeadlineError, Reason
@@ -66,8 +65,6 @@ class ScheduleEntry:
     is_under_way: bool = False
     is_in_rhythm: bool = False
     """Whether it came up at a moment of its target's own rhythm."""
-    on_done: Callable[[PollResult], None] = field(default=lambda _: None)
-    """Takes in the outcome of its polls."""
     over: "asyncio.Future[None] | None" = None
     """What probes wait for: the end of the poll that is under way or about to leave."""
 
@@ -88,13 +85,13 @@ class Schedule:
         self._telemetry = telemetry
         self._clock = clock
         self._start = clock.monotonic()
-        self._slots = Slots(self._start, MAX_TICK)
+        self._slots = Slots[ScheduleEntry](self._start, MAX_TICK)
         self._ready: deque[ScheduleEntry] = deque()
         self._turns: dict[TargetState, ScheduleEntry] = {}
         self._max_at_once = max(1, min(_MAX_AT_ONCE, max_files))
         self.under_way = 0
         """How many polls have begun and not ended."""
-        self._places: HostQueues[ScheduleEntry] = HostQueues()
+        self._places = HostQueues[ScheduleEntry]()
         self._buckets: dict[str, RequestBucket] = {}
         # Counted, since to ask ten thousand targets for each change takes too long.
         self._clients: Counter[Client] = Counter()
@@ -164,11 +161,7 @@ class Schedule:
         turn.due = now
         if self.under_way < self._max_at_once:
             self._leave(turn, now)
-        else:
-            self._make_ready(turn)
-
-    def _make_ready(self, turn: ScheduleEntry) -> None:
-        if not turn.is_ready:
+        elif not turn.is_ready:
             turn.is_ready = True
             self._ready.append(turn)
 
@@ -200,7 +193,6 @@ class Schedule:
         turn = self._turns[tracked] = ScheduleEntry(
             tracked, run, (requests[0].host, requests[0].port)
         )
-        turn.on_done = partial(self._arrive, turn)
         if not target.on_probe:
             # Those that came shortly before may be waiting, too.
             crowd = self._targets.waiting + self._targets.coming
@@ -232,9 +224,9 @@ class Schedule:
 
     def leave_due(self, now: float) -> bool:
         """Start some of the polls that are due, and return whether there are more to start now."""
-        for due in self._slots.take(now):
-            assert isinstance(due, ScheduleEntry)  # noqa: S101 - for mypy
-            self._make_ready(due)
+        for turn in self._slots.take(now):
+            turn.is_ready = True
+            self._ready.append(turn)
         for _ in range(_MAX_A_TURN):
             if not self._ready or self.under_way >= self._max_at_once:
                 return False
@@ -263,12 +255,9 @@ class Schedule:
         turn.is_reserved = False
         turn.is_under_way = True
         self.under_way += 1
-        self._depart(turn)
-
-    def _depart(self, turn: ScheduleEntry) -> None:
         tracked = turn.tracked
         is_whole = tracked.unmapped is None or tracked.tally.polls % _COUNT_UNMAPPED_EVERY == 0
-        turn.run.start(turn.on_done, is_whole=is_whole)
+        turn.run.start(self._arrive, turn, is_whole=is_whole)
 
     def _arrive(self, turn: ScheduleEntry, poll: PollResult) -> None:
         """Take in the outcome of a poll, and plan the next."""
@@ -293,8 +282,7 @@ class Schedule:
         """Give the place of a poll that has ended to the next one that waits for the host."""
         turn.is_under_way = False
         self.under_way -= 1
-        self._places.leave(turn.host)
-        following = self._places.next_waiting(turn.host)
+        following = self._places.leave(turn.host)
         while following is not None and following.is_gone:
             following = self._places.next_waiting(turn.host)
         if following is not None:

@@ -5,7 +5,7 @@ a turn is in one slot at most.
 """
 
 from math import ceil, floor
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 # Ticks by which a moment may miss the tick that it is: floats have no exact tenths.
 _TOLERANCE = 1e-6
@@ -18,24 +18,28 @@ class SlotEntry(Protocol):
     slot: int | None
 
 
-class Slots:
+_Entry = TypeVar("_Entry", bound=SlotEntry)
+
+
+class Slots(Generic[_Entry]):
     """Ticks of equal length since `start`, by the monotonic clock, and what is due at each."""
 
     def __init__(self, start: float, seconds: float) -> None:
         self._start = start
         self.seconds = seconds
         """The length of a tick."""
-        self._slots: dict[int, dict[SlotEntry, None]] = {}
+        self._slots: dict[int, dict[_Entry, None]] = {}
         self._first = 0
 
-    def put(self, turn: SlotEntry, due: float) -> None:
+    def put(self, turn: _Entry, due: float) -> None:
         """Have the turn come up at the first tick at which it is due; it may be in a slot already."""
-        self.remove(turn)
+        if turn.slot is not None:
+            self.remove(turn)
         slot = max(ceil((due - self._start) / self.seconds - _TOLERANCE), self._first)
         turn.due, turn.slot = due, slot
         self._slots.setdefault(slot, {})[turn] = None
 
-    def remove(self, turn: SlotEntry) -> None:
+    def remove(self, turn: _Entry) -> None:
         """Take the turn out of its slot, if it is in one."""
         if turn.slot is None:
             return
@@ -45,7 +49,7 @@ class Slots:
             del self._slots[turn.slot]
         turn.slot = None
 
-    def take(self, now: float) -> list[SlotEntry]:
+    def take(self, now: float) -> list[_Entry]:
         """Return the turns that are due now, out of their slots, the longest due first."""
         last = self._number(now)
         passed: list[int] | range = range(self._first, last + 1)
@@ -65,9 +69,9 @@ class Slots:
         """Return the number of the last tick that has come."""
         return floor((now - self._start) / self.seconds + _TOLERANCE)
 
-    def with_seconds(self, seconds: float) -> "Slots":
+    def with_seconds(self, seconds: float) -> "Slots[_Entry]":
         """Return the same turns in ticks of another length."""
-        slots = Slots(self._start, seconds)
+        slots = Slots[_Entry](self._start, seconds)
         slots._first = floor(self._first * self.seconds / seconds)
         for turns in self._slots.values():
             for turn in turns:

@@ -38,7 +38,6 @@ class TargetState:
         "tally",
         "target",
         "unmapped",
-        "words",
     )
 
     def __init__(self, target: Target) -> None:
@@ -57,8 +56,6 @@ class TargetState:
         """Metrics whose field could not be read at the last poll."""
         self.is_cut = False
         """Whether items or series of the last answer were dropped."""
-        self.words = " ".join((target.name, *target.labels.values())).lower()
-        """What a search looks through."""
         self.availability = Availability()
         self.history: list[Sample] = []
         """Samples of the last hour, without series where the poll had failed."""
@@ -69,6 +66,11 @@ class TargetState:
     def is_waiting(self) -> bool:
         """Whether its first poll, which it gets by itself, has not ended."""
         return self.snapshot is None and not self.target.on_probe
+
+    @property
+    def words(self) -> str:
+        """Return what a search looks through."""
+        return " ".join((self.target.name, *self.target.labels.values())).lower()
 
     def note(self, seconds: float) -> None:
         """Note how long a poll took; below 0 for one that failed."""

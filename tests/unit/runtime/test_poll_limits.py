@@ -26,8 +26,7 @@ def test_those_that_wait_are_next_in_their_order() -> None:
         places.enter(A, name)
     following = []
     for _ in range(2):
-        places.leave(A)
-        name = places.next_waiting(A) or ""
+        name = places.leave(A) or ""
         following.append(name)
         assert places.enter(A, name)
 
@@ -40,6 +39,5 @@ def test_those_that_wait_can_be_forgotten() -> None:
     for name in "abc":
         places.enter(A, name)
     places.clear()
-    places.leave(A)
 
-    assert places.next_waiting(A) is None
+    assert places.leave(A) is None
