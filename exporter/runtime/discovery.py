@@ -88,6 +88,7 @@ class Lists:
         self._owns = owns
         self._look_seconds = look_seconds
         self._configured: Sequence[Target] = settings.targets
+        self._systems = frozenset(settings.systems)
         self._applied: Mapping[str, Target] = {one.name: one for one in settings.targets}
         self._followed = [self._new(one) for one in settings.discoveries]
         self._changed = asyncio.Event()
@@ -129,7 +130,7 @@ class Lists:
         """Follow what the settings say from now on; a discovery that is the same keeps its list."""
         old = self._followed
         self._configured = settings.targets
-        self._targets.declared = frozenset(settings.systems)
+        self._systems = frozenset(settings.systems)
         self._followed = [
             next((one for one in old if one.discovery == discovery), None) or self._new(discovery)
             for discovery in settings.discoveries
@@ -146,8 +147,9 @@ class Lists:
         self._changed.set()
         return self._replace(self._merged())
 
-    def _replace(self, targets: Mapping[str, Target]) -> TargetChanges:
-        change = self._targets.replace(tuple(targets.values()))
+    def _replace(self, targets: Mapping[str, Target], following: int = 0) -> TargetChanges:
+        names = tuple(targets.values())
+        change = self._targets.replace(names, systems=self._systems, following=following)
         self._applied = targets
         return change
 
@@ -204,7 +206,7 @@ class Lists:
             self._changed.set()
 
     def _note_untried(self) -> None:
-        self._targets.untried = sum(not one.is_tried for one in self._followed)
+        self._targets.expect_lists(sum(not one.is_tried for one in self._followed))
 
     def _merged(self) -> dict[str, Target]:
         """Return all targets by their names, and tell which are refused."""
@@ -241,27 +243,30 @@ class Lists:
             await asyncio.sleep(0)
             # A reload in between has brought other targets.
             if not self._changed.is_set():
-                self._replace(step)
+                self._replace(*step)
                 # Polls have as much time as this takes.
                 await asyncio.sleep(monotonic() - began)
 
-    def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
-        """Return the next targets on the way to those wanted; None at its end."""
+    def _step(self, wanted: Mapping[str, Target]) -> tuple[Mapping[str, Target], int] | None:
+        """Return the next targets on the way to those wanted, and how many new ones will follow.
+
+        None: the wanted targets are there.
+        """
         there = self._applied
         new = [name for name, target in wanted.items() if there.get(name) is not target]
         # Each turn looks at all targets: of very many targets, more come in a turn.
         count = max(_MOST_A_TURN, len(wanted) // _MAX_TURNS)
-        self._targets.coming = max(0, len(new) - count)
         if not new and len(there) == len(wanted):
             return None
         if len(new) <= count:
-            return wanted
+            return wanted, 0
         later = set(new[count:])
-        return {
+        step = {
             name: there[name] if name in later else target
             for name, target in wanted.items()
             if name not in later or name in there
         }
+        return step, len(later)
 
 
 def _held(

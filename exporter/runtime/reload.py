@@ -8,17 +8,16 @@ import asyncio
 import gc
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import CRASHED, ConfigError
 from exporter.runtime.daemon import in_daemon_thread
-from exporter.runtime.target_state import TargetChanges
-from exporter.settings import LARGEST_FILE, Settings, Target
+from exporter.runtime.discovery import Lists
+from exporter.settings import LARGEST_FILE, Settings
 from exporter.telemetry import Telemetry
 from exporter.toolkit.notify import NO_SUPERVISOR, Supervisor
 from exporter.toolkit.read_file import read_file
@@ -31,33 +30,19 @@ _MOST_LOGGED = 20
 Load = Callable[[], Settings]
 
 
-class SettingsFollower(Protocol):
-    """What lives by the settings: as many targets as it is long."""
-
-    def __len__(self) -> int: ...
-
-    def prepare(self, targets: Sequence[Target]) -> Sequence[Target]:
-        """Do beforehand, in a thread, what can be done of taking these targets over."""
-        ...
-
-    def take_over(self, settings: Settings) -> TargetChanges:
-        """Live by these settings from now on."""
-        ...
-
-
 class Reloader:
     """Takes over what `load` returns, on demand."""
 
     def __init__(
         self,
         load: Load,
-        targets: SettingsFollower,
+        lists: Lists,
         telemetry: Telemetry,
         clock: Clock,
         supervisor: Supervisor = NO_SUPERVISOR,
     ) -> None:
         self._load = load
-        self._targets = targets
+        self._lists = lists
         self._telemetry = telemetry
         self._clock = clock
         self._supervisor = supervisor
@@ -85,7 +70,7 @@ class Reloader:
             try:
                 return await self._attempt(trigger)
             finally:
-                self._supervisor.ready(f"polling {len(self._targets)} targets")
+                self._supervisor.ready(f"polling {len(self._lists)} targets")
 
     async def _attempt(self, trigger: str) -> str:
         try:
@@ -100,17 +85,17 @@ class Reloader:
             raise ConfigError(faults) from None
 
     def _taken_over(self, trigger: str, settings: Settings) -> str:
-        change = self._targets.take_over(settings)
+        change = self._lists.take_over(settings)
         self.files = settings.files
         self._telemetry.reload_successful.set(1)
         self._telemetry.reload_time.set(self._clock.wall())
-        facts = {"trigger": trigger, "targets": len(self._targets), "change": str(change)}
+        facts = {"trigger": trigger, "targets": len(self._lists), "change": str(change)}
         _log.info("configuration reloaded", extra={"facts": facts})
-        return f"{len(self._targets)} targets: {change}"
+        return f"{len(self._lists)} targets: {change}"
 
     def _prepared(self) -> Settings:
         settings = self._load()
-        return replace(settings, targets=tuple(self._targets.prepare(settings.targets)))
+        return replace(settings, targets=tuple(self._lists.prepare(settings.targets)))
 
     async def _loaded(self) -> Settings:
         # Ten thousand targets take seconds, in which the old ones must be polled. A search for

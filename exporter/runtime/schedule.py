@@ -97,7 +97,7 @@ class Schedule:
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
         self._follow(TargetChanges(come=tuple(targets)))
-        targets.followers.append(self._follow)
+        targets.subscribe(self._follow)
 
     async def run(self) -> None:
         """Poll until cancelled; what is under way then is given up."""
@@ -180,22 +180,22 @@ class Schedule:
         seconds = tick_seconds(+self._intervals)
         if seconds != self._slots.seconds:
             self._slots = self._slots.with_seconds(seconds)
+        # Targets that were added shortly before may wait for their first poll, too.
+        crowd = self._targets.waiting + change.following
         for tracked in change.come:
-            self._add(tracked)
+            self._add(tracked, crowd)
         self._clients.update(_clients_of(change.come))
         if change.gone:
             self._clients.subtract(_clients_of(change.gone))
             self._connections.prune({one for one, count in self._clients.items() if count})
 
-    def _add(self, tracked: TargetState) -> None:
+    def _add(self, tracked: TargetState, crowd: int) -> None:
         target, requests = tracked.target, tracked.requests
         run = PollRun(target, requests, self._connections, self._clock)
         turn = self._turns[tracked] = ScheduleEntry(
             tracked, run, (requests[0].host, requests[0].port)
         )
         if not target.on_probe:
-            # Those that came shortly before may be waiting, too.
-            crowd = self._targets.waiting + self._targets.coming
             spread = min(target.interval, _FIRST_SECONDS_EACH * crowd)
             self._slots.put(turn, self._clock.monotonic() + phase(target.name, spread))
         client = target.client

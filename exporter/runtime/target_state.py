@@ -85,6 +85,8 @@ class TargetChanges:
 
     come: tuple[TargetState, ...] = ()
     gone: tuple[TargetState, ...] = ()
+    following: int = 0
+    """How many more new targets the next changes will bring."""
 
     def __str__(self) -> str:
         came = {tracked.target.name for tracked in self.come}

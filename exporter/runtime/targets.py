@@ -9,7 +9,7 @@ import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
@@ -46,16 +46,12 @@ class Targets:
         self._waiting = 0
         # Those that readiness waits for.
         self._awaited: set[TargetState] = set()
-        self.untried = 0
-        """How many discoveries have no target yet since their lists were not tried or applied."""
-        self.declared = frozenset(settings.systems)
-        """The systems of the user's own, whether a target has them or not."""
+        # Discoveries whose first lists have not been read and applied.
+        self._expected_lists = 0
+        self._custom_systems = frozenset[str]()
         self._was_ready = False
-        self.coming = 0
-        """How many more will be new at once, where they come in portions."""
-        self.followers: list[Callable[[TargetChanges], None]] = []
-        """Told of every change, in this order."""
-        self.replace(settings.targets)
+        self._subscribers: list[Callable[[TargetChanges], None]] = []
+        self.replace(settings.targets, systems=settings.systems)
 
     def __iter__(self) -> Iterator[TargetState]:
         return iter(self._tracked)
@@ -70,7 +66,7 @@ class Targets:
     @property
     def systems(self) -> frozenset[str]:
         """The names of the systems there are, and of those that targets still have."""
-        return self.declared.union(SYSTEMS, self._systems)
+        return self._custom_systems.union(SYSTEMS, self._systems)
 
     @property
     def waiting(self) -> int:
@@ -84,21 +80,24 @@ class Targets:
         Otherwise each reload would take the exporter out of its load balancer. The targets of the
         first lists are not later ones.
         """
-        self._was_ready = self._was_ready or not (self._awaited or self.untried)
+        self._was_ready = self._was_ready or not (self._awaited or self._expected_lists)
         return self._was_ready
 
     @property
     def missing(self) -> str:
         """What readiness waits for, in words."""
         parts = [f"{len(self._awaited)} of {len(self)} targets not polled yet"]
-        if self.untried:
-            parts.append(f"{self.untried} discoveries not tried yet")
+        if self._expected_lists:
+            parts.append(f"{self._expected_lists} discoveries not tried yet")
         return ", ".join(parts)
 
-    def take_over(self, settings: Settings) -> TargetChanges:
-        """Make the targets of the settings the targets."""
-        self.declared = frozenset(settings.systems)
-        return self.replace(settings.targets)
+    def expect_lists(self, discoveries: int) -> None:
+        """Set how many discoveries readiness waits for, until their first lists are applied."""
+        self._expected_lists = discoveries
+
+    def subscribe(self, subscriber: Callable[[TargetChanges], None]) -> None:
+        """Call the function with every change of the set, after those that subscribed before."""
+        self._subscribers.append(subscriber)
 
     def prepare(self, targets: Sequence[Target]) -> tuple[Target, ...]:
         """Do beforehand, in whatever thread, what would hold up `replace` with these targets.
@@ -115,8 +114,21 @@ class Targets:
                 same.append(target)
         return tuple(same)
 
-    def replace(self, targets: Sequence[Target]) -> TargetChanges:
-        """Make these the targets; those that are the same stay as they are, snapshot and all."""
+    def replace(
+        self,
+        targets: Sequence[Target],
+        *,
+        systems: Iterable[str] | None = None,
+        following: int = 0,
+    ) -> TargetChanges:
+        """Make these the targets; those that are the same stay as they are, snapshot and all.
+
+        `systems` are the names of the user-defined systems, whether a target has them or not; None:
+        as before. `following` is how many more new targets the next calls will bring, where they
+        are added in portions.
+        """
+        if systems is not None:
+            self._custom_systems = frozenset(systems)
         # Before the first targets are there, nothing is ready.
         was_ready = self.is_ready if self._tracked else self._was_ready
         # Ten thousand of which a hundred change should cost the hundred: the others are known by
@@ -146,7 +158,7 @@ class Targets:
             one.number = NOWHERE
             del self._known[one.target.name]
         self._known.update((one.target.name, one) for one in fresh.values())
-        change = TargetChanges(come=tuple(fresh.values()), gone=gone)
+        change = TargetChanges(come=tuple(fresh.values()), gone=gone, following=following)
         self._waiting += sum(not one.target.on_probe for one in change.come)
         self._waiting -= sum(one.is_waiting for one in gone)
         self._show_in_blocks(change)
@@ -155,8 +167,8 @@ class Targets:
             self._awaited.update([one for one in change.come if one.is_waiting])
         self._built.clear()
         self._count(change)
-        for follow in self.followers:
-            follow(change)
+        for subscriber in self._subscribers:
+            subscriber(change)
         return change
 
     def _taken_over(self, old: TargetState | None, target: Target) -> TargetState:

@@ -79,7 +79,7 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
     clock, settings = Clock(), service.load()
     async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
-        targets.followers.append(service.changes.append)
+        targets.subscribe(service.changes.append)
         owns = service.shard.owns
         lists = Lists(settings, targets, telemetry, clock, owns=owns, look_seconds=0.01)
         service.reloader = Reloader(service.load, lists, telemetry, clock)
@@ -188,7 +188,7 @@ async def test_a_reload_while_targets_come_is_not_undone(
     put(tmp_path / "a.json", *items)
     dead = "http://127.0.0.1:1"
     async with serving(config(ucs("old", dead)), tmp_path) as service:
-        lists = service.reloader._targets
+        lists = service.reloader._lists
         async with asyncio.timeout(60):
             while len(service.targets) < 10:
                 await asyncio.sleep(0)
@@ -309,9 +309,9 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
             note(TargetChanges())
 
         monkeypatch.setattr(Lists, "_take", take_and_note)
-        service.targets.followers.append(note)
+        service.targets.subscribe(note)
         await service.until(lambda: len(service.targets) == 3)
-        await service.until(lambda: not service.targets.untried)
+        await service.until(lambda: "discoveries" not in service.targets.missing)
         missing = service.targets.missing
         other.answer = HEALTHY
         await service.until(lambda: service.targets.is_ready)

@@ -16,6 +16,7 @@ from aiohttp import web
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.errors import ConfigError
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
@@ -68,9 +69,11 @@ class Service:
 async def serving(text: str) -> AsyncIterator[Service]:
     service = Service(text)
     clock = Clock()
-    async with running(service.load(), clock) as (targets, telemetry, _):
+    settings = service.load()
+    async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
-        service.reloader = Reloader(service.load, targets, telemetry, clock)
+        lists = Lists(settings, targets, telemetry, clock)
+        service.reloader = Reloader(service.load, lists, telemetry, clock)
         yield service
 
 
@@ -213,7 +216,7 @@ async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> N
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
         service.text = config(ucs("a", vendor))
-        service.targets.followers.insert(0, broken)
+        service.targets.subscribe(broken)
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
         await service.polled("a", service.tracked("a").tally.polls + 1)
@@ -374,7 +377,8 @@ class Heard(Supervisor):
 async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
-        reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        lists = Lists(service.load(), service.targets, service.telemetry, Clock())
+        reloader = Reloader(service.load, lists, service.telemetry, Clock(), heard)
         service.text = config(ucs("a", vendor), ucs("b", vendor))
         await reloader.reload("test")
         service.text = "targets: 7"

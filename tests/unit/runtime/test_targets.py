@@ -256,12 +256,12 @@ def test_readiness_waits_for_all_targets_that_are_added_before_it(
     moment: Moment, telemetry: Telemetry
 ) -> None:
     targets = make(moment, telemetry, "a")
-    targets.untried = 1
+    targets.expect_lists(1)
     targets.record(first(targets), good(moment))
     steps = [targets.is_ready]
     old = first(targets).target
     targets.replace((old, replace(old, name="b")))
-    targets.untried = 0
+    targets.expect_lists(0)
     steps.append(targets.is_ready)
     targets.record([*targets][1], bad(moment))
     targets.replace((old, replace(old, name="b"), replace(old, name="c")))
