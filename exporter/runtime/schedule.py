@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from exporter.clock import Clock
 from exporter.errors import CRASHED, PollError, ProbeDeadlineError, Reason
 from exporter.http.connections import Connections
+from exporter.http.shared_login import LONGEST_PAUSE
 from exporter.pipeline.snapshot import PollResult
-from exporter.runtime.poll_limits import MAX_A_HOST, Host, HostQueues, RequestBucket
+from exporter.runtime.host_queues import MAX_A_HOST, Host, HostQueues
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.slots import Slots
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import LONGEST_PAUSE, MAX_TICK, next_turn, phase, rounds, tick_seconds
+from exporter.runtime.timing import MAX_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.settings import Client
 from exporter.telemetry import Telemetry
+from exporter.toolkit.token_bucket import TokenBucket
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +94,7 @@ class Schedule:
         self.under_way = 0
         """How many polls have begun and not ended."""
         self._places = HostQueues[ScheduleEntry]()
-        self._buckets: dict[str, RequestBucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
         # Counted, since to ask ten thousand targets for each change takes too long.
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
@@ -199,11 +201,13 @@ class Schedule:
             spread = min(target.interval, _FIRST_SECONDS_EACH * crowd)
             self._slots.put(turn, self._clock.monotonic() + phase(target.name, spread))
         client = target.client
-        bucket = self._buckets.get(client.name)
-        if client.rate_limit is None:
+        limit = client.rate_limit
+        if limit is None:
             self._buckets.pop(client.name, None)
-        elif bucket is None or bucket.limit != client.rate_limit:
-            self._buckets[client.name] = RequestBucket(client.rate_limit)
+            return
+        bucket = TokenBucket(1 / limit.requests_per_second, limit.burst)
+        if self._buckets.get(client.name) != bucket:
+            self._buckets[client.name] = bucket
 
     async def _tick(self) -> None:
         planned = aging = self._start

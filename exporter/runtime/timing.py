@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from zlib import crc32
 
+from exporter.http.shared_login import LONGEST_PAUSE
+
 # Polls of a tick: waking up finds cold caches, which costs as much as thirty polls, so that many
 # polls have to share it.
 _POLLS_A_TICK = 200
@@ -15,8 +17,6 @@ _TICK_STEP = 0.05
 
 # After so many failures in a row, how many intervals later the next poll is; then the last.
 _BACK_OFF = (1, 1, 2, 4, 5)
-LONGEST_PAUSE = 600.0
-"""Seconds. A vendor may ask for a pause; one that asks for a year is not believed."""
 
 
 def rounds(failures: int) -> int:

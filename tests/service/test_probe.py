@@ -17,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from exporter.clock import Clock
 from exporter.errors import QueryError
 from exporter.http.connections import Connections
-from exporter.runtime import poll_limits as limits_module
+from exporter.runtime import host_queues as limits_module
 from exporter.runtime import schedule as schedule_module
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.schedule import Schedule

@@ -1,33 +1,13 @@
-"""What keeps a due poll from leaving at once: its client's rate limit, and the places of its host."""
+"""The polls of each host: a limited number at once, the others in a queue."""
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-from exporter.settings import RateLimit
 
 MAX_A_HOST = 256
 """Polls of one host at once: the many targets of one API are one server to it."""
 
 Host = tuple[str, int]
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class RequestBucket:
-    """The requests that a client may send: a token bucket that hands out moments, not tokens."""
-
-    limit: RateLimit
-    free_at: float = field(default=0.0)
-
-    def reserve(self, now: float, requests: int) -> float:
-        """Take the next free moment for so many requests and return it."""
-        spacing = 1.0 / self.limit.requests_per_second
-        earliest = now - (self.limit.burst - 1) * spacing
-        self.free_at = max(self.free_at, earliest)
-        moment = max(now, self.free_at)
-        self.free_at += spacing * requests
-        return moment
 
 
 class HostQueues(Generic[_T]):

@@ -2,15 +2,15 @@
 
 import pytest
 
-from exporter.runtime import poll_limits
-from exporter.runtime.poll_limits import HostQueues
+from exporter.runtime import host_queues
+from exporter.runtime.host_queues import HostQueues
 
 A, B = ("a.example", 80), ("b.example", 80)
 
 
 @pytest.fixture(autouse=True)
 def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_limits, "MAX_A_HOST", 2)
+    monkeypatch.setattr(host_queues, "MAX_A_HOST", 2)
 
 
 def test_the_places_of_a_host_are_its_own() -> None:
