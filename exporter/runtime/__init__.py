@@ -1,11 +1,10 @@
 """The state of the program besides its connections: targets, when each is polled, where they come from.
 
 timing          when a target is polled next
-poll_limits     the rate limit of a client, and the polls that a host may have at once
+host_queues     the polls of each host: a limited number at once
 slots           what is due at which tick
 blocks          the lines of all targets, as they were last rendered
-availability    since when a target is down, and the share of time it was up
-target_state    one target with what is known of it
+target_state    one target, its last snapshot and its availability
 history         the values of the last hour, for sparklines
 targets         the live set of targets
 poll_run        one poll of a target: all requests under one deadline
