@@ -146,7 +146,7 @@ def _is_named(family: Family, names: Collection[str]) -> bool:
 
 def _family(family: Family, lines: Sequence[bytes], form: Format) -> list[bytes]:
     pieces = [piece for piece in lines if piece]
-    return [_header(family, form), *pieces] if pieces else []
+    return [_header(family, form) + pieces[0], *pieces[1:]] if pieces else []
 
 
 def _header(family: Family, form: Format) -> bytes:
