@@ -1,6 +1,6 @@
-"""Snapshots become the lines of the metrics page, family by family.
+"""Renders the lines of the metrics page from the snapshots of targets, family by family.
 
-Text 0.0.4 and OpenMetrics 1.0 write samples alike, so the lines serve both.
+Sample lines are the same in the text format 0.0.4 and in OpenMetrics 1.0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,7 +54,7 @@ TARGET_FAMILIES = (
         " Counted with the first good poll and every 240th.",
     ),
 )
-"""What the exporter says of each target; on the page after the families of its system."""
+"""The exporter's own families about each target; they follow those of its system on the page."""
 
 _UP, _DURATION, _POLLS, _FAILURES, _SUCCESS, _FAULTS, _UNMAPPED = range(len(TARGET_FAMILIES))
 _EXACT = 2.0**53
@@ -204,7 +204,7 @@ def _value_texts(values: Sequence[float]) -> Iterable[object]:
 
 
 def base_labels(target: Target) -> str:
-    """Return the labels that all series of the target begin with."""
+    """Return the labels that all series of the target begin with, as in a format string."""
     base = (("target", target.name), *target.labels.items())
     return ",".join(f'{name}="{escaped(value)}"' for name, value in base).replace("%", "%%")
 
@@ -212,5 +212,5 @@ def base_labels(target: Target) -> str:
 def value_text(value: float) -> str:
     """Write a number: whole ones without a point, others in the shortest form that reads back."""
     text = repr(value + 0.0)  # Without the sign of -0.0.
-    # Above 2^53 a float has no digits for the units, and to write them would pretend to.
+    # A float above 2^53 does not distinguish neighbouring integers.
     return text[:-2] if text[-2:] == ".0" and -_EXACT < value < _EXACT else text

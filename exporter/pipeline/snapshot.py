@@ -1,4 +1,4 @@
-"""The result of a poll becomes what a target shows: redacted series, each once, with their values."""
+"""Turns the result of a poll into a snapshot: redacted series, each once, with their values."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -16,11 +16,11 @@ from exporter.text import CUT
 # lists of thousands, of another length each time, would fill the memory with them.
 _MAX_SHARED = 1024
 _MAX_SHARED_SERIES = 500
-# Bytes of lines for each series that a target may have: most lines have a hundred. A target with
-# few series may have long lines.
+# Limit of a target's lines, for each series of its `max_series`: most lines have a hundred bytes. A
+# target with few series may have long lines.
 _BYTES_A_SERIES = 256
 _MIN_BYTES = 1024 * 1024
-# Of a line: the value, the braces, a blank and the line end. Of a label: "=", "," and the quotes.
+# Per line: the value, braces, a space and the line end. Per label: "=", "," and the quotes.
 _LINE_BYTES = 24
 _LABEL_BYTES = 4
 
@@ -38,7 +38,7 @@ class PollResult(NamedTuple):
 
 
 class PollCounts(NamedTuple):
-    """What a target's polls add up to, the last one included."""
+    """The totals of a target's polls."""
 
     polls: int = 0
     failures: Mapping[str, int] = {}
@@ -48,21 +48,21 @@ class PollCounts(NamedTuple):
 
 
 class Layout:
-    """Where the samples of a list of series belong."""
+    """The families of a list of series."""
 
     __slots__ = ("by_family", "families")
 
     def __init__(self, families: tuple[int, ...]) -> None:
         self.families = families
-        """The number of each sample's family among those of the system."""
+        """For each series, the index of its family among those of the system."""
         self.by_family: dict[int, list[int]] = {}
-        """The samples of each family that has any."""
-        for at, place in enumerate(families):
-            self.by_family.setdefault(place, []).append(at)
+        """The positions of the series of each family that has any."""
+        for at, index in enumerate(families):
+            self.by_family.setdefault(index, []).append(at)
 
 
 class ServedSeries(NamedTuple):
-    """The series of a target as they are served."""
+    """The series of a target, ready to serve."""
 
     extracted: tuple[Series, ...]
     """As they were extracted."""
@@ -72,9 +72,9 @@ class ServedSeries(NamedTuple):
     """Which of the extracted ones are kept; None: all."""
     layout: Layout
     suffixes: tuple[str, ...]
-    """The labels of each, as lines have them behind those of the target: `,name="text"`."""
+    """The labels of each, to follow those of the target in a format string: `,name="text"`."""
     dropped: int = 0
-    """How many series are left out, since the lines of the target have too many bytes."""
+    """How many series are omitted because the lines of the target have too many bytes."""
 
     @property
     def duplicates(self) -> int:
@@ -92,11 +92,11 @@ class Snapshot(NamedTuple):
     """The result of a target's last poll, ready to serve."""
 
     poll: PollResult
-    tally: PollCounts
+    counts: PollCounts
     served: ServedSeries
     values: tuple[float, ...]
     unmapped: int | None
-    """Values of the answer that no field reads, when they were last counted."""
+    """Unmapped values of the answer, when they were last counted."""
 
     @property
     def up(self) -> bool:
@@ -117,10 +117,10 @@ def serve(
     base: Labels = (),
     max_bytes: int = sys.maxsize,
 ) -> ServedSeries:
-    """Return the series as they are served; of those that are the same then, the first is kept.
+    """Redact the series and drop duplicates; of equal series, the first is kept.
 
-    A vendor may send back in a text what it was sent in a header. `base` are the labels of the
-    target; series whose lines are beyond `max_bytes` are dropped.
+    A vendor may echo a secret of a header in a text. `base` are the labels of the target; series
+    whose lines are beyond `max_bytes` are dropped.
     """
     series = redacted(extracted, secrets) if secrets else extracted
     first: dict[Series, int] = {}
@@ -135,7 +135,7 @@ def serve(
 
 
 def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int:
-    """Return how many of the series have at most this many bytes of lines together."""
+    """Return how many of the series fit into this many bytes of lines."""
     room = max_bytes
     for at, (name, labels) in enumerate(series):
         room -= line_bytes + len(name) + _labels_size(labels)
@@ -145,14 +145,14 @@ def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int
 
 
 def _labels_size(labels: Labels) -> int:
-    """Return the bytes of labels; what is escaped on the page counts once."""
+    """Return the bytes of labels, without escapes."""
     return sum([_LABEL_BYTES + len(name) + len(text.encode()) for name, text in labels])
 
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
-    """Take secrets out of label values; names stay as they are."""
+    """Redact label values; label names are not changed."""
     distinct = {one[1] for one in series}
-    # One search for each secret in all texts: nearly always there is none in any of them.
+    # Search all texts at once for each secret: nearly always there is none.
     texts = "\0".join([text for labels in distinct for _, text in labels])
     if CUT not in texts:
         secrets = [secret for secret in secrets if secret in texts]
@@ -226,27 +226,27 @@ NO_SERIES = ServedSeries((), (), None, Layout(()), ())
 def take_snapshot(
     target: Target,
     poll: PollResult,
-    tally: PollCounts,
+    counts: PollCounts,
     *,
     last: ServedSeries = NO_SERIES,
     unmapped: int | None = None,
 ) -> Snapshot:
     """Return the snapshot of a poll.
 
-    `last` are the series of the last good poll, which are nearly always the same, and `unmapped` is
-    the last count of values that no field reads.
+    `last` are the series of the last successful poll, which are nearly always the same, and
+    `unmapped` is the last count of unmapped values.
     """
     outcome = poll.outcome
     if isinstance(outcome, PollError):
-        return Snapshot(poll, tally, NO_SERIES, (), None)
+        return Snapshot(poll, counts, NO_SERIES, (), None)
     if outcome.series is not last.extracted:
         if outcome.series != last.extracted:
             base = (("target", target.name), *target.labels.items())
             max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
             secrets = known_secrets(target.client, ())
             last = serve(outcome.series, target.system, secrets, base, max_bytes)
-        # What is equal need not be kept twice.
+        # Keep one of two equal tuples.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped
     values = outcome.values if last.kept is None else last.values(outcome)
-    return Snapshot(poll, tally, last, values, counted)
+    return Snapshot(poll, counts, last, values, counted)

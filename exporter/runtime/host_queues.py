@@ -4,21 +4,21 @@ from collections import deque
 from typing import Generic, TypeVar
 
 MAX_A_HOST = 256
-"""Polls of one host at once: the many targets of one API are one server to it."""
+"""Concurrent polls of one host: the many targets of one API are one server."""
 
 Host = tuple[str, int]
 _T = TypeVar("_T")
 
 
 class HostQueues(Generic[_T]):
-    """The polls of each host that are under way, and those that wait for one of them to end."""
+    """The number of polls under way for each host, and a queue of those that wait."""
 
     def __init__(self) -> None:
         self._taken: dict[Host, int] = {}
         self._queues: dict[Host, deque[_T]] = {}
 
     def enter(self, host: Host, one: _T) -> bool:
-        """Take a place, or wait for one and return False."""
+        """Count a poll of the host, or add it to the queue and return False."""
         taken = self._taken.get(host, 0)
         if taken < MAX_A_HOST:
             self._taken[host] = taken + 1
@@ -27,14 +27,14 @@ class HostQueues(Generic[_T]):
         return False
 
     def leave(self, host: Host) -> _T | None:
-        """Give a place back, and return the first that waits for it, see `next_waiting`."""
+        """Note that a poll has ended, and return the next of the queue, see `next_waiting`."""
         taken = self._taken.pop(host)
         if taken > 1:
             self._taken[host] = taken - 1
         return self.next_waiting(host) if self._queues else None
 
     def next_waiting(self, host: Host) -> _T | None:
-        """Return the first that waits for a place, which waits no more; it has no place yet."""
+        """Remove and return the first of the queue; it must still `enter`."""
         queue = self._queues.get(host)
         if queue is None:
             return None
@@ -44,5 +44,5 @@ class HostQueues(Generic[_T]):
         return first
 
     def clear(self) -> None:
-        """Forget those that wait."""
+        """Empty the queues."""
         self._queues.clear()

@@ -35,13 +35,12 @@ _MAX_READ = 10 * _MAX_DETAIL
 # Bytes of an answer that takes longer to read than the event loop should be held: the status of one
 # server has a tenth of it, a list of a thousand servers five times as much.
 _LARGE = 64 * 1024
-# One at a time: two would hold up the event loop twice as often, and scrapes have threads of their
-# own.
+# One thread: two would take the GIL from the event loop twice as often.
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
 
 class PollRun:
-    """The polls of one target, one at a time; made once for a target, and used again."""
+    """Polls one target, once at a time; an instance is reused for all polls of the target."""
 
     __slots__ = (
         "_all_requests",
@@ -88,7 +87,7 @@ class PollRun:
         self._login: SharedLogin | None = None
         self._caches = [AnswerCache() for _ in requests]
         self.answers: tuple[ReadAnswer, ...] = ()
-        """Those of the last poll, if it was to keep them."""
+        """The answers of the last poll, if it was started with `keeps_answers`."""
 
     def start(
         self,
@@ -111,7 +110,7 @@ class PollRun:
         client, requests = target.client, self._all_requests
         try:
             self._http = connections.client_of(target)
-            # What most clients do not have costs them nothing.
+            # Most clients have none.
             self._requests = with_query(requests, client) if client.query_params else requests
             headers = credentials(client)
             self._login = connections.login(target) if client.login else None
@@ -125,7 +124,7 @@ class PollRun:
             asyncio.get_running_loop().call_soon(self._end, self._crashed())
 
     def cancel(self) -> None:
-        """Give the poll up, without a call of `on_done`."""
+        """Cancel the poll, without a call of `on_done`."""
         self._on_done = None
         self._deadline.end()
         self._give_up()
@@ -141,7 +140,7 @@ class PollRun:
             self._task.cancel()
 
     def _expire(self) -> None:
-        """End with a timeout while no request is under way; a request ends with one by itself."""
+        """End with a timeout while no request is under way; a request has its own."""
         self._give_up()
         if self._task is None:  # Else the task ends the poll.
             self._end(self._timeout())
@@ -153,7 +152,7 @@ class PollRun:
         return PollError(Reason.TIMEOUT, text)
 
     async def _with_login(self, login: SharedLogin, headers: Headers) -> None:
-        """Send the requests with what the login gives, and once more after a new login."""
+        """Send the requests with the headers of the login, and once more after a new login."""
         target = self._target
         outcome: Extraction | PollError
 
@@ -164,7 +163,7 @@ class PollRun:
 
         try:
             extraction = await login.through(target.name, target.timeout, attempt)
-            # A vendor may send back in a label what the login gave.
+            # A vendor may echo a token in a label.
             known = known_secrets(target.client, login.obtained)
             outcome = extraction._replace(series=redacted(extraction.series, known))
         except asyncio.CancelledError:
@@ -225,7 +224,7 @@ class PollRun:
         return one.extraction
 
     def _read_beside(self, answer: Answer) -> None:
-        """Read a large answer beside the event loop; as long as it waits, its bytes count."""
+        """Read a large answer in a thread; until then its bytes count as held."""
         held, size = self._connections.pool.held, len(answer.body)
         endpoint, loop = self._requests[self._at].endpoint, asyncio.get_running_loop()
         try:
@@ -259,7 +258,7 @@ class PollRun:
     def _on_failure(self, error: PollError) -> None:
         error = advised(error, self._requests[self._at], self._target)
         endpoint, login = self._requests[self._at].endpoint, self._login
-        # A rejected token is not the endpoint's failure: the login has to be renewed.
+        # A rejected token requires a new login; it is not a failure of the endpoint.
         is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
         if is_rejected or not endpoint.optional:
             self._end(error)
@@ -270,7 +269,7 @@ class PollRun:
 
     def _add(self, extraction: Extraction) -> None:
         if len(self._requests) == 1 and len(extraction.values) <= self._target.max_series:
-            self._end(extraction)  # Of nearly all targets.
+            self._end(extraction)  # Nearly all targets.
             return
         self._found += (extraction,)
         self._at += 1
@@ -278,7 +277,7 @@ class PollRun:
             self._send_next()
             return
         found = joined(self._found, self._target.max_series)
-        # Where every endpoint is optional, one has to be there.
+        # If all endpoints are optional, at least one must answer.
         is_all_optional = all(one.endpoint.optional for one in self._requests)
         is_nothing = is_all_optional and not found.series
         self._end(self._failure if self._failure and is_nothing else found)
@@ -312,18 +311,18 @@ class PollRun:
         return PollError(Reason.INTERNAL, CRASHED)
 
     def _message(self, message: str) -> str:
-        """Make a message that a vendor had a hand in fit to be shown: redacted first, then cut."""
+        """Return a message from a vendor, ready to be shown: redacted first, then truncated."""
         known = known_secrets(self._target.client, self.obtained)
         longest = len(known[0]) if known else 0
         text = take_out(message[: _MAX_READ + longest], known)
         if len(message) > _MAX_READ + longest:
-            # What the cut left of a secret cannot be known for one: the end goes, too.
+            # A truncated secret cannot be recognized, so drop what may be one.
             text = text[: max(0, len(text) - longest)]
         return printable(text)[:_MAX_DETAIL]
 
     @property
     def obtained(self) -> tuple[str, ...]:
-        """What the login gave, which must not be shown."""
+        """The tokens of the login, which must not be shown."""
         with suppress(PollError):
             login = self._connections.login(self._target)
             return login.obtained if login else ()

@@ -44,7 +44,7 @@ class SdGroups:
         targets.subscribe(self._forget)
 
     def _forget(self, change: TargetChanges) -> None:
-        for tracked in change.gone:
+        for tracked in change.removed:
             self._rendered.pop(tracked, None)
 
     def listed(

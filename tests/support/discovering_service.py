@@ -64,7 +64,7 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
         service.targets, service.telemetry = targets, telemetry
         targets.subscribe(service.changes.append)
         owns = service.shard.owns
-        lists = Lists(settings, targets, telemetry, clock, owns=owns, look_seconds=0.01)
+        lists = Lists(settings, targets, telemetry, clock, owns=owns, check_seconds=0.01)
         service.reloader = Reloader(service.load, lists, telemetry, clock)
         async with discovering(lists):
             yield service

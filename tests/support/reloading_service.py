@@ -45,7 +45,7 @@ class Service:
 
     async def polled(self, name: str, polls: int) -> None:
         async with asyncio.timeout(60):
-            while self.tracked(name).tally.polls < polls:
+            while self.tracked(name).counts.polls < polls:
                 await asyncio.sleep(0.01)
 
 

@@ -51,8 +51,8 @@ class Source:
         self.snapshot: Snapshot | None = None
 
     @property
-    def tally(self) -> PollCounts:
-        return self.snapshot.tally if self.snapshot else PollCounts()
+    def counts(self) -> PollCounts:
+        return self.snapshot.counts if self.snapshot else PollCounts()
 
 
 class Outcome(NamedTuple):
@@ -71,9 +71,9 @@ def test_lines_that_are_kept_are_those_of_a_fresh_page(
         block.add(source)
     last = NO_SERIES
     for number, (at, (outcome, duration, unmapped)) in enumerate(given, 1):
-        tally = PollCounts(polls=number, failures={"tls": number // 2}, last_success=NOW)
+        counts = PollCounts(polls=number, failures={"tls": number // 2}, last_success=NOW)
         poll = PollResult(outcome, duration, NOW, 0.0)
-        snapshot = take_snapshot(TARGET, poll, tally, last=last, unmapped=unmapped)
+        snapshot = take_snapshot(TARGET, poll, counts, last=last, unmapped=unmapped)
         last = snapshot.served if snapshot.up else last
         sources[at].snapshot = snapshot
         if number % 2:  # Not each poll is scraped.

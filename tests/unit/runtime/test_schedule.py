@@ -118,7 +118,7 @@ async def until(targets: Targets, polls: int, *, names: set[str] | None = None) 
     """Wait until each target was polled that often."""
     async with asyncio.timeout(60):
         while any(
-            tracked.tally.polls < polls
+            tracked.counts.polls < polls
             for tracked in targets
             if names is None or tracked.target.name in names
         ):
@@ -222,7 +222,7 @@ class Overtaken(Schedule):
 
     def _plan_next(self, turn: ScheduleEntry, now: float, pause: float) -> None:
         super()._plan_next(turn, now, pause)
-        self.leave_due(turn.due)
+        self.start_due(turn.due)
 
 
 async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: Crowd) -> None:
@@ -232,7 +232,7 @@ async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: 
     connections = Connections(clock)
     schedule = Overtaken(targets, connections, telemetry, clock, 100)
     for now[0] in (1.0, 3.0, 5.0):
-        schedule.leave_due(now[0])
+        schedule.start_due(now[0])
         while schedule.under_way:
             await asyncio.sleep(0.01)
     await connections.close()
@@ -293,7 +293,7 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
     schedule = Schedule(targets, Connections(clock), telemetry, clock, 100)
     for tick in range(100):
         now[0] = tick * 0.1
-        schedule.leave_due(now[0])
+        schedule.start_due(now[0])
 
     moments = [moment for moment, _ in left]
     assert len({name for _, name in left}) == 9

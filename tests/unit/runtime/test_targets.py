@@ -179,8 +179,8 @@ def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
 
         assert [*now] == [*wanted.items()]
         assert all(now[key] is one for key, one in known.items() if key in now)
-        assert {*change.come} == {*now.values()} - {*known.values()}
-        assert {*change.gone} == {*known.values()} - {*now.values()}
+        assert {*change.added} == {*now.values()} - {*known.values()}
+        assert {*change.removed} == {*known.values()} - {*now.values()}
         for one in data.draw(st.lists(st.sampled_from([*now.values()]))) if now else ():
             moment.now += 1
             targets.record(one, good(moment))
