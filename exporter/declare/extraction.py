@@ -1,6 +1,7 @@
 """The samples of an answer, and a fault for each field that was present but unreadable."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 from exporter.errors import FieldError
@@ -11,6 +12,11 @@ Series = tuple[str, Labels]
 
 MAX_FAULTS = 100
 """Faults kept of one answer, which may have a thousand items with the same fault."""
+
+# Lists of series and their layouts that targets share: a system has a few. Targets that answer with
+# lists of thousands, of another length each time, would fill the memory with them.
+MAX_SHARED = 1024
+MAX_SHARED_SERIES = 500
 
 
 class Sample(NamedTuple):
@@ -123,3 +129,13 @@ def attempt(metric: str, read: Read, item: Any, context: ExtractContext) -> None
         read(item, context)
     except FieldError as error:
         context.fault(metric, str(error))
+
+
+def shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Return the series, as the same object for all targets that have the same ones."""
+    return _shared_series(series) if len(series) <= MAX_SHARED_SERIES else series
+
+
+@lru_cache(maxsize=MAX_SHARED)
+def _shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    return series

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from exporter.declare.endpoint import Endpoint
-from exporter.declare.extraction import Extraction
+from exporter.declare.extraction import Extraction, shared_series
 from exporter.declare.last_answer import LastAnswer, learn
 from exporter.declare.unmapped import find_unmapped
 from exporter.errors import PollError, Reason
@@ -86,6 +86,7 @@ class EndpointReader:
         endpoint, params = self._endpoint, self._params
         tree, faults = parse(answer, endpoint)
         extraction = endpoint.extract(tree, params, answer.middle, faults)
+        extraction = extraction._replace(series=shared_series(extraction.series))
         self._last = None
         self._misses += 1
         # If every answer differs too much, learn only the first, second, fourth, eighth...

@@ -1,7 +1,8 @@
-"""The files of a file_sd go in; their targets come out whenever one of them has changed.
+"""Reads the target lists of a file_sd whenever one of its files has changed.
 
-Each file is a list of its own: one that is bad keeps what it held before, one that is gone takes
-its targets with it. Files are known by their inode, size and time, so that a rename is seen.
+Each file is a separate list. A file with faults keeps its previous targets; the targets of a deleted
+file are removed. Changes are detected by inode, size and modification time, so that a renamed file
+is read, too.
 """
 
 import time
@@ -12,22 +13,22 @@ from pathlib import Path
 from exporter.errors import ConfigError, ListError
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder, combine
-from exporter.runtime.target_groups import LARGEST_LIST, ListText
+from exporter.runtime.target_groups import MAX_LIST_SIZE, ListText
 from exporter.settings import FileSd, Template
 from exporter.text import CUT, printable
 from exporter.toolkit.read_file import read_file
 
-LOOK_SECONDS = 2.0
-"""Between two looks at the files."""
+CHECK_SECONDS = 2.0
+"""Seconds between two checks of the files."""
 
 MAX_FAULT = 500
-"""Characters of a fault that are shown: a key or item may have a megabyte."""
+"""Characters of a fault that are shown: a key or an item may have a megabyte."""
 
 _Seen = tuple[int, int, int] | None
 
 
 class _ListFile:
-    """One file as it was read last."""
+    """One file, and the targets that were last read from it."""
 
     def __init__(self, builder: TargetBuilder) -> None:
         self.builder = builder
@@ -40,7 +41,7 @@ class FileLists:
     """The lists of one file_sd."""
 
     def __init__(
-        self, source: FileSd, template: Template, owns: Owns, pause: float = LOOK_SECONDS
+        self, source: FileSd, template: Template, owns: Owns, pause: float = CHECK_SECONDS
     ) -> None:
         self.pause = min(pause, source.refresh_interval)
         self._source = source
@@ -49,13 +50,13 @@ class FileLists:
         self._files: dict[str, _ListFile] = {}
         self._all_read = float("-inf")
 
-    async def look(self) -> ListResult:
-        """Look whether a file has changed, and read those that have."""
-        return await in_daemon_thread(self._look)
+    async def refresh(self) -> ListResult:
+        """Check which files have changed, and read those."""
+        return await in_daemon_thread(self._refresh)
 
-    def _look(self) -> ListResult:
+    def _refresh(self) -> ListResult:
         now = time.monotonic()
-        # As in Prometheus, everything is read again at times, whatever the file system says.
+        # As in Prometheus, all files are read again at times, even if they seem unchanged.
         everything = now - self._all_read >= self._source.refresh_interval
         if everything:
             self._all_read = now
@@ -68,7 +69,7 @@ class FileLists:
         built = None
         if gone or read:
             order = (self._files[path] for path in found if path in self._files)
-            built = self._together(order)
+            built = self._combined(order)
         faults = {path: file.fault for path, file in self._files.items() if file.fault}
         return ListResult(built=built, faults=faults, failures=failed)
 
@@ -81,16 +82,18 @@ class FileLists:
         return known is None or known.seen != seen
 
     def _read(self, path: str, seen: _Seen) -> bool:
-        """Read the file, and say whether it is refused."""
+        """Read the file, and return whether it is refused."""
         file = self._files.setdefault(path, _ListFile(TargetBuilder(self._template, self._owns)))
         try:
             text = ListText(
-                read_file(Path(path), LARGEST_LIST), path, is_yaml=not path.lower().endswith("json")
+                read_file(Path(path), MAX_LIST_SIZE),
+                path,
+                is_yaml=not path.lower().endswith("json"),
             )
             try:
                 file.built = file.builder.build(text.groups())
             except ListError as error:
-                raise ConfigError(text.told(error)) from None
+                raise ConfigError(text.format_faults(error)) from None
         except OSError as error:
             file.fault = f"{path}: {error.strerror}"
         except ValueError as error:
@@ -99,12 +102,12 @@ class FileLists:
             file.fault = summary(error.faults)
         else:
             file.fault = ""
-        # Of a file that was written meanwhile, the next look reads the whole.
+        # If the file was written meanwhile, the next check reads it again.
         file.seen = seen if _seen(path) == seen else None
         return bool(file.fault)
 
     @staticmethod
-    def _together(files: Iterator[_ListFile]) -> BuiltTargets:
+    def _combined(files: Iterator[_ListFile]) -> BuiltTargets:
         parts = [file.built for file in files]
         both = combine(chain.from_iterable(part.targets.values() for part in parts))
         repeated = chain(both.repeated, *(part.repeated for part in parts))
@@ -115,12 +118,12 @@ def _seen(path: str) -> _Seen:
     try:
         now = Path(path).stat()
     except OSError:
-        return None  # It went since the pattern found it.
+        return None  # It was deleted after the pattern matched it.
     return now.st_mtime_ns, now.st_size, now.st_ino
 
 
 def summary(faults: tuple[str, ...]) -> str:
-    """Write faults in one line that can be shown: the first, and how many more there are."""
+    """Return one printable line: the first fault, and the number of the others."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     first = faults[0]
     if len(first) > MAX_FAULT:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from itertools import chain
 
 from aiohttp import web
 from isal import isal_zlib
@@ -17,7 +16,7 @@ from exporter.toolkit.connection_limits import DEFAULT_LIMITS, Limits
 from exporter.toolkit.negotiate import accepts_gzip, choose_format
 from exporter.toolkit.protection import DEFAULT_HEADERS, protect
 from exporter.toolkit.web_config import ReadWebConfig
-from exporter.web.exposition import END, expose, expose_own, refreshed
+from exporter.web.exposition import END, expose, expose_own, joined, refreshed
 from exporter.web.filters import EVERYTHING, read_filter
 from exporter.web.page_handlers import PageHandlers
 from exporter.web.probe import Prober
@@ -72,21 +71,25 @@ class Site:
             headers={"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
         )
         gzip = accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", [])))
-        packer = None
         if gzip:
             response.headers["Content-Encoding"] = "gzip"
-            packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
-        await response.prepare(request)
         if request.method == "HEAD":
             return response
         own = END[form]
         if wanted.wants_own:
-            # Counting the open files of the process takes a while when there are ten thousand.
+            # Before Linux 6.2, counting ten thousand open files takes 9 ms.
             own = await asyncio.to_thread(expose_own, self._telemetry.registry, form, wanted.names)
         self._targets.age()
         lines = await refreshed(wanted.blocks(self._targets))
+        page = [*expose(lines, form, wanted.names), own]
+        packer = None
+        if gzip:
+            packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
+        else:
+            response.content_length = sum(map(len, page))
         with suppress(ConnectionError):  # The scraper closed the connection.
-            for piece in chain(expose(lines, form, wanted.names), [own]):
+            await response.prepare(request)
+            for piece in joined(page):
                 packed = packer.compress(piece) if packer else piece
                 if packed:
                     await response.write(packed)

@@ -40,10 +40,10 @@ class SdGroups:
 
     def __init__(self, targets: Targets) -> None:
         self._rendered: dict[TargetState, bytes] = {}
-        targets.followers.append(self._forget)
+        targets.subscribe(self._forget)
 
     def _forget(self, change: TargetChanges) -> None:
-        for tracked in change.gone:
+        for tracked in change.removed:
             self._rendered.pop(tracked, None)
 
     def render(

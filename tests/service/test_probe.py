@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +50,7 @@ async def test_a_large_page_is_written_beside_the_event_loop(
 ) -> None:
     threads = list[threading.Thread]()
 
-    def expose(*given: Any, **named: Any) -> Iterator[bytes]:
+    def expose(*given: Any, **named: Any) -> list[bytes]:
         threads.append(threading.current_thread())
         return expose_targets(*given, **named)
 

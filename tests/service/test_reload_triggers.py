@@ -11,6 +11,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import Supervisor
@@ -104,7 +105,8 @@ class Heard(Supervisor):
 async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
-        reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        lists = Lists(service.load(), service.targets, service.telemetry, Clock())
+        reloader = Reloader(service.load, lists, service.telemetry, Clock(), heard)
         service.text = config(ucs("a", vendor), ucs("b", vendor))
         await reloader.reload("test")
         service.text = "targets: 7"

@@ -63,9 +63,9 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
     clock, settings = Clock(), service.load()
     async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
-        targets.followers.append(service.changes.append)
+        targets.subscribe(service.changes.append)
         owns = service.shard.owns
-        lists = Lists(settings, targets, telemetry, clock, owns=owns, look_seconds=0.01)
+        lists = Lists(settings, targets, telemetry, clock, owns=owns, check_seconds=0.01)
         service.reloader = Reloader(service.load, lists, telemetry, clock)
         async with discovering(lists):
             yield service

@@ -17,7 +17,9 @@ async def test_items_are_the_parameter_of_a_system_that_has_one(
     files: Make, tmp_path: Path
 ) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["17", "18"]}]')
-    look = await files(f'{CLANFORGE}, name: "cf-{{item}}", params: {{match_info: "true"}}').look()
+    look = await files(
+        f'{CLANFORGE}, name: "cf-{{item}}", params: {{match_info: "true"}}'
+    ).refresh()
 
     assert [
         (one.name, one.url, one.params["serverid"], one.params["match_info"])
@@ -39,7 +41,7 @@ async def test_items_are_addresses_everywhere_else(
     files: Make, tmp_path: Path, entry: str, item: str, url: str
 ) -> None:
     replace_file(tmp_path / "a.yaml", f'- targets: ["{item}"]')
-    look = await files(entry).look()
+    look = await files(entry).refresh()
 
     assert [(one.name, one.url) for one in targets(look).values()] == [(item, url)]
 
@@ -52,7 +54,7 @@ async def test_labels_of_the_group_win_and_meta_labels_are_dropped(
   labels: {site: ams, rack: "", __meta_x: y, __param_query_info: "false", no: 7}
 """
     replace_file(tmp_path / "a.yaml", text)
-    look = await files(f"{CLANFORGE}, labels: {{site: fra, rack: r1, game: g}}").look()
+    look = await files(f"{CLANFORGE}, labels: {{site: fra, rack: r1, game: g}}").refresh()
     one = targets(look)["17"]
 
     assert dict(one.labels) == {"site": "ams", "game": "g", "no": "7"}
@@ -80,13 +82,13 @@ async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_p
     watched = files()
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     replace_file(tmp_path / "b.json", '[{"targets": ["b"]}]')
-    await watched.look()
+    await watched.refresh()
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "a2"')
     replace_file(tmp_path / "b.json", '[{"targets": ["b", "b2"]}]')
-    bad = await watched.look()
-    again = await watched.look()
+    bad = await watched.refresh()
+    again = await watched.refresh()
     replace_file(tmp_path / "a.json", '[{"targets": ["a3"]}]')
-    good = await watched.look()
+    good = await watched.refresh()
 
     assert ([*targets(bad)], bad.failures, len(bad.faults)) == (["a", "b", "b2"], 1, 1)
     assert (again.built, again.failures, again.faults) == (None, 0, bad.faults)
@@ -95,12 +97,12 @@ async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_p
 
 async def test_a_file_that_goes_takes_its_targets_along(files: Make, tmp_path: Path) -> None:
     watched = files()
-    none = await watched.look()
+    none = await watched.refresh()
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     replace_file(tmp_path / "b.yml", "- targets: [b]")
-    one = await watched.look()
+    one = await watched.refresh()
     (tmp_path / "a.json").unlink()
-    gone = await watched.look()
+    gone = await watched.refresh()
 
     assert none.built is None
     assert [*targets(one)] == ["a"]
@@ -112,21 +114,21 @@ async def test_what_has_not_changed_is_read_only_at_the_refresh_interval(
 ) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     seldom, always = files(), files(refresh=0.0)
-    await seldom.look()
-    first = await always.look()
-    second = await always.look()
+    await seldom.refresh()
+    first = await always.refresh()
+    second = await always.refresh()
 
-    assert (await seldom.look()).built is None
+    assert (await seldom.refresh()).built is None
     assert targets(second)["a"] is targets(first)["a"]
 
 
 async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path: Path) -> None:
     watched = files()
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
-    before = targets(await watched.look())
+    before = targets(await watched.refresh())
     text = '[{"targets": ["c"]}, {"labels": {"site": "x"}, "targets": ["b"]}, {"targets": ["a"]}]'
     replace_file(tmp_path / "a.json", text)
-    after = targets(await watched.look())
+    after = targets(await watched.refresh())
 
     assert [*after] == ["c", "b", "a"]
     assert after["b"] is before["b"]
@@ -136,7 +138,7 @@ async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path:
 async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: Path) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "a"]}, {"targets": ["a"]}]')
     replace_file(tmp_path / "b.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
-    look = await files().look()
+    look = await files().refresh()
 
     assert look.built
     assert {name: dict(one.labels) for name, one in look.built.targets.items()} == {
@@ -149,9 +151,9 @@ async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: P
 async def test_another_shards_targets_are_checked_and_left_out(files: Make, tmp_path: Path) -> None:
     watched = files(owns=lambda name: name == "a")
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"]}]')
-    good = await watched.look()
+    good = await watched.refresh()
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "b c"]}]')
-    bad = await watched.look()
+    bad = await watched.refresh()
 
     assert [*targets(good)] == ["a"]
     assert bad.failures == 1
@@ -171,7 +173,7 @@ async def test_a_file_that_was_written_while_it_was_read_is_read_again(
         return groups
 
     monkeypatch.setattr(ListText, "groups", slow)
-    first, second, third = [await watched.look() for _ in range(3)]
+    first, second, third = [await watched.refresh() for _ in range(3)]
 
     assert [*targets(first)] == ["a"]
     assert [*targets(second)] == ["a", "b"]

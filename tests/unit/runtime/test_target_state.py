@@ -1,6 +1,6 @@
 """Since when a target is down, and how much of the time it was up."""
 
-from exporter.runtime.availability import Availability
+from exporter.runtime.target_state import Availability
 
 
 def test_before_the_first_poll_nothing_is_known() -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from exporter.runtime import poll_limits
-from exporter.runtime.poll_limits import HostQueues
+from exporter.runtime import host_queues
+from exporter.runtime.host_queues import HostQueues
 
 A, B = ("a.example", 80), ("b.example", 80)
 
 
 @pytest.fixture(autouse=True)
 def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_limits, "MAX_A_HOST", 2)
+    monkeypatch.setattr(host_queues, "MAX_A_HOST", 2)
 
 
 def test_the_places_of_a_host_are_its_own() -> None:
@@ -26,8 +26,7 @@ def test_those_that_wait_are_next_in_their_order() -> None:
         places.enter(A, name)
     following = []
     for _ in range(2):
-        places.leave(A)
-        name = places.next_waiting(A) or ""
+        name = places.leave(A) or ""
         following.append(name)
         assert places.enter(A, name)
 
@@ -40,6 +39,5 @@ def test_those_that_wait_can_be_forgotten() -> None:
     for name in "abc":
         places.enter(A, name)
     places.clear()
-    places.leave(A)
 
-    assert places.next_waiting(A) is None
+    assert places.leave(A) is None
