@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.metrics_page import read_page
 from support.siege import Hostile, Siege, besieged, configuration
 from support.vendor import HEALTHY, open_vendor, response
 
@@ -65,6 +66,26 @@ async def test_a_hostile_file_is_refused(
         log = await siege.end()
 
     assert len(log) < 2**20
+
+
+async def test_a_pattern_that_matches_too_many_files_keeps_the_targets(tmp_path: Path) -> None:
+    few, many = tmp_path / "few", tmp_path / "many"
+    for folder, count in ((few, 1), (many, 20_000)):
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.json").write_text('[{"targets": ["127.0.0.1:1"]}]')
+    (tmp_path / "lists").symlink_to(few)
+    files = FILES | {"file_sd": {"files": ["lists/*.json"], "refresh_interval": "1s"}}
+    async with besieged(tmp_path, Hostile(discovery=(files,))) as siege:
+        await siege.until_polled("127.0.0.1:1")
+        (tmp_path / "new").symlink_to(many)
+        (tmp_path / "new").replace(tmp_path / "lists")
+        await _watch_until_refused(siege)
+        page = await siege.fetch()
+        log = await siege.end()
+
+    assert "127.0.0.1:1" in read_page(page)
+    assert "more than 10000 files" in log
 
 
 async def _watch_until_refused(siege: Siege) -> None:
