@@ -177,6 +177,16 @@ CATALOG: dict[str, dict[str, Row]] = {
         "headers of a 103 answer, and trailers": Row(
             "they counted as those of the answer", "ignored", ("test_client",)
         ),
+        "a vendor's authority is replaced in the middle of handshakes": Row(
+            "nothing: it was tried, and worked",
+            "polls fail as `tls` until the `ca_file` has the new one, and then work",
+            ("test_certificate_rotation",),
+        ),
+        "one version of IP works and the other does not": Row(
+            "an address such as 1.2.3.4.5 was looked up in the event loop",
+            "such a host is a name, for the threads of the resolver",
+            ("test_resolve",),
+        ),
         "a folded header, bare line feeds, two equal lengths": Row(
             '"not a valid HTTP answer"', "refused with their own words", ("test_fetch",)
         ),

@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from soak.hostile import DECLARATION, Site
 from soak.hostile import targets as costly_targets
@@ -164,7 +166,13 @@ async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_whole(tmp_pa
 
 
 @siege("a second, late answer on a kept connection")
-async def test_late_second_answers_reach_no_other_target(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_secure", [False, True], ids=["HTTP", "HTTPS"])
+async def test_late_second_answers_reach_no_other_target(is_secure: bool, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    client = {"h": {"tls_config": {"ca": authority.cert_pem.bytes().decode()}}}
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].split(b"/")
@@ -175,8 +183,11 @@ async def test_late_second_answers_reach_no_other_target(tmp_path: Path) -> None
             await writer.drain()
 
     async with (
-        serving(handle) as url,
-        besieged(tmp_path, Hostile(systems=HUB, targets=hub(url, 50))) as siege,
+        serving(handle, context=context if is_secure else None) as url,
+        besieged(
+            tmp_path,
+            Hostile(systems=HUB, clients=client, targets=hub(url, 50, client="h")),
+        ) as siege,
     ):
         await siege.until_polled("h0", "h49")
         page = await siege.watch()
