@@ -1,13 +1,18 @@
-"""The two clocks, as something that can be handed over: tests have theirs."""
+"""The two clocks, as one object, so that tests can replace them."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+# Unlike CLOCK_MONOTONIC it counts the time that the machine is suspended: a snapshot of before is
+# too old afterwards, a token has expired, and every poll is due.
+_SINCE_BOOT = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """`wall` is Unix seconds, for people; `monotonic` is for measuring and never steps."""
+    """`wall` is Unix seconds, for people; `monotonic` is for measuring and is never set."""
 
     wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = _SINCE_BOOT

@@ -51,6 +51,16 @@ CATALOG: dict[str, dict[str, Row]] = {
             "a warning names the number of files needed; idle connections are closed",
             ("test_connection_limits", "test_listening"),
         ),
+        "the wall clock is set by a year": Row(
+            "availability and the time since a failure were wrong for ever",
+            "they follow the clock; polls, tokens and `max_age` use another one",
+            ("test_clock_jumps",),
+        ),
+        "the machine is suspended for a night": Row(
+            "values of before were shown as current for up to an interval",
+            "they are `stale`, every target is polled at once, and tokens are renewed",
+            ("test_clock_jumps",),
+        ),
         "standard input, output or error closed at the start": Row(
             "SIGABRT at the end", "/dev/null in its place; exit code 0", ("test_standard_streams",)
         ),
