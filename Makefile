@@ -87,7 +87,7 @@ dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source
 
 screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium, and npm for dashboards
-	@$(BIN)/pytest -q --renew tests/external/test_browser.py -k screenshots
+	@$(BIN)/pytest -q --renew tests/external/test_screenshots.py
 	@$(BIN)/python -W ignore -m grafana.preview
 
 bench: $(VENV)/dev ## measure beside other programs and BASELINE=DIR; writes bench/README.md

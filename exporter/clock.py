@@ -1,4 +1,4 @@
-"""The two clocks, as one object, so that tests can replace them."""
+"""The two clocks of the program, passed explicitly so that tests can control time."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _SINCE_BOOT = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 @dataclass(frozen=True)
 class Clock:
-    """`wall` is Unix seconds, for people; `monotonic` is for measuring and is never set."""
+    """`wall` returns Unix seconds, for people; `monotonic` measures and is never set."""
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = _SINCE_BOOT

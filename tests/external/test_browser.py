@@ -1,26 +1,17 @@
-"""The pages in a real browser: at two sizes, in both colour schemes, live, by keyboard, by ear."""
+"""The status pages in Chromium: what is read, clicked, typed and heard."""
 
 import json
 import re
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from exporter.simulator import mdworkbench
-from exporter.simulator.access import Account
-from support.process import fetch, started, unused_port
-from support.repository import ROOT
-from support.tools import tool
+from support.browser_page import opened, until_ready
+from support.process import started
 
-DOCS = ROOT / "docs"
 # Milliseconds. The pages renew themselves every five seconds.
 SOON = 60_000
 
@@ -76,57 +67,6 @@ def address(vendor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         threading.Thread(target=process.stdout.read, daemon=True).start()
         until_ready(f"http://{where}/-/ready")
         yield f"http://{where}"
-
-
-def until_ready(url: str) -> None:
-    """Wait for every target's first poll."""
-    deadline = time.monotonic() + 60
-    while True:
-        with suppress(urllib.error.HTTPError):
-            fetch(url)
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
-        one = playwright.chromium.launch(executable_path=tool("chromium"), args=flags)
-        yield one
-        one.close()
-
-
-@contextmanager
-def opened(
-    browser: Browser, url: str, *, width: int = 1280, height: int = 760, dark: bool = False
-) -> Iterator[Page]:
-    """Open a page in Kolkata's time zone, and make sure that it has no error and loads from here alone."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if dark else "light",
-        timezone_id="Asia/Kolkata",
-        locale="en-GB",
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    asked: set[str] = set()
-    page.on("request", lambda request: asked.add(host_of(request.url)))
-    page.goto(url)
-    try:
-        yield page
-    finally:
-        context.close()
-    assert asked <= {host_of(url), "data:image/svg+xml"}
-    assert wrong == []
-
-
-def host_of(url: str) -> str:
-    """Return the scheme and host of a URL; of a data URL, its type."""
-    return url.partition(",")[0] if url.startswith("data:") else "/".join(url.split("/")[:3])
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -334,43 +274,3 @@ def test_without_a_script_the_page_is_whole(browser: Browser, address: str) -> N
     page.get_by_role("columnheader", name="Target").get_by_role("link").click()
     expect(page.locator("tbody tr")).to_have_count(2)
     context.close()
-
-
-def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
-    """Those in docs/ are of the demo; `make screenshots` takes them anew."""
-    simulator = f"127.0.0.1:{unused_port()}"
-    flags = ("--simulator.listen-address", simulator, "--web.listen-address", "127.0.0.1:0")
-    with started("demo", *flags) as (_, where):
-        until_ready(f"http://{where}/-/ready")
-        until_down(f"http://{where}/metrics")
-        write("PUT", f"http://{simulator}{mdworkbench.PATH}?value=suspended", mdworkbench.ADMIN)
-        if renew:
-            time.sleep(4)  # For polls to find that out.
-        for name, path, width, height, dark in (
-            ("status", "/", 1280, 640, False),
-            ("status-dark", "/", 1280, 640, True),
-            ("status-phone", "/", 390, 760, False),
-            ("target", "/target?name=mdw", 1280, 900, False),
-        ):
-            url = f"http://{where}{path}"
-            with opened(browser, url, width=width, height=height, dark=dark) as page:
-                folder = DOCS if renew else tmp_path
-                page.screenshot(path=folder / f"{name}.png")
-
-                assert (DOCS / f"{name}.png").exists()
-
-
-def until_down(url: str) -> None:
-    """Wait until one of the demo's targets fails, as it does from time to time."""
-    deadline = time.monotonic() + 120
-    while not re.search(r"^status_exporter_target_up\{.*\} 0$", fetch(url), re.MULTILINE):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
-def write(method: str, url: str, account: Account) -> None:
-    """Change something at the simulator."""
-    headers = {"Authorization": account.authorization}
-    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - http, on loopback
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
-        assert answer.status == 200

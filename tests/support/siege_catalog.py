@@ -85,19 +85,19 @@ CATALOG: dict[str, dict[str, Row]] = {
         "`/-/ready` with discoveries alone": Row(
             "200 before any target was polled",
             "503 until the targets of the first lists have been polled",
-            ("test_discovery",),
+            ("test_discovery_readiness",),
         ),
     },
     "lists": {
         "a key twice among 300,000 of an http_sd": Row(
             "one core was busy, and SIGTERM had no effect for 25 s",
             "the list is refused in one pass",
-            ("test_file_lists",),
+            ("test_file_list_faults",),
         ),
         "lists of millions of parts, groups of many items with many labels, keys or items of a megabyte": Row(
             "seconds of parsing, gigabytes of labels",
             "limits of parts, characters and levels, checked before memory is allocated; a list that takes longer than a minute is refused",
-            ("test_file_lists",),
+            ("test_file_list_faults",),
         ),
         "a read of a file or list that never ends": Row(
             "SIGTERM waited for its thread",
@@ -122,7 +122,7 @@ CATALOG: dict[str, dict[str, Row]] = {
         "merge keys nested 24 deep": Row(
             "16 s or longer, 334 MB",
             "aliases expand to at most 10,000 parts, or 20 for each part of the file",
-            ("test_file_lists",),
+            ("test_file_list_faults",),
         ),
         "aliases of aliases in `systems:`": Row(
             "17 s at each reload", "the same limit, and 50 levels", ("test_config_file",)
@@ -130,10 +130,12 @@ CATALOG: dict[str, dict[str, Row]] = {
         "ESC, bidirectional or invisible characters in a label or name": Row(
             "they reached the page and the terminal",
             "U+FFFD in labels; such a name is refused",
-            ("test_file_lists",),
+            ("test_file_list_faults",),
         ),
         "the thread that checks the configuration for changes cannot start": Row(
-            "no change was noticed until a restart", "the next check notices it", ("test_reload",)
+            "no change was noticed until a restart",
+            "the next check notices it",
+            ("test_reload_triggers",),
         ),
         "an unchanged list is read again": Row(
             "a log record at info each time", "at debug", ("test_discovery",)

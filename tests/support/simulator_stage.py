@@ -1,6 +1,7 @@
 """The simulator on loopback, with a clock that a test moves and faults that it asks for."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from aiohttp.test_utils import TestClient
 from aiohttp.typedefs import Handler
 
 from exporter.simulator.app import SimulatedServers, make_app
+from support.process import run
 
 MORNING = 1710752400.0
 SWITCH_SECONDS = 60.0
@@ -122,3 +124,8 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
         yield stage
     finally:
         await runner.cleanup()
+
+
+async def setting(stage: Stage, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run `set` with the stage's configuration."""
+    return await asyncio.to_thread(run, "set", *words, "--config.file", str(stage.config))

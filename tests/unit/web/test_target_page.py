@@ -45,7 +45,7 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert alert is not None
     assert alert[1].startswith("<b>http_503</b> <time ")
     assert alert[1].endswith(
-        "for 0 s</time>: HTTP &lt;b&gt;503&lt;/b&gt;. The service is unavailable, or switches its mode."
+        "for 0 s</time>: HTTP &lt;b&gt;503&lt;/b&gt;. The service is unavailable, or is switching its mode."
     )
     assert "There are none: the last poll failed, and nothing old is shown." in text
 
