@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from exporter.clock import Clock
 from exporter.errors import ActionError, ExporterError, PollError, Reason, WriteEffect
 from exporter.http.connections import Connections
-from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, told
+from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, state_text
 from exporter.operate.order import Order
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class SetOptions:
 def show(order: Order, now: Seen) -> None:
     """Print the current state, the wanted state, and the request."""
     print(f"{order.target.name}: {order.action.name}")
-    print(f"  now     {told(now)}")
+    print(f"  now     {state_text(now)}")
     print(f"  wanted  {order.wanted}")
     filled = order.filled
     print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
@@ -193,10 +193,10 @@ def _watch(operation: Operation, options: SetOptions, runner: asyncio.Runner) ->
 def _progress(operation: Operation, seen: Seen, *, drained: bool) -> str:
     drain = operation.order.drain
     if isinstance(seen, PollError) or not operation.is_confirmed(seen):
-        return f"not yet, {told(seen)}"
+        return f"not yet, {state_text(seen)}"
     if drained and drain and not operation.is_drained(seen):
-        return f"shows {told(seen)}, {drain.help}: {_number(seen.undrained)}"
-    return f"shows {told(seen)}"
+        return f"shows {state_text(seen)}, {drain.help}: {_number(seen.undrained)}"
+    return f"shows {state_text(seen)}"
 
 
 def _number(value: float | None) -> str:
@@ -208,7 +208,7 @@ def _audit(order: Order, before: Seen | None, outcome: Outcome) -> None:
         "user": _user(),
         "target": order.target.name,
         "action": order.action.name,
-        "from": "unknown" if before is None else told(before),
+        "from": "unknown" if before is None else state_text(before),
         "to": order.wanted,
         "outcome": outcome,
     }
