@@ -122,6 +122,15 @@ def _check_readable(seen: Seen) -> None:
         )
 
 
+def _check_same(shown: Seen, now: Seen) -> None:
+    # Another operator may have set it while the question was open.
+    if state_text(now) != state_text(shown):
+        raise ActionError(
+            f"not sent, as its state has changed from {state_text(shown)} to {state_text(now)}",
+            WriteEffect.NOT,
+        )
+
+
 def _see_through(
     operation: Operation, before: Seen, options: SetOptions, runner: asyncio.Runner
 ) -> Outcome:
@@ -132,8 +141,10 @@ def _see_through(
         if options.drained and not operation.is_drained(before):
             _watch(operation, options, runner)
         return Outcome.UNCHANGED
-    if options.asks and not _confirm():
-        return Outcome.DECLINED
+    if options.asks:
+        if not _confirm():
+            return Outcome.DECLINED
+        _check_same(before, _run(runner, operation.look()))
     try:
         _run(runner, operation.send(min(WRITE_SECONDS, options.settle)))
     except ActionError as error:

@@ -51,6 +51,11 @@ CATALOG: dict[str, dict[str, Row]] = {
             "a warning names the number of files needed; idle connections are closed",
             ("test_connection_limits", "test_listening"),
         ),
+        "two operators set one target at once": Row(
+            "a state that changed while the question of `set` was open was overwritten",
+            "nothing is sent then; of two requests sent at once each `set` reports its own",
+            ("test_set_terminal",),
+        ),
         "the wall clock is set by a year": Row(
             "availability and the time since a failure were wrong for ever",
             "they follow the clock; polls, tokens and `max_age` use another one",
