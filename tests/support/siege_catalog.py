@@ -199,6 +199,11 @@ CATALOG: dict[str, dict[str, Row]] = {
             "polls fail as `tls` until the `ca_file` has the new one, and then work",
             ("test_certificate_rotation",),
         ),
+        "an HTTPS server sends session tickets without end": Row(
+            "the event loop was blocked for 1.4 s each time, and good targets timed out",
+            "32 KiB are read at a time; after 64 KiB without an answer the poll fails as `tls`",
+            ("test_tls_socket",),
+        ),
         "one version of IP works and the other does not": Row(
             "an address such as 1.2.3.4.5 was looked up in the event loop",
             "such a host is a name, for the threads of the resolver",

@@ -1,14 +1,17 @@
 """Networks that change or fail in part beside good targets: TLS, and the two versions of IP."""
 
 import asyncio
+import os
 import socket
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
 import trustme
 
 from support.metrics_page import read_page
+from support.repository import ROOT
 from support.siege import Hostile, Siege, besieged
 from support.siege_catalog import siege
 from support.vendor import HEALTHY, Vendor, serving
@@ -72,6 +75,34 @@ async def test_another_authority_is_used_as_soon_as_its_file_is_there(tmp_path: 
 
     assert "Traceback" not in log
     assert log.count("reason=tls") == len(names)
+
+
+@siege("an HTTPS server sends session tickets without end")
+async def test_tickets_without_end_do_not_hold_the_event_loop(tmp_path: Path) -> None:
+    ca_file = str(tmp_path / "ca.pem")
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "support.ticket_server",
+        ca_file,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+    )
+    assert server.stdout
+    try:
+        url = f"https://127.0.0.1:{int(await server.stdout.readline())}"
+        client = {"h": {"tls_config": {"ca_file": ca_file}}}
+        names = [f"h{number}" for number in range(3)]
+        targets = tuple({"name": name, "url": url, "client": "h"} | TIMES for name in names)
+        async with besieged(tmp_path, Hostile(clients=client, targets=targets)) as program:
+            await program.until_polled(*names)
+            page = read_page(await program.watch())
+            await program.end()
+    finally:
+        server.kill()
+        await server.wait()
+
+    assert not any(page[name].up for name in names)
 
 
 @siege("one version of IP works and the other does not")
