@@ -1,4 +1,4 @@
-"""Runs a function in a thread that the end of the program does not wait for."""
+"""Runs a function in a thread that the program does not wait for at its end."""
 
 import asyncio
 import threading

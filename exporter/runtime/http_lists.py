@@ -1,6 +1,6 @@
-"""The endpoint of a http_sd goes in; its targets come out whenever its list has changed.
+"""Requests the list of an http_sd, and returns its targets whenever the list has changed.
 
-The rules are Prometheus': HTTP 200, Content-Type application/json, the full list each time. The
+The rules are those of Prometheus: HTTP 200, Content-Type application/json, the full list each time. The
 client's TLS, proxy, credentials and query parameters are used; redirects are not followed.
 """
 
@@ -27,7 +27,7 @@ from exporter.text import printable
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
 _LONGEST_FAULT = 500
-# Readiness waits for the first answer, and lists may be refreshed but once a day.
+# Readiness waits for the first answer, and the refresh interval may be a day.
 _LONGEST_WAIT = 60.0
 
 
@@ -43,7 +43,7 @@ class HttpLists:
         self._last: bytes | None = None
 
     async def look(self) -> ListResult:
-        """Ask for the list."""
+        """Request the list."""
         wait = min(self._source.refresh_interval, _LONGEST_WAIT)
         try:
             async with asyncio.timeout(wait):
@@ -74,19 +74,19 @@ class HttpLists:
             (request,) = with_query((request,), self._source.client)
         secrets = credentials(self._source.client)
         try:
-            # Made anew each time: there is one request a minute, and the TLS files may have changed.
+            # A new client each time: requests are rare, and the TLS files may have changed.
             answer = await PooledClient(self._source.client, self._pool).fetch(request, secrets)
         finally:
             self._pool.close()
         if answer.status != _OK:
             raise PollError(Reason.BAD_HTTP, f"HTTP {answer.status} in place of 200")
         if not _JSON.fullmatch(answer.content_type):
-            told = f'the Content-Type is "{answer.content_type}", not application/json'
-            raise PollError(Reason.BAD_CONTENT_TYPE, told)
+            text = f'the Content-Type is "{answer.content_type}", not application/json'
+            raise PollError(Reason.BAD_CONTENT_TYPE, text)
         return answer.body
 
     def _refused(self, why: str) -> ListResult:
-        # The endpoint had a hand in it.
+        # The text may contain parts of the answer.
         fault = printable(scrub(why, self._source.client))[:_LONGEST_FAULT]
         return ListResult(faults={self._name: fault}, failures=1)
 
