@@ -90,9 +90,9 @@ class ValuesModel(Model):
     """One of `query_params`; its `values` are not secret."""
 
     values: list[str] = Field(default_factory=list)
-    """Values, shown as they are."""
+    """Values that are not secret."""
     secrets: list[SecretText] = Field(default_factory=list)
-    """Values that are kept secret."""
+    """Secret values."""
     files: list[SecretFile] = Field(default_factory=list)
     """Files with one value each, read again when they change."""
 
@@ -123,9 +123,9 @@ class RateLimitModel(Model):
     """`rate_limit` of a client."""
 
     requests_per_second: Annotated[float, BeforeValidator(_number)]
-    """Requests a second, of all targets of the client together."""
+    """Requests per second, for all targets of the client together."""
     burst: int = 1
-    """How many requests may be sent at once."""
+    """The number of requests that may be sent at once."""
 
     @field_validator("requests_per_second")
     @classmethod
@@ -156,7 +156,7 @@ class ClientModel(Model):
     oauth2: OAuth2Model | None = None
     """OAuth 2 with the client's own credentials (RFC 6749 section 4.4)."""
     login: LoginModel | None = None
-    """A user and password for the login that the targets' system declares; kept and renewed."""
+    """A user and password for the login that the targets' system declares."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
     """Further headers, by name."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
@@ -170,7 +170,7 @@ class ClientModel(Model):
     unix_socket: str | None = None
     """A Unix socket to which all requests go; the URL's host is only sent as Host."""
     rate_limit: RateLimitModel | None = None
-    """A limit of requests."""
+    """A limit on requests."""
 
     @field_validator("http_headers")
     @classmethod

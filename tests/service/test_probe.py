@@ -55,7 +55,7 @@ async def test_a_large_page_is_written_beside_the_event_loop(
         threads.append(threading.current_thread())
         return expose_targets(*given, **named)
 
-    monkeypatch.setattr(probe_module, "_MAX_SERIES_AT_ONCE", limit)
+    monkeypatch.setattr(probe_module, "_MAX_SERIES_IN_LOOP", limit)
     monkeypatch.setattr(probe_module, "expose_targets", expose)
     async with site_of(target(gate)) as site:
         status, page = await site.get("/probe?target=t")

@@ -44,7 +44,7 @@ async def test_probes_in_a_loop_poll_no_target_more_than_twice_per_interval(
     assert requests <= 2
 
 
-@siege("30 clients of `/sd` with 4,000 targets")
+@siege("30 clients request `/sd` with 4,000 targets")
 async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
     idle = tuple(
         {
@@ -77,7 +77,7 @@ async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
         await siege.end()
 
 
-@siege("a form of another site's page posts to `/-/reload`")
+@siege("a form on a page of another site posts to `/-/reload`")
 async def test_another_sites_page_reloads_nothing(tmp_path: Path) -> None:
     async with besieged(tmp_path, Hostile()) as siege:
         status, _ = await siege.post("/-/reload", Origin="http://evil.test")

@@ -126,8 +126,8 @@ ANSWERS: dict[str, tuple[bytes, list[str]]] = {
 
 @siege(
     "an item whose label is null, empty or too long",
-    "two values that are the same once redacted",
-    "a password that is echoed as hex, base64, in upper case, or escaped",
+    "two values that are equal after redaction",
+    "a password sent back as hex, base64, in the other case, or escaped",
     "ESC, BEL, C1 or a line feed in a key",
     "headers of a 103 answer, and trailers",
 )
@@ -215,7 +215,7 @@ async def test_answers_that_stall_do_not_fill_the_memory(tmp_path: Path) -> None
             await siege.end()
 
 
-@siege("name servers are silent, threads are short")
+@siege("name servers do not answer, and threads are scarce")
 async def test_names_that_are_unknown_take_a_few_threads(tmp_path: Path) -> None:
     targets = tuple(one | {"url": f"http://{one['name']}.invalid"} for one in hub("http://x", 300))
     async with besieged(tmp_path, Hostile(systems=HUB, targets=targets)) as siege:

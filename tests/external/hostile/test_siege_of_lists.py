@@ -58,8 +58,8 @@ LISTS: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 @siege(
-    "a key twice among 300,000 of an http_sd",
-    "lists of millions of parts, groups of many items with many labels, keys or items of a megabyte",
+    "an http_sd list with 300,000 keys and a duplicate",
+    "a list of millions of parts, groups of many items with many labels, keys or items of a megabyte",
     "merge keys nested 24 deep",
 )
 @pytest.mark.parametrize(("form", "text"), LISTS.values(), ids=LISTS)
@@ -105,7 +105,7 @@ async def _watch_until_refused(siege: Siege) -> None:
                 return
 
 
-@siege("a key twice among 300,000 of an http_sd")
+@siege("an http_sd list with 300,000 keys and a duplicate")
 async def test_a_hostile_endpoint_is_refused(tmp_path: Path) -> None:
     async with open_vendor() as vendor:
         vendor.answer = response(_twice(300_000).encode())
@@ -153,7 +153,7 @@ async def test_more_hosts_than_open_files_leave_the_port_open(tmp_path: Path) ->
         await siege.end()
 
 
-@siege("`/-/ready` with discoveries alone")
+@siege("`/-/ready` with discoveries only")
 async def test_readiness_waits_for_the_targets_of_a_list(tmp_path: Path) -> None:
     async with open_vendor() as vendor:
         vendor.answer = None

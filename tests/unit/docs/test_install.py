@@ -49,7 +49,7 @@ def test_units_are_installed_where_systemd_looks_and_the_service_finds_its_files
     assert len(placed) == 2
     assert str(parsed(line.split()[1:-1]).config_file) in files
     assert credentials.partition(":")[2] in folders
-    assert f"gives it {MOST_EXPOSED / 10} of 10" in re.sub(r"\s+", " ", INSTALL_PAGE)
+    assert f"rates its exposure as {MOST_EXPOSED / 10} of 10" in re.sub(r"\s+", " ", INSTALL_PAGE)
 
 
 def test_the_credentials_of_the_page_are_those_that_systemd_gives(tmp_path: Path) -> None:

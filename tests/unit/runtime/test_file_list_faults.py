@@ -14,7 +14,7 @@ from exporter.runtime.target_groups import (
     MOST_PARTS,
 )
 from exporter.text import printable
-from support.file_sd import CLANFORGE, UCS, Make, put, targets
+from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ from support.file_sd import CLANFORGE, UCS, Make, put, targets
 async def test_a_bad_list_is_refused_with_its_reason(
     files: Make, tmp_path: Path, name: str, text: str, why: str
 ) -> None:
-    put(tmp_path / name, text)
+    replace_file(tmp_path / name, text)
     look = await files().look()
 
     assert [fault.removeprefix(f"{tmp_path}/") for fault in look.faults.values()] == [why]
@@ -107,7 +107,7 @@ async def test_a_bad_list_is_refused_with_its_reason(
 async def test_an_item_must_fit_its_entry(
     files: Make, tmp_path: Path, entry: str, text: str, why: str
 ) -> None:
-    put(tmp_path / "a.yaml", text)
+    replace_file(tmp_path / "a.yaml", text)
     look = await files(entry).look()
 
     assert [fault.split(": ", 1)[1] for fault in look.faults.values()] == [why]
@@ -116,7 +116,7 @@ async def test_an_item_must_fit_its_entry(
 async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.yaml", "- targets:\n" + "  - a b\n" * 500)
+    replace_file(tmp_path / "a.yaml", "- targets:\n" + "  - a b\n" * 500)
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -127,8 +127,8 @@ async def test_a_list_that_repeats_itself_without_end_is_refused(
     files: Make, tmp_path: Path
 ) -> None:
     again = "- *one\n" * (MOST_PARTS // 1000 + 1)
-    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
-    put(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
+    replace_file(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
+    replace_file(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
     look = await files().look()
 
     assert [*targets(look)] == ["b"]
@@ -138,7 +138,7 @@ async def test_a_list_that_repeats_itself_without_end_is_refused(
 
 
 async def test_a_list_of_too_many_targets_is_refused(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", f"- targets: [{'a, ' * (MOST_PARTS + 1)}]\n")
+    replace_file(tmp_path / "a.yaml", f"- targets: [{'a, ' * (MOST_PARTS + 1)}]\n")
     look = await files().look()
 
     assert [fault.split("/")[-1] for fault in look.faults.values()] == [
@@ -150,7 +150,7 @@ async def test_a_json_list_of_too_many_parts_is_not_parsed(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json, "loads", None)
-    put(tmp_path / "a.json", f"[{'[],' * (5 * MOST_PARTS)}[]]")
+    replace_file(tmp_path / "a.json", f"[{'[],' * (5 * MOST_PARTS)}[]]")
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -158,7 +158,7 @@ async def test_a_json_list_of_too_many_parts_is_not_parsed(
 
 
 async def test_a_yaml_list_of_too_many_parts_is_not_built(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", f"[{'{},' * (5 * MOST_PARTS)}]")
+    replace_file(tmp_path / "a.yaml", f"[{'{},' * (5 * MOST_PARTS)}]")
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -167,7 +167,9 @@ async def test_a_yaml_list_of_too_many_parts_is_not_built(files: Make, tmp_path:
 
 async def test_the_labels_of_all_targets_together_are_bounded(files: Make, tmp_path: Path) -> None:
     items = ", ".join(f"a{number}" for number in range(1000))
-    put(tmp_path / "a.yaml", f"- {{targets: [{items}], labels: {{__meta_x: {'x' * 70_000}}}}}")
+    replace_file(
+        tmp_path / "a.yaml", f"- {{targets: [{items}], labels: {{__meta_x: {'x' * 70_000}}}}}"
+    )
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -201,7 +203,7 @@ def test_a_key_that_is_given_twice_is_found_in_one_pass(monkeypatch: pytest.Monk
 async def test_a_fault_is_short_however_long_a_key_or_item_is(
     files: Make, tmp_path: Path, group: dict[str, object]
 ) -> None:
-    put(tmp_path / "a.json", json.dumps([group]))
+    replace_file(tmp_path / "a.json", json.dumps([group]))
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -212,7 +214,7 @@ async def test_a_fault_is_short_however_long_a_key_or_item_is(
 async def test_nested_merge_keys_are_refused(files: Make, tmp_path: Path, depth: int) -> None:
     lists = ["- &m0 {targets: [a]}"]
     lists += [f"- &m{n + 1} {{<<: [*m{n}, *m{n}]}}" for n in range(depth)]
-    put(tmp_path / "a.yaml", "\n".join(lists))
+    replace_file(tmp_path / "a.yaml", "\n".join(lists))
     look = await files().look()
 
     (why,) = look.faults.values()
@@ -223,10 +225,12 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = files()
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     await watched.look()
     monkeypatch.setattr(target_builder, "_MAX_SECONDS", -1.0)
-    put(tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}]))
+    replace_file(
+        tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}])
+    )
     look = await watched.look()
 
     (why,) = look.faults.values()
@@ -235,7 +239,7 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
 
 
 async def test_no_character_of_a_label_commands_a_terminal(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
+    replace_file(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
     one = targets(await files().look())["a"]
 
     assert dict(one.labels) == {"site": "\ufffd[31mx\ufffdy\ufffd"}
@@ -243,7 +247,7 @@ async def test_no_character_of_a_label_commands_a_terminal(files: Make, tmp_path
 
 @pytest.mark.parametrize("character", ["\\e", "\\x9b", "\\u202e", "\\u200b", "\\ufeff"])
 async def test_a_name_has_printable_characters(files: Make, tmp_path: Path, character: str) -> None:
-    put(tmp_path / "a.yaml", f'- {{targets: ["1{character}2"]}}')
+    replace_file(tmp_path / "a.yaml", f'- {{targets: ["1{character}2"]}}')
     look = await files(CLANFORGE).look()
 
     (why,) = look.faults.values()
@@ -269,7 +273,7 @@ async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path
 async def test_a_fault_in_a_large_list_is_told_without_its_line(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")
+    replace_file(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")
     look = await files().look()
     (why,) = look.faults.values()
 
