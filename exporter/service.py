@@ -146,7 +146,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
-            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock.monotonic))
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks))
             supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
             watching.cancel()

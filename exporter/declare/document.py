@@ -130,7 +130,9 @@ class Document:
             return measured[id(node)]
 
         total, levels = measure(self._root) if self._root else (0, 0)
-        if total > _MAX_ALIASED_PARTS + _MAX_ALIASED_RATIO * len(measured):
+        limit = _MAX_ALIASED_PARTS + _MAX_ALIASED_RATIO * len(measured)
+        measured.clear()  # The function refers to itself: a cycle, which is freed late.
+        if total > limit:
             raise ConfigError(
                 (f"{self.name}: its aliases stand for {total} parts, which is too many",)
             )

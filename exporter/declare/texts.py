@@ -83,8 +83,9 @@ class Info(Metric):
                 try:
                     value = text_of(item, context)
                 except FieldError as error:
+                    context.found = True
                     context.fault(name, f"label {label}: {error}")
-                    continue
+                    return  # The other labels alone may look like those of another item.
                 if value:
                     own.append((label, value))
             if len(own) > len(fixed) or (own and not len(readers) > len(fixed)):

@@ -6,6 +6,7 @@ message          requests as they are sent; credentials
 multiplexer      watches all sockets in one epoll
 resolve          looks up host names
 dial             connects to the first address that accepts
+tls_socket       TLS that reads a bounded number of bytes at a time
 opening          name, TCP, proxy, TLS: a connection on its way
 answer_reader    reads one answer, within limits
 http_connection  one open connection, one exchange at a time

@@ -21,6 +21,7 @@ from exporter.http.http_connection import HttpConnection, StaleError
 from exporter.http.message import Headers, HttpRequest, credentials, make_request
 from exporter.http.opening import Opening, Route
 from exporter.http.pool import ConnectionPool
+from exporter.http.tls_socket import TlsSocket
 from exporter.secret import Secret
 from exporter.settings import Client
 
@@ -152,7 +153,7 @@ class Exchange:
         self._opening.serve(self._deadline, self._opened)
         self._opening.start()
 
-    def _opened(self, made: socket.socket | PollError) -> None:
+    def _opened(self, made: socket.socket | TlsSocket | PollError) -> None:
         self._opening = None
         if isinstance(made, PollError):
             self.fail(made)
@@ -298,7 +299,7 @@ class PooledClient(HttpClient):
         if not request.owner or self.is_retired or request.owner in self.left:
             return False
 
-        def opened(made: socket.socket | PollError) -> None:
+        def opened(made: socket.socket | TlsSocket | PollError) -> None:
             del self.left[request.owner]
             if not isinstance(made, PollError):
                 connection = HttpConnection(self, request, made)

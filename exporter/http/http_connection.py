@@ -11,6 +11,7 @@ from exporter.http.answer_reader import AnswerReader, plain_answer
 from exporter.http.message import HttpRequest
 from exporter.http.multiplexer import READABLE, WRITABLE
 from exporter.http.opening import WOULD_BLOCK
+from exporter.http.tls_socket import TlsSocket
 
 if TYPE_CHECKING:
     from exporter.http.client import Exchange, PooledClient
@@ -46,7 +47,9 @@ class HttpConnection:
         "owner",
     )
 
-    def __init__(self, client: "PooledClient", request: HttpRequest, one: socket.socket) -> None:
+    def __init__(
+        self, client: "PooledClient", request: HttpRequest, one: socket.socket | TlsSocket
+    ) -> None:
         self.client = client
         pool = self._pool = client.pool
         self._socket = one
@@ -145,7 +148,7 @@ class HttpConnection:
             if is_complete:
                 self._complete(exchange, reader)
                 return
-            if not isinstance(self._socket, ssl.SSLSocket):
+            if not isinstance(self._socket, TlsSocket):
                 return
             # More of a TLS record may be decrypted already, which no event would report.
 
@@ -165,7 +168,7 @@ class HttpConnection:
         if (
             not is_reusable
             or self._unsent
-            or (isinstance(one, ssl.SSLSocket) and one.pending())
+            or (isinstance(one, TlsSocket) and one.pending())
             or not self._pool.keep(self)
         ):
             self.close()

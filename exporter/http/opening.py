@@ -16,6 +16,7 @@ from exporter.http.deadlines import Deadline, Deadlines
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
 from exporter.http.resolve import Address, Resolver, Sketch, literal
+from exporter.http.tls_socket import TlsSocket
 
 # Handshakes at a time: with a thousand at once each is as slow as all of them. One that takes
 # longer than this, as a server that hangs does, gives its turn to the next one and goes on.
@@ -120,7 +121,7 @@ class PoolAccess(Protocol):
         ...
 
 
-OnOpened = Callable[[socket.socket | PollError], None]
+OnOpened = Callable[[socket.socket | TlsSocket | PollError], None]
 
 
 class Opening:
@@ -136,7 +137,7 @@ class Opening:
         self.began = 0.0
         """When its turn for a handshake came, by the monotonic clock."""
         self._dial: Dial | None = None
-        self._socket: socket.socket | ssl.SSLSocket | None = None
+        self._socket: socket.socket | TlsSocket | None = None
         self._fd = -1
         self._is_in_tunnel = False
         self._addresses: tuple[Address, ...] = ()
@@ -288,9 +289,7 @@ class Opening:
             return
         self._is_in_tunnel = False
         try:
-            self._socket = context.wrap_socket(
-                one, do_handshake_on_connect=False, server_hostname=self.way.server_name
-            )
+            self._socket = TlsSocket(one, context, self.way.server_name)
         except (ValueError, OSError) as error:
             self._fail(tls_failure(error))
             return
@@ -298,7 +297,7 @@ class Opening:
 
     def _shake(self) -> None:
         try:
-            cast("ssl.SSLSocket", self._socket).do_handshake()
+            cast("TlsSocket", self._socket).do_handshake()
         except ssl.SSLWantReadError:
             self._pool.multiplexer.watch(self._fd, self, READABLE)
         except ssl.SSLWantWriteError:

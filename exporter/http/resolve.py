@@ -22,6 +22,8 @@ _FRESH_SECONDS = 30.0
 # A name that was not requested for so long is forgotten: its targets are gone.
 _UNUSED_SECONDS = 600.0
 _MAX_THREADS = 64
+# Interfaces are numbered in 32 bits; a larger number would be cut to another one.
+_MAX_SCOPE_DIGITS = 9
 
 Address = tuple[int, Any]
 """Address family and socket address."""
@@ -126,13 +128,23 @@ def _addresses(host: str, port: int) -> Sketch:
 def literal(host: str, port: int) -> tuple[Address, ...]:
     """Return the address that a host is, where it is no name: IPv4, or IPv6 with or without zone.
 
+    Sockets look up what is no valid address by themselves, and block meanwhile.
+
     Raises:
-        OSError: The zone is no interface of this machine.
+        OSError: It is no valid IPv6 address, or the zone is no interface of this machine.
     """
     if ":" in host:
         address, _, zone = host.partition("%")
-        scope = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone) if zone else 0
-        return ((socket.AF_INET6, (address, port, 0, scope)),)
-    if host.replace(".", "").isdigit():
-        return ((socket.AF_INET, (host, port)),)
-    return ()
+        socket.inet_pton(socket.AF_INET6, address)
+        return ((socket.AF_INET6, (address, port, 0, _scope(zone))),)
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except (OSError, ValueError):
+        return ()
+    return ((socket.AF_INET, (host, port)),)
+
+
+def _scope(zone: str) -> int:
+    if zone.isdecimal() and len(zone) <= _MAX_SCOPE_DIGITS:
+        return int(zone)
+    return socket.if_nametoindex(zone) if zone else 0

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from time import monotonic
 from typing import Protocol
 
@@ -183,13 +184,7 @@ class Lists:
         self._telemetry.discovery_failures.labels(one.name).inc(result.failures)
         if not result.faults:
             self._telemetry.discovery_refreshed.labels(one.name).set(self._clock.wall())
-        for name in one.faults.keys() - result.faults.keys():
-            facts = {"discovery": one.name, "list": name}
-            _log.info("list accepted again", extra={"facts": facts})
-        for name, why in result.faults.items():
-            if one.faults.get(name) != why:
-                facts = {"discovery": one.name, "list": name, "why": why}
-                _log.error("list refused", extra={"facts": facts})
+        self._log_faults(one, result)
         one.faults = result.faults
         if result.built is not None:
             is_same = result.built == one.built
@@ -204,6 +199,18 @@ class Lists:
             one.is_tried = True
             # Readiness waits until its targets are added, and then for their first polls.
             self._changed.set()
+
+    def _log_faults(self, one: _FollowedDiscovery, result: ListResult) -> None:
+        for name in sorted(one.faults.keys() - result.faults.keys())[:_MAX_LOGGED]:
+            facts = {"discovery": one.name, "list": name}
+            _log.info("list accepted again", extra={"facts": facts})
+        changed = {name: why for name, why in result.faults.items() if one.faults.get(name) != why}
+        for name, why in islice(changed.items(), _MAX_LOGGED):
+            facts = {"discovery": one.name, "list": name, "why": why}
+            _log.error("list refused", extra={"facts": facts})
+        if len(changed) > _MAX_LOGGED:
+            more = {"discovery": one.name, "lists": str(len(changed) - _MAX_LOGGED)}
+            _log.error("more lists refused", extra={"facts": more})
 
     def _note_untried(self) -> None:
         self._targets.expect_lists(sum(not one.is_tried for one in self._followed))

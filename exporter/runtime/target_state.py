@@ -52,8 +52,13 @@ class Availability:
         passed = now - self._first
         if passed <= 0:
             return 1.0 if self.down_since is None else 0.0
-        # A wall clock may step back.
+        # The wall clock may step back; `shift` follows a moment later.
         return min(1.0, max(0.0, 1 - (self._down_seconds + self._down_for(now)) / passed))
+
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the wall clock."""
+        self._first = None if self._first is None else self._first + seconds
+        self.down_since = None if self.down_since is None else self.down_since + seconds
 
     def _down_for(self, now: float) -> float:
         return 0.0 if self.down_since is None else max(0.0, now - self.down_since)

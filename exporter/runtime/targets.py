@@ -25,6 +25,9 @@ from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
+# Seconds by which the wall clock is set at least; less is adjusted without a step.
+_MIN_CLOCK_STEP = 1.0
+
 
 class Targets:
     """Every target, in the order of the configuration."""
@@ -33,6 +36,8 @@ class Targets:
         self._telemetry = telemetry
         self._history = History()
         self.clock = clock
+        # Of the wall clock from the monotonic one, which changes as it is set.
+        self._wall_offset = clock.wall() - clock.monotonic()
         self._targets: Sequence[Target] = ()
         self._tracked: list[TargetState] = []
         self._known: dict[str, TargetState] = {}
@@ -236,6 +241,7 @@ class Targets:
     def age(self) -> None:
         """Fail targets whose snapshot is too old, and sample all values when that is due."""
         now = self.clock.monotonic()
+        self._follow_wall_clock(now)
         self._history.sample(self._tracked, now)
         if min(self._expires, default=math.inf) >= now:
             return
@@ -245,6 +251,17 @@ class Targets:
                 age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
                 self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.counts)
+
+    def _follow_wall_clock(self, now: float) -> None:
+        """If the wall clock was set, keep how long targets are up and down."""
+        offset = self.clock.wall() - now
+        step = offset - self._wall_offset
+        if abs(step) < _MIN_CLOCK_STEP:
+            return
+        self._wall_offset = offset
+        for tracked in self:
+            tracked.availability.shift(step)
+        _log.warning("wall clock was set", extra={"facts": {"seconds": f"{step:+.0f}"}})
 
     def _fail(self, tracked: TargetState, poll: PollResult, counts: PollCounts) -> None:
         """Record a failed poll, or a snapshot that is too old."""

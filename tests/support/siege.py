@@ -46,6 +46,8 @@ class Hostile:
     targets: tuple[Any, ...] = ()
     first: str = ""
     """A shell command to run first, such as `ulimit -n 64`."""
+    listen: str = "127.0.0.1:0"
+    """Where the program listens; the test connects by IPv4."""
     max_bytes: int = _MAX_BYTES
     """The maximum of memory that the program may use."""
 
@@ -148,9 +150,10 @@ def configuration(hostile: Hostile, url: str) -> str:
 
 
 @contextmanager
-def _program(folder: Path, first: str) -> Any:
-    arguments = ("--config.file", str(folder / "config.yaml"), "--web.listen-address=127.0.0.1:0")
-    with started("serve", *arguments, first=first) as found:
+def _program(folder: Path, hostile: Hostile) -> Any:
+    config = str(folder / "config.yaml")
+    arguments = ("--config.file", config, f"--web.listen-address={hostile.listen}")
+    with started("serve", *arguments, first=hostile.first) as found:
         yield found
 
 
@@ -162,7 +165,7 @@ async def besieged(folder: Path, hostile: Hostile) -> AsyncIterator[Siege]:
     async with open_vendor() as good:
         good.answer = HEALTHY
         (folder / "config.yaml").write_text(configuration(hostile, good.url), encoding="utf-8")
-        program = _program(folder, hostile.first)
+        program = _program(folder, hostile)
         process, address = await asyncio.to_thread(program.__enter__)
         try:
             siege = Siege(process, address, folder, hostile, good)

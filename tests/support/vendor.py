@@ -1,6 +1,7 @@
 """Vendor servers on loopback: one that replays bytes, one with a handler."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,8 +10,10 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
-    """Serve connections with the handler; clients may disconnect at any time.
+async def serving(
+    handler: Handler, port: int = 0, *, context: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve connections with the handler, over TLS with a context; clients may disconnect any time.
 
     No connection and no handler outlives it: their warnings would fail another test.
     """
@@ -27,9 +30,9 @@ async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
             writer.close()
             del handlers[task]
 
-    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=context)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         await _transports_end()  # What was just accepted has no handler yet.

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.clock import Clock
-from exporter.http.resolve import Address, Resolver, Sketch
+from exporter.http.resolve import Address, Resolver, Sketch, literal
 
 FOUND: list[Any] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+NUMBER, INTERFACE = socket.if_nameindex()[0]
 ADDRESSES = ((socket.AF_INET, ("127.0.0.1", 80)),)
 
 
@@ -145,3 +146,27 @@ async def test_names_that_are_no_longer_used_are_forgotten() -> None:
     await look_up(resolver, "new")
 
     assert len(resolver) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        ("127.0.0.1", ((socket.AF_INET, ("127.0.0.1", 80)),)),
+        ("::1", ((socket.AF_INET6, ("::1", 80, 0, 0)),)),
+        ("fe80::1%7", ((socket.AF_INET6, ("fe80::1", 80, 0, 7)),)),
+        (f"fe80::1%{INTERFACE}", ((socket.AF_INET6, ("fe80::1", 80, 0, NUMBER)),)),
+        # Names: a socket would look them up in the event loop.
+        ("999.999.999.999", ()),
+        ("1.2.3.4.5", ()),
+        ("1.2", ()),
+        ("\N{SUPERSCRIPT TWO}", ()),
+    ],
+)
+def test_only_a_valid_address_is_used_without_a_look_up(host: str, addresses: object) -> None:
+    assert literal(host, 80) == addresses
+
+
+@pytest.mark.parametrize("host", ["::zz", "1::2::3", "fe80::1%nope", f"fe80::1%{2**32 + 1}"])
+def test_an_invalid_ipv6_address_is_an_error(host: str) -> None:
+    with pytest.raises(OSError, match=r"illegal IP|no interface"):
+        literal(host, 80)
