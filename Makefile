@@ -80,8 +80,9 @@ docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
 	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_reference.py \
 	  tests/service/test_faults.py
 	@$(BIN)/pytest -q --renew tests/unit/deploy/test_rules.py -k 'reference or listing or copy'
-	@$(BIN)/pytest -q --renew tests/service/test_manual.py tests/unit/deploy/test_kubernetes.py \
-	  tests/unit/deploy/test_compose.py -k 'manual or copy or simulator_is'
+	@$(BIN)/pytest -q --renew tests/unit/ci/test_command_line_files.py \
+	  tests/unit/deploy/test_kubernetes.py tests/unit/deploy/test_compose.py \
+	  -k 'copies or copy or simulator_is'
 
 dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
 	@$(BIN)/python -W ignore -m grafana.source
