@@ -200,7 +200,7 @@ def test_the_page_about_verifying_names_what_a_release_has() -> None:
     assert f"REPOSITORY={'/'.join(home.split('/')[-2:])}\n" in text
     assert workflow.count("uses: actions/attest-build-provenance@") == 3
     assert "--provenance mode=max --sbom true" in workflow
-    for name in ("status_exporter-*", "charts", "$REGISTRY", "linux/amd64,linux/arm64"):
+    for name in ("dist/status*", "charts", "$REGISTRY", "linux/amd64,linux/arm64"):
         assert name in workflow
 
 
