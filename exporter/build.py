@@ -1,6 +1,6 @@
-"""Which sources the program was built from, and the Python that runs it.
+"""The version, the revision it was built from, and the Python that runs it.
 
-A build records the revision in a file beside this one, and an image in its environment.
+A build records the revision in a file beside this one; an image does so in its environment.
 """
 
 import os
@@ -9,13 +9,13 @@ import sys
 from exporter import __version__
 
 RECORD = os.path.join(os.path.dirname(__file__), "revision.txt")  # noqa: PTH118, PTH120 - for --version
-"""The file with the revision and its date, separated by a blank."""
+"""The file with the revision and its date, separated by a space."""
 
 UNKNOWN = "unknown"
 
 
 def build_facts(record: str = RECORD) -> dict[str, str]:
-    """Return version, revision, date of the revision, and Python; "unknown" if not recorded."""
+    """Return version, revision, date and Python; what was not recorded is "unknown"."""
     try:
         with open(record, encoding="utf-8") as file:  # noqa: PTH123
             revision, date = file.read().split()
@@ -30,7 +30,7 @@ def build_facts(record: str = RECORD) -> dict[str, str]:
 
 
 def version_text() -> str:
-    """Return what `--version` prints: the version, and below it a line for each other fact."""
+    """Return the output of `--version`: the version, then each other fact on its own line."""
     facts = build_facts()
     first = f"status-exporter {facts.pop('version')}"
     return "\n".join([first, *(f"  {name:9} {value}" for name, value in facts.items())])

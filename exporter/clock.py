@@ -1,4 +1,4 @@
-"""The two clocks, as something that can be handed over: tests have theirs."""
+"""The two clocks of the program, passed explicitly so that tests can control time."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Clock:
-    """`wall` is Unix seconds, for people; `monotonic` is for measuring and never steps."""
+    """`wall` returns Unix seconds, for people; `monotonic` measures and never steps."""
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -1,4 +1,4 @@
-"""A duration as Prometheus writes it becomes seconds, and seconds become a duration."""
+"""Durations in Prometheus' format, such as 1m30s, to seconds and back."""
 
 import re
 
@@ -14,7 +14,7 @@ def read_duration(text: str) -> float:
     """Read a duration such as 1m30s as seconds.
 
     Raises:
-        ValueError: It is none; the text is left to whoever knows whether it may be shown.
+        ValueError: The text is no duration. The message omits it, as it may be a secret.
     """
     match = _DURATION.fullmatch(text)
     if not match or not text:
@@ -24,7 +24,7 @@ def read_duration(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Write seconds as a duration of the configuration file."""
+    """Return seconds as a duration of the configuration file."""
     if seconds != int(seconds):
         return f"{round(seconds * 1000)}ms"
     return f"{int(seconds)}s"

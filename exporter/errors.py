@@ -1,4 +1,4 @@
-"""The error tree, and the fixed set of reasons for which a poll fails; imports nothing of ours."""
+"""The exceptions of this program, and the fixed set of reasons for which a poll fails."""
 
 import difflib
 import re
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a poll failed: the values of the label `reason`, and nothing else ever is one."""
+    """Why a poll failed: all values of the label `reason`."""
 
     TIMEOUT = "timeout"
     CONNECT = "connect"
@@ -33,31 +33,31 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """Say in one sentence what the reason means to an operator."""
+        """What the reason means to an operator, in one sentence."""
         return _MEANINGS[self]
 
 
 _MEANINGS = {
-    Reason.TIMEOUT: "The whole poll did not finish within the target's `timeout`.",
-    Reason.CONNECT: "No connection, an unknown host name, or a connection that broke off.",
+    Reason.TIMEOUT: "The whole poll did not finish within the target's timeout.",
+    Reason.CONNECT: "No connection, an unknown host name, or a connection that was lost.",
     Reason.TLS: "The TLS handshake failed: an expired, foreign or untrusted certificate.",
-    Reason.BAD_HTTP: "What came back is not HTTP, or is damaged in its framing or compression.",
-    Reason.REDIRECT: "An answer 3xx that is not followed: correct the URL, or see `follow_redirects`.",
+    Reason.BAD_HTTP: "The answer is not HTTP, or its framing or compression is damaged.",
+    Reason.REDIRECT: "A 3xx answer that is not followed: correct the URL, or see follow_redirects.",
     Reason.HTTP_401: "The credentials are missing or were rejected.",
     Reason.HTTP_403: "The credentials are known but may not read the status.",
     Reason.HTTP_404: "There is no such endpoint, or no such server, at this URL.",
     Reason.HTTP_429: "The vendor limits the rate of requests.",
-    Reason.HTTP_503: "The service is unavailable, or switches its mode.",
-    Reason.HTTP_4XX: "Any other answer 4xx.",
-    Reason.HTTP_5XX: "Any other answer 5xx, or one below 200.",
+    Reason.HTTP_503: "The service is unavailable, or is switching its mode.",
+    Reason.HTTP_4XX: "Any other 4xx answer.",
+    Reason.HTTP_5XX: "Any other 5xx answer, or a status below 200.",
     Reason.TOO_LARGE: "The answer is larger than 1 MiB once decompressed.",
-    Reason.BAD_CONTENT_TYPE: "The answer is in no format the system has, often a login page.",
+    Reason.BAD_CONTENT_TYPE: "The answer has a format that the system does not have; often it is a login page.",
     Reason.BAD_JSON: "The answer is not valid JSON, or has too many levels, parts or values.",
     Reason.BAD_XML: "The answer is not well-formed XML, has a DTD, or too many levels, parts or values.",
     Reason.BAD_SHAPE: "The answer is well-formed but has none of the system's fields.",
-    Reason.VENDOR_ERROR: "The vendor reported an error of its own in an answer 200.",
+    Reason.VENDOR_ERROR: "The vendor reported an error in a 200 answer.",
     Reason.CREDENTIALS: "A secret of the client could not be read or used.",
-    Reason.STALE: "The last poll is older than `max_age`: polls do not run as they should.",
+    Reason.STALE: "The last poll is older than max_age: polls are overdue.",
     Reason.INTERNAL: "A bug in this exporter; its log has the traceback.",
 }
 
@@ -66,11 +66,11 @@ _BARE_STATUS = re.compile("HTTP [0-9]+")
 
 
 class ExporterError(Exception):
-    """Anything this program reports to a person in one line."""
+    """Base class: an error that is reported in one line."""
 
 
 class ConfigError(ExporterError):
-    """The operator's file: every fault in it, each as `file:line:column: key: what`."""
+    """An invalid configuration: all its faults, each as `file:line:column: key: what`."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("\n".join(faults))
@@ -78,7 +78,7 @@ class ConfigError(ExporterError):
 
 
 class ListError(ExporterError):
-    """A list of targets that is refused as a whole: every fault, with the place of its part."""
+    """A list of targets that is rejected as a whole: all its faults, each with its location."""
 
     def __init__(self, faults: tuple[tuple[tuple[str | int, ...], str], ...]) -> None:
         super().__init__("; ".join(message for _, message in faults))
@@ -86,23 +86,23 @@ class ListError(ExporterError):
 
 
 class SpecError(ExporterError):
-    """A declaration of a system that cannot work; stops start-up."""
+    """An invalid built-in declaration; stops start-up."""
 
 
 CRASHED = "a fault of the exporter, see its log"
-"""What users read of an unexpected exception, which is logged."""
+"""What users read about an unexpected exception; the log has its traceback."""
 
 
 class PollError(ExporterError):
-    """One poll that failed: the reason for the label, and a detail for people.
+    """A failed poll: the reason for the label, and a detail for people.
 
-    `retry_after` is how many seconds the vendor asked to be left alone.
+    `retry_after` is the number of seconds that the vendor asks clients to wait.
     """
 
     request = ""
     """The method and URL of the request that failed, without secrets; empty if there was none."""
     hint = ""
-    """What to correct, where that is known."""
+    """What to correct, if known."""
 
     def __init__(self, reason: Reason, detail: str, retry_after: float = 0.0) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -111,16 +111,16 @@ class PollError(ExporterError):
         self.retry_after = retry_after
 
     def with_detail(self, detail: str) -> "PollError":
-        """Return the same failure with another detail."""
+        """Return a copy with another detail."""
         error = PollError(self.reason, detail, self.retry_after)
         error.request, error.hint = self.request, self.hint
         return error
 
     @property
     def explained(self) -> str:
-        """Say in one line what was requested, what happened, what it means, what to correct."""
+        """One line: the request, what happened, what it means, and what to correct."""
         text = ": ".join(filter(None, (self.request, self.detail)))
-        # All that a detail such as "HTTP 404" says is in the reason already.
+        # A detail such as "HTTP 404" only repeats the reason.
         if _BARE_STATUS.fullmatch(self.detail):
             meaning = self.reason.meaning.rstrip(".")
             text = f"{text}: {meaning[0].lower()}{meaning[1:]}"
@@ -128,7 +128,7 @@ class PollError(ExporterError):
 
 
 class WriteEffect(StrEnum):
-    """Whether a server is as it was before a write, as far as is known."""
+    """Whether a write changed the server, as far as is known."""
 
     NOT = "has not changed"
     MAYBE = "may have changed"
@@ -136,9 +136,9 @@ class WriteEffect(StrEnum):
 
 
 class ActionError(ExporterError):
-    """A write that was refused, was not confirmed in time, or whose answer is not known.
+    """A write that was rejected, was not confirmed in time, or got no answer.
 
-    `lost` says that no answer came to what was sent, so that only a reading can tell.
+    If `lost`, no answer was received: only the next poll can show the effect.
     """
 
     def __init__(self, text: str, changed: WriteEffect, *, lost: bool = False) -> None:
@@ -148,7 +148,7 @@ class ActionError(ExporterError):
 
 
 class ProbeDeadlineError(ExporterError):
-    """A poll that had not ended, or not even begun, when whoever waits for it had to answer."""
+    """A poll that had not finished, or not `began`, at the deadline of a probe."""
 
     def __init__(self, text: str, *, began: bool) -> None:
         super().__init__(text)
@@ -156,21 +156,21 @@ class ProbeDeadlineError(ExporterError):
 
 
 class QueryError(ExporterError):
-    """A request whose query is wrong, in one line."""
+    """An invalid query of a request."""
 
 
 class FieldError(ExporterError):
-    """One value that stands in the answer and cannot be read."""
+    """A value of an answer that cannot be read."""
 
 
-# A line that lists more is no help.
+# A longer list would not help.
 _MOST_NAMES = 12
-# A key of a list may be a megabyte.
+# A key may have a megabyte.
 _MAX_COMPARED = 100
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Say what the word may have been meant to be, or what there is."""
+    """Return a hint: the closest known word, or all known words."""
     names = sorted(known)
     close = difflib.get_close_matches(word[:_MAX_COMPARED], names, n=1)
     if close:

@@ -1,6 +1,6 @@
 """Formats log records as logfmt or JSON, and writes them to standard error without blocking.
 
-The message of an event is fixed; its details are in `extra={"facts": {...}}`.
+The message of an event is constant; its details are in `extra={"facts": {...}}`.
 """
 
 import atexit
@@ -25,18 +25,18 @@ _log = logging.getLogger(__name__)
 
 _PLAIN = re.compile(rf"[^\s\"=\\{UNPRINTABLE}]+")
 _UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
-# One line for each of so many targets that fail at once, some 2 MB. A reader that is further behind
-# has stopped.
+# A line for each of 10,000 targets that fail at the same time, about 2 MB. A reader that is further
+# behind has stopped.
 _MAX_QUEUED_LINES = 10_000
 _DRAIN_SECONDS = 1.0
 _STDERR = 2
 
 
 class _StderrQueue:
-    """A stream to standard error that never blocks: a thread writes, and what it cannot is dropped.
+    """A non-blocking stream to standard error: a thread writes, and lines beyond its queue are dropped.
 
-    A pipe that is not read takes 64 kB. A write beyond that would stop the event loop, so that
-    nothing is polled or served, and SIGTERM has no effect.
+    A pipe that is not read holds 64 kB. A further write would block the event loop: no polls, no
+    scrapes, and no effect of SIGTERM.
     """
 
     def __init__(self) -> None:
@@ -48,13 +48,13 @@ class _StderrQueue:
     def start(self) -> None:
         """Start the thread, once."""
         if self._thread is None:
-            # A daemon: it may be blocked for ever when the program ends.
+            # A daemon thread: at exit it may be blocked forever.
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
             self._thread.start()
             atexit.register(self.drain)
 
     def write(self, line: str) -> None:
-        """Add a line to the queue, or drop it if that is full."""
+        """Add a line to the queue; drop it if the queue is full."""
         try:
             self._lines.put_nowait(line)
         except queue.Full:
@@ -64,7 +64,7 @@ class _StderrQueue:
         """Do nothing: a handler flushes after each line."""
 
     def drain(self, seconds: float = _DRAIN_SECONDS) -> None:
-        """Wait until all lines are written, at most this long."""
+        """Wait until all lines are written, or for this many seconds."""
         lines = self._lines
         with lines.all_tasks_done:
             lines.all_tasks_done.wait_for(lambda: not lines.unfinished_tasks, seconds)
@@ -93,7 +93,7 @@ class _StderrQueue:
 
 
 def _write(line: str) -> None:
-    # Not by sys.stderr: its lock, held by a blocked thread, would abort the end of the program.
+    # Not sys.stderr: if a blocked thread holds its lock, Python aborts at exit.
     data = line.encode(errors="backslashreplace")
     while data:
         try:
@@ -106,17 +106,17 @@ _stderr = _StderrQueue()
 
 
 def count_dropped(on_drop: Callable[[], object]) -> None:
-    """Call this for each record that is dropped from now on; by any thread."""
+    """Set the function that is called, by any thread, for each dropped record."""
     _stderr.on_drop = on_drop
 
 
 def drain() -> None:
-    """Wait a second at most for the records so far to be written."""
+    """Wait up to a second until all records are written."""
     _stderr.drain()
 
 
 def set_up(level: str, form: str) -> None:
-    """Send every log record of the program to standard error, without ever waiting for it."""
+    """Configure logging to standard error, without blocking."""
     _stderr.start()
     handler = logging.StreamHandler(_stderr)
     handler.setFormatter(_Json() if form == "json" else _Logfmt())
@@ -127,8 +127,8 @@ def set_up(level: str, form: str) -> None:
 
 
 def _is_logged(record: logging.LogRecord) -> bool:
-    # Any client can close a connection early or send malformed requests, as often as it likes; a
-    # traceback for each would fill the disk.
+    # Any client can close connections early or send malformed requests. A traceback for each would
+    # fill the disk.
     is_error = record.name == "aiohttp.server" and record.levelno >= logging.ERROR
     return not (is_error and _is_caused_by_client(record))
 
@@ -163,8 +163,8 @@ class _Json(logging.Formatter):
 
 
 def _quoted(value: str) -> str:
-    # logfmt quotes as JSON does, which keeps what a vendor sent on one line. Letters of any script
-    # stay as they are; what a terminal obeys or does not show becomes an escape.
+    # logfmt quotes like JSON, which keeps a vendor's text on one line. Letters of any script remain;
+    # control and invisible characters are escaped.
     if _PLAIN.fullmatch(value):
         return value
     quoted = json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Takes a client's secrets out of text that a vendor had a hand in."""
+"""Redacts a client's secrets in text that comes from a vendor."""
 
 import html
 import json
@@ -16,37 +16,38 @@ from exporter.secret import Secret
 from exporter.settings import Client, OAuth2
 from exporter.text import CUT, printable
 
-# Fewer characters of a secret give nothing away, and may be part of any word.
+# Shorter values reveal nothing, and occur in ordinary words.
 _LEAST_TELLING = 4
-# Secrets whose forms are remembered: those of a client that logs in are needed after each poll.
-# A token that a vendor gives may have any length.
+# The forms of a secret are cached: those of a client that logs in are needed after each poll.
+# A vendor's token may have any length.
 _MAX_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 4096
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _DOUBLE_QUOTES = ("&quot;", "&#34;")
 _SINGLE_QUOTES = ("&#x27;", "&#39;", "&apos;")
-# Values are cut at fewer characters. A token has thousands, and to try each would hold up the loop.
+# Values are truncated to fewer characters. A token has thousands: trying each prefix would block
+# the event loop.
 _LONGEST_BEGINNING = 64
 
 
 def scrub(text: str, client: Client, obtained: Iterable[str] = ()) -> str:
-    """Take the client's secrets out of a text that a vendor had a hand in, and what it obtained."""
+    """Replace the client's secrets, and those that its login obtained, with `<secret>`."""
     return take_out(text, known_secrets(client, obtained))
 
 
 def take_out(text: str, known: Iterable[str]) -> str:
-    """Take what is known out of a text, in this order."""
+    """Replace each of the known texts with `<secret>`, in this order."""
     for value in known:
         text = text.replace(value, "<secret>")
         if CUT in text:
-            # A value that was too long to show may end in the middle of a secret.
+            # A truncated value may end within a secret.
             for length in range(min(len(value) - 1, _LONGEST_BEGINNING), _LEAST_TELLING - 1, -1):
                 text = text.replace(f"{value[:length]}{CUT}", "<secret>")
     return text
 
 
 def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
-    """Return the secrets in every form in which a vendor may send them back."""
+    """Return the secrets in every form in which a vendor may send them back, longest first."""
     known = set(obtained)
     for secret in client.secrets():
         with suppress(PollError):
@@ -61,12 +62,12 @@ def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
     known |= _of_proxy(client.proxy_url)
     telling = (value for value in known if len(value) >= _LEAST_TELLING)
     forms = {form for value in telling for form in _forms_of(value) if len(form) >= _LEAST_TELLING}
-    # The longest first: of a secret that begins another, the rest must not stay.
+    # Longest first: a secret may be the prefix of another, whose rest would remain.
     return sorted(forms, key=len, reverse=True)
 
 
 def _of_proxy(url: Secret | None) -> set[str]:
-    """Return the password as the URL has it and decoded, and the pair as it is sent."""
+    """Return the password, as in the URL and decoded, and the Basic credentials."""
     parts = urlsplit(url.reveal() if url else "")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not password:
@@ -80,8 +81,8 @@ def _forms_of(value: str) -> frozenset[str]:
 
 
 def _forms(value: str) -> frozenset[str]:
-    """Return the value as it is, in either case, escaped and encoded."""
-    # A label is trimmed and made printable before it is redacted.
+    """Return the value itself, in upper and lower case, escaped and encoded."""
+    # Labels are trimmed and made printable before they are redacted.
     forms = {value, value.upper(), value.lower(), printable(value.strip())}
     for ascii_only in (True, False):
         written = json.dumps(value, ensure_ascii=ascii_only)[1:-1]

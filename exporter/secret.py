@@ -1,4 +1,4 @@
-"""A text that never prints: it shows as `<secret>` wherever it is not asked for outright."""
+"""A text whose `repr` is `<secret>`; only `reveal` returns it."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ from exporter.toolkit.read_file import read_file
 
 
 class Secret:
-    """A secret from the configuration itself, from the environment, or from a file.
+    """A secret from the configuration, the environment, or a file.
 
-    A file is read again when it changes, so that credentials rotate without a restart.
+    A file is read again when it changes: credentials rotate without a restart.
     """
 
     __slots__ = ("_file", "_seen", "_value", "is_plain")
@@ -18,7 +18,7 @@ class Secret:
     def __init__(
         self, value: str = "", *, file: Path | None = None, is_plain: bool = False
     ) -> None:
-        """Make one; a plain one is no secret by itself, and need not be hidden in messages."""
+        """If `is_plain`, the value is public, such as a user name, and is not redacted."""
         self._value = value
         self.is_plain = is_plain
         self._file = file
@@ -28,7 +28,7 @@ class Secret:
         return "<secret>"
 
     def __eq__(self, other: object) -> bool:
-        # A file is equal by its name: what is in it may change at any time.
+        # Files are compared by path: their content may change at any time.
         return (
             isinstance(other, Secret)
             and self._file == other._file
@@ -39,15 +39,15 @@ class Secret:
         return hash(self._file if self._file is not None else self._value)
 
     def reveal(self) -> str:
-        """Return the secret, less the line end of a file.
+        """Return the secret, without the line end of a file.
 
         Raises:
-            PollError: The file cannot be read now, or holds no text.
+            PollError: The file cannot be read, is empty, or is not UTF-8.
         """
         if self._file is None:
             return self._value
         try:
-            now = os.stat(self._file)  # noqa: PTH116 - once a poll: Path costs ten times that
+            now = os.stat(self._file)  # noqa: PTH116 - called for each poll; Path costs ten times as much
             seen = (now.st_mtime_ns, now.st_size, now.st_ino)
             if seen != self._seen:
                 self._value = read_file(self._file).decode().rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""What the program was told to do: frozen data, made by `config`, read by everything after it."""
+"""The checked configuration as frozen data. `config` makes it; all other packages read it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from exporter.secret import Secret
 
 # A hundred thousand targets take a third of it.
 LARGEST_FILE = 64 * 1024 * 1024
-"""What a configuration file may have of bytes."""
+"""The maximum size of a configuration file in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Authorization:
 
 @dataclass(frozen=True, kw_only=True)
 class Tls:
-    """How to check a server's certificate, and which one to show it; PEM throughout."""
+    """How to verify a server's certificate, and which certificate to present; all are PEM."""
 
     ca_file: Path | None = None
     ca: str | None = None
@@ -48,7 +48,7 @@ class Tls:
 
 @dataclass(frozen=True, kw_only=True)
 class OAuth2:
-    """RFC 6749 client credentials: what a bearer token is asked for with, and where."""
+    """RFC 6749 client credentials: where and how to request a bearer token."""
 
     client_id: str
     client_secret: Secret
@@ -83,7 +83,7 @@ class PasswordLogin:
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimit:
-    """How fast a client may send requests: so many a second, so many at once at the most."""
+    """How fast a client may send requests; `burst` is how many it may send at once."""
 
     requests_per_second: float
     burst: int
@@ -97,18 +97,18 @@ class Client:
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
     login: OAuth2 | PasswordLogin | None = None
-    """What gives the credentials only when it is asked."""
+    """Where the credentials come from, if they must be requested first."""
     http_headers: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
     query_params: tuple[tuple[str, tuple[Secret, ...]], ...] = ()
     follow_redirects: bool = False
     tls: Tls = field(default_factory=Tls)
     proxy_url: Secret | None = None
     unix_socket: str | None = None
-    """The socket that all requests go to, whatever the host of the URL."""
+    """The socket for all requests; the URL's host is only sent as the Host header."""
     rate_limit: RateLimit | None = None
 
     def secrets(self) -> Iterator[Secret]:
-        """Yield every secret the client holds; what stands plainly in the file is none."""
+        """Yield every secret of the client; values that are public are none."""
         if self.basic_auth:
             if not self.basic_auth.username.is_plain:
                 yield self.basic_auth.username
@@ -126,7 +126,7 @@ class Client:
 
 
 MAX_SERIES = 20_000
-"""Of one target: a thousand game servers have fifteen each."""
+"""The default limit of series of a target: a thousand game servers have fifteen each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,22 +140,22 @@ class Target:
     params: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     interval: float
-    """Infinite where it is polled on probe alone, as is `max_age` then."""
+    """Infinite if the target is polled on probe only; then `max_age` is infinite, too."""
     timeout: float
     max_age: float
     max_series: int = MAX_SERIES
     operator_client: Client | None = None
-    """How to connect for `set` alone, where that is not by `client`."""
+    """How `set` connects, if not with `client`."""
 
     @property
     def on_probe(self) -> bool:
-        """Whether it is polled when somebody probes it, and not otherwise."""
+        """Whether the target is polled only when a probe requests it."""
         return self.interval == math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSd:
-    """Lists of targets in files: patterns with absolute or resolved paths."""
+    """Lists of targets in files; each of `files` is an absolute path with wildcards."""
 
     files: tuple[str, ...]
     refresh_interval: float
@@ -163,7 +163,7 @@ class FileSd:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSd:
-    """A list of targets at a URL, whose query may hold a token."""
+    """A list of targets at a URL. `url` has no `repr`, as its query may have a token."""
 
     url: str = field(repr=False)
     refresh_interval: float
@@ -171,22 +171,22 @@ class HttpSd:
 
 
 class Template(Protocol):
-    """What makes a target of an item of a list, by the rules that configured targets follow."""
+    """Makes a target of a list's item, by the same rules as for configured targets."""
 
     def make(self, item: str, labels: Mapping[str, str]) -> Target:
-        """Return the target, or raise ListError with what cannot be one."""
+        """Return the target; raise ListError if the item cannot be one."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """Where a list of targets comes from, and what makes targets of its items."""
+    """A source of targets, and the template for them."""
 
     name: str
-    """The value of the label `discovery`: no two have the same."""
+    """The value of the label `discovery`; unique."""
     source: FileSd | HttpSd
     client: Client
-    """The one of its targets."""
+    """The client of its targets."""
     template: Template
 
 
@@ -198,6 +198,6 @@ class Settings:
     discoveries: tuple[Discovery, ...] = ()
     clients: tuple[Client, ...] = ()
     files: tuple[Path, ...] = ()
-    """What it was read from."""
+    """The files that the configuration was read from."""
     systems: Mapping[str, System] = field(default_factory=dict)
-    """Those of the user's own."""
+    """The custom systems by name."""

@@ -38,7 +38,7 @@ class Telemetry:
         )
         self.shard = Gauge(
             "status_exporter_shard",
-            "Number of this exporter among those that share the targets, from 0.",
+            "Shard number of this exporter, from 0.",
             registry=self.registry,
         )
         self.shards = Gauge(
@@ -90,13 +90,13 @@ class Telemetry:
         )
         self.dropped_items = Counter(
             "status_exporter_dropped_items_total",
-            "Items of lists in answers beyond the limit.",
+            "List items of answers beyond the limit.",
             ["system"],
             registry=self.registry,
         )
         self.dropped_series = Counter(
             "status_exporter_dropped_series_total",
-            "Series beyond a target's max_series, or beyond 256 bytes of lines for each of those.",
+            "Series beyond a target's max_series, or beyond 256 bytes for each of them.",
             ["system"],
             registry=self.registry,
         )

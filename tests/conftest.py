@@ -28,6 +28,7 @@ from exporter.runtime.poll_run import poll as poll_once
 from exporter.settings import Target
 from support.polling import FIXED, NOW, Hand, Poller, Polls
 from support.scripted_site import Site, open_site
+from support.simulator_stage import Stage, staged
 from support.tools import ToolPolicy
 from support.vendor import Vendor, open_vendor
 
@@ -142,9 +143,7 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a configuration poll often with a timeout that a busy machine does not reach."""
-    monkeypatch.setattr(
-        "exporter.config.target_models._checked_timeout", lambda timeout, *_: timeout
-    )
+    monkeypatch.setattr("exporter.config.target_models._check_timeout", lambda timeout, *_: timeout)
 
 
 @pytest.fixture
@@ -162,3 +161,9 @@ def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[sock
         one.bind(address.replace("@", "\0"))
         one.settimeout(60)
         yield one, address
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path) as one:
+        yield one

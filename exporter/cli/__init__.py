@@ -1,6 +1,6 @@
-"""The command line: the only place that prints or exits.
+"""The command line, the only package that prints or exits.
 
-Exit codes: 0 done, 1 it did not work, 2 the command line or the configuration is wrong.
+Exit codes: 0 success, 1 failure, 2 an invalid command line or configuration.
 """
 
 import os
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Exporters are started with flags alone; that is `serve`.
     if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
         given.insert(0, "serve")
-    # What follows takes a hundred times as long to import as to print a version.
+    # These imports take a hundred times as long as printing the version.
     from exporter.cli.parser import run_command  # noqa: PLC0415
     from exporter.errors import ConfigError, ExporterError  # noqa: PLC0415
     from exporter.log import drain  # noqa: PLC0415
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"status-exporter: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        # The reader of a pipe went away, or the disk is full. Python would complain once more when
-        # it closes the stream.
+        # The reader of a pipe has closed it, or the disk is full. Without this, Python would report
+        # it again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             print(f"status-exporter: {error.strerror}", file=sys.stderr)
@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _open_standard_streams() -> None:
     """Open /dev/null for each standard stream that is closed.
 
-    Otherwise the first sockets would have their numbers: what is meant for a terminal would be
-    sent to a client, and libuv aborts the process when it closes one of them.
+    Otherwise the first sockets would get their numbers: output for the terminal would go to a
+    client, and libuv aborts the process when it closes one of them.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free, this one.
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number, which is this one.
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

@@ -1,4 +1,4 @@
-"""`check`: tells every fault of a configuration file, or what is in a sound one."""
+"""`check`: reports all faults of a configuration file, or counts what a valid one has."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ def run(arguments: Arguments) -> int:
 
 
 def report(settings: Settings) -> None:
-    """Say that the configuration is sound, and how much there is of it."""
+    """Print that the configuration is valid, what it contains, and warnings."""
     targets, clients = len(settings.targets), len(settings.clients)
     parts = [counted(targets, "target"), counted(clients, "client")]
     if settings.discoveries:
@@ -45,7 +45,7 @@ def report(settings: Settings) -> None:
 
 
 def _report_files(settings: Settings) -> None:
-    """Say what the files of discoveries hold now; they may be other ones when they are needed."""
+    """Print how many targets the files of discoveries have now; they may change later."""
     from exporter.runtime.discovery import once  # noqa: PLC0415 - only where there is a discovery
 
     for discovery in settings.discoveries:
@@ -58,5 +58,5 @@ def _report_files(settings: Settings) -> None:
 
 
 def counted(number: int, one: str, more: str = "") -> str:
-    """Write a number with the word for what is counted."""
+    """Return a number with its noun, in the plural if needed."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"

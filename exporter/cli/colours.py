@@ -1,4 +1,4 @@
-"""Colours of single words on a terminal; NO_COLOR and a dumb terminal have none."""
+"""Coloured text for terminals, unless NO_COLOR is set or the terminal is dumb."""
 
 import os
 from typing import TextIO
@@ -7,6 +7,6 @@ GREEN, RED = "32", "31"
 
 
 def coloured(text: str, colour: str, stream: TextIO) -> str:
-    """Return the text as it is to be written to the stream."""
+    """Return the text with the colour, if the stream is a terminal that shows it."""
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return text if is_plain or not stream.isatty() else f"\x1b[{colour}m{text}\x1b[0m"

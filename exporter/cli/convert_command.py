@@ -1,4 +1,4 @@
-"""`convert`: writes the configuration of another exporter in this one's words."""
+"""`convert`: converts the configuration of another exporter."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from exporter.convert.json_exporter import convert as convert_json_exporter
 from exporter.errors import ConfigError
 from exporter.toolkit.read_file import read_file
 
-# Larger than any configuration that a person wrote.
+# Larger than any hand-written configuration.
 _MAX_CONFIG = 4 * 1024 * 1024
 
 

@@ -27,9 +27,9 @@ from exporter.text import printable
 from exporter.toolkit.read_file import read_file
 
 _SCHEMES = ("http://", "https://")
-# Characters of a URL's path that are sent as they are.
+# Characters of a URL's path that are not escaped.
 _IN_PATH = "/%:@!$&'()*+,;=~"
-# The prefixes of other metrics, which a system's cannot have.
+# Prefixes of other metrics, which are not available for systems.
 _RESERVED = ("process", "python", "scrape", "status_exporter")
 
 
@@ -56,7 +56,7 @@ def run(arguments: Arguments) -> int:
 
 
 def _system(arguments: Arguments) -> str:
-    """Return the name that is given, or one after the file or host."""
+    """Return the given name, or one derived from the file or host."""
     if arguments.system is None:
         given = arguments.answer
         source = urlsplit(given).hostname if given.startswith(_SCHEMES) else Path(given).stem
@@ -87,38 +87,34 @@ def _poll(arguments: Arguments, request: AnsweredRequest) -> Answer:
     """Request the URL once.
 
     Raises:
-        PollError: There is no answer.
+        PollError: The request failed.
     """
     parts = urlsplit(arguments.answer)
     system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).named("declared")
     arguments.system, arguments.url = "declared", f"{parts.scheme}://{parts.netloc}"
     target = settings_of(arguments, systems={"declared": system}).targets[0]
     target = replace(target, client=replace(target.client, follow_redirects=True))
-    outcome: list[Answer | PollError] = []
-    run_coroutine(_fetch(target, outcome))
-    if isinstance(outcome[0], PollError):
-        detail = scrub(outcome[0].detail, target.client, ())
-        raise PollError(outcome[0].reason, detail)
-    return outcome[0]
+    try:
+        return run_coroutine(_fetch(target))
+    except PollError as error:
+        raise PollError(error.reason, scrub(error.detail, target.client, ())) from None
 
 
-async def _fetch(target: Target, outcome: list[Answer | PollError]) -> None:
+async def _fetch(target: Target) -> Answer:
     connections = Connections(Clock())
     try:
         async with asyncio.timeout(target.timeout):
             http = connections.client_of(target)
-            outcome.append(await http.fetch(build(target)[0], credentials(target.client)))
+            return await http.fetch(build(target)[0], credentials(target.client))
     except TimeoutError:
         detail = f"no whole answer within {target.timeout:g}s"
-        outcome.append(PollError(Reason.TIMEOUT, detail))
-    except PollError as error:
-        outcome.append(error)
+        raise PollError(Reason.TIMEOUT, detail) from None
     finally:
         await connections.close()
 
 
 def _endpoint(request: AnsweredRequest, *formats: str) -> Endpoint:
-    """Make an endpoint for an answer of any shape."""
+    """Return an endpoint that accepts an answer of any shape."""
     query = {name: value for name, value in request.query if "{" not in name + value}
     return Endpoint.model_validate(
         {
@@ -131,10 +127,10 @@ def _endpoint(request: AnsweredRequest, *formats: str) -> Endpoint:
 
 
 def _parsed(answer: Answer) -> tuple[str, Any]:
-    """Return the format of an answer and its tree, or its text.
+    """Return the format of an answer, and its tree or text.
 
     Raises:
-        PollError: It is malformed, or an HTML page.
+        PollError: The answer is malformed, or an HTML page.
     """
     tree = parse(answer, _endpoint(AnsweredRequest("/"), "json", "text")).tree
     if not isinstance(tree, str):

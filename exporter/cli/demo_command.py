@@ -69,10 +69,10 @@ async def _demo(
 async def _listening(
     app: web.Application, given: Sequence[str], default: str, flag: str
 ) -> AsyncIterator[list[str]]:
-    """Serve on the addresses given by the flag, else on the default one or a free port beside it.
+    """Serve on the given addresses; else on the default address, or a free port if that is in use.
 
     Raises:
-        ListenError: A given address cannot be listened on, or no port is free.
+        ListenError: A given address cannot be used, or no port is free.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -82,5 +82,5 @@ async def _listening(
                 raise ListenError(f"{error}; change {flag}") from None
             host = default.rpartition(":")[0]
             on = await stack.enter_async_context(listening(app, [f"{host}:0"]))
-            print(f"{error}; a free port serves instead", flush=True)
+            print(f"{error}; using a free port instead", flush=True)
         yield on

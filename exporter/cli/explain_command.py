@@ -12,7 +12,7 @@ from rich.text import Text
 from exporter import log
 from exporter.cli.colours import GREEN, coloured
 from exporter.cli.options import Arguments, settings_of
-from exporter.cli.poll_command import chosen, report_failure
+from exporter.cli.poll_command import find_target, report_failure
 from exporter.cli.serve_command import run_coroutine
 from exporter.cli.systems_command import PIPE_WIDTH
 from exporter.clock import Clock
@@ -36,7 +36,7 @@ _TABLE_WIDTH = 140
 
 @dataclass(frozen=True, kw_only=True)
 class _FieldRow:
-    """What is shown of one field."""
+    """A field of an answer, for display."""
 
     metric: str
     place: str
@@ -45,14 +45,14 @@ class _FieldRow:
     faults: tuple[str, ...]
 
     def shown_results(self) -> Text:
-        """Return the results, one a line, and what cannot be read in red."""
+        """Return the results, each on its own line; unreadable ones are red."""
         lines = [*map(Text, self.results), *(Text(one, style="red") for one in self.faults)]
         return Text("\n", overflow="fold").join(lines)
 
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
-    target = chosen(settings_of(arguments), arguments.name)
+    target = find_target(settings_of(arguments), arguments.name)
     log.set_up(arguments.log_level, arguments.log_format)
     done, answers, obtained = run_coroutine(_poll(target))
     console = Console(
@@ -62,7 +62,7 @@ def run(arguments: Arguments) -> int:
     faults = 0
 
     def clean(text: str) -> str:
-        # In this order: a secret may have characters that are replaced.
+        # In this order: `printable` may replace characters of a secret.
         return printable(scrub(text, target.client, obtained))
 
     for endpoint, tree, _, poll_time in answers:
@@ -83,7 +83,7 @@ def run(arguments: Arguments) -> int:
 
 
 async def _poll(target: Target) -> tuple[PollResult, tuple[ReadAnswer, ...], tuple[str, ...]]:
-    """Return the poll, its answers, and what a login gave, which must not be shown."""
+    """Return the result, the answers, and the secrets that a login obtained."""
     clock = Clock()
     connections = Connections(clock)
     one = PollRun(target, build(target), connections, clock)
@@ -112,7 +112,7 @@ def _row(line: Explanation, clean: Callable[[str], str]) -> _FieldRow:
 
 def _table(rows: list[_FieldRow]) -> Table:
     table = Table(show_lines=False, header_style="bold", expand=False)
-    for title in ("metric", "field", "value there", "result"):
+    for title in ("metric", "field", "value", "result"):
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(row.metric, row.place, row.raw, row.shown_results())
@@ -120,7 +120,7 @@ def _table(rows: list[_FieldRow]) -> Table:
 
 
 def _list(rows: list[_FieldRow]) -> Group:
-    """Lay the rows out below each other, for a terminal that a table does not fit."""
+    """Lay out the fields below each other, for a narrow terminal."""
     return Group(
         *(
             Group(

@@ -1,6 +1,6 @@
-"""`healthcheck`: asks a running exporter how it is; its answer becomes one line and an exit code.
+"""`healthcheck`: requests the health of a running exporter; prints a line and sets the exit code.
 
-It is started every few seconds, often within the limits of a container, so it imports little.
+It is started every few seconds, often within the limits of a container: it imports little.
 """
 
 import http.client
@@ -12,7 +12,7 @@ from exporter.cli.options import Arguments
 from exporter.errors import ConfigError, ExporterError
 
 _SECONDS = 5.0
-_MOST_BYTES = 300
+_MAX_BYTES = 300
 _UNIX = "unix:"
 
 
@@ -38,9 +38,9 @@ def run(arguments: Arguments) -> int:
     try:
         connection.request("GET", f"{base}{path}")
         answer = connection.getresponse()
-        text = answer.read(_MOST_BYTES).decode(errors="replace")
+        text = answer.read(_MAX_BYTES).decode(errors="replace")
     except ssl.SSLCertVerificationError as error:
-        message = f"{error.verify_message}; --insecure takes any certificate"
+        message = f"{error.verify_message}; --insecure accepts any certificate"
         raise ExporterError(f"{url}: {message}") from None
     except TimeoutError:
         raise ExporterError(f"{url}: no answer within {_SECONDS:g} s") from None
@@ -50,7 +50,7 @@ def run(arguments: Arguments) -> int:
         raise ExporterError(f"{url}: not an answer in HTTP ({type(error).__name__})") from None
     finally:
         connection.close()
-    # Who answers may be another program: its text is cut to one line that a terminal can show.
+    # Another program may have answered: print only one line, without control characters.
     said = "".join(one for one in text.partition("\n")[0] if one.isprintable())
     if answer.status != http.client.OK:
         raise ExporterError(f"{url}: {answer.status}: {said}")
@@ -59,10 +59,10 @@ def run(arguments: Arguments) -> int:
 
 
 def _connection(arguments: Arguments) -> tuple[str, http.client.HTTPConnection]:
-    """Return the path that the URL begins with, and an unopened connection to its host.
+    """Return the base path of the URL, and an unopened connection to its host.
 
     Raises:
-        ConfigError: It is no URL that an exporter can be asked at.
+        ConfigError: The URL is invalid.
     """
     url = arguments.exporter_url
     if url.startswith(_UNIX):
@@ -70,7 +70,7 @@ def _connection(arguments: Arguments) -> tuple[str, http.client.HTTPConnection]:
             raise ConfigError((f"--url: {url} is not a socket such as unix:/run/x.sock",))
         return "", _UnixConnection(url.removeprefix(_UNIX))
     parts = _split(url)
-    assert parts.hostname  # noqa: S101 - it was looked at when the URL was split
+    assert parts.hostname  # noqa: S101 - checked by _split
     base = parts.path.rstrip("/")
     if parts.scheme == "http":
         return base, http.client.HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
@@ -86,7 +86,7 @@ def _context(arguments: Arguments) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     if arguments.cert_file:
         try:
-            # A password would be asked for at the terminal, where nobody is.
+            # Without a password, OpenSSL would ask for one at the terminal.
             context.load_cert_chain(arguments.cert_file, arguments.key_file, password="")
         except (OSError, ValueError):
             files = f"{arguments.cert_file} and {arguments.key_file or 'no key of its own'}"
@@ -95,13 +95,13 @@ def _context(arguments: Arguments) -> ssl.SSLContext:
 
 
 def _split(url: str) -> SplitResult:
-    # Written without the URL: it may hold a password.
+    # The message omits the URL, as it may contain a password.
     fault = ConfigError(("--url: not a URL such as http://127.0.0.1:10125 or unix:/path",))
     try:
         parts = urlsplit(url)
         # Reading the port checks it.
         wrong = not parts.hostname or parts.port == 0
-        # So does whoever looks the name up, and takes none with an empty or an endless part.
+        # Look-ups encode the name, which fails for empty or overlong labels.
         (parts.hostname or "").encode("idna")
     except ValueError:
         raise fault from None

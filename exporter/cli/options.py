@@ -1,4 +1,4 @@
-"""The flags that several commands share, and the settings that they lead to."""
+"""The flags that several commands share, and the settings they make."""
 
 import argparse
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.log import FORMATS, LEVELS
 
-if TYPE_CHECKING:  # A healthcheck starts every few seconds and needs no configuration.
+if TYPE_CHECKING:  # A healthcheck, which starts every few seconds, needs no configuration.
     from exporter.declare.system import System
     from exporter.settings import Settings
     from exporter.toolkit.web_config import ReadWebConfig
@@ -119,7 +119,7 @@ _HEADER = ("--header-file", "header_files", "NAME=FILE", "a header, with its val
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that stand for a configuration of one target."""
+    """Add the flags that describe one target instead of a configuration file."""
     group = parser.add_argument_group("one target, without a configuration file")
     for flag, dest, metavar, text in (
         ("--system", "system", "SYSTEM", "its system; see `status-exporter systems`"),
@@ -144,7 +144,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for how to connect to a URL that is no target of a file."""
+    """Add the flags for how to connect to a URL."""
     group = parser.add_argument_group("if ANSWER is a URL")
     for flag, dest, metavar, text in _CONNECTION:
         group.add_argument(flag, dest=dest, metavar=metavar, help=text)
@@ -173,14 +173,14 @@ def settings_of(
     needs_targets: bool = True,
     systems: "Mapping[str, System] | None" = None,
 ) -> "Settings":
-    """Return the settings the flags lead to: those of the file, or of the one target.
+    """Return the settings: of the configuration file, or of the one target in the flags.
 
-    `systems` are those that the one target may have, if not the built-in ones.
+    `systems` replace the built-in systems for the one target.
 
     Raises:
-        ConfigError: Every fault of them.
+        ConfigError: All faults.
     """
-    from exporter.config import load_file, load_flags  # noqa: PLC0415 - pydantic is not for --help
+    from exporter.config import load_file, load_flags  # noqa: PLC0415 - --help must not wait for pydantic
     from exporter.errors import ConfigError  # noqa: PLC0415
     from exporter.systems import SYSTEMS  # noqa: PLC0415
 
@@ -199,10 +199,10 @@ def settings_of(
 
 
 def web_of(arguments: Arguments) -> "ReadWebConfig | None":
-    """Return what reads the web configuration file, if there is one, having checked it all.
+    """Check the web configuration file, if there is one, and return the function that reads it.
 
     Raises:
-        WebConfigError: Every fault of it.
+        WebConfigError: All faults of the file.
     """
     if arguments.web_config_file is None:
         return None
@@ -214,10 +214,10 @@ def web_of(arguments: Arguments) -> "ReadWebConfig | None":
 
 
 def allowed_hosts_of(arguments: Arguments) -> list[str]:
-    """Return the host names by which browsers may reach the exporter; empty if any will do.
+    """Return the host names by which browsers may reach the exporter; empty allows all.
 
     Raises:
-        WebConfigError: One is not a host name.
+        WebConfigError: A name is invalid.
     """
     if not arguments.allowed_hosts:
         return []
@@ -259,7 +259,7 @@ def _document(arguments: Arguments) -> tuple[dict[str, Any], dict[tuple[str | in
 
 
 def pairs_of(given: list[str], flag: str) -> dict[str, str]:
-    """Return what was given as NAME=VALUE, each name once."""
+    """Return the arguments NAME=VALUE as a mapping; raise ConfigError for a repeated name."""
     from exporter.errors import ConfigError  # noqa: PLC0415
 
     pairs = dict[str, str]()

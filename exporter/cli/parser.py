@@ -1,4 +1,4 @@
-"""Arguments go in; the command they name is run. A command imports what it needs when it runs."""
+"""Parses the command line and runs the command, whose module is imported only then."""
 
 import argparse
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _COMMANDS = (
 
 def run_command(given: list[str]) -> int:
     """Run the command and return its exit code."""
-    # The flags of `set` take the systems to be loaded, which a healthcheck must not wait for.
+    # The flags of `set` require the systems to be loaded; a healthcheck must not wait for that.
     parser = make_parser(options=given[0] == "set")
     word = given[0]
     if not word.startswith("-") and word not in _COMMANDS:
@@ -38,14 +38,14 @@ def run_command(given: list[str]) -> int:
     unknown = add_options(arguments, rest) if arguments.command == "set" else rest
     if unknown:
         parser.error(_unknown(unknown, arguments.command, parser))
-    # Only what is needed is imported: a check needs no web server, and --help nothing at all.
+    # Imported on demand: a check needs no web server, and --help needs none of the modules.
     module = import_module(f"exporter.cli.{arguments.command}_command")
     run: Callable[[Arguments], int] = module.run
     return run(arguments)
 
 
 def _unknown(words: list[str], name: str, parser: argparse.ArgumentParser) -> str:
-    """Say which words the command does not take, and which flag was meant."""
+    """Return a message about unknown words, with the flag that was probably meant."""
     given = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
     if given is None:
         return f"{name} takes no further words: {' '.join(words)}"
@@ -63,7 +63,7 @@ def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.Argum
 
 
 def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
-    """Make the parser of the whole command line; `options` are those of the systems' actions."""
+    """Return the parser of the command line; with `options` of the systems' actions, too."""
     parser = argparse.ArgumentParser(
         prog="status-exporter",
         description="Polls the status endpoints of servers and serves their values to Prometheus.",
@@ -97,14 +97,14 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         dest="auto_reload_interval",
         metavar="DURATION",
         default="30s",
-        help="how often to look for a change (default: 30s)",
+        help="how often to check the file for changes (default: 30s)",
     )
     _add_web(serve, ":10125")
     serve.add_argument(
         "--web.systemd-socket",
         dest="systemd_socket",
         action="store_true",
-        help="listen on the sockets that systemd passes, and on no address",
+        help="listen on the sockets that systemd passes instead of an address",
     )
     serve.add_argument(
         "--web.max-requests",
@@ -112,7 +112,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         metavar="N",
         type=int,
         default=40,
-        help="how many scrapes are answered at once; 0 is no limit (default: 40)",
+        help="the maximum number of concurrent scrapes; 0 is no limit (default: 40)",
     )
     serve.add_argument(
         "--shard",
@@ -137,7 +137,9 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         add_target(one)
         add_log(one, "info" if one is serve else "error")
     for one in (poll, explain):
-        one.add_argument("name", metavar="NAME", nargs="?", help="the target, as the file names it")
+        one.add_argument(
+            "name", metavar="NAME", nargs="?", help="the name of the target in the file"
+        )
     check = command("check", "Report every fault of a configuration file, with line and column.")
     check.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="the file (or --config.file)"

@@ -1,4 +1,4 @@
-"""`poll`: polls one target once and prints what it would show at /metrics."""
+"""`poll`: polls a target once and prints its metrics, as on /metrics."""
 
 import sys
 from dataclasses import replace
@@ -26,12 +26,10 @@ def run(arguments: Arguments) -> int:
     """Run the command."""
     settings = settings_of(arguments)
     log.set_up(arguments.log_level, arguments.log_format)
-    shown: list[tuple[Target, Snapshot]] = []
-    run_coroutine(_poll(settings, arguments.name, shown))
-    target = shown[0][0]
-    outcome = shown[0][1].poll.outcome
+    target, snapshot = run_coroutine(_poll(settings, arguments.name))
+    outcome = snapshot.poll.outcome
     colour = RED if isinstance(outcome, PollError) else GREEN
-    page = b"".join(expose_targets(shown, Format.TEXT)).decode()
+    page = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode()
     for line in page.splitlines():
         is_up = line.startswith("status_exporter_target_up{")
         print(coloured(line, colour, sys.stdout) if is_up else line)
@@ -46,13 +44,13 @@ def run(arguments: Arguments) -> int:
 
 
 def report_failure(target: Target, error: PollError) -> None:
-    """Print why a poll failed, to standard error."""
+    """Print to standard error why a poll failed."""
     reason = coloured(error.reason, RED, sys.stderr)
     print(f"{target.name}: {reason}: {error.explained}", file=sys.stderr)
 
 
-def chosen(settings: Settings, name: str | None) -> Target:
-    """Return the target that is named, or the only one."""
+def find_target(settings: Settings, name: str | None) -> Target:
+    """Return the target of this name; without a name, the only target."""
     targets = {target.name: target for target in settings.targets}
     if name is None and len(targets) == 1:
         return settings.targets[0]
@@ -65,20 +63,21 @@ def chosen(settings: Settings, name: str | None) -> Target:
     return targets[name]
 
 
-async def _poll(settings: Settings, name: str | None, shown: list[tuple[Target, Snapshot]]) -> None:
+async def _poll(settings: Settings, name: str | None) -> tuple[Target, Snapshot]:
     clock = Clock()
     if name not in {target.name for target in settings.targets}:
         found, faults = await once(settings, clock)
         settings = replace(settings, targets=found)
         for fault in faults:
             print(f"warning: {fault}", file=sys.stderr)
-    target = chosen(settings, name)
+    target = find_target(settings, name)
     connections = Connections(clock)
     try:
-        outcome = await poll_once(PollRun(target, build(target), connections, clock))
+        result = await poll_once(PollRun(target, build(target), connections, clock))
     finally:
         await connections.close()
     targets = Targets(Settings(targets=(target,)), Telemetry(), clock)
-    for tracked in targets:
-        targets.record(tracked, outcome)
-    shown += [(target, one.snapshot) for one in targets if one.snapshot]
+    [state] = targets
+    targets.record(state, result)
+    assert state.snapshot  # noqa: S101 - recorded above
+    return target, state.snapshot

@@ -27,12 +27,12 @@ from exporter.toolkit.read_file import read_file
 from exporter.web.exposition import expose_targets
 
 _TYPES = {".xml": "application/xml", ".json": "application/json", ".txt": "text/plain"}
-# An answer may have hundreds of values that no user needs.
+# An answer may have hundreds of values that are of no interest.
 _MAX_SHOWN = 8
 
 
 def check_samples(arguments: Arguments) -> int:
-    """Run every sample; 1 if one has a fault."""
+    """Run every sample; return 1 if one has a fault."""
     settings = Settings(targets=())
     if arguments.config_file or DEFAULT_FILE.exists():
         settings = settings_of(arguments, needs_targets=False)
@@ -48,7 +48,7 @@ def check_samples(arguments: Arguments) -> int:
 
 
 def _target(name: str, settings: Settings) -> Target:
-    """Return the target of the name, or one of the system of the name."""
+    """Return the target of this name, or an invented one of the system of this name."""
     targets = {target.name: target for target in settings.targets}
     systems = {**SYSTEMS, **settings.systems}
     if name in targets:
@@ -85,7 +85,7 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
         why = getattr(error, "strerror", None) or error
         raise ConfigError((f"--sample: {path}: {why}",)) from None
     answer = Answer(_TYPES.get(path.suffix.lower(), ""), body, Clock().wall())
-    # A condition on a parameter is for polls; here the endpoint is the one that was saved.
+    # Conditions on parameters are for polls: the sample is an answer of this very endpoint.
     chosen = {name: values[0] for name, values in (endpoint.when or {}).items()}
     target = replace(target, params={**target.params, **chosen})
     series, faults = 0, list[str]()
@@ -127,7 +127,7 @@ def _report(lines: Iterable[str], *, is_fault: bool = False) -> None:
 def _print_metrics(target: Target, snapshot: Snapshot) -> int:
     series = 0
     for piece in expose_targets([(target, snapshot)], Format.TEXT):
-        # What the exporter says of a poll is left out: there was none.
+        # Without the exporter's metrics about polls: there was none.
         if not piece.startswith(b"# HELP status_exporter_"):
             text = piece.decode()
             series += sum(not line.startswith("#") for line in text.splitlines())
@@ -150,7 +150,7 @@ def _faults(found: Extraction, max_series: int) -> Iterator[str]:
 
 
 def _grouped(places: list[str]) -> Iterator[str]:
-    """Write the unmapped values in one line for each object that they are in."""
+    """Yield a line for each object with its unmapped values."""
     groups: dict[str, list[str]] = {}
     for place in places:
         above, _, key = place.rpartition("/") if not place.endswith('"') else ("lines", "", place)

@@ -1,4 +1,4 @@
-"""`schema`: writes the shape of the configuration file, for an editor or for a reader."""
+"""`schema`: prints the schema of the configuration file, as JSON Schema or as tables."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,12 +22,12 @@ def run(arguments: Arguments) -> int:
 
 
 def file_keys() -> Iterator[str]:
-    """Yield the keys of the configuration file, without those of a system."""
+    """Yield a table of the keys of the configuration file, without those of a system."""
     yield from _keys(row for row in rows() if not row.key.startswith(_SYSTEM))
 
 
 def language() -> Iterator[str]:
-    """Yield the reference of the declaration language: the keys of a system, and its readings."""
+    """Yield the reference of the declaration language: its keys and readings."""
     yield "### Keys of a system\n"
     yield from _keys((row for row in rows() if row.key.startswith(_SYSTEM)), _SYSTEM)
     yield "\n### Kinds of fields\n"

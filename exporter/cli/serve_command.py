@@ -1,4 +1,4 @@
-"""`serve`: polls the targets and serves their metrics until it is told to stop."""
+"""`serve`: polls the targets and serves their metrics until a signal stops it."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _TAKEN = frozenset({"/probe", "/sd", "/target"})
 
 def run(arguments: Arguments) -> int:
     """Run the command."""
-    # Until the service can reload: what the first load reads is what is wanted.
+    # Ignored until the service can reload: the first load reads the current file anyway.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     whole = settings_of(arguments)
     path = telemetry_path(arguments)
@@ -86,6 +86,6 @@ def telemetry_path(arguments: Arguments) -> str:
 
 
 def run_coroutine(main: Coroutine[None, None, _T]) -> _T:
-    """Run the coroutine on the fastest event loop there is, and return its result."""
+    """Run the coroutine on uvloop and return its result."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)

@@ -1,4 +1,4 @@
-"""`set`: sets a state of one target, or of several one after another, and sees that it shows."""
+"""`set`: sets a state of one or several targets in sequence, and waits until it is confirmed."""
 
 import asyncio
 import sys
@@ -26,30 +26,30 @@ def run(arguments: Arguments) -> int:
         _list(arguments)
         return 0
     orders = _orders(arguments, settings_of(arguments))
-    wishes = SetOptions(
+    options = SetOptions(
         settle=_settle(arguments), drained=arguments.wait_drained, asks=not arguments.yes
     )
     if arguments.dry_run:
         asyncio.run(_show_all(orders))
         print("dry run: nothing was changed")
         return 0
-    if wishes.asks and not sys.stdin.isatty():
-        raise ConfigError(("set asks before it sends, and there is no terminal: give --yes",))
+    if options.asks and not sys.stdin.isatty():
+        raise ConfigError(("set asks for confirmation, and there is no terminal: give --yes",))
     log.set_up("info", "logfmt")
     clock = Clock()
     connections = Connections(clock)
-    # Questions are asked between two runs of the loop, so that Ctrl-C ends them at once.
+    # The confirmation is read while the event loop is not running, so that Ctrl-C ends it at once.
     with asyncio.Runner() as runner:
         try:
             for order in orders:
-                carry_out(order, wishes, runner, connections, clock)
+                carry_out(order, options, runner, connections, clock)
         finally:
             runner.run(connections.close())
     return 0
 
 
 async def _show_all(orders: list[Order]) -> None:
-    """Print what would be sent to each target, and what it shows now."""
+    """Print the request for each target, and its current state."""
     clock = Clock()
     connections = Connections(clock)
     try:
@@ -75,16 +75,16 @@ def _list(arguments: Arguments) -> None:
 
 
 def _orders(arguments: Arguments, settings: Settings) -> list[Order]:
-    """Return what is to be sent, the whole of it checked before any of it is sent."""
+    """Return all orders, checked before the first one is sent."""
     words = arguments.words
     if len(words) != (2 if arguments.selectors else 3):
         wanted = "ACTION VALUE" if arguments.selectors else "TARGET ACTION VALUE"
         raise ConfigError((f"set takes {wanted}; see status-exporter set --list",))
     *name, action, value = words
     if name:
-        targets = [_named(settings, name[0])]
+        targets = [_find_target(settings, name[0])]
     else:
-        targets = _selected(settings, pairs_of(arguments.selectors, "--selector"))
+        targets = _select_targets(settings, pairs_of(arguments.selectors, "--selector"))
     options = options_of(arguments)
     faults = list[str]()
     orders = list[Order]()
@@ -104,7 +104,7 @@ def _orders(arguments: Arguments, settings: Settings) -> list[Order]:
     return orders
 
 
-def _named(settings: Settings, name: str) -> Target:
+def _find_target(settings: Settings, name: str) -> Target:
     targets = {target.name: target for target in settings.targets}
     if name not in targets:
         hint = suggestion(name, targets)
@@ -112,7 +112,7 @@ def _named(settings: Settings, name: str) -> Target:
     return targets[name]
 
 
-def _selected(settings: Settings, wanted: Mapping[str, str]) -> list[Target]:
+def _select_targets(settings: Settings, wanted: Mapping[str, str]) -> list[Target]:
     found = [
         target
         for target in settings.targets
@@ -120,8 +120,8 @@ def _selected(settings: Settings, wanted: Mapping[str, str]) -> list[Target]:
         <= {**target.labels, "target": target.name, "system": target.system.name}.items()
     ]
     if not found:
-        told = ", ".join(f"{name}={value}" for name, value in wanted.items())
-        raise ConfigError((f"--selector: no target of the file has {told}",))
+        labels = ", ".join(f"{name}={value}" for name, value in wanted.items())
+        raise ConfigError((f"--selector: no target of the file has {labels}",))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The flags of `set`: those that every action takes, and the options that systems declare."""
+"""The flags of `set`: those of every action, and the options that systems declare."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ _OPTION = re.compile(r"--([a-z][a-z0-9-]*)=(.*)", re.DOTALL)
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
-    """Add those that every action takes."""
+    """Add the flags of every action."""
     parser.usage = (
         "status-exporter set TARGET ACTION VALUE [--OPTION=VALUE] [flags]\n"
         "       status-exporter set --selector NAME=VALUE ACTION VALUE [--OPTION=VALUE] [flags]\n"
@@ -34,7 +34,11 @@ def add_set(parser: argparse.ArgumentParser) -> None:
             "dry_run",
             "read the present state and show what would be sent, without sending it",
         ),
-        ("--wait-drained", "wait_drained", "also wait until what is under way has ended"),
+        (
+            "--wait-drained",
+            "wait_drained",
+            "also wait until current calls, sessions or the like have ended",
+        ),
     ):
         parser.add_argument(flag, dest=dest, action="store_true", help=text)
     parser.add_argument(
@@ -56,7 +60,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 
 def add_system_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the built-in systems' actions."""
-    from exporter.systems import SYSTEMS  # noqa: PLC0415 - only what is needed
+    from exporter.systems import SYSTEMS  # noqa: PLC0415 - loaded on demand
 
     group = parser.add_argument_group("options of actions")
     options = {
@@ -75,9 +79,9 @@ def add_system_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_options(arguments: Arguments, words: list[str]) -> list[str]:
-    """Add the options of custom systems, `--NAME=VALUE`; returns the words that are none.
+    """Add the options of custom systems, `--NAME=VALUE`; return all other words.
 
-    Which system declares them is known once the configuration is read.
+    They are validated after the configuration is loaded.
     """
     unknown = []
     for word in words:
@@ -90,7 +94,7 @@ def add_options(arguments: Arguments, words: list[str]) -> list[str]:
 
 
 def options_of(arguments: Arguments) -> Mapping[str, str]:
-    """Return the options that were given."""
+    """Return the given options."""
     return {
         dest.removeprefix(_DEST): value
         for dest, value in vars(arguments).items()

@@ -1,4 +1,4 @@
-"""One order is shown, asked about, sent and seen through; what became of it is one audit line."""
+"""Carries out one order: shows it, asks for confirmation, sends it, waits, and logs an audit line."""
 
 import asyncio
 import logging
@@ -27,11 +27,11 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Outcome(StrEnum):
-    """What became of an order, in the words of the audit line."""
+    """The outcome of an order, as in the audit line."""
 
     CONFIRMED = "confirmed"
     UNCHANGED = "unchanged"
-    """It was so already, and nothing was sent."""
+    """The state was set already; nothing was sent."""
     DECLINED = "declined"
     NOT_SENT = "not_sent"
     REFUSED = "refused"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SetOptions:
-    """How orders are to be carried out."""
+    """How to carry out orders; `settle` in seconds."""
 
     settle: float
     drained: bool
@@ -49,7 +49,7 @@ class SetOptions:
 
 
 def show(order: Order, now: Seen) -> None:
-    """Print what would be done."""
+    """Print the current state, the wanted state, and the request."""
     print(f"{order.target.name}: {order.action.name}")
     print(f"  now     {told(now)}")
     print(f"  wanted  {order.wanted}")
@@ -59,12 +59,16 @@ def show(order: Order, now: Seen) -> None:
 
 
 def carry_out(
-    order: Order, wishes: SetOptions, runner: asyncio.Runner, connections: Connections, clock: Clock
+    order: Order,
+    options: SetOptions,
+    runner: asyncio.Runner,
+    connections: Connections,
+    clock: Clock,
 ) -> None:
     """Carry out one order.
 
     Raises:
-        ExporterError: It was not sent, was refused, or is not confirmed; the message says which.
+        ExporterError: The order was not sent, was rejected, or was not confirmed.
     """
     name = order.target.name
     operation = Operation(order, connections, clock)
@@ -74,7 +78,7 @@ def carry_out(
         before = _run(runner, operation.look())
         _check_readable(before)
         show(order, before)
-        outcome = _see_through(operation, before, wishes, runner)
+        outcome = _see_through(operation, before, options, runner)
     except ActionError as error:
         outcome = Outcome.UNCONFIRMED
         if not error.may_have_changed:
@@ -91,11 +95,11 @@ def carry_out(
 
 
 def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run it; what ends a process, such as a terminal that goes away, interrupts as Ctrl-C does."""
+    """Run the coroutine; SIGTERM and SIGHUP interrupt it like Ctrl-C."""
 
     async def interruptible() -> _Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task  # noqa: S101 - this is one
+        assert task  # noqa: S101 - a coroutine of a runner is a task
         for number in _ENDINGS:
             loop.add_signal_handler(number, task.cancel)
         try:
@@ -111,7 +115,7 @@ def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def _check_readable(seen: Seen) -> None:
-    # What cannot be read before could not be confirmed after. A 503 may be a switch under way.
+    # A state that cannot be read cannot be confirmed. A 503 may mean that the server is switching.
     if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
         raise ActionError(
             f"not sent, as its state cannot be read: {seen.explained}", WriteEffect.NOT
@@ -119,36 +123,36 @@ def _check_readable(seen: Seen) -> None:
 
 
 def _see_through(
-    operation: Operation, before: Seen, wishes: SetOptions, runner: asyncio.Runner
+    operation: Operation, before: Seen, options: SetOptions, runner: asyncio.Runner
 ) -> Outcome:
     order = operation.order
     name, action = order.target.name, order.action.name
     if operation.is_there(before):
         print(f"{name}: {action} is {order.wanted} already; nothing was sent", flush=True)
-        if wishes.drained and not operation.is_drained(before):
-            _watch(operation, wishes, runner)
+        if options.drained and not operation.is_drained(before):
+            _watch(operation, options, runner)
         return Outcome.UNCHANGED
-    if wishes.asks and not _agreed():
+    if options.asks and not _confirm():
         return Outcome.DECLINED
     try:
-        _run(runner, operation.send(min(WRITE_SECONDS, wishes.settle)))
+        _run(runner, operation.send(min(WRITE_SECONDS, options.settle)))
     except ActionError as error:
         if not error.lost:
             raise
         print(f"{name}: {error}; reading it", file=sys.stderr)
-    _watch(operation, wishes, runner)
+    _watch(operation, options, runner)
     print(f"{name}: {action} is {order.wanted}", flush=True)
     return Outcome.CONFIRMED
 
 
-def _agreed() -> bool:
-    """Ask; what ends a process interrupts this, too."""
+def _confirm() -> bool:
+    """Ask for confirmation; SIGTERM and SIGHUP interrupt this, too."""
     before = [(number, signal.signal(number, _interrupt)) for number in _ENDINGS]
     try:
         print("Send it? [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
     except (OSError, UnicodeDecodeError):
-        return False  # The terminal went away, or that was no word at all.
+        return False  # The terminal was closed, or the input is not text.
     finally:
         for number, handler in before:
             signal.signal(number, handler)
@@ -158,8 +162,8 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _watch(operation: Operation, wishes: SetOptions, runner: asyncio.Runner) -> None:
-    """Wait until the state shows; a bar shows how long where there is a terminal, else lines."""
+def _watch(operation: Operation, options: SetOptions, runner: asyncio.Runner) -> None:
+    """Wait until the state is confirmed; show a progress bar on a terminal, else lines."""
     name = operation.order.target.name
     console = Console(stderr=True, highlight=False, markup=False)
     said = list[str]()
@@ -174,16 +178,16 @@ def _watch(operation: Operation, wishes: SetOptions, runner: asyncio.Runner) -> 
     began = bar.get_time()
 
     with bar:
-        task = bar.add_task(f"{name}: reading", total=wishes.settle)
+        task = bar.add_task(f"{name}: reading", total=options.settle)
 
         def tell(seen: Seen) -> None:
-            line = f"{name}: {_progress(operation, seen, drained=wishes.drained)}"
+            line = f"{name}: {_progress(operation, seen, drained=options.drained)}"
             bar.update(task, description=line, completed=bar.get_time() - began)
             if not console.is_terminal and said[-1:] != [line]:
                 print(line, file=sys.stderr)
                 said.append(line)
 
-        _run(runner, operation.watch(wishes.settle, tell, drained=wishes.drained))
+        _run(runner, operation.watch(options.settle, tell, drained=options.drained))
 
 
 def _progress(operation: Operation, seen: Seen, *, drained: bool) -> str:
@@ -212,7 +216,7 @@ def _audit(order: Order, before: Seen | None, outcome: Outcome) -> None:
 
 
 def _user() -> str:
-    # The environment may say anything; the system knows.
+    # Not from the environment, which the user can set.
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

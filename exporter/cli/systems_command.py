@@ -1,4 +1,4 @@
-"""`systems`: lists what each system is asked for and which metrics come of it."""
+"""`systems`: lists the requests, parameters, actions and metrics of each system."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
 from exporter.systems import SYSTEMS, declaration
 
-# Wide enough for the longest metric name beside its field, where there is no terminal to fit.
+# Without a terminal: wide enough for the longest metric name beside its field.
 PIPE_WIDTH = 200
 
 
@@ -24,7 +24,7 @@ def run(arguments: Arguments) -> int:
     chosen = [SYSTEMS[name]] if name else list(SYSTEMS.values())
     if arguments.format == "yaml":
         first, *rest = dict.fromkeys(declaration(one.name) for one in chosen)
-        # One mapping: a second key `systems` would be a fault.
+        # One mapping: a repeated key `systems` would be a fault.
         print("\n".join([first, *(text.replace("systems:\n", "", 1) for text in rest)]), end="")
         return 0
     if arguments.format == "markdown":
@@ -43,7 +43,7 @@ def run(arguments: Arguments) -> int:
 
 
 def facts(system: System) -> Iterator[str]:
-    """Yield what a user of the system has to know besides its metrics."""
+    """Yield lines about a system: its URL, requests, parameters and actions."""
     yield f"url: {system.url_help}"
     for endpoint in system.endpoints:
         yield f"requests: {endpoint.method} <url>{system.base_path}{endpoint.path}"
@@ -69,7 +69,7 @@ def _table(system: System) -> Table:
 
 
 def markdown(system: System) -> Iterator[str]:
-    """Yield the lines of the system's part of the metrics reference."""
+    """Yield the system's section of the metrics reference."""
     yield f"## {system.title} (`{system.name}`)\n"
     yield from markdown_table(system.families)
     yield ""
@@ -82,7 +82,7 @@ def markdown(system: System) -> Iterator[str]:
 
 
 def markdown_table(families: Iterable[Family]) -> Iterator[str]:
-    """Yield the lines of a table of the families."""
+    """Yield a table of the families."""
     yield "| metric | type | labels | meaning |\n| --- | --- | --- | --- |"
     for family in families:
         labels = ", ".join(f"`{label}`" for label in family.labels)

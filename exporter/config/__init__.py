@@ -1,4 +1,4 @@
-"""A YAML file goes in; frozen Settings come out, or every fault of the file at once.
+"""Reads the YAML configuration into frozen Settings, or reports all of its faults at once.
 
 values            texts of the file -> durations, addresses, secrets
 tls_model         `tls_config`

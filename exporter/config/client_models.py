@@ -1,6 +1,6 @@
-"""The shape of `clients`: how to connect, in Prometheus' own words; becomes settings.Client.
+"""The model of `clients`, with Prometheus' names; makes settings.Client.
 
-Every rule hangs on the part it is about, so that one fault does not hide another.
+Each validator belongs to one field, so that one fault does not hide another.
 """
 
 import re
@@ -28,7 +28,7 @@ _OWN_HEADERS = {
 
 _NONE = Secret()
 
-# One request in a quarter of an hour, and more than one process can send.
+# One request in 17 minutes, and more than a process can send.
 SLOWEST_RATE = 0.001
 FASTEST_RATE = 100_000
 
@@ -38,7 +38,7 @@ def _number(value: Any) -> Any:
 
 
 class BasicAuthModel(Model):
-    """`basic_auth` of a client, in Prometheus' words."""
+    """`basic_auth` of a client, as in Prometheus."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
     """The user."""
@@ -50,7 +50,7 @@ class BasicAuthModel(Model):
     """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "BasicAuthModel":
+    def _check_consistency(self) -> "BasicAuthModel":
         one_of(self, "username", "username_file")
         one_of(self, "password", "password_file")
         if self.username and ":" in self.username:
@@ -64,17 +64,17 @@ class BasicAuthModel(Model):
 
 
 class AuthorizationModel(Model):
-    """`authorization` of a client, in Prometheus' words."""
+    """`authorization` of a client, as in Prometheus."""
 
     type: str = "Bearer"
-    """The word in front of the credentials."""
+    """The scheme: the word before the credentials."""
     credentials: SecretText | None = None
     """A token."""
     credentials_file: SecretFile | None = None
     """A file with the token, read again when it changes."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "AuthorizationModel":
+    def _check_consistency(self) -> "AuthorizationModel":
         one_of(self, "credentials", "credentials_file")
         if self.type.lower() == "basic" or not _HEADER_NAME.fullmatch(self.type):
             raise fault('the type is one word such as Bearer; for "Basic" use basic_auth')
@@ -87,17 +87,17 @@ class AuthorizationModel(Model):
 
 
 class ValuesModel(Model):
-    """One of `query_params`; what stands in `values` is no secret."""
+    """One of `query_params`; its `values` are not secret."""
 
     values: list[str] = Field(default_factory=list)
-    """Values, shown as they are."""
+    """Values that are not secret."""
     secrets: list[SecretText] = Field(default_factory=list)
-    """Values that are kept secret."""
+    """Secret values."""
     files: list[SecretFile] = Field(default_factory=list)
     """Files with one value each, read again when they change."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "ValuesModel":
+    def _check_consistency(self) -> "ValuesModel":
         if not (self.values or self.secrets or self.files):
             raise fault("needs a value in values, secrets or files")
         return self
@@ -109,7 +109,7 @@ class ValuesModel(Model):
 
 
 class HeaderModel(ValuesModel):
-    """One of `http_headers`, in Prometheus' words, of the same shape."""
+    """One of `http_headers`, as in Prometheus."""
 
     @model_validator(mode="after")
     def _sendable(self) -> "HeaderModel":
@@ -123,9 +123,9 @@ class RateLimitModel(Model):
     """`rate_limit` of a client."""
 
     requests_per_second: Annotated[float, BeforeValidator(_number)]
-    """Requests a second, of all targets of the client together."""
+    """Requests per second, for all targets of the client together."""
     burst: int = 1
-    """How many requests may be sent at once."""
+    """The number of requests that may be sent at once."""
 
     @field_validator("requests_per_second")
     @classmethod
@@ -156,7 +156,7 @@ class ClientModel(Model):
     oauth2: OAuth2Model | None = None
     """OAuth 2 with the client's own credentials (RFC 6749 section 4.4)."""
     login: LoginModel | None = None
-    """A user and password for the login that the targets' system declares; kept and renewed."""
+    """A user and password for the login that the targets' system declares."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
     """Further headers, by name."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
@@ -170,14 +170,14 @@ class ClientModel(Model):
     unix_socket: str | None = None
     """A Unix socket to which all requests go; the URL's host is only sent as Host."""
     rate_limit: RateLimitModel | None = None
-    """A limit of requests."""
+    """A limit on requests."""
 
     @field_validator("http_headers")
     @classmethod
     def _headers(cls, value: dict[str, HeaderModel]) -> dict[str, HeaderModel]:
         for name, header in value.items():
             if not _HEADER_NAME.fullmatch(name):
-                # Where a blank was forgotten behind the colon, the value is in it.
+                # If the space after the colon is missing, the name contains the value.
                 raise fault(f'"{written((name,))}" cannot be the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
@@ -196,7 +196,7 @@ class ClientModel(Model):
         return value
 
     @model_validator(mode="after")
-    def _whole(self) -> "ClientModel":
+    def _check_consistency(self) -> "ClientModel":
         kinds = ("basic_auth", "authorization", "oauth2", "login")
         one_of(self, *kinds, required=False)
         one_of(self, "proxy_url", "unix_socket", required=False)

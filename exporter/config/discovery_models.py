@@ -1,6 +1,6 @@
-"""The shape of `discovery`: where lists of targets are and what their items stand for.
+"""The model of `discovery`: the source of a list, and how its items become targets.
 
-Becomes settings.Discovery, whose template takes each item through the rules of `targets`.
+Makes settings.Discovery, whose template validates each item like one of `targets`.
 """
 
 import re
@@ -15,8 +15,8 @@ from exporter.config.target_models import (
     GlobalModel,
     PolledModel,
     TargetModel,
-    checked_client,
-    checked_params,
+    check_client,
+    check_params,
 )
 from exporter.config.values import Context, Duration, check_url
 from exporter.declare.model import Model, Text, fault, one_of
@@ -28,28 +28,28 @@ DEFAULT_FILE_REFRESH = 300.0
 DEFAULT_HTTP_REFRESH = 60.0
 SHORTEST_REFRESH = 1.0
 
-_PLACE = "{item}"
+_ITEM = "{item}"
 _DEFAULT_URL = "http://{item}"
-_ANY_PLACE = re.compile(r"\{(?!item\})[^{}]*\}")
-# Prometheus' own rule: one star, in the last part of the path.
+_OTHER_WORD = re.compile(r"\{(?!item\})[^{}]*\}")
+# Prometheus' rule: one star, in the last part of the path.
 _FILES = re.compile(r"[^*]*(?:\*[^/*]*)?\.(?:json|yml|yaml|JSON|YML|YAML)")
 _PARAM_LABEL = "__param_"
 
 
 def item_param(system: System) -> str | None:
-    """Return the parameter that a list's items are for this system; None: they are addresses."""
+    """Return the parameter whose values are the items of a list; None if items are addresses."""
     required = [name for name, param in system.params.items() if param.default is None]
     return required[0] if len(required) == 1 and required[0] in system.path_params else None
 
 
-def _checked_refresh(value: float) -> float:
+def _check_refresh(value: float) -> float:
     if value < SHORTEST_REFRESH:
         raise fault("a refresh_interval is 1s or longer")
     return value
 
 
 class FileSdModel(Model):
-    """`file_sd` of a discovery, in Prometheus' words."""
+    """`file_sd` of a discovery, as in Prometheus."""
 
     files: list[str]
     """Patterns of files, with at most one * in the last part: fleet/*.yaml."""
@@ -72,11 +72,11 @@ class FileSdModel(Model):
     @field_validator("refresh_interval")
     @classmethod
     def _refresh(cls, value: float) -> float:
-        return _checked_refresh(value)
+        return _check_refresh(value)
 
 
 class HttpSdModel(Model):
-    """`http_sd` of a discovery, in Prometheus' words."""
+    """`http_sd` of a discovery, as in Prometheus."""
 
     url: str
     """The URL of the list."""
@@ -94,21 +94,21 @@ class HttpSdModel(Model):
     @field_validator("client")
     @classmethod
     def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return checked_client(value, info)
+        return check_client(value, info)
 
     @field_validator("refresh_interval")
     @classmethod
     def _refresh(cls, value: float) -> float:
-        return _checked_refresh(value)
+        return _check_refresh(value)
 
 
 class DiscoveryModel(PolledModel):
     """One of `discovery`."""
 
-    name: Text = _PLACE
+    name: Text = _ITEM
     """The name of each target; {item} is replaced by the item."""
     url: Annotated[str | None, Field(validate_default=True)] = None
-    """The URL of each target; {item} is replaced by the item. If items are values of a parameter, the one URL."""
+    """The URL of each target; {item} is replaced by the item. Without {item} if items are values of a parameter."""
     params: Annotated[dict[str, Text] | None, Field(validate_default=True)] = None
     """Parameters of the system."""
     file_sd: FileSdModel | None = None
@@ -119,8 +119,8 @@ class DiscoveryModel(PolledModel):
     @field_validator("name")
     @classmethod
     def _name(cls, value: str) -> str:
-        _check_places(value, "name")
-        if _PLACE not in value:
+        _check_words(value, "name")
+        if _ITEM not in value:
             raise fault("without {item} all targets would have one name")
         return value
 
@@ -133,13 +133,13 @@ class DiscoveryModel(PolledModel):
             if system and param:
                 raise fault(f"the items are values of {param}: give the url, {system.url_help}")
             return value
-        _check_places(value, "url")
-        if param and _PLACE in value:
+        _check_words(value, "url")
+        if param and _ITEM in value:
             raise fault(f"the items are values of {param}: leave {{item}} out of the url")
-        if system and not param and _PLACE not in value:
+        if system and not param and _ITEM not in value:
             raise fault("without {item} all targets would have one url")
-        # Whatever an item may be, at the least this one makes a URL.
-        check_url(value.replace(_PLACE, "1"), "target's url", userinfo=False)
+        # Items are not known yet; at least this one must give a URL.
+        check_url(value.replace(_ITEM, "1"), "target's url", userinfo=False)
         return value
 
     @field_validator("params")
@@ -152,19 +152,19 @@ class DiscoveryModel(PolledModel):
         param = item_param(system)
         if param in given:
             raise fault(f"{param} is what the items are: leave it out")
-        checked_params(given if param is None else {**given, param: "1"}, system)
+        check_params(given if param is None else {**given, param: "1"}, system)
         return given
 
     @model_validator(mode="after")
-    def _whole(self) -> "DiscoveryModel":
+    def _check_consistency(self) -> "DiscoveryModel":
         one_of(self, "file_sd", "http_sd")
         return self
 
     def make(
-        self, defaults: GlobalModel, named: Callable[[str | None], Client], context: Context
+        self, defaults: GlobalModel, client_of: Callable[[str | None], Client], context: Context
     ) -> Discovery:
-        """Return the checked data; `named` finds a client."""
-        client = named(self.client)
+        """Return the checked data; `client_of` returns the client of a name."""
+        client = client_of(self.client)
         own = GlobalModel.model_construct(
             interval=self.interval or defaults.interval,
             timeout=self.timeout or defaults.timeout,
@@ -189,10 +189,10 @@ class DiscoveryModel(PolledModel):
             source = HttpSd(
                 url=self.http_sd.url,
                 refresh_interval=self.http_sd.refresh_interval,
-                client=named(self.http_sd.client),
+                client=client_of(self.http_sd.client),
             )
         else:
-            assert self.file_sd  # noqa: S101 - the one or the other, which is checked
+            assert self.file_sd  # noqa: S101 - the validator requires one of the two
             name = f"file_sd:{self.file_sd.files[0]}"
             source = FileSd(
                 files=tuple(str(context.folder / pattern) for pattern in self.file_sd.files),
@@ -203,7 +203,7 @@ class DiscoveryModel(PolledModel):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemTemplate:
-    """Makes targets of items: each goes through the rules that configured targets go through."""
+    """Makes targets of items, which are validated like configured targets."""
 
     system: System
     item_param: str | None
@@ -219,7 +219,7 @@ class ItemTemplate:
         """Return the target.
 
         Raises:
-            ListError: The item or the labels of its group break a rule.
+            ListError: The item or the labels of its group are invalid.
         """
         own = {name: text for name, text in labels.items() if not name.startswith("__")}
         given = {
@@ -233,7 +233,7 @@ class ItemTemplate:
                 raise ListError(((("labels",), f"{self.item_param} is what the items are"),))
             params[self.item_param] = item
         data = {
-            "name": self.name.replace(_PLACE, item),
+            "name": self.name.replace(_ITEM, item),
             "system": self.system.name,
             "url": self._url(item),
             "params": params,
@@ -244,7 +244,7 @@ class ItemTemplate:
         except ValidationError as error:
             faults = error.errors(include_input=False, include_url=False)
             raise ListError(
-                tuple((_place(one["loc"][0], given), one["msg"]) for one in faults)
+                tuple((_part_of_group(one["loc"][0], given), one["msg"]) for one in faults)
             ) from None
         return model.make(self.durations, self.client)
 
@@ -254,15 +254,15 @@ class ItemTemplate:
         whole = "://" in item
         if whole and self.url is not None:
             raise ListError((((), "a whole URL stands for itself: leave url out of the entry"),))
-        return item if whole else (self.url or _DEFAULT_URL).replace(_PLACE, item)
+        return item if whole else (self.url or _DEFAULT_URL).replace(_ITEM, item)
 
 
-def _place(key: object, given: Mapping[str, str]) -> tuple[str, ...]:
-    """Return which part of a group a fault is about; nothing stands for the item."""
+def _part_of_group(key: object, given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which part of a group has the fault; () is the item itself."""
     return ("labels",) if key == "labels" or (key == "params" and given) else ()
 
 
-def _check_places(value: str, what: str) -> None:
-    other = _ANY_PLACE.search(value)
+def _check_words(value: str, what: str) -> None:
+    other = _OTHER_WORD.search(value)
     if other:
-        raise fault(f"the only place in a {what} is {_PLACE}, not {other[0]}")
+        raise fault(f"the only placeholder in a {what} is {_ITEM}, not {other[0]}")

@@ -1,6 +1,6 @@
-"""The shape of the file as a whole; becomes settings.Settings.
+"""The model of the whole file, which makes settings.Settings.
 
-A field's rule sees the fields above it.
+The validator of a field sees the fields above it.
 """
 
 from collections import Counter
@@ -29,11 +29,11 @@ class FileModel(Model):
     systems: Systems = Field(default_factory=dict)
     """Custom systems by their names; see custom-systems.md."""
     clients: dict[str, ClientModel] = Field(default_factory=dict)
-    """How to connect, by a name of your own."""
+    """How to connect; each client has a name of your choice."""
     discovery: list[DiscoveryModel] = Field(default_factory=list)
     """Lists of further targets; see discovery.md."""
     targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
-    """What to poll."""
+    """The servers to poll."""
 
     @field_validator("global_")
     @classmethod
@@ -47,7 +47,7 @@ class FileModel(Model):
     @field_validator("clients", mode="before")
     @classmethod
     def _clients(cls, value: Any, info: ValidationInfo) -> Any:
-        # By name: that a client is faulty is not the fault of the targets that use it.
+        # Only names are checked here: a faulty client is not a fault of the targets that use it.
         given = value if isinstance(value, dict) else {}
         context_of(info).clients = {
             name: client for name, client in given.items() if isinstance(name, str)
@@ -66,30 +66,30 @@ class FileModel(Model):
     def make(self, context: Context) -> Settings:
         """Return the checked data."""
         clients = {name: client.make(name) for name, client in self.clients.items()}
-        nobody = Client(name="")
+        no_client = Client(name="")
 
-        def named(name: str | None) -> Client:
-            return nobody if name is None else clients[name]
+        def client_of(name: str | None) -> Client:
+            return no_client if name is None else clients[name]
 
         return Settings(
             targets=tuple(
                 target.make(
                     self.global_,
-                    named(target.client),
+                    client_of(target.client),
                     clients[target.operator_client] if target.operator_client else None,
                 )
                 for target in self.targets
             ),
-            discoveries=tuple(self._discoveries(named, context)),
+            discoveries=tuple(self._discoveries(client_of, context)),
             clients=tuple(clients.values()),
         )
 
     def _discoveries(
-        self, named: Callable[[str | None], Client], context: Context
+        self, client_of: Callable[[str | None], Client], context: Context
     ) -> Iterator[Discovery]:
         seen = Counter[str]()
         for one in self.discovery:
-            made = one.make(self.global_, named, context)
+            made = one.make(self.global_, client_of, context)
             seen[made.name] += 1
             again = seen[made.name]
             yield made if again == 1 else replace(made, name=f"{made.name}#{again}")

@@ -1,4 +1,4 @@
-"""A configuration file, or the flags that stand for one, becomes Settings, or every fault at once."""
+"""Reads a configuration file, or the flags that replace one, into Settings, or reports all faults."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from exporter.errors import ConfigError, suggestion
 from exporter.settings import LARGEST_FILE, Settings
 from exporter.toolkit.read_file import read_file
 
-# Pydantic's error types, worded for a person with a file to correct. Rules have their own messages.
+# Messages for pydantic's error types. Our own validators have theirs.
 _MESSAGES = {
     "missing": "this key is required",
     "string_type": "must be a text; quote it",
@@ -53,10 +53,10 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 def load_file(path: Path, systems: Mapping[str, System], *, needs_targets: bool = True) -> Settings:
-    """Read, check and return the settings of a file, which must have something to poll.
+    """Read a configuration file; without `needs_targets` it may have nothing to poll.
 
     Raises:
-        ConfigError: Every fault of the file, each with its line and column.
+        ConfigError: All faults of the file, each with its line and column.
     """
     text = _read(path)
     settings = load_text(text, str(path), path.parent, systems, needs_targets=needs_targets)
@@ -71,30 +71,26 @@ def load_text(
     *,
     needs_targets: bool = True,
 ) -> Settings:
-    """Do the same for a text; its relative paths are relative to `folder`."""
+    """Read a configuration text; its paths are relative to `folder`, and `name` is for messages."""
     document = Document(text, name)
     context = Context(
         folder=folder, systems=systems, environment=os.environ, needs_targets=needs_targets
     )
-    faults = list[Told]()
-    files = tuple(_system_files(document, folder, faults))
-    for file in files:
-        faults += _add_systems(file, context)
+    files, faults = _system_files(document, folder)
+    faults += [fault for file in files for fault in _add_systems(file, context)]
     settings = _load(document.data, document, context, faults)
     own = {name: one for name, one in context.systems.items() if name not in systems}
     return replace(settings, files=files, systems=own)
 
 
 def load_systems(texts: Mapping[str, str]) -> Mapping[str, System]:
-    """Return the systems that texts declare, given by their file names.
+    """Return the systems that are declared in texts, which have the names of their files.
 
     Raises:
-        ConfigError: Every fault of the texts, each with its line and column.
+        ConfigError: All faults of the texts, each with its line and column.
     """
     context = Context(folder=Path(), systems={}, environment={})
-    faults = list[Told]()
-    for name, text in texts.items():
-        faults += _add_text(text, name, context)
+    faults = [fault for name, text in texts.items() for fault in _add_text(text, name, context)]
     if faults:
         raise ConfigError(tuple(fault for _, fault in faults))
     return context.systems
@@ -103,7 +99,7 @@ def load_systems(texts: Mapping[str, str]) -> Mapping[str, System]:
 def load_flags(
     data: dict[str, Any], flags: Mapping[Location, str], systems: Mapping[str, System]
 ) -> Settings:
-    """Do the same for one target given on the command line; `flags` names what each part came by."""
+    """Read a target that flags describe; `flags` maps each location in the data to its flag."""
     context = Context(folder=Path(), systems=systems, environment=os.environ)
     return _load(data, _Flags(flags), context, [])
 
@@ -117,23 +113,23 @@ def _read(path: Path) -> str:
         raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
 
 
-def _system_files(document: Document, folder: Path, faults: list[Told]) -> Iterator[Path]:
-    """Yield the files that `system_files` names, each once; a name that finds none is a fault."""
-    seen: set[Path] = set()
+def _system_files(document: Document, folder: Path) -> tuple[tuple[Path, ...], list[Told]]:
+    """Return each file of `system_files` once, and a fault for each pattern without a file."""
+    files, faults = dict[Path, None](), list[Told]()
     names = document.data.get("system_files")
     for index, name in enumerate(names if isinstance(names, list) else ()):
         if not isinstance(name, str):
-            continue  # Which the model tells.
-        # Path.glob knows no pattern that begins at the root.
+            continue  # The model reports it.
+        # Path.glob rejects absolute patterns.
         found = [Path(one) for one in sorted(glob(str(folder / name)))]  # noqa: PTH207
         if not found:
             faults.append(document.told(("system_files", index), f'no file is named "{name}"'))
-        yield from (path for path in found if path not in seen)
-        seen |= set(found)
+        files |= dict.fromkeys(found)
+    return tuple(files), faults
 
 
 def _add_systems(path: Path, context: Context) -> Iterator[Told]:
-    """Add a file's systems to those of the context; yields its faults."""
+    """Add a file's systems to the context; yield the faults."""
     try:
         text = _read(path)
     except ConfigError as error:
@@ -148,13 +144,12 @@ def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
     except ConfigError as error:
         yield from (((0, 0), fault) for fault in error.faults)
         return
-    faults = list[Told]()
-    _checked(SystemsFile, document.data, document, context, faults)
+    _, faults = _validate(SystemsFile, document.data, document, context)
     yield from sorted(faults)
 
 
 class _Flags:
-    """What stands in for a document where the configuration came by flags."""
+    """Replaces the document if flags are the configuration."""
 
     faults: tuple[Told, ...] = ()
 
@@ -162,7 +157,7 @@ class _Flags:
         self._flags = flags
 
     def told(self, location: Location, message: str) -> Told:
-        """Return the message behind the flag that gave the part, or the one nearest to it."""
+        """Return the message after the flag of this location, or of the closest one above it."""
         while location and location not in self._flags:
             location = location[:-1]
         flag = self._flags.get(location, "--url")
@@ -174,57 +169,49 @@ def _load(
 ) -> Settings:
     found = (*_repeated_names(data), *_logins_of_lists(data), *_variables(data))
     more = (source.told(*one) for one in found)
-    return validated(FileModel, data, source, context, (*faults, *more)).make(context)
+    return validate(FileModel, data, source, context, (*faults, *more)).make(context)
 
 
-def validated(
+def validate(
     shape: type[_Shape],
     data: dict[str, Any],
     source: Document | _Flags,
     context: object,
     more: Iterable[Told] = (),
 ) -> _Shape:
-    """Return the data in the shape of a file; `more` are faults that were found before.
+    """Return the data as a model; `more` are faults that were found before.
 
     Raises:
-        ConfigError: Every fault of it, in the order of the file.
+        ConfigError: All faults, in the order of the file.
     """
-    faults = list(more)
-    model = _checked(shape, data, source, context, faults)
+    model, faults = _validate(shape, data, source, context)
+    faults += more
     if model and not faults:
         return model
     raise ConfigError(tuple(text for _, text in sorted(faults)))
 
 
-def _checked(
-    shape: type[_Shape],
-    data: dict[str, Any],
-    source: Document | _Flags,
-    context: object,
-    faults: list[Told],
-) -> _Shape | None:
-    """Return the data in its shape, adding its faults to those that are known."""
+def _validate(
+    shape: type[_Shape], data: dict[str, Any], source: Document | _Flags, context: object
+) -> tuple[_Shape | None, list[Told]]:
+    """Return the data as a model, and all faults; without a model there is at least one."""
     model, found = None, list[tuple[Location, str]]()
-    faults += source.faults
     try:
         model = shape.model_validate(data, context=context)
     except ValidationError as error:
         for one in error.errors(include_input=False, include_url=False):
             if one["type"] != REPORTED:
-                found.append(_worded(one, shape))
+                found.append(_message_of(one, shape))
     if isinstance(context, Context):
         found += context.late
         context.late = []
-    seen: set[tuple[object, ...]] = set()
+    distinct: dict[tuple[object, ...], Told] = {}
     for location, message in found:
-        told = source.told(location, message)
-        # What is wrong in an anchor is wrong at the same position wherever it is used. Two keys
-        # that are missing in one mapping have one position, too.
-        fault = (told[0], location[-1:], message)
-        if fault not in seen:
-            seen.add(fault)
-            faults.append(told)
-    return model
+        fault = source.told(location, message)
+        # A fault in an anchor has the same position wherever the anchor is used. So have two keys
+        # that are missing in one mapping, which differ by the key.
+        distinct.setdefault((fault[0], location[-1:], message), fault)
+    return model, [*source.faults, *distinct.values()]
 
 
 def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
@@ -239,9 +226,9 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
 
 
 def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
-    """Find what is meant as an environment variable where none is inserted.
+    """Find texts that look like environment variables in keys that do not expand them.
 
-    Only secrets take them: what they hold is not shown, and every other value is.
+    Only secrets expand them, as every other value may be shown.
     """
     for section in ("clients", "discovery", "targets"):
         for location, text in _texts_with_dollar(data.get(section), (section,)):
@@ -253,7 +240,7 @@ def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
 
 
 def _texts_with_dollar(value: Any, location: Location) -> Iterator[tuple[Location, str]]:
-    """Yield every text with a dollar in a part of the file, with its location."""
+    """Yield every text with a dollar sign in a part of the file, with its location."""
     parts = value.items() if isinstance(value, dict) else ()
     for key, one in enumerate(value) if isinstance(value, list) else parts:
         if isinstance(one, dict | list):
@@ -263,7 +250,7 @@ def _texts_with_dollar(value: Any, location: Location) -> Iterator[tuple[Locatio
 
 
 def _logins_of_lists(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
-    """Find the lists that a client which logs in is to be asked with: it would not be asked to."""
+    """Find lists whose client has a login, which only polls of targets use."""
     entries = data.get("discovery")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         source = entry.get("http_sd") if isinstance(entry, dict) else None
@@ -283,7 +270,7 @@ def _clients_with(login: str, data: dict[str, Any]) -> frozenset[str]:
     )
 
 
-def _worded(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
+def _message_of(error: Any, shape: type[BaseModel]) -> tuple[Location, str]:
     marked: Location = tuple(part for part in error["loc"] if part != "[key]")
     location = tuple(part for part in marked if part not in TAGS)
     kind = error["type"]
@@ -313,7 +300,7 @@ def _known_keys(location: Location, kind: Any) -> frozenset[str]:
 
 
 def _mapping_of(kind: Any) -> Any:
-    """Return the model in a kind that is annotated, optional or a model or text; else the first."""
+    """Return the model within an annotated, optional or union type; else its first type."""
     while get_origin(kind) in {Annotated, Union, UnionType}:
         inner = [_mapping_of(one) for one in get_args(kind)]
         models = (one for one in inner if isinstance(one, type) and issubclass(one, BaseModel))

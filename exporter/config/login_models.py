@@ -1,4 +1,4 @@
-"""The shapes of `oauth2` and `login` of a client; become settings.Client.login."""
+"""The models of `oauth2` and `login` of a client, which make settings.Client.login."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,12 +12,12 @@ from exporter.secret import Secret
 from exporter.settings import OAuth2, PasswordLogin
 
 _NONE = Secret()
-# What each token request says by itself.
+# Parameters that each token request already has.
 _OWN_PARAMS = frozenset({"grant_type", "scope", "client_id", "client_secret"})
 
 
 class OAuth2Model(Model):
-    """`oauth2` of a client, in Prometheus' words."""
+    """`oauth2` of a client, as in Prometheus."""
 
     client_id: Annotated[Text, Field(min_length=1)]
     """The client's id."""
@@ -53,7 +53,7 @@ class OAuth2Model(Model):
         return value
 
     @model_validator(mode="after")
-    def _whole(self) -> "OAuth2Model":
+    def _check_consistency(self) -> "OAuth2Model":
         one_of(self, "client_secret", "client_secret_file")
         return self
 
@@ -84,7 +84,7 @@ class LoginModel(Model):
     """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "LoginModel":
+    def _check_consistency(self) -> "LoginModel":
         one_of(self, "username", "username_file")
         one_of(self, "password", "password_file")
         return self

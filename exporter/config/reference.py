@@ -1,4 +1,4 @@
-"""The shape of the configuration file: as a JSON Schema for editors, and as rows of a reference."""
+"""Describes the configuration file: as a JSON Schema for editors, and as rows of a reference."""
 
 import inspect
 from collections.abc import Iterable, Iterator
@@ -28,14 +28,14 @@ _KINDS = {
 
 
 class _Quiet(GenerateJsonSchema):
-    # Defaults that are objects of this program are of no use to an editor.
+    # An editor cannot use defaults that are objects of this program.
     ignored_warning_kinds = {"non-serializable-default"}  # noqa: RUF012 - pydantic's own form
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema of a whole file.
+    """Return the schema of the file.
 
-    It checks each key alone: only `status-exporter check` finds keys that exclude or need another.
+    It checks single keys. Only `status-exporter check` finds keys that exclude or require another.
     """
     schema = FileModel.model_json_schema(by_alias=True, schema_generator=_Quiet)
     shown: dict[str, Any] = _tidy(schema)
@@ -65,7 +65,7 @@ def _tidy(part: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceRow:
-    """One key: its location in the file, its kind, its default and its description."""
+    """A key: its path in the file, its type, its default and its description."""
 
     key: str
     kind: str
@@ -74,7 +74,7 @@ class ReferenceRow:
 
 
 def rows(model: type[BaseModel] = FileModel, place: str = "") -> Iterator[ReferenceRow]:
-    """Yield every key of the file, each below the one it belongs to."""
+    """Yield every key of the file, each after its parent."""
     for name, field in model.model_fields.items():
         key = f"{place}{field.alias or name}"
         yield ReferenceRow(
@@ -91,7 +91,7 @@ def rows(model: type[BaseModel] = FileModel, place: str = "") -> Iterator[Refere
 
 @dataclass(frozen=True, kw_only=True)
 class FieldKind:
-    """One kind of field: the key that names it, its description, and the keys that it alone has."""
+    """A kind of field: the key that names it, its description, and the keys that only it has."""
 
     key: str
     meaning: str
@@ -115,7 +115,7 @@ def field_kinds() -> Iterator[FieldKind]:
 
 
 def _inner(kind: Any) -> tuple[type[BaseModel] | None, str]:
-    """Return the mapping that a key holds, and what is between the two in the path of a key."""
+    """Return the model that a key contains, and the separator between both in a path."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind, ""
     origin, parts = get_origin(kind), get_args(kind)
@@ -131,11 +131,11 @@ def _inner(kind: Any) -> tuple[type[BaseModel] | None, str]:
 
 
 def _kind(field: FieldInfo) -> str:
-    return _name(field.metadata, field.annotation) or _written(field.annotation)
+    return _name(field.metadata, field.annotation) or _type_text(field.annotation)
 
 
 def _name(metadata: Iterable[Any], kind: Any) -> str:
-    """Return the name that a kind of values was given, or one of several that may be null."""
+    """Return the name of a type; of an optional type that of its first part; "" if it has none."""
     for one in metadata:
         if isinstance(one, NamedKind):
             return one.kind
@@ -146,16 +146,16 @@ def _name(metadata: Iterable[Any], kind: Any) -> str:
     return _name(get_args(kind)[1:], None) if get_origin(kind) is Annotated else ""
 
 
-def _written(kind: Any) -> str:
+def _type_text(kind: Any) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _name(parts[1:], None) or _written(parts[0])
+        return _name(parts[1:], None) or _type_text(parts[0])
     if origin in _EITHER:
-        return " or ".join(_written(part) for part in parts if part is not NoneType)
+        return " or ".join(_type_text(part) for part in parts if part is not NoneType)
     if origin in {list, tuple}:
-        return f"list of {_written(parts[0])}"
+        return f"list of {_type_text(parts[0])}"
     if origin is dict:
-        return f"{'numbers' if parts[0] is int else 'names'} with {_written(parts[1])}"
+        return f"{'numbers' if parts[0] is int else 'names'} with {_type_text(parts[1])}"
     if origin is Literal:
         return " or ".join(str(part) for part in parts)
     is_model = isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,4 +1,4 @@
-"""`systems`: custom and built-in systems are declared alike, checked alike and compiled once."""
+"""Checks and compiles the systems of a file; built-in and custom systems are treated alike."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -13,15 +13,15 @@ from exporter.declare.model import MAPPING_TAG, TEXT_TAG, Model
 from exporter.declare.system import NAME, System, clashes
 
 TAGS = frozenset({*FIELD_MODELS, TEXT_TAG, MAPPING_TAG})
-"""What pydantic adds to a location for the kind of a value."""
+"""The parts that pydantic adds to a location for the type of a value."""
 
 
-def _declared(
+def _validate_systems(
     value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
 ) -> dict[str, System]:
-    """Check systems and add them to those that targets may name.
+    """Check systems and add them to the context, in which targets look them up.
 
-    The same declaration gives the same System again, so that a reload leaves its targets alone.
+    An unchanged declaration returns the same System: a reload does not restart its targets.
     """
     context = context_of(info)
     names = value if isinstance(value, dict) else ()
@@ -30,7 +30,7 @@ def _declared(
         checked: dict[str, System] = check(value)
     except ValidationError as error:
         faulty = error
-        # A fault of a system is not a fault of the targets that use it.
+        # A faulty system is not a fault of the targets that use it.
         wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
         context.broken = context.broken | {name for name in names if name in wrong}
         checked = check({name: value[name] for name in names if name not in wrong})
@@ -51,7 +51,7 @@ def _declared(
     return systems
 
 
-Systems = Annotated[dict[str, System], WrapValidator(_declared)]
+Systems = Annotated[dict[str, System], WrapValidator(_validate_systems)]
 """Systems by their names."""
 
 
@@ -75,7 +75,7 @@ def _problems(name: str, system: System, context: Context) -> Iterator[Problem]:
 def _problems_of_the_rest(
     name: str, data: Any, check: ValidatorFunctionWrapHandler, error: ValidationError
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the metrics that are written correctly, beside what is not."""
+    """Yield the faults of the valid fields of a system that has an invalid part."""
     faulty = {
         _faulty_part(one["loc"], one["type"]) for one in error.errors() if one["loc"][:1] == (name,)
     }
@@ -83,13 +83,13 @@ def _problems_of_the_rest(
     try:
         system: System = check({name: rest})[name].named(name)
     except ValidationError:
-        return  # What is left is no declaration.
+        return  # The rest is no declaration.
     for location, text in system.metric_problems():
         yield ("systems", name, *_original(location, indices)), text
 
 
 def _faulty_part(given: Iterable[str | int], kind: str) -> Location:
-    """Return the smallest part without which the rest can be checked: a key, or a whole field."""
+    """Return the location of the smallest part to remove so that the rest can be checked."""
     _, *location = [part for part in given if part not in TAGS]
     if kind == "extra_forbidden":
         return tuple(location)
@@ -100,20 +100,20 @@ def _faulty_part(given: Iterable[str | int], kind: str) -> Location:
 
 
 def _without(data: Any, faulty: set[Location]) -> tuple[Any, Mapping[Location, list[int]]]:
-    """Return a copy without these parts, and of each list in it the original indices."""
+    """Return a copy without these parts, and the original indices of each list in it."""
     indices: dict[Location, list[int]] = {}
 
-    def copied(node: Any, was: Location, now: Location) -> Any:
+    def copy(node: Any, was: Location, now: Location) -> Any:
         if isinstance(node, dict):
             kept = (key for key in node if (*was, key) not in faulty)
-            return {key: copied(node[key], (*was, key), (*now, key)) for key in kept}
+            return {key: copy(node[key], (*was, key), (*now, key)) for key in kept}
         if isinstance(node, list):
             indices[now] = [at for at in range(len(node)) if (*was, at) not in faulty]
             numbered = enumerate(indices[now])
-            return [copied(node[at], (*was, at), (*now, number)) for number, at in numbered]
+            return [copy(node[at], (*was, at), (*now, number)) for number, at in numbered]
         return node
 
-    return copied(data, (), ()), indices
+    return copy(data, (), ()), indices
 
 
 def _original(location: Location, indices: Mapping[Location, list[int]]) -> Location:

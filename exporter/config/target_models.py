@@ -1,7 +1,7 @@
-"""The shape of `global` and `targets`; becomes settings.Target.
+"""The models of `global` and `targets`, which make settings.Target.
 
-Every rule hangs on the field it is about, so that one fault does not hide another; a field's rule
-sees the fields above it.
+Each validator belongs to one field, so that one fault does not hide another. It sees the fields
+above its own.
 """
 
 import math
@@ -29,19 +29,19 @@ from exporter.text import printable
 
 DEFAULT_INTERVAL = 15.0
 DEFAULT_TIMEOUT = 5.0
-# Ten polls a second of one server are more than any vendor here bears.
+# No vendor here handles more than ten polls a second of one server.
 SHORTEST_INTERVAL = 0.1
-# A snapshot lives this many intervals where no max_age is given: two polls may fail to start.
+# The default of max_age in intervals: two polls may fail to start.
 MAX_AGE_INTERVALS = 3
 
-# It stands in every series of the target, and of all the others of its group in a list.
+# Every series of a target repeats its labels, and all targets of a group have them.
 LONGEST_LABEL = 1024
 LONGEST_LABELS = 8192
-"""Characters of all labels of a target together, their names included."""
+"""The maximum total of characters in a target's labels and their names."""
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _TARGET_NAME = re.compile(r"[^ \xa0](?:.{0,126}[^ \xa0])?")
-# What the exporter itself says of every target, and what Prometheus gives a meaning to.
+# The exporter's own labels of targets, and those with a meaning in Prometheus.
 _OWN_LABELS = frozenset({"target", "system", "reason", "le", "quantile"})
 
 
@@ -75,7 +75,7 @@ class GlobalModel(Model):
     max_series: MaxSeries = MAX_SERIES
     """The maximum number of series of a target."""
 
-    # A discovery keeps its list over a reload in which its entry is the same.
+    # Compared on reload: a discovery whose entry is unchanged keeps its list.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GlobalModel) and vars(self) == vars(other)
 
@@ -85,25 +85,25 @@ class GlobalModel(Model):
     @field_validator("interval")
     @classmethod
     def _interval(cls, value: float) -> float:
-        return _checked_interval(value)
+        return _check_interval(value)
 
     @field_validator("timeout")
     @classmethod
     def _timeout(cls, value: float | None, info: ValidationInfo) -> float:
         whose = " (the default)" if value is None else ""
         timeout = DEFAULT_TIMEOUT if value is None else value
-        return _checked_timeout(timeout, info.data.get("interval"), whose)
+        return _check_timeout(timeout, info.data.get("interval"), whose)
 
     @field_validator("max_age")
     @classmethod
     def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
         interval = info.data.get("interval")
-        # It is that of the targets which have an interval of their own.
-        return value if interval == math.inf else _checked_max_age(value, interval)
+        # On probe, it applies to the targets that set an interval.
+        return value if interval == math.inf else _check_max_age(value, interval)
 
 
 class PolledModel(Model):
-    """What `targets` and `discovery` say alike. A duration left out is the one of `global`."""
+    """The keys that `targets` and `discovery` share. `global` has the defaults of durations."""
 
     system: Annotated[System, PlainValidator(_system), shaped("system")]
     """Its system: one that `status-exporter systems` lists, or one of `systems`."""
@@ -112,7 +112,7 @@ class PolledModel(Model):
     labels: dict[str, Text] = Field(default_factory=dict)
     """Labels of all its series."""
     interval: Interval | None = None
-    """How often it is polled, or `on_probe`: only when it is probed."""
+    """How often it is polled, or `on_probe`: only when a probe requests it."""
     timeout: Annotated[Duration | None, Field(validate_default=True)] = None
     """The maximum duration of a whole poll."""
     max_age: Duration | None = None
@@ -123,7 +123,7 @@ class PolledModel(Model):
     @field_validator("client")
     @classmethod
     def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
-        return checked_client(value, info)
+        return check_client(value, info)
 
     @field_validator("labels")
     @classmethod
@@ -146,7 +146,7 @@ class PolledModel(Model):
     @field_validator("interval")
     @classmethod
     def _interval(cls, value: float | None) -> float | None:
-        return None if value is None else _checked_interval(value)
+        return None if value is None else _check_interval(value)
 
     @field_validator("timeout")
     @classmethod
@@ -156,16 +156,16 @@ class PolledModel(Model):
         defaults = context_of(info)
         own = info.data["interval"]
         if value is None and own is None:
-            return None  # Then `global` is right or wrong by itself.
+            return None  # Then `global` is validated instead.
         timeout = defaults.timeout if value is None else value
         whose = f" ({defaults.whose_timeout})" if value is None else ""
-        _checked_timeout(timeout, defaults.interval if own is None else own, whose)
+        _check_timeout(timeout, defaults.interval if own is None else own, whose)
         return value
 
     @field_validator("max_age")
     @classmethod
     def _max_age(cls, value: float | None, info: ValidationInfo) -> float | None:
-        return _checked_max_age(value, info.data.get("interval") or context_of(info).interval)
+        return _check_max_age(value, info.data.get("interval") or context_of(info).interval)
 
 
 class TargetModel(PolledModel):
@@ -199,14 +199,14 @@ class TargetModel(PolledModel):
         system = info.data.get("system")
         if value is not None and system and not system.actions:
             raise fault(f"there is nothing to set of {system.name}: leave it out")
-        return checked_client(value, info)
+        return check_client(value, info)
 
     @field_validator("params")
     @classmethod
     def _params(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str]:
         system = info.data.get("system")
         given = value or {}
-        return checked_params(given, system) if system else given
+        return check_params(given, system) if system else given
 
     def make(self, defaults: GlobalModel, client: Client, operator: Client | None = None) -> Target:
         """Return the checked data."""
@@ -223,15 +223,15 @@ class TargetModel(PolledModel):
             labels=MappingProxyType(self.labels),
             interval=interval,
             timeout=self.timeout or defaults.timeout or DEFAULT_TIMEOUT,
-            # Nothing renews what is polled on probe, so nobody is told that it should have been.
+            # No schedule refreshes a target that is polled on probe, so its values cannot be overdue.
             max_age=interval if interval == math.inf else max_age,
             max_series=self.max_series or defaults.max_series,
             operator_client=operator,
         )
 
 
-def checked_client(value: str | None, info: ValidationInfo) -> str | None:
-    """Return the name of a client that there is."""
+def check_client(value: str | None, info: ValidationInfo) -> str | None:
+    """Return the name; raise a fault if no client has it, or the client does not fit the system."""
     clients, system = context_of(info).clients, info.data.get("system")
     if value is not None and value not in clients:
         raise fault(f'there is no client "{value}"; {suggestion(value, clients)}')
@@ -250,14 +250,14 @@ def _check_login_headers(given: Any, system: System) -> None:
             raise fault(f"the login of {system.name} sends {name}: leave it out of http_headers")
 
 
-def _checked_interval(interval: float) -> float:
+def _check_interval(interval: float) -> float:
     if interval < SHORTEST_INTERVAL:
         shortest = duration_text(SHORTEST_INTERVAL)
         raise fault(f"{duration_text(interval)} is below the shortest interval, {shortest}")
     return interval
 
 
-def _checked_timeout(timeout: float, interval: float | None, whose: str) -> float:
+def _check_timeout(timeout: float, interval: float | None, whose: str) -> float:
     if timeout <= 0:
         raise fault("a timeout must be longer than 0s")
     if interval is not None and timeout >= interval:
@@ -268,7 +268,7 @@ def _checked_timeout(timeout: float, interval: float | None, whose: str) -> floa
     return timeout
 
 
-def _checked_max_age(max_age: float | None, interval: float | None) -> float | None:
+def _check_max_age(max_age: float | None, interval: float | None) -> float | None:
     if max_age is not None and interval == math.inf:
         raise fault(
             f"a target polled {ON_PROBE} has none: max_age of a probe limits the age of values"
@@ -281,8 +281,8 @@ def _checked_max_age(max_age: float | None, interval: float | None) -> float | N
     return max_age
 
 
-def checked_params(given: dict[str, str], system: System) -> dict[str, str]:
-    """Return the parameters, which are the system's and complete."""
+def check_params(given: dict[str, str], system: System) -> dict[str, str]:
+    """Return the parameters; raise a fault unless they are the system's and complete."""
     known = system.params
     faults = [
         f'{system.name} has no parameter "{name}"; {suggestion(name, known)}'

@@ -1,4 +1,4 @@
-"""The shape of `tls_config`, in Prometheus' words; becomes settings.Tls."""
+"""The model of `tls_config`, which makes settings.Tls."""
 
 from pydantic import field_validator, model_validator
 
@@ -10,7 +10,7 @@ from exporter.toolkit.tls_files import VERSIONS
 
 
 class TlsModel(Model):
-    """`tls_config`, in Prometheus' words."""
+    """`tls_config`, as in Prometheus."""
 
     ca_file: FilePath | None = None
     """The only certificate authorities that are trusted; PEM."""
@@ -41,7 +41,7 @@ class TlsModel(Model):
         return value
 
     @model_validator(mode="after")
-    def _whole(self) -> "TlsModel":
+    def _check_consistency(self) -> "TlsModel":
         if self.max_version and VERSIONS[self.max_version] < VERSIONS[self.min_version]:
             raise fault("max_version is below min_version")
         for kind in ("ca", "cert", "key"):

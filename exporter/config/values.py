@@ -1,6 +1,6 @@
-"""The kinds of values the configuration file has, each named once, with its rule and message.
+"""The types of values in the configuration file, each with its check and message.
 
-Messages say what would be right, and never repeat a value that might be a secret.
+Messages say what would be right, and never repeat a value that may be a secret.
 """
 
 import math
@@ -25,12 +25,12 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}", re.ASCII)
 _SHELL_VARIABLE = re.compile(r"\$[A-Z][A-Z0-9_]+", re.ASCII)
 
 ON_PROBE = "on_probe"
-"""The interval of what is polled when somebody probes it, and not otherwise."""
+"""The interval of a target that is polled only when a probe requests it."""
 
 
 @dataclass
 class Context:
-    """What the validators need to know beyond the value: filled as the file is read."""
+    """What validators need beyond the value; filled while the file is read."""
 
     folder: Path
     systems: Mapping[str, System]
@@ -40,19 +40,19 @@ class Context:
     timeout: float = 5.0
     whose_timeout: str = "the default"
     clients: Mapping[str, Any] = field(default_factory=dict)
-    """The clients as they are written, by name."""
+    """The unchecked clients by name."""
     broken: frozenset[str] = field(default_factory=frozenset)
-    """The systems whose declaration has a fault."""
+    """The names of systems whose declaration has a fault."""
     late: list[tuple[tuple[str | int, ...], str]] = field(default_factory=list)
-    """Faults, with their location, of what could only be seen when parts were put together."""
+    """Faults and their locations that only the combination of several parts shows."""
 
 
 REPORTED: Final = "reported"
-"""The type of an error that another one has said already."""
+"""The type of an error that is already reported elsewhere."""
 
 
 def context_of(info: ValidationInfo) -> Context:
-    """Return the context the file is validated in."""
+    """Return the context of the validation."""
     return cast("Context", info.context)
 
 
@@ -73,10 +73,10 @@ def _interval(value: Any) -> float:
 
 
 def parse_duration(text: str) -> float:
-    """Read a duration such as 1m30s, longer than nothing, as seconds.
+    """Read a positive duration such as 1m30s as seconds.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is no duration, or 0.
     """
     try:
         seconds = _duration(text)
@@ -88,7 +88,7 @@ def parse_duration(text: str) -> float:
 
 
 def looks_like_variable(text: str) -> bool:
-    """Say whether a text is meant as an environment variable: `${NAME}` in it, or `$NAME` alone."""
+    """Whether a text looks like an environment variable: it contains `${`, or is `$NAME`."""
     return "${" in text or _SHELL_VARIABLE.fullmatch(text) is not None
 
 
@@ -131,12 +131,12 @@ def _proxy(value: Secret) -> Secret:
     url = value.reveal()
     check_url(url, "proxy_url", userinfo=True)
     if urlsplit(url).scheme != "http":
-        # TLS to an https target goes through the proxy's tunnel as it is.
+        # The TLS of an https target passes through the proxy's tunnel unchanged.
         raise fault("a proxy is reached over http://; https:// to a proxy is not supported")
     return value
 
 
-# Where to put what the query of a URL has.
+# Where the parameters of a URL's query belong.
 _QUERY_GOES = {
     "target's url": ": a parameter of its system goes into params, any other into query_params of"
     " the client",
@@ -145,13 +145,13 @@ _QUERY_GOES = {
 
 
 def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> None:
-    """Refuse what is no plain http or https URL."""
+    """Raise a fault unless the text is an http or https URL without fragment."""
     check_encodable(url)
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        # The library's text may quote a password, where the @ behind it is missing.
+        # The library's message may quote a password if the @ after it is missing.
         part = "a port is at most 65535" if "Port" in str(error) else "no host has such a name"
         raise fault(f"not a URL: {part}") from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", url):

@@ -28,13 +28,13 @@ class ActionOption(Model):
     """An input besides the value; if it is not given, the vendor's default holds."""
 
     help: str
-    """What it is."""
+    """A description."""
     choices: Annotated[list[Text], Field(min_length=1)] = ["false", "true"]  # noqa: RUF012
-    """The values it may have."""
+    """The possible values."""
     default: Text
-    """What the vendor does if it is not given."""
+    """The vendor's default."""
     only_for: list[Text] = Field(default_factory=list)
-    """The values with which it has an effect; without them, all."""
+    """The values for which it has an effect. The default is all."""
     confirmed_by: str
     """The gauge that is 1 for "true" and 0 for "false"."""
 
@@ -45,35 +45,35 @@ class UntilZero(Model):
     metric: str
     """The metric's name."""
     labels: dict[str, Text] = Field(default_factory=dict)
-    """Labels that choose the series."""
+    """Labels that select the series."""
 
 
 class Drain(Model):
     """What is still under way after a value is confirmed."""
 
     after: Annotated[list[Text], Field(min_length=1)]
-    """The values that start it."""
+    """The values that start a drain."""
     until_zero: UntilZero
-    """The series that is 0 when it is over."""
+    """The series that is 0 when the drain is finished."""
     help: str
-    """What is under way, for people."""
+    """A name for this work, such as running launches."""
 
 
 class Action(Model):
     """A state that `status-exporter set` can set."""
 
     help: str
-    """What it is."""
+    """A description."""
     request: ActionRequest
-    """What is sent; {value} is the value, and each option's name a word, too."""
+    """The request. {value} is the new value, and {NAME} the value of an option."""
     values: Annotated[list[Text], Field(min_length=1)]
-    """The values it may have."""
+    """The possible values."""
     confirmed_by: str
     """The `states` metric that shows the value."""
     options: dict[str, ActionOption] = Field(default_factory=dict)
-    """Further inputs."""
+    """Options of the command."""
     drain: Drain | None = None
-    """What is still under way after some values are confirmed."""
+    """Work that continues after a value is confirmed."""
 
     _name: str = PrivateAttr("")
 

@@ -44,17 +44,17 @@ class Comparison(Model):
     """The words of a condition; those that are given must all hold."""
 
     is_: _Values | None = Field(alias="is", default=None)
-    """A value, or a list of which it is one; text in any case."""
+    """A value, or a list of possible values; the case of text does not matter."""
     not_: _Values | None = Field(alias="not", default=None)
-    """A value that it is not, or a list of which it is none."""
+    """A value, or a list of values, that it must not have."""
     matches: Regex | None = None
-    """A regular expression that is found in it."""
+    """A regular expression that matches a part of it."""
     above: Float | None = None
-    """A number that it is greater than."""
+    """It is greater than this number."""
     below: Float | None = None
-    """A number that it is less than."""
+    """It is less than this number."""
     exists: bool | None = None
-    """Whether it is there at all; null is not."""
+    """Whether it is present; null is not present."""
 
     @model_validator(mode="after")
     def _check_words(self) -> "Comparison":

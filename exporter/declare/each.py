@@ -35,7 +35,7 @@ NUMBER_OF_ITEMS = "number of items"
 
 
 class Count(Metric):
-    """How many items there are, of each combination of labels."""
+    """The number of items for each combination of labels."""
 
     named_by: ClassVar[str] = "count"
 
@@ -65,7 +65,7 @@ class EachQuery(Model):
 
 
 class Each(FieldGroup):
-    """The fields of every item of a list, or of every value of an object."""
+    """Fields of each item of a list, or of each value of an object."""
 
     each: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[EachQuery, Tag(MAPPING_TAG)],
@@ -74,11 +74,11 @@ class Each(FieldGroup):
     ]
     """The path of the list or object, "" for the item itself; or {query: ...}."""
     only: Literal["list", "object"] | None = None
-    """Read it only where it is a list, or only where it is an object."""
+    """Read it only if it is a list, or only if it is an object."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    """How many items are read; the others are dropped and counted."""
+    """The maximum number of items; the rest is dropped and counted."""
     fields: "Annotated[list[AnyField], Field(min_length=1)]"
-    """What is read of each item."""
+    """The fields of each item."""
 
     def inner(self) -> "list[Part]":
         """Return the fields of an item."""

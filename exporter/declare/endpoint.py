@@ -41,16 +41,16 @@ Format = Literal["json", "xml", "text"]
 
 
 class Refusal(Model):
-    """How an answer 200 says that it is an error."""
+    """How to recognize an error with status 200."""
 
     error: Pointer | None = None
-    """A path at which anything true is an error."""
+    """A path whose value is true in an error."""
     success: Pointer | None = None
-    """A path at which anything false is an error."""
+    """A path whose value is false in an error."""
     message: Pointers | None = None
-    """Where the reason is: a text, or a list of texts."""
+    """The path of the reason, which is a text or a list of texts."""
     where: Where | None = None
-    """Conditions that all hold for an error."""
+    """Conditions that are all true for an error."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Refusal":
@@ -102,7 +102,7 @@ class Endpoint(Request):
     """One status URL and the fields of its answer."""
 
     method: Literal["GET", "POST"] = "GET"
-    """The HTTP method; declare no request that changes anything."""
+    """The HTTP method. The request must not change anything on the server."""
     when: When | None = None
     """Parameters of the target and their values for which it is requested."""
     optional: bool = False
@@ -112,11 +112,11 @@ class Endpoint(Request):
     formats: Annotated[list[Format], Field(min_length=1)] = ["json"]  # noqa: RUF012
     """The formats of its answer, the preferred one first."""
     roots: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Keys that may be within a wrapper: where paths begin, at any depth of XML."""
+    """Keys with which paths begin. They may be in a wrapper object; in XML, at any depth."""
     refusal: Refusal | None = None
-    """How an answer 200 says that it is an error."""
+    """How to recognize an error with status 200."""
     fields: Annotated[list[AnyField], Field(min_length=1)]
-    """What is read of the answer."""
+    """The fields of the answer."""
 
     def families(self) -> Iterator[Family]:
         """Yield the metrics of the endpoint."""

@@ -28,7 +28,7 @@ class FieldGroup(Part):
     """What groups of fields have in common."""
 
     labels: LabelRules = Field(default_factory=dict)
-    """Labels for every metric within, by the same rules."""
+    """Labels for every metric of the group."""
 
     def inner(self) -> "list[Part]":
         """Return the fields within."""
@@ -73,9 +73,9 @@ class PartRefusal(Model):
     """What makes an object a failure."""
 
     error: Pointer | None = None
-    """A path, within the object, at which anything true is an error."""
+    """A path within the object whose value is true in a failure."""
     where: Where | None = None
-    """Conditions, within the object, that all hold for a failure."""
+    """Conditions within the object that are all true for a failure."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "PartRefusal":
@@ -87,11 +87,11 @@ class PresentGroup(FieldGroup):
     """A group with a gauge of whether it is there."""
 
     present: str | None = None
-    """A gauge that is 1 where the group is there, else 0."""
+    """A gauge that is 1 if the group is present, else 0."""
     help: str | None = None
-    """What the gauge `present` says."""
+    """A description of the gauge `present`."""
     fields: "Annotated[list[AnyField], Field(min_length=1)]"
-    """What is read within."""
+    """The fields of the group."""
 
     def inner(self) -> "list[Part]":
         """Return the fields within."""
@@ -117,16 +117,16 @@ class PresentGroup(FieldGroup):
 
 
 class Within(PresentGroup):
-    """The fields within an object, and whether it is there."""
+    """Fields of an object, and whether the object is present."""
 
     within: Pointer
     """The path of the object; the paths of its fields begin there."""
     refusal: PartRefusal | None = None
-    """What makes the object a failure, whose fields are not read."""
+    """How to recognize a failure. The fields of the object are not read then."""
     unless: Where | None = None
-    """Conditions, outside of the object, under which its fields are not read."""
+    """Conditions outside of the object under which its fields are not read."""
     parse: Literal["json"] | None = None
-    """`json` for JSON that is written in a text."""
+    """`json` if the value is a text that contains JSON."""
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge, then the metrics within."""

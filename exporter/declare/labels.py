@@ -34,7 +34,7 @@ class LabelMapping(Selected):
     """A label that is read in a way of its own."""
 
     read: Annotated[str, shaped("text", enum=list(TEXT_READINGS))] = "text"
-    """How it is read: text, upper_case or lower_case."""
+    """The conversion: text, upper_case or lower_case."""
     pattern: Regex | None = None
     """A regular expression whose first group is the text."""
 

@@ -35,16 +35,16 @@ _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 
 
 class Lines(PresentGroup):
-    """The fields of a text's lines, and whether the text is what it should be."""
+    """Fields of the lines of a text, and whether the text has the expected form."""
 
     lines: Pointer
     """The path of the text; "" for a body that is text."""
     patterns: Annotated[list[Regex], Field(min_length=1)]
     """Regular expressions for whole lines; their named groups are paths for the fields."""
     present_if: Annotated[list[str], Field(min_length=1)] | None = None
-    """Groups of which one must be found; without it, any group."""
+    """Groups of which one must be found. The default is any group."""
     absent_if: list[Regex] = Field(default_factory=list)
-    """Regular expressions for whole texts that say that there is nothing to read."""
+    """Regular expressions for whole texts that mean that there is no status."""
 
     @field_validator("patterns")
     @classmethod

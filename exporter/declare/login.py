@@ -45,7 +45,7 @@ class Expires(Model):
     path: Pointer
     """The path in the login's answer."""
     read: Reading = "time"
-    """A `time` is when it ends; every other reading is how long it lasts, in seconds."""
+    """`time` is when the token expires; any other reading is its lifetime in seconds."""
 
     @property
     def is_moment(self) -> bool:
@@ -64,14 +64,14 @@ class TokenRejection(Model):
     status: Annotated[int, Field(ge=400, le=599)]
     """The HTTP status."""
     matches: Regex | None = None
-    """A regular expression that is found in the body."""
+    """A regular expression that matches a part of the body."""
 
 
 class Login(Model):
     """A login with user and password, which gives a token for polls."""
 
     request: LoginRequest
-    """What is sent; {username} and {password} come from the client's `login`."""
+    """The login request. {username} and {password} come from the client's `login`."""
     token: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[CookieToken, Tag(MAPPING_TAG)],
         TEXT_OR_MAPPING,
@@ -79,13 +79,13 @@ class Login(Model):
     ]
     """Where the token is: a path in the answer, or {cookie: NAME}."""
     headers: Annotated[dict[str, Text], AfterValidator(check_headers)] = Field(default_factory=dict)
-    """The headers that each request has then; {token}, and {/path} of the login's answer."""
+    """Headers of all other requests, with {token}, or {/path} of the login's answer."""
     expires: Expires | None = None
-    """Until when the token is valid; without it, until it is refused."""
+    """When the token expires. Without it, a token is used until it is refused."""
     rejected_by: Annotated[list[TokenRejection], Field(min_length=1)] = [TokenRejection(status=401)]  # noqa: RUF012
-    """The answers that say that a token is refused."""
+    """Answers that mean that the token is refused. The default is status 401."""
     explain: dict[int, Text] = Field(default_factory=dict)
-    """What to say of a status of the login's answer."""
+    """Explanations of statuses of the login's answer."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Login":

@@ -87,25 +87,25 @@ class Number(Metric):
     default_reading: ClassVar[str] = "number"
 
     path: NumberPaths | None = None
-    """Where the number is; of several paths the first that is there."""
+    """The path of the number. Of several paths, the first that is present is used."""
     query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
+    """A JMESPath expression instead of a path."""
     read: Reading | None = None
-    """How it is read into base units: bytes, seconds, ratios or Unix time."""
+    """The conversion to base units: bytes, seconds, ratios or Unix time."""
     pattern: Regex | None = None
     """A regular expression whose first group is read."""
     map: dict[Text, Float] | None = None
-    """Numbers for texts, in any case."""
+    """Numbers for texts; case does not matter."""
     scale: Float | None = None
     """A factor for the number."""
     offset: Float | None = None
-    """What is added after the factor."""
+    """A number that is added after `scale`."""
     default: Float | None = None
-    """The value where it is missing."""
+    """The value if it is missing."""
     null_values: Annotated[list[Text | float] | None, AfterValidator(check_comparable)] = None
     """Values that mean that it is missing."""
     merge: Merge | None = None
-    """What several items with the same labels give: their sum, min or max."""
+    """How items with the same labels are combined: sum, min or max."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Number":

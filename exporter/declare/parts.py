@@ -59,9 +59,9 @@ class Metric(Part):
     named_by: ClassVar[str]
 
     help: str | None = None
-    """What the metric says, in one sentence; without it, the path."""
+    """A description of the metric, in one sentence. The default is the path."""
     labels: LabelRules = Field(default_factory=dict)
-    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+    """Labels by name: a path, a text, or a mapping; see the keys of a label."""
 
     @property
     def metric(self) -> str:

@@ -307,9 +307,9 @@ class Selected(Model):
     """A value that is selected by a path or a query."""
 
     path: Pointers | None = None
-    """Where the value is; of several paths the first that is there."""
+    """The path of the value. Of several paths, the first that is present is used."""
     query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
+    """A JMESPath expression instead of a path."""
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:

@@ -337,7 +337,7 @@ _NUMBER_TABLE: dict[str, tuple[NumberReader, str]] = {
     ),
 }
 _TEXT_TABLE: dict[str, tuple[TextReader, str]] = {
-    "text": (text, "A text, number or boolean as it is, without blanks around it."),
+    "text": (text, "A text, number or boolean, without surrounding blanks."),
     "upper_case": (_upper_case, "The text in upper case."),
     "lower_case": (_lower_case, "The text in lower case."),
 }

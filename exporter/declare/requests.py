@@ -99,7 +99,7 @@ class Request(Model):
     form: dict[str, Text] | None = None
     """A body as fields of a form."""
     body: str | None = None
-    """A body as text; a value in it is escaped for JSON, or for XML where it begins with <."""
+    """A body as text. Inserted values are escaped for JSON, or for XML if the body begins with <."""
 
     @field_validator("path")
     @classmethod

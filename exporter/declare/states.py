@@ -83,16 +83,25 @@ class States(Selected, Metric):
     states: str
     """The metric's name."""
     known: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
-    """The states by name, in any case; all others are `unknown`."""
+    """The names of the states; case does not matter. Every other value is `unknown`."""
     codes: _CodesField | None = None
-    """Numbers or ranges with their states, where the answer has a number: {0: stopped, 1..: started}."""
+    """States by number or range, if the answer has numbers: {0: stopped, 1..: started}."""
     label: str = "state"
-    """The label that holds the state."""
+    """The label with the state."""
+    idle: list[Text] = Field(default_factory=list)
+    """States in which the server answers but does no work; the status page shows them in amber."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "States":
         one_of(self, "known", "codes")
+        for state in self.idle:
+            if state.lower() not in self.names:
+                raise fault(f'idle: "{state}" is not one of the states: {", ".join(self.names)}')
         return self
+
+    def is_idle(self, state: str) -> bool:
+        """Return whether a server in this state, in lower case, does not do its work."""
+        return any(state == one.lower() for one in self.idle)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -35,11 +35,11 @@ class Param(Model):
     """A parameter that a target gives under `params`."""
 
     help: str = "A parameter of this system."
-    """What it is."""
+    """A description."""
     default: Text | None = None
     """Its value if a target does not give one; without it, it is required."""
     choices: list[Text] = Field(default_factory=list)
-    """The values it may have."""
+    """The possible values."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Param":
@@ -52,21 +52,21 @@ class System(Model):
     """A product whose status is polled."""
 
     title: str = ""
-    """What it is called."""
+    """A readable name."""
     url_help: str = "the server"
-    """What a target's url is."""
+    """A description of a target's URL."""
     prefix: str = ""
-    """What its metrics begin with; the system's name if there is none."""
+    """The prefix of its metrics. The default is the system's name."""
     base_path: str = ""
-    """A path for target URLs that have none."""
+    """The path of target URLs without one."""
     params: dict[str, Param] = Field(default_factory=dict)
-    """Parameters by their names."""
+    """Parameters by name."""
     login: Login | None = None
     """How a client with `login` gets a token."""
     endpoints: Annotated[list[Endpoint], Field(min_length=1)]
-    """What is requested."""
+    """The requests of a poll."""
     actions: dict[str, Action] = Field(default_factory=dict)
-    """What `status-exporter set` can set."""
+    """States that `status-exporter set` can change."""
 
     _name: str = PrivateAttr("")
 
@@ -105,6 +105,17 @@ class System(Model):
         for index, endpoint in enumerate(self.endpoints):
             for family in endpoint.families():
                 yield replace(family, location=("endpoints", index, *family.location))
+
+    @cached_property
+    def mode(self) -> tuple[int, States] | None:
+        """The first `states` field of the server itself, which pages show as its mode.
+
+        With it comes the index of its metric in `families`.
+        """
+        states = next((one for one in self._single_parts() if isinstance(one, States)), None)
+        if states is None:
+            return None
+        return [family.name for family in self.families].index(states.metric), states
 
     @cached_property
     def labels(self) -> frozenset[str]:

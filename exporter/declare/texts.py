@@ -19,7 +19,7 @@ from exporter.errors import FieldError
 
 
 class Match(Selected, Comparison, Metric):
-    """A gauge that is 1 where a condition holds for a value, else 0; absent without the value."""
+    """A gauge that is 1 if a condition is true for a value, else 0; absent without the value."""
 
     named_by: ClassVar[str] = "match"
 
@@ -55,7 +55,7 @@ class Match(Selected, Comparison, Metric):
 
 
 class Info(Metric):
-    """A constant 1 whose labels are texts of the answer; an empty one is left out."""
+    """A constant 1 whose labels are texts of the answer; empty labels are omitted."""
 
     kind: ClassVar[Kind] = "info"
     named_by: ClassVar[str] = "info"
@@ -63,7 +63,7 @@ class Info(Metric):
     info: str
     """The metric's name, which ends in _info."""
     labels: LabelRules = Field(min_length=1)
-    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+    """Labels by name: a path, a text, or a mapping; see the keys of a label."""
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""

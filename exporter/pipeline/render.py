@@ -27,7 +27,7 @@ TARGET_FAMILIES = (
     _own(
         "status_exporter_target_up",
         "gauge",
-        "Whether the last poll of the target worked.",
+        "Whether the last poll of the target succeeded.",
         "system",
     ),
     _own("status_exporter_poll_duration_seconds", "gauge", "How long the last poll took."),
@@ -43,12 +43,12 @@ TARGET_FAMILIES = (
     _own(
         "status_exporter_last_success_timestamp_seconds",
         "gauge",
-        "When the last poll that worked ended, in Unix seconds; absent until there was one.",
+        "When the last successful poll ended, in Unix seconds; absent before the first one.",
     ),
     _own(
         "status_exporter_field_faults",
         "gauge",
-        "Fields of the last answer that were there and could not be read.",
+        "Fields of the last answer that were present and could not be read.",
     ),
     _own(
         "status_exporter_untaken_fields",

@@ -1,4 +1,4 @@
-"""What exporter-toolkit is to exporters in Go: an HTTP server with TLS, users and limits.
+"""An HTTP server with TLS, users and limits, as exporter-toolkit is for exporters in Go.
 
 exceptions         the errors that a caller reports to the operator
 read_file          small files, read without ever waiting

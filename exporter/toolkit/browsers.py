@@ -1,7 +1,7 @@
-"""Refuses what a page of another site makes a browser send: forged requests and DNS rebinding.
+"""Rejects requests that a page of another site makes a browser send: CSRF and DNS rebinding.
 
-A browser says in `Origin` which site's page sent a request. In DNS rebinding the attacker's own
-name leads to the exporter, so that Origin and Host agree; only a list of the right names helps.
+Browsers name the site of the page in `Origin`. In DNS rebinding, the attacker's own name resolves
+to the exporter, so that Origin and Host agree; only a list of allowed names prevents that.
 """
 
 import re

@@ -15,8 +15,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # The longest line of a head: longer ones are answered with 400.
 _MAX_LINE = 8190
-# For how many seconds a body that is not used is still read: if the connection were closed at once,
-# the client might lose the response.
+# Seconds for which an unused body is still read: closing the connection at once could lose the
+# response.
 _LINGER_SECONDS = 1.0
 
 
@@ -39,12 +39,12 @@ class Connection(web.RequestHandler):
         self._headers = headers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to read requests."""
+        """Start to read requests."""
         super().connection_made(transport)
         self.limiter.open(self.client, cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
+        """Remove the connection from the limiter."""
         self.limiter.remove(self.client)
         super().connection_lost(exc)
 
@@ -66,7 +66,7 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send the response; it is the last after a body, or while the server ends."""
+        """Send the response; close the connection after a request body, or if the server ends."""
         if isinstance(resp, web.HTTPException):
             resp.text = f"{resp.status} {resp.reason}\n"
             resp.headers.update(self._headers)
@@ -99,7 +99,7 @@ class Connection(web.RequestHandler):
 def connection_factory(
     server: web.Server, limiter: ConnectionLimiter, headers: Mapping[str, str]
 ) -> Callable[[ClientConnection], Connection]:
-    """Return what makes the protocol of a new connection."""
+    """Return the factory of protocols for new connections."""
     return partial(
         Connection,
         server,
@@ -126,7 +126,7 @@ async def start_timeout(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def limit_scrapes(handler: Handler) -> Handler:
-    """Return the handler with a limit of how many requests it answers at once."""
+    """Return the handler with the limit of concurrent scrapes."""
 
     async def limited(request: web.Request) -> web.StreamResponse:
         connection = request.protocol

@@ -1,4 +1,4 @@
-"""What clients may use of the server: counts connections and decides which are closed.
+"""Limits of clients: counts connections and decides which of them to close.
 
 It does not read HTTP: `connection` reports when a request begins and when its response ends.
 """
@@ -14,7 +14,7 @@ from enum import Enum
 
 from exporter.toolkit.server_metrics import RejectReason, ServerMetrics
 
-# Turns of the event loop until the handler of a request that was received runs.
+# Iterations of the event loop until the handler of a received request runs.
 _LOOP_TURNS = 5
 # An IPv6 customer has all addresses that share these bits.
 _IPV6_PREFIX = 64
@@ -75,7 +75,7 @@ class ClientConnection:
 
 
 class ConnectionLimiter:
-    """All connections of a server, and what the limits say about them."""
+    """All connections of a server, subject to the limits."""
 
     def __init__(
         self, metrics: ServerMetrics, limits: Limits, monotonic: Callable[[], float]
@@ -111,7 +111,7 @@ class ConnectionLimiter:
             transport.abort()
 
     def remove(self, client: ClientConnection) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._connections.discard(client)
         self._scrapes.discard(client)
         if self.is_closing and not self._connections:

@@ -2,7 +2,7 @@
 
 
 class WebConfigError(Exception):
-    """A web configuration file or an address that is wrong: every fault of it, one line each."""
+    """An invalid web configuration file or address: all its faults, one line each."""
 
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))

@@ -26,7 +26,7 @@ _HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 def is_health_check(request: web.Request) -> bool:
     """Return whether the request is for a health path.
 
-    Those who supervise the process have no password, and other requests must not keep them out.
+    Supervisors have no password, and other requests must not lock them out.
     """
     resource = request.match_info.route.resource
     return resource is not None and resource.canonical in _HEALTH_PATHS
@@ -62,10 +62,10 @@ class Guard:
     def __init__(
         self, read: ReadWebConfig, metrics: ServerMetrics, monotonic: Callable[[], float]
     ) -> None:
-        """Make one; whether there is TLS and a rate limit is decided now.
+        """Whether TLS and the rate limit apply is fixed here.
 
         Raises:
-            WebConfigError: The file cannot be read, or every fault of it.
+            WebConfigError: The file cannot be read or has faults.
         """
         self._read = read
         self._monotonic = monotonic
@@ -132,7 +132,7 @@ class Guard:
         self._report("TLS handshakes fail", fault)
 
     def _report(self, event: str, fault: str | None) -> None:
-        """Log a fault when it appears, changes and disappears; count whatever it refuses."""
+        """Log a fault when it appears, changes or disappears; count each refused request."""
         if fault is not None:
             self._metrics.config_errors.inc()
         if fault == self._faults.get(event):

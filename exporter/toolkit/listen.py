@@ -1,4 +1,4 @@
-"""Serves an application at addresses, and ends in bounded time."""
+"""Serves an application at addresses; shutting down takes bounded time."""
 
 import asyncio
 import os
@@ -11,12 +11,12 @@ from aiohttp import web
 from exporter.toolkit.accept import Acceptor
 from exporter.toolkit.connection import connection_factory
 from exporter.toolkit.protection import PROTECTION
-from exporter.toolkit.sockets import bound, format_address, passed_sockets
+from exporter.toolkit.sockets import bind_sockets, format_address, passed_sockets
 
 PASSED = "systemd"
 """Means the sockets that systemd passed, in place of an address."""
 
-# How long a scrape that is under way may still take.
+# How long current scrapes may take at shutdown.
 _GRACE_SECONDS = 3.0
 # Once their connections are closed, handlers end by themselves.
 _END_SECONDS = 1.0
@@ -26,13 +26,13 @@ _END_SECONDS = 1.0
 async def listening(
     app: web.Application, addresses: Sequence[str], *, grace: float = _GRACE_SECONDS
 ) -> AsyncIterator[list[str]]:
-    """Serve the application for as long as the context is open; yields the actual addresses.
+    """Serve the application while the context is open; yield the actual addresses.
 
-    It has the limits and the TLS of `protect`, if that was called; `grace` is in seconds.
+    The limits and TLS of `protect` apply, if that was called; `grace` is in seconds.
 
     Raises:
-        WebConfigError: An address is wrong.
-        ListenError: An address cannot be listened on.
+        WebConfigError: An address is invalid.
+        ListenError: An address cannot be used.
     """
     async with AsyncExitStack() as stack:
         sockets = list[socket.socket]()
@@ -40,7 +40,7 @@ async def listening(
             if address == PASSED:
                 sockets += passed_sockets(os.environ)
             else:
-                sockets += stack.enter_context(bound(address))
+                sockets += stack.enter_context(bind_sockets(address))
         protection = app.get(PROTECTION)
         end = _END_SECONDS if protection else grace
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=end)

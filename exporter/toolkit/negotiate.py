@@ -35,7 +35,7 @@ def choose_format(accept: str) -> Format:
     except ValueError:
         return Format.TEXT
     for media_range, parameters, q in ranges:
-        offered = _offered(media_range, parameters)
+        offered = _format_of(media_range, parameters)
         if offered and q > quality:
             best, quality = offered, q
     return best
@@ -50,7 +50,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0))) > 0
 
 
-def _offered(media_range: str, parameters: dict[str, str]) -> Format | None:
+def _format_of(media_range: str, parameters: dict[str, str]) -> Format | None:
     match media_range:
         case "application/openmetrics-text":
             known = parameters.get("version", "") in _OPENMETRICS_VERSIONS
@@ -76,7 +76,7 @@ def _elements(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
         position = match.end() if match else position + len(_blank(header, position))
         if match:
             parameters = {
-                name.lower(): _unquoted(value).lower()
+                name.lower(): _unquote(value).lower()
                 for name, value in _PARAMETERS.findall(match[2])
             }
             q = parameters.pop("q", "1")
@@ -93,5 +93,5 @@ def _blank(header: str, position: int) -> str:
     return rest[: len(rest) - len(rest.lstrip(" \t"))]
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value

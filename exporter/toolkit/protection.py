@@ -29,7 +29,7 @@ DEFAULT_HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Protection:
-    """What protects an application; `listening` finds it there."""
+    """The protection of an application, which `listening` applies."""
 
     limiter: ConnectionLimiter
     guard: Guard | None
@@ -55,7 +55,7 @@ def protect(
     are host names in lower case; none allows any.
 
     Raises:
-        WebConfigError: The web configuration cannot be read, or every fault of it.
+        WebConfigError: The web configuration cannot be read or has faults.
     """
     limiter = ConnectionLimiter(metrics, limits, monotonic)
     guard = Guard(web_config, metrics, monotonic) if web_config else None

@@ -1,4 +1,4 @@
-"""Reads small files without ever waiting: no pipe, no device, no endless file."""
+"""Reads small regular files; never blocks on a pipe or device, nor reads an endless file."""
 
 import os
 import stat

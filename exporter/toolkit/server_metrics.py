@@ -1,4 +1,4 @@
-"""What a server counts: refused requests and connections, by reason, and configuration errors."""
+"""Counters of a server: rejected requests and connections, and configuration errors."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""TLS of the server: settings, an SSL context made of them, and one that follows their changes."""
+"""TLS of the server: its settings, the SSL context for them, and a context that follows changes."""
 
 import hashlib
 import logging
@@ -93,7 +93,7 @@ class Certificates(ssl.SSLContext):
     def __init__(
         self, current: Callable[[], ServerTls | None], report: Callable[[str | None], None]
     ) -> None:
-        """Make one; each handshake calls `report` with the fault, or None if there is none."""
+        """Each handshake calls `report` with a fault, or None."""
         self._current = current
         self._report = report
         self._context: ssl.SSLContext | None = None

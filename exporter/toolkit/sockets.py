@@ -29,7 +29,7 @@ def parse_address(address: str) -> tuple[str | None, int] | Path:
     """Return host and port of `:9100`, `127.0.0.1:9100` or `[::1]:9100`, or the path of `unix:/path`.
 
     Raises:
-        WebConfigError: It is none of these.
+        WebConfigError: The address is invalid.
     """
     if address.startswith(_UNIX):
         path = address.removeprefix(_UNIX)
@@ -43,12 +43,12 @@ def parse_address(address: str) -> tuple[str | None, int] | Path:
 
 
 @contextmanager
-def bound(address: str) -> Iterator[list[socket.socket]]:
+def bind_sockets(address: str) -> Iterator[list[socket.socket]]:
     """Bind the sockets of an address; the file of a Unix socket is removed at the end.
 
     Raises:
-        WebConfigError: The address is wrong.
-        ListenError: It is in use, or not an address of this machine.
+        WebConfigError: The address is invalid.
+        ListenError: The address is in use, or not of this machine.
     """
     parsed = parse_address(address)
     path = parsed if isinstance(parsed, Path) else None
@@ -73,13 +73,13 @@ def passed_sockets(environ: MutableMapping[str, str]) -> list[socket.socket]:
     """Return the sockets that systemd bound for this process.
 
     Raises:
-        ListenError: There are none, or one of them cannot be listened on.
+        ListenError: No socket was passed, or one of them does not listen.
     """
     pid, number, _ = (environ.pop(name, "") for name in _PASSED)
     count = int(number) if re.fullmatch("[0-9]{1,3}", number) else 0
     if pid != str(os.getpid()) or not count:
         raise ListenError("cannot listen: --web.systemd-socket is given, and no socket was passed")
-    return [_passed(_FIRST_PASSED + index) for index in range(count)]
+    return [_adopt_socket(_FIRST_PASSED + index) for index in range(count)]
 
 
 def format_address(one: socket.socket) -> str:
@@ -91,7 +91,7 @@ def format_address(one: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _passed(number: int) -> socket.socket:
+def _adopt_socket(number: int) -> socket.socket:
     try:
         os.set_inheritable(number, False)
         one = socket.socket(fileno=number)

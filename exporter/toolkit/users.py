@@ -32,16 +32,16 @@ class Verdict(Enum):
 
 
 class FairLock:
-    """A lock that is passed from one client to the next in turn, however often each waits for it."""
+    """A lock that clients get in turn, regardless of how often each of them waits for it."""
 
     def __init__(self) -> None:
         self._is_held = False
-        # In the order in which the clients' turns come.
+        # In the order of the clients' turns.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Hold the lock for as long as the context is open."""
+        """Hold the lock while the context is open."""
         if self._is_held:
             ticket = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(client, deque()).append(ticket)
@@ -74,7 +74,7 @@ class Users:
     """Checks passwords and caches the results.
 
     Successes and failures are cached separately, so that wrong guesses cannot evict a valid
-    scraper. Clients have their turns at hashing, so that guesses of one cannot keep others waiting.
+    scraper. Hashing is fair between clients, so that the guesses of one cannot delay others.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The web configuration file of Prometheus' exporter-toolkit, read again whenever it is used.
 
-It has no variables: bcrypt hashes are full of dollar signs.
+There are no variables in it: bcrypt hashes contain dollar signs.
 """
 
 import re
@@ -41,7 +41,7 @@ _UNITS = {
 # Go counts nanoseconds in 63 bits.
 _MAX_DURATION = 2**63 / 1e9
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# TLS is on where any of these has a value.
+# TLS is on if any of these has a value.
 _TURN_TLS_ON = frozenset(
     {"cert", "cert_file", "key", "key_file", "client_ca", "client_ca_file", "client_auth_type"}
 )
@@ -82,17 +82,17 @@ class WebConfigFile:
         """Check the file, and the certificates and keys that it names.
 
         Raises:
-            WebConfigError: Every fault of it, each with its line and column.
+            WebConfigError: All faults, each with its line and column.
         """
         _parse(self._content_now(), self._path, check_files=True)
 
     def read(self) -> WebSettings:
-        """Return what the file says now, the same object until it changes.
+        """Return the current settings, the same object until the file changes.
 
         Certificates are not checked: each TLS handshake does that.
 
         Raises:
-            WebConfigError: The file cannot be read, or every fault of it.
+            WebConfigError: The file cannot be read or has faults.
         """
         # Reading a thousand bytes is as fast as reading the file's time, and detects every change.
         content = self._content_now()

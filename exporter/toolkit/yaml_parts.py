@@ -1,4 +1,4 @@
-"""YAML with positions, so that every fault of a file is reported as file:line:column: key: what.
+"""YAML with positions: every fault is reported as file:line:column: key: what.
 
 A file is read by functions that take a part and return its value, or raise `Faults`.
 """
@@ -13,7 +13,7 @@ import yaml
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# PyYAML composes by recursion, and its C library crashes where that goes too deep.
+# PyYAML composes by recursion; its C library crashes if that is too deep.
 _MAX_LEVELS = 50
 # "!" and !!str only say that a value is a text.
 _HARMLESS_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
@@ -32,7 +32,7 @@ Fault = tuple[int, int, str]
 
 
 class Faults(Exception):  # noqa: N818 - it carries several
-    """What is wrong with a part and the parts within it."""
+    """All faults of a part and the parts within it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(faults))
@@ -78,7 +78,7 @@ class YamlPart:
         return Faults([(line, column, _printable(text))])
 
     def fields(self, readers: Mapping[str, Callable[["YamlPart"], Any]]) -> dict[str, Any]:
-        """Return what each key's reader makes of its part; null is the same as no key.
+        """Return the values that the readers return for the keys; null is the same as no key.
 
         Raises:
             Faults: All faults within, unknown and repeated keys included.
@@ -86,11 +86,11 @@ class YamlPart:
         return self._read(lambda part, key: None if part.is_null else readers[key](part), readers)
 
     def entries(self, reader: Callable[["YamlPart"], Any]) -> dict[str, Any]:
-        """Return what the reader makes of the part of every key."""
+        """Return the value that the reader returns for each key."""
         return self._read(lambda part, _: reader(part), None)
 
     def items(self, reader: Callable[["YamlPart"], Any]) -> tuple[Any, ...]:
-        """Return what the reader makes of each item of a list."""
+        """Return the value that the reader returns for each item of a list."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.fault("must be a list")
         found, faults = [], list[Fault]()
@@ -134,10 +134,10 @@ class YamlPart:
 
 
 def parse_yaml(text: str, file: str) -> YamlPart | None:
-    """Return the mapping that the file is, or None if it is empty.
+    """Return the mapping in the file, or None if it is empty.
 
     Raises:
-        Faults: It is not YAML, or not a mapping.
+        Faults: The text is not YAML, or not a mapping.
     """
     loader = _Loader(text)
     try:
@@ -188,7 +188,7 @@ def _quoted(key: str) -> str:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """Return what is wrong, without PyYAML's messages that quote what may be a secret."""
+    """Return the problem, without PyYAML's messages that may quote a secret."""
     problem = str(error.problem)
     for sign, kind in (("!", "tag"), ("*", "alias")):
         if kind in problem:

@@ -1,6 +1,9 @@
 """The programs of which tests try each major version that is in use."""
 
+from collections.abc import Iterator
+
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from support.tools import tool
 
@@ -16,3 +19,12 @@ def promtool(request: pytest.FixtureRequest) -> str:
 def server(request: pytest.FixtureRequest) -> str:
     """Find a Prometheus."""
     return tool("prometheus", request.param)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+        one = playwright.chromium.launch(executable_path=tool("chromium"), args=flags)
+        yield one
+        one.close()

@@ -26,10 +26,10 @@ TARGET = '--set-json=config={"targets":[]}'
         ),
         ([TARGET, "--set=shard=2"], "additional properties 'shard' not allowed"),
         ([TARGET, "--set=image.pullPolicy=Sometimes"], "value must be one of"),
-        ([TARGET, "--set=probe.enabled=true,shards=2"], "goes with shards: 1"),
+        ([TARGET, "--set=probe.enabled=true,shards=2"], "set shards: 1"),
         (
             [TARGET, "--set=probe.enabled=true,serviceMonitor.enabled=true"],
-            "each series would be there twice",
+            "each series would exist twice",
         ),
         ([TARGET, "--set=serviceMonitor.interval=often"], "/serviceMonitor/interval"),
         ([TARGET, "--set=livenessProbe.exec.command={a}"], "/livenessProbe/exec"),

@@ -6,21 +6,12 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
-from support.simulator_stage import Stage, staged
+from support.simulator_stage import Stage
 
 COLOUR = re.compile(r"\x1b\[([0-9;]+)m")
 GREEN, RED = "32", "31"
-
-
-@pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path) as one:
-        yield one
 
 
 def on_terminal(*arguments: str, **environment: str) -> str:

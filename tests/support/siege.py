@@ -1,4 +1,4 @@
-"""The running program with good targets, beside which something hostile happens.
+"""The running program with good targets, under attack.
 
 The verdict is the same for all: good targets are polled as owed, the page can be parsed, memory,
 threads and open files are bounded, and SIGTERM ends the program.
@@ -27,31 +27,31 @@ INTERVAL = 1.0
 """Of the good targets, in seconds."""
 
 _WATCHED_SECONDS = 4.0
-# A busy machine may make half of the polls late; what is hostile must not stop them.
+# A busy machine may delay half of the polls; an attack must not stop them.
 _SHARE_OF_POLLS = 0.5
 _MAX_BYTES = 256 * 2**20
-# The threads of look-ups, and some for what else there is.
+# The threads of look-ups, and some more.
 _MAX_THREADS = 100
-# In which polls that are under way may end; the program takes a fraction of it.
+# Time for polls in progress to end; the program takes a fraction of it.
 _END_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hostile:
-    """What is added to a configuration with good targets."""
+    """Additions to a configuration with good targets."""
 
     systems: Mapping[str, Any] = field(default_factory=dict)
     clients: Mapping[str, Any] = field(default_factory=dict)
     discovery: tuple[Any, ...] = ()
     targets: tuple[Any, ...] = ()
     first: str = ""
-    """What a shell does first, such as `ulimit -n 64`."""
+    """A shell command to run first, such as `ulimit -n 64`."""
     max_bytes: int = _MAX_BYTES
-    """Of memory that the program may have in use."""
+    """The maximum of memory that the program may use."""
 
 
 class Siege:
-    """The program, with what a test does to it and sees of it."""
+    """The program under attack, and what a test observes of it."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Siege:
             return answer.status, await answer.text()
 
     async def reload(self, hostile: Hostile) -> None:
-        """Reload the configuration with what is hostile now."""
+        """Reload the configuration with these additions."""
         text = configuration(hostile, self.good.url)
         (self._folder / "config.yaml").write_text(text, encoding="utf-8")
         status, answer = await self.post("/-/reload")
@@ -98,7 +98,7 @@ class Siege:
                 await asyncio.sleep(0.1)
 
     async def watch(self, seconds: float = _WATCHED_SECONDS) -> str:
-        """Watch the program while something hostile happens, and return the last page."""
+        """Watch the program during an attack, and return the last page."""
         before, began = read_page(await self.fetch()), time.monotonic()
         await asyncio.sleep(seconds)
         text, ended = await self.fetch(), time.monotonic()
@@ -156,7 +156,7 @@ def _program(folder: Path, first: str) -> Any:
 
 @asynccontextmanager
 async def besieged(folder: Path, hostile: Hostile) -> AsyncIterator[Siege]:
-    """Start the program with the good targets and what is hostile."""
+    """Start the program with the good targets and the additions."""
     if sys.platform != "linux":
         missing("Linux, whose /proc the siege reads")
     async with open_vendor() as good:

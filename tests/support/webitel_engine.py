@@ -13,6 +13,7 @@ from support.scripted_site import Seen, Site
 
 BODY = json.loads((DATA / "answers/webitel/00_page_example.json").read_text())
 CANARY = "canary-8271"
+REFUSED = 'http_401: login: HTTP 401, the server says "secret incorrect"'
 RIGHT = "webitel-demo"
 DAY = 86400.0
 

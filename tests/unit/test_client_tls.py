@@ -1,10 +1,8 @@
-"""Which servers are trusted, which certificate they are shown, and what is said where neither is."""
+"""TLS to a vendor: certificates, versions and client certificates."""
 
-import os
 import socket
 import socketserver
 import ssl
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,21 +12,16 @@ from pathlib import Path
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
 
 from exporter.client_tls import make_context
-from exporter.errors import PollError
 from exporter.secret import Secret
-from exporter.settings import Client, Tls
+from exporter.settings import Tls
 from exporter.toolkit.tls_files import VERSIONS
-from support.polling import Polls, make_target
+from support.client_certificates import AUTHORITY, FOREIGN, HOST, OURS, TRUSTED, chain, key, result
+from support.polling import Polls
 from support.vendor import response
 
-HOST = "127.0.0.1"
-AUTHORITY = trustme.CA()
-TRUSTED = AUTHORITY.cert_pem.bytes().decode()
 GOOD = AUTHORITY.issue_cert(HOST)
-OURS = AUTHORITY.issue_cert("monitor@example.com")
 TODAY = datetime.now(UTC)
 
 
@@ -81,31 +74,6 @@ def serving(
         finally:
             server.shutdown()
             thread.join()
-
-
-async def result(url: str, tls: Tls, poll: Polls) -> str:
-    outcome = (await poll(make_target(url=url, client=Client(name="", tls=tls)))).outcome
-    return str(outcome) if isinstance(outcome, PollError) else "ok"
-
-
-def chain(certificate: trustme.LeafCert) -> str:
-    return "".join(one.bytes().decode() for one in certificate.cert_chain_pems)
-
-
-def key(certificate: trustme.LeafCert, phrase: bytes = b"") -> str:
-    """Return the private key, encrypted where there is a phrase."""
-    pem = certificate.private_key_pem.bytes()
-    if not phrase:
-        return pem.decode()
-    return (
-        serialization.load_pem_private_key(pem, None)
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(phrase),
-        )
-        .decode()
-    )
 
 
 MISMATCH = "tls: the server's certificate: {} mismatch, certificate is not valid for"
@@ -221,9 +189,6 @@ async def test_a_client_certificate_is_shown(
         assert await result(url, tls, poll) == "ok"
 
 
-FOREIGN = trustme.CA().issue_cert("monitor@example.com")
-
-
 @pytest.mark.parametrize(
     "newest",
     [
@@ -262,93 +227,3 @@ async def test_a_server_without_tls_is_told(poll: Polls) -> None:
     assert (
         actual == "tls: the answer is not TLS: the server seems to speak plain HTTP, write http://"
     )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    texts = {
-        "cert": chain(OURS),
-        "key": key(OURS),
-        "garbage": "not PEM at all",
-        "empty": "",
-        "foreign": key(FOREIGN),
-        "encrypted": key(OURS, b"a phrase"),
-    }
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "binary").write_bytes(bytes(range(256)))
-    return tmp_path
-
-
-@pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
-def test_a_ca_file_that_is_none_is_named(name: str, folder: Path) -> None:
-    with pytest.raises(ValueError, match=f"^ca_file {folder / name} cannot be used: "):
-        make_context(Tls(ca_file=folder / name))
-
-
-@pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
-def test_a_cert_file_that_is_none_is_named(name: str, folder: Path) -> None:
-    with pytest.raises(ValueError, match=f"{folder / name}\\b.* cannot be used: "):
-        make_context(Tls(cert_file=folder / name, key_file=folder / "key"))
-
-
-KEYS = ["missing", "pipe", "garbage", "empty", "binary", "cert", "foreign", "encrypted"]
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_a_key_file_that_cannot_be_used_is_an_error(name: str, folder: Path) -> None:
-    # An encrypted key must not ask for its phrase either.
-    with pytest.raises(ValueError, match=r"key_file .* cannot be used: "):
-        make_context(Tls(cert_file=folder / "cert", key_file=folder / name))
-
-
-@pytest.mark.parametrize("name", [one for one in KEYS if one != "cert"])
-def test_a_key_file_that_cannot_be_used_is_named(name: str, folder: Path) -> None:
-    with pytest.raises(ValueError, match=f"{folder / name}\\b"):
-        make_context(Tls(cert_file=folder / "cert", key_file=folder / name))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "not PEM", key(FOREIGN), key(OURS, b"a phrase"), "\0"],
-    ids=["empty", "garbage", "foreign", "encrypted", "NUL"],
-)
-def test_an_inline_key_that_cannot_be_used_is_an_error_and_stays_secret(text: str) -> None:
-    with pytest.raises(ValueError, match="cannot be used: ") as caught:
-        make_context(Tls(cert=chain(OURS), key=Secret(text)))
-
-    assert "PRIVATE KEY" not in str(caught.value)
-    assert not text or text not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "not PEM",
-        "\0",
-        "ä",
-    ],
-)
-def test_an_inline_ca_that_is_none_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="cannot be used: "):
-        make_context(Tls(ca=text))
-
-
-def test_an_inline_key_leaves_no_file_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    make_context(Tls(cert=chain(OURS), key=Secret(key(OURS))))
-    with pytest.raises(ValueError, match="cannot be used: "):
-        make_context(Tls(cert=chain(OURS), key=Secret("not PEM")))
-
-    assert list(tmp_path.iterdir()) == []
-
-
-async def test_files_that_became_unusable_are_a_matter_of_credentials(
-    folder: Path, poll: Polls
-) -> None:
-    actual = await result(f"https://{HOST}:1", Tls(ca_file=folder / "missing"), poll)
-
-    assert actual.startswith(f"credentials: ca_file {folder / 'missing'} cannot be used: ")

@@ -20,5 +20,5 @@ async def test_a_default_port_that_is_taken_gives_way_to_a_free_one(
     assert host == "127.0.0.1"
     assert address != default
     assert capsys.readouterr().out == (
-        f"cannot listen on {default}: Address already in use; a free port serves instead\n"
+        f"cannot listen on {default}: Address already in use; using a free port instead\n"
     )

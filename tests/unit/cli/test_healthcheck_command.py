@@ -61,7 +61,7 @@ async def test_own_certificates_are_taken_where_that_is_asked_for(
     captured = capsys.readouterr()
     assert codes == [1, 0]
     assert captured.out == "Healthy.\n"
-    assert captured.err.endswith("; --insecure takes any certificate\n")
+    assert captured.err.endswith("; --insecure accepts any certificate\n")
 
 
 async def test_a_certificate_is_shown_where_the_exporter_asks_for_one(

@@ -18,11 +18,6 @@ from support.vendor import serving
 from support.webitel_engine import CANARY, Engine, login, target_of
 
 
-@pytest.fixture
-def engine(site: Site) -> Engine:
-    return Engine(site)
-
-
 async def test_the_login_is_below_the_context_path(site: Site, poller: Poller) -> None:
     old, new = Engine(site, "/old"), Engine(site)
     for engine in (old, new, old, new):

@@ -17,11 +17,6 @@ from support.scripted_site import Seen, Site
 from support.webitel_engine import BODY, CANARY, Engine, login, target_of
 
 
-@pytest.fixture
-def engine(site: Site) -> Engine:
-    return Engine(site)
-
-
 async def test_what_a_login_gave_never_shows(
     engine: Engine, site: Site, poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,7 @@ import uvloop
 from exporter.toolkit import sockets
 from exporter.toolkit.exceptions import ListenError, WebConfigError
 from exporter.toolkit.listen import listening
-from exporter.toolkit.sockets import bound, parse_address
+from exporter.toolkit.sockets import bind_sockets, parse_address
 from support.raw_requests import ask, site
 from support.tools import missing
 
@@ -55,14 +55,14 @@ async def test_a_bare_port_does_without_ipv6(monkeypatch: pytest.MonkeyPatch, nu
 
 
 def test_a_port_in_use_on_either_protocol_is_in_use() -> None:
-    with bound(":0") as taken:
+    with bind_sockets(":0") as taken:
         port = taken[0].getsockname()[1]
         for one in taken[:-1]:
             one.close()
         with pytest.raises(
             ListenError, match=rf"^cannot listen on :{port}: Address already in use$"
         ):
-            bound(f":{port}").__enter__()
+            bind_sockets(f":{port}").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_port_in_use_on_either_protocol_is_in_use() -> None:
 @pytest.mark.usefixtures("own_names")
 def test_what_cannot_be_listened_on_is_one_line(address: str, why: str) -> None:
     with pytest.raises(ListenError) as error:
-        bound(address).__enter__()
+        bind_sockets(address).__enter__()
 
     assert re.match(f"cannot listen on {re.escape(address)}: {why}", str(error.value))
     assert "\n" not in str(error.value)
@@ -90,7 +90,7 @@ def test_a_port_that_needs_privilege_is_one_line(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(sockets, "_bind", bind)
     with pytest.raises(ListenError, match=r"^cannot listen on :80: Permission denied$"):
-        bound(":80").__enter__()
+        bind_sockets(":80").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_file_that_is_no_socket_is_not_touched(tmp_path: Path, kind: str) -> N
     else:
         path.symlink_to(tmp_path / "nothing")
     with pytest.raises(ListenError, match="a file of this name that is no socket"):
-        bound(f"unix:{path}").__enter__()
+        bind_sockets(f"unix:{path}").__enter__()
 
     assert os.path.lexists(path)
 
 
 def test_a_socket_that_was_replaced_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "one.sock"
-    with bound(f"unix:{path}"):
+    with bind_sockets(f"unix:{path}"):
         os.link(path, tmp_path / "held")  # Its number is not given away again.
         path.unlink()
         path.write_text("another's", encoding="utf-8")

@@ -30,7 +30,7 @@ app.kubernetes.io/name: {{ include "status-exporter.name" . | printf "%s-test" |
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Labels of (list root further): the selector's win over further ones, these over common ones. */}}
+{{- /* Labels of (list root further): those of the selector override further ones, which override common ones. */}}
 {{- define "status-exporter.labels" -}}
 {{- $root := index . 0 }}
 {{- $selector := include "status-exporter.selector" $root | fromYaml }}
@@ -43,7 +43,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- merge $selector $further $common $chart | toYaml }}
 {{- end }}
 
-{{- /* Metadata of (list root suffix values): the values' namespace, labels and annotations count. */}}
+{{- /* Metadata of (list root suffix values), with the namespace, labels and annotations of the values. */}}
 {{- define "status-exporter.metadata" -}}
 {{- $root := index . 0 }}
 {{- $values := index . 2 -}}
@@ -90,7 +90,7 @@ this program. */}}
 {{- if .Values.web.tls }}https{{ else }}http{{ end }}
 {{- end }}
 
-{{- /* The kubelet's probes; one that is set to null is left out. */}}
+{{- /* The kubelet's probes; null removes a probe. */}}
 {{- define "status-exporter.probes" -}}
 {{- range $name, $path := dict "startupProbe" "/-/healthy" "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready" }}
 {{- with index $.Values $name }}

@@ -1,4 +1,4 @@
-"""Raw HTTP answers: how the bytes arrive must not matter, nor whether they are read the fast way."""
+"""Raw HTTP answers: the result depends neither on how the bytes arrive nor on which reader reads."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -36,7 +36,7 @@ def _request() -> HttpRequest:
 
 
 def _read(pieces: list[bytes]) -> str:
-    """Let a reader read the pieces, and then the end; return what came of it."""
+    """Read the pieces, then the end of the connection; return the result."""
     held = BodyBudget()
     reader = AnswerReader(_request(), held)
     is_complete = False
@@ -69,18 +69,18 @@ def _pieces(data: bytes, chance: Random) -> list[bytes]:
 
 
 def check_reader(data: bytes) -> None:
-    """Make sure that it comes to the same however it is cut."""
+    """Check that an answer has the same result whole and in pieces."""
     chance = Random(crc32(data))  # noqa: S311 - not for secrets
     whole = _read([data] if data else [])
     for _ in range(_WAYS):
         cut = _read(_pieces(data, chance))
-        told = f"whole: {whole[:200]}; in pieces: {cut[:200]}"
-        # Of several things that are wrong, either may be told; what is right is one thing.
-        assert cut == whole or (_is_refused(cut) and _is_refused(whole)), told
+        described = f"whole: {whole[:200]}; in pieces: {cut[:200]}"
+        # Of several faults either may be reported; a valid answer has one result.
+        assert cut == whole or (_is_refused(cut) and _is_refused(whole)), described
 
 
 def check_plain(data: bytes) -> None:
-    """Make sure that the fast way reads nothing otherwise than the parser does."""
+    """Check that the fast reader agrees with the parser."""
     plain = plain_answer(data)
     if plain is not None:
         assert _read([data]) == f"{plain[0]!r} {plain[1]!r}"

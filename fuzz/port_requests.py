@@ -1,4 +1,7 @@
-"""Raw bytes to a running port: there is an HTTP answer or an end, never a 500, and it serves on."""
+"""Raw bytes to the exporter's port: an HTTP answer or a closed connection, never a 500.
+
+The next request is served as before.
+"""
 
 import asyncio
 import logging
@@ -47,16 +50,16 @@ _HEALTHY = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 class _Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        # What the program itself would write.
+        # As the program logs them.
         self.addFilter(log._is_logged)  # noqa: SLF001 - the very filter that is tested here
-        self.told: list[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(logging.Formatter().format(record))
+        self.lines.append(logging.Formatter().format(record))
 
 
 class _Site:
-    """The exporter's port, with one target to show."""
+    """The exporter's port, with one target."""
 
     def __init__(self) -> None:
         self._errors = _Errors()
@@ -85,14 +88,14 @@ class _Site:
         return host, int(port)
 
     def ask(self, data: bytes) -> tuple[bytes, bytes, list[str]]:
-        """Send it and a good request; return both answers and what was logged as an error."""
-        self._errors.told.clear()
-        return *self._runner.run(self._ask(data)), self._errors.told
+        """Send the bytes, then a valid request; return both answers and the errors that were logged."""
+        self._errors.lines.clear()
+        return *self._runner.run(self._ask(data)), self._errors.lines
 
     async def _ask(self, data: bytes) -> tuple[bytes, bytes]:
         reader, writer = await asyncio.open_connection(*self._address)
         try:
-            # An end to what is sent would count as a client that left; so it is left open.
+            # Half-closing would count as a client that left.
             writer.write(data)
             good, second = await asyncio.open_connection(*self._address)
             async with asyncio.timeout(_PATIENCE):
@@ -118,7 +121,7 @@ def _site() -> _Site:
 
 
 def check(data: bytes) -> None:
-    """Send it to the port."""
+    """Send the bytes to the port."""
     answer, healthy, errors = _site().ask(data)
     assert not answer or answer.startswith(b"HTTP/"), answer[:100]
     assert b" 500 " not in answer.partition(b"\r\n")[0], answer[:100]

@@ -1,6 +1,5 @@
-"""The pages for people and the same as JSON: what they show, of whom, and that they hold up nobody."""
+"""The list of targets as a page and as JSON: queries, links, escaping and errors."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -9,10 +8,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.declare.extraction import Extraction, Fault, Sample
-from exporter.errors import PollError, Reason
-from exporter.runtime.targets import Targets
-from exporter.web.choice import TargetPage, TargetQuery
-from support.polling import NOW, make_target
+from support.polling import make_target
 from support.repository import ROOT
 from support.status_pages import DOWN, MODE, SCRIPT, Site, serving_pages
 
@@ -23,7 +19,7 @@ async def site() -> AsyncIterator[Site]:
         yield one
 
 
-async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
+async def test_the_list_shows_what_is_up_and_down_and_why(site: Site) -> None:
     site.record("ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)))
     site.record(SCRIPT, DOWN)
     _, text = await site.get("/")
@@ -40,7 +36,7 @@ async def test_the_table_tells_what_is_up_and_down_and_why(site: Site) -> None:
     assert '<a class="label" href="/?label=site%3DAmsterdam">site=Amsterdam</a>' in rows[3]
 
 
-async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> None:
+async def test_texts_of_vendors_and_files_are_escaped(site: Site) -> None:
     site.record(SCRIPT, DOWN)
     site.record("ams", Extraction.of((Sample("genesys_ucs_info", (("version", "<u>"),), 1.0),), ()))
     pages = [
@@ -84,7 +80,7 @@ async def test_nothing_a_vendor_or_a_file_says_becomes_markup(site: Site) -> Non
         ("?sort=reason", [SCRIPT, "ams", "waiting", "pbx"]),
     ],
 )
-async def test_the_same_choice_holds_for_the_table_and_the_list(
+async def test_a_query_selects_the_same_on_the_page_and_in_json(
     site: Site, query: str, names: list[str]
 ) -> None:
     site.record("ams", Extraction.of(MODE, ()), 0.2)
@@ -123,22 +119,22 @@ async def test_the_same_choice_holds_for_the_table_and_the_list(
         (f"/?limit={'0' * 5000}", 400, f'limit: "{"0" * 80}..." is not a whole number\n'),
         ("/?search=" + "a+" * 21, 400, "search: more than 20 words\n"),
         ("/target", 400, "the parameter name is missing: /target?name=NAME\n"),
-        ("/target?name=nobody", 404, 'there is no target "nobody"\n'),
+        ("/target?name=missing", 404, 'there is no target "missing"\n'),
         ("/target?name=a&name=b", 400, "the parameter name is given more than once\n"),
         ("/static/other.js", 404, "404 Not Found\n"),
     ],
 )
-async def test_what_is_wrong_is_told(site: Site, path: str, status: int, text: str) -> None:
+async def test_a_wrong_query_is_an_error(site: Site, path: str, status: int, text: str) -> None:
     assert await site.get(path) == (status, text)
 
 
 @pytest.mark.parametrize("path", ["/", "/target?name=ams", "/api/v1/targets", "/static/page.css"])
-async def test_head_has_no_body_and_post_is_refused(site: Site, path: str) -> None:
+async def test_head_has_no_body_and_post_is_not_allowed(site: Site, path: str) -> None:
     assert await site.get(path, "HEAD") == (200, "")
     assert (await site.get(path, "POST"))[0] == 405
 
 
-async def test_the_document_of_the_list_is_true(site: Site) -> None:
+async def test_the_document_has_every_key_of_the_json(site: Site) -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     site.record("ams", DOWN)
@@ -154,70 +150,32 @@ async def test_the_document_of_the_list_is_true(site: Site) -> None:
         assert f"`{key}`" in text
 
 
-async def test_ten_thousand_are_paged_and_hold_up_nobody(site: Site) -> None:
+async def test_ten_thousand_targets_are_paged(site: Site) -> None:
     base = make_target()
     site.targets.replace(
         [replace(base, name=f"t{at}", labels={"rack": str(at % 50)}) for at in range(10_000)]
     )
-    loop = asyncio.get_running_loop()
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = loop.create_task(count())
     found = await site.api("?limit=1000&offset=9500")
-    before = turns
     _, page = await site.get("/?search=t99&offset=100")
-    counting.cancel()
 
     assert (found["total"], len(found["targets"])) == (10_000, 500)
-    assert before > 10  # The list is written piece by piece.
     assert page.count('<tr role="row"><td') == 11
     assert 'rel="prev" href="/?search=t99"' in page
-    assert "111 targets, 101 to 111 of them here." in page
+    assert "111 targets, 101 to 111 shown." in page
 
 
-async def test_a_page_leads_to_the_next_of_its_size(site: Site) -> None:
+async def test_a_page_links_to_the_next_one_of_its_size(site: Site) -> None:
     _, some = await site.get("/?limit=2&offset=1")
     _, beyond = await site.get("/?offset=99")
     _, none = await site.get("/?limit=0")
 
     assert 'rel="prev" href="/?limit=2"' in some
     assert 'rel="next" href="/?limit=2&amp;offset=3"' in some
-    assert "None of them is here." in beyond
-    assert "None of them is here." in none
+    assert "This page has none of them." in beyond
+    assert "This page has none of them." in none
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/targets"])
-async def test_those_who_ask_at_once_are_not_served_in_one_turn(
-    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    choose, turn, turns = TargetQuery.of, 0, list[int]()
-
-    def noted(choice: TargetQuery, targets: Targets) -> TargetPage:
-        turns.append(turn)
-        return choose(choice, targets)
-
-    async def count() -> None:
-        nonlocal turn
-        while True:
-            turn += 1
-            await asyncio.sleep(0)
-
-    monkeypatch.setattr(TargetQuery, "of", noted)
-    counting = asyncio.get_running_loop().create_task(count())
-    answers = await asyncio.gather(*(site.get(path) for _ in range(20)))
-    counting.cancel()
-
-    assert [status for status, _ in answers] == [200] * 20
-    assert len(set(turns)) == len(turns) == 20
-
-
-async def test_pages_load_nothing_from_elsewhere(site: Site) -> None:
+async def test_pages_load_nothing_from_other_sites(site: Site) -> None:
     for path in ("/", "/target?name=ams"):
         _, text = await site.get(path)
         links = re.findall(r'<(\w+)[^>]* (?:src|href|action)="([^"]*)"', text)
@@ -230,7 +188,7 @@ async def test_pages_load_nothing_from_elsewhere(site: Site) -> None:
         assert not re.search(r" (?:style|on[a-z]+)=", text)
 
 
-async def test_every_page_leads_to_what_else_there_is(site: Site) -> None:
+async def test_every_page_links_to_metrics_discovery_and_json(site: Site) -> None:
     for path in ("/", "/target?name=ams", "/nothing"):
         _, text = await site.get(path, accept="text/html")
         found = re.search(r"<nav.*?</nav>", text, re.DOTALL)
@@ -245,12 +203,14 @@ async def test_every_page_leads_to_what_else_there_is(site: Site) -> None:
     ("path", "status", "message"),
     [
         ("/nothing%3Cb%3E", 404, "there is no page /nothing&lt;b&gt;"),
-        ("/target?name=nobody", 404, "there is no target &#34;nobody&#34;"),
+        ("/target?name=missing", 404, "there is no target &#34;missing&#34;"),
         ("/target", 400, "the parameter name is missing: /target?name=NAME"),
         ("/?state=lost", 400, "unknown state &#34;lost&#34;; known: down, waiting, on probe, up"),
     ],
 )
-async def test_a_browser_gets_a_way_back(site: Site, path: str, status: int, message: str) -> None:
+async def test_an_error_page_links_to_the_list(
+    site: Site, path: str, status: int, message: str
+) -> None:
     found, text = await site.get(path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
 
     assert found == status
@@ -261,62 +221,9 @@ async def test_a_browser_gets_a_way_back(site: Site, path: str, status: int, mes
     assert "http-equiv" not in text
 
 
-async def test_a_target_that_is_down_says_since_when(site: Site) -> None:
-    site.record("ams", Extraction.of(MODE, ()))
-    site.hand.passed = 60
-    site.record("ams", DOWN)
-    site.hand.passed = 120
-    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
-    site.hand.passed = 240
-    (one,) = (await site.api("?search=ams"))["targets"]
-    _, table = await site.get("/")
-    _, page = await site.get("/target?name=ams")
-
-    assert (one["down_since"], one["availability"]) == (NOW + 60, 0.25)
-    assert ">for 3 min</time>" in table
-    assert ">25%</td>" in table
-    assert "25% of the time" in page
-    # What timeout means is all in the detail.
-    assert "for 3 min</time>: no whole answer within 5s.</p>" in page
-
-
-async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Site) -> None:
-    site.record("ams", PollError(Reason.TIMEOUT, "late"))
-    site.record("pbx", PollError(Reason.TIMEOUT, "late"))
-    site.record(SCRIPT, DOWN)
-    _, table = await site.get("/")
-    _, grouped = await site.get("/?sort=reason")
-    _, chosen = await site.get("/?state=down&reason=timeout")
-    groups = re.findall(r'<tr role="row" class="group">.*?rowgroup" .*?>([\w ]+) <span>', grouped)
-
-    assert '<a href="/?reason=timeout"><b>2</b> timeout</a>' in table
-    assert '<a href="/?reason=http_503"><b>1</b> http_503</a>' in table
-    assert 'class="group"' not in table
-    assert groups == ["http_503", "timeout", "not down"]
-    assert grouped.count("within the target&#39;s timeout.</span>") == 1
-    assert '<a href="/?reason=timeout" aria-current="true">' in chosen
-    assert '<a href="/?state=down" aria-current="true">' in chosen
-    assert '<input type="hidden" name="reason" value="timeout">' in chosen
-    assert 'href="/?state=down"><span class="unseen">Without </span>timeout' in chosen
-
-
-async def test_a_label_narrows_the_choice_and_can_be_taken_back(site: Site) -> None:
+async def test_a_label_filters_and_can_be_removed(site: Site) -> None:
     _, table = await site.get("/?label=site%3DAmsterdam&sort=-name")
 
     assert '<input type="hidden" name="label" value="site=Amsterdam">' in table
     assert 'href="/?sort=-name"><span class="unseen">Without </span>site=Amsterdam' in table
     assert 'aria-sort="descending"><a href="/?label=site%3DAmsterdam&amp;sort=name">Target' in table
-
-
-async def test_a_state_within_an_object_is_a_mode(site: Site) -> None:
-    site.targets.replace((replace(make_target("clanforge"), name="game"),))
-    states = [
-        Sample(
-            "clanforge_server_state", (("serverid", "1"), ("state", one)), float(one == "started")
-        )
-        for one in ("stopped", "started")
-    ]
-    site.record("game", Extraction.of(states))
-    (game,) = (await site.api())["targets"]
-
-    assert game["mode"] == "started"

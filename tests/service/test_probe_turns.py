@@ -1,0 +1,83 @@
+"""Probes and the schedule: a probe takes the next turn of its target."""
+
+import asyncio
+
+from exporter.clock import Clock
+from exporter.http.connections import Connections
+from exporter.runtime.schedule import Schedule, ScheduleEntry
+from exporter.runtime.targets import Targets
+from exporter.settings import Settings
+from exporter.telemetry import Telemetry
+from support.probed_site import Gate, target, until
+
+
+async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate) -> None:
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
+    connections = Connections(clock)
+    schedule = Schedule(targets, connections, telemetry, clock, 100)
+    (tracked,) = targets
+
+    async def asked_at(moment: float) -> int:
+        now[0] = moment
+        while schedule.leave_due(moment):
+            pass
+        while schedule.under_way:
+            await asyncio.sleep(0.01)
+        return gate.asked
+
+    assert await asked_at(1.0) == 1
+    for moment, polls in ((4.0, 2), (14.3, 3), (24.6, 4)):
+        before = await asked_at(moment - 0.1)
+        now[0] = moment
+        await schedule.poll_now(tracked, 0.0, 60.0)
+        assert (before, gate.asked) == (polls - 1, polls)
+    # No more probes come, and its own turns go on an interval after the last.
+    assert await asked_at(35.0) == 4
+    assert await asked_at(35.6) == 5
+    assert await asked_at(50.2) == 6
+    await connections.close()
+
+
+async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gate: Gate) -> None:
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
+    connections = Connections(clock)
+    schedule = Schedule(targets, connections, telemetry, clock, 100)
+    (tracked,) = targets
+    gate.open.clear()
+    probe = asyncio.create_task(schedule.poll_now(tracked, 0.0, 60.0))
+    await until(lambda: gate.asked)
+    for moment in (1.0, 11.0, 21.0):
+        schedule.leave_due(moment)
+    polls = schedule.under_way
+    gate.open.set()
+    await probe
+    await connections.close()
+
+    assert (polls, gate.asked, gate.most) == (1, 1, 1)
+
+
+async def test_turns_that_are_moved_leave_nothing_behind(gate: Gate) -> None:
+    clock, telemetry = Clock(monotonic=lambda: 0.0), Telemetry()
+    targets = Targets(Settings(targets=(target(gate),)), telemetry, clock)
+
+    class Stepped(Schedule):
+        left = 0
+
+        def _depart(self, turn: ScheduleEntry) -> None:
+            del turn
+            self.left += 1
+
+    schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
+    (turn,) = schedule._turns.values()
+    for number in range(10_000):
+        schedule._slots.put(turn, 20_000.0 - number)
+    kept = sum(len(slot) for slot in schedule._slots._slots.values())
+    for _ in range(10):
+        schedule.leave_due(30_000.0)
+
+    assert kept == 1
+    assert schedule.left == 1

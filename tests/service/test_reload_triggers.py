@@ -1,0 +1,145 @@
+"""What starts a reload, and what is reported of it: HTTP, SIGHUP, changed files, systemd."""
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exporter.clock import Clock
+from exporter.errors import ConfigError
+from exporter.runtime.reload import Reloader
+from exporter.toolkit.listen import listening
+from exporter.toolkit.notify import Supervisor
+from exporter.web.routes import make_app
+from support.file_sd import replace_file
+from support.process import fetch_until, started
+from support.reloading_service import config, serving, ucs
+from support.vendor import HEALTHY, Vendor
+
+pytestmark = pytest.mark.usefixtures("any_timeout")
+
+
+async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
+    async with serving(config(ucs("a", vendor))) as service:
+        app = make_app(
+            service.targets, service.telemetry, "/metrics", reload=service.reloader.reload
+        )
+        async with listening(app, ["127.0.0.1:0"]) as (address,), aiohttp.ClientSession() as one:
+            url = f"http://{address}/-/reload"
+            answers = []
+            for method, headers in (
+                ("POST", {}),
+                ("GET", {}),
+                ("POST", {"Origin": "http://evil.test"}),
+            ):
+                async with one.request(method, url, headers=headers) as answer:
+                    answers.append((answer.status, await answer.text()))
+            service.text = "targets: 7"
+            async with one.post(url) as answer:
+                answers.append((answer.status, await answer.text()))
+
+    assert answers == [
+        (200, "Reloaded, 1 targets: 0 new, 0 changed, 0 gone.\n"),
+        (405, "This endpoint requires a POST request.\n"),
+        (403, "403 Forbidden: origin not allowed.\n"),
+        (500, "Not reloaded:\nconfig.yaml:1:1: targets: must be a list\n"),
+    ]
+
+
+def write(path: Path, *names: str, body: str | None = None) -> None:
+    """Replace the configuration by one with targets of these names, or by the body."""
+    targets = [f"name: {name}, system: genesys_ucs, url: http://127.0.0.1:1" for name in names]
+    text = config(*targets).replace("200ms, timeout: 1m", "10s")
+    replace_file(path, text if body is None else body)
+
+
+def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write(path, "one")
+    flags = ("--config.file", str(path), "--web.listen-address", "127.0.0.1:0")
+    with started(*flags) as (process, address):
+        metrics = f"http://{address}/metrics"
+        fetch_until(metrics, 'target_up{target="one"')
+        write(path, "two")
+        process.send_signal(signal.SIGHUP)
+        page = fetch_until(metrics, 'target_up{target="two"')
+        write(path, body="targets: [}")
+        process.send_signal(signal.SIGHUP)
+        kept = fetch_until(metrics, "status_exporter_config_last_reload_successful 0.0")
+    auto = ("--config.enable-auto-reload", "--config.auto-reload-interval", "50ms")
+    write(path, "one")
+    with started(*flags, *auto) as (_, address):
+        metrics = f"http://{address}/metrics"
+        fetch_until(metrics, 'target_up{target="one"')
+        write(path, body="targets: [}")
+        fetch_until(metrics, "status_exporter_config_reload_failures_total 1.0")
+        path.unlink()
+        os.mkfifo(path)
+        fetch_until(metrics, "status_exporter_config_reload_failures_total 2.0")
+        write(path, "three")
+        automatic = fetch_until(metrics, 'target_up{target="three"')
+
+    assert 'target="one"' not in page
+    assert 'target="two"' in kept
+    assert 'target="one"' not in automatic
+    assert "status_exporter_config_reload_failures_total 2.0" in automatic
+
+
+class Heard(Supervisor):
+    """A supervisor that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "told", [])
+
+    def _send(self, *lines: str) -> None:
+        told: list[str] = getattr(self, "told", [])
+        told.extend(lines[:1] if lines[0] == "RELOADING=1" else lines)
+
+
+async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
+    async with serving(config(ucs("a", vendor))) as service:
+        heard = Heard()
+        reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        service.text = config(ucs("a", vendor), ucs("b", vendor))
+        await reloader.reload("test")
+        service.text = "targets: 7"
+        with pytest.raises(ConfigError):
+            await reloader.reload("test")
+
+    told = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
+    assert getattr(heard, "told", None) == told * 2
+
+
+async def test_files_are_watched_on_after_a_thread_that_could_not_start(
+    vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.answer = HEALTHY
+    path = tmp_path / "config.yaml"
+    path.write_text("a")
+    starts = [True, False, False]
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        if starts and not starts.pop(0):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async with serving(config(ucs("a", vendor))) as service:
+        monkeypatch.setattr(threading.Thread, "start", start_some)
+        watching = asyncio.create_task(service.reloader.watch((path,), 0.01))
+        async with asyncio.timeout(60):
+            while starts:
+                await asyncio.sleep(0.01)
+        before = service.loads
+        path.write_text("b")
+        async with asyncio.timeout(60):
+            while service.loads == before and not watching.done():
+                await asyncio.sleep(0.01)
+        watching.cancel()
+
+    assert service.loads > before
