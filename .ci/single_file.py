@@ -37,6 +37,13 @@ def main() -> int:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
         folder = cache / "status-exporter" / f"{build}-{sys.implementation.cache_tag}"
         try:
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Another owner could replace the program, as in a cache below /tmp.
+            if folder.parent.stat().st_uid != os.geteuid():
+                sys.exit(
+                    f"status-exporter: {folder.parent} belongs to another user; set XDG_CACHE_HOME"
+                    " to another folder"
+                )
             if not folder.is_dir():
                 unpack(archive, needed, folder)
         except OSError as error:
@@ -52,7 +59,6 @@ def main() -> int:
 
 def unpack(archive: ZipFile, names: list[str], folder: Path) -> None:
     """Unpack files into a folder, which has all of them from the moment that it exists."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
         archive.extractall(work, names)

@@ -1,10 +1,13 @@
 """The single file unpacks what the running Python needs, once for each build."""
 
+import os
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+
+import pytest
 
 from support.repository import ROOT
 
@@ -56,6 +59,19 @@ def test_each_build_is_unpacked_once(tmp_path: Path) -> None:
     assert run(file, cache).stdout == "as before\n"
     single_file(file, OWN, says="a newer build")
     assert run(file, cache).stdout == "a newer build\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_cache_of_another_user_is_not_used(tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "status-exporter"
+    cache.mkdir(parents=True)
+    os.chown(cache, 65534, 65534)
+
+    done = run(single_file(tmp_path / "it.pyz", OWN), cache.parent)
+
+    assert done.returncode == 1
+    assert f"{cache} belongs to another user; set XDG_CACHE_HOME" in done.stderr
+    assert list(cache.iterdir()) == []
 
 
 def test_a_python_that_the_file_is_not_for_is_named(tmp_path: Path) -> None:
