@@ -79,8 +79,9 @@ docs: $(VENV)/dev ## update the generated parts of docs/ and deploy/; review the
 	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_reference.py \
 	  tests/service/test_faults.py
 	@$(BIN)/pytest -q --renew tests/unit/deploy/test_rules.py -k 'reference or listing or copy'
-	@$(BIN)/pytest -q --renew tests/service/test_manual.py tests/unit/deploy/test_kubernetes.py \
-	  tests/unit/deploy/test_compose.py -k 'manual or copy or simulator_is'
+	@$(BIN)/pytest -q --renew tests/unit/ci/test_command_line_files.py \
+	  tests/unit/deploy/test_kubernetes.py tests/unit/deploy/test_compose.py \
+	  -k 'copies or copy or simulator_is'
 
 dashboards: $(VENV)/dev ## generate the dashboards and docs/dashboards.md
 	@$(BIN)/python -W ignore -m grafana.source

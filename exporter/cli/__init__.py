@@ -4,7 +4,6 @@ Exit codes: 0 success, 1 failure, 2 an invalid command line or configuration.
 
 options              the flags that several commands share
 parser               the arguments and the command that they name
-outline              the commands and flags, for completions and the manual
 colours              colours of words on a terminal
 serve_command        serve: polls and serves the metrics
 check_command        check: checks a configuration file
@@ -17,8 +16,6 @@ systems_command      systems: lists the systems and their metrics
 schema_command       schema: writes the schema of the configuration
 demo_command         demo: runs a simulator and an exporter that polls it
 healthcheck_command  healthcheck: checks a running exporter
-completion_command   completion: writes a completion script for a shell
-manual_command       manual: writes the manual page
 set_flags            the flags of set
 set_one              sets the state of one target, and logs it
 set_command          set: sets the state of servers

@@ -69,9 +69,11 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* Without a registry, container runtimes would pull docker.io/library/status-exporter, which is not
+this program. */}}
 {{- define "status-exporter.image" -}}
-{{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}
-{{- .Values.image.repository }}
+{{- .Values.global.imageRegistry | default .Values.image.registry | required "image.registry: name the registry that has the image, such as registry.example.com" | trimSuffix "/" }}
+{{- printf "/%s" .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}
 {{- else }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end }}
@@ -122,7 +124,9 @@ ones win over all. The operator ignores, in silence, a timeout that is longer th
 {{- with index $values $name }}{{ $_ := set $scrape $name . }}{{ end }}
 {{- end }}
 {{- if $root.Values.web.tls }}
-{{- $_ := set $scrape "tlsConfig" ($values.tlsConfig | default (dict "insecureSkipVerify" true)) }}
+{{- /* Prometheus connects to the address of a pod, which no certificate has. */}}
+{{- $service := printf "%s.%s.svc" (include "status-exporter.fullname" $root) (include "status-exporter.namespace" $root) }}
+{{- $_ := set $scrape "tlsConfig" (merge (dict) ($values.tlsConfig | default dict) (dict "serverName" $service)) }}
 {{- end }}
 {{- range $name, $value := index . 3 }}{{ $_ := set $scrape $name $value }}{{ end }}
 {{- if and $scrape.interval $scrape.scrapeTimeout }}
