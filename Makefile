@@ -1,5 +1,5 @@
-# Everything runs in a virtual environment of this folder, so that a system's own Python, which
-# Debian and Ubuntu manage themselves, is left alone.
+# Everything runs in a virtual environment in this folder, because Debian and Ubuntu manage the
+# packages of the system's Python.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,11 +7,11 @@ WORKERS ?= auto
 SECONDS ?= 300
 MINUTES ?= 10
 
-# Only the locked versions, verified by hash. Without source archives nothing is built, so that no
-# build tool is downloaded either.
+# Only the locked versions, verified by hash. Without source archives, pip builds nothing and downloads
+# no build tools.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   --only-binary :all: --require-hashes --requirement
-# By file, so that tests that share an expensive fixture, such as one run of all faults, share it.
+# By file, so that tests with an expensive fixture, such as one run of all faults, share it.
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 COMPILE := $(BIN)/uv pip compile --quiet --only-binary :all:
@@ -32,10 +32,10 @@ demo: $(VENV)/demo ## start a simulator of the four systems and the exporter pol
 test: $(VENV)/dev ## run the tests that need only Python, in parallel
 	@$(PYTEST) tests/unit tests/service
 
-test-all: $(VENV)/dev ## run all tests, with coverage; REQUIRE_TOOLS=1 fails where a program is missing
+test-all: $(VENV)/dev ## run all tests, with coverage; REQUIRE_TOOLS=1 fails if a program is missing
 	@$(PYTEST) --cov $(if $(REQUIRE_TOOLS),--require-tools)
 
-test-cluster: $(VENV)/dev ## apply deploy/ to a real API server, which is built with Go where it is missing
+test-cluster: $(VENV)/dev ## apply deploy/ to a real API server, which is built with Go if it is missing
 	@CLUSTER=1 .ci/install-tools
 	@CLUSTER=1 $(PYTEST) --require-tools tests/external/test_cluster.py
 
@@ -51,11 +51,10 @@ audit: $(VENV)/dev ## look up known vulnerabilities of the locked versions; need
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 	  --requirement requirements-dev.lock
 
-lock: $(VENV)/dev ## write both locks again, with the newest versions; needs the network
+lock: $(VENV)/dev ## update both locks to the newest versions; needs the network
 	@$(LOCK) --output-file requirements.lock pyproject.toml
 	@$(LOCK) --constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
-	@# Nothing is built on installation, so every platform needs a wheel of each version. google-re2
-	@# has none for musl.
+	@# pip builds nothing, so every platform needs a wheel of each version. google-re2 has none for musl.
 	@for python in $(PYTHONS); do \
 	  for platform in $(GLIBC); do \
 	    $(COMPILE) --python-version $$python --python-platform $$platform \
@@ -65,44 +64,45 @@ lock: $(VENV)/dev ## write both locks again, with the newest versions; needs the
 	  done; \
 	done
 
-fix: $(VENV)/dev ## fix what can be fixed of style automatically
+fix: $(VENV)/dev ## format the code, and fix style automatically where possible
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-release-check: $(VENV)/dev ## build what is released, install it where nothing is, and run it; TAG=v1.2.3
+release-check: $(VENV)/dev ## build the release, install it in an empty environment, and run it; TAG=v1.2.3
 	@.ci/release-check $(BIN)/uv "$(TAG)"
 
-golden: $(VENV)/dev ## write the expected files of the tests anew; review them as a diff
-	@$(BIN)/pytest -q --renew tests/unit/systems tests/unit/config/test_config_file.py \
+golden: $(VENV)/dev ## update the expected output of the tests; review the diff
+	@$(BIN)/pytest -q --renew tests/unit/systems/test_golden.py tests/unit/config/test_config_file.py \
 	  tests/unit/toolkit/test_web_config.py
 
-docs: $(VENV)/dev ## write anew what documents and deploy/ show of the code
+docs: $(VENV)/dev ## update the generated parts of docs/ and deploy/; review the diff
 	@$(BIN)/pytest -q --renew tests/unit/docs tests/unit/config/test_reference.py \
 	  tests/service/test_faults.py
 	@$(BIN)/pytest -q --renew tests/unit/deploy/test_rules.py -k 'reference or listing or copy'
-	@$(BIN)/pytest -q --renew tests/service/test_manual.py tests/unit/deploy/test_kubernetes.py \
-	  tests/unit/deploy/test_compose.py -k 'manual or copy or simulator_is'
+	@$(BIN)/pytest -q --renew tests/unit/ci/test_command_line_files.py \
+	  tests/unit/deploy/test_kubernetes.py tests/unit/deploy/test_compose.py \
+	  -k 'copies or copy or simulator_is'
 
-dashboards: $(VENV)/dev ## write the dashboards and the page about them anew
+dashboards: $(VENV)/dev ## generate the dashboards and docs/dashboards.md
 	@$(BIN)/python -W ignore -m grafana.source
 
-screenshots: $(VENV)/dev ## take the screenshots in docs/ anew; needs chromium, and npm for dashboards
+screenshots: $(VENV)/dev ## update the screenshots in docs/; needs chromium, and npm for dashboards
 	@$(BIN)/pytest -q --renew tests/external/test_screenshots.py
 	@$(BIN)/python -W ignore -m grafana.preview
 
-bench: $(VENV)/dev ## measure beside other programs and BASELINE=DIR; writes bench/README.md
+bench: $(VENV)/dev ## compare with other programs and BASELINE=DIR; writes bench/README.md
 	@$(BIN)/python -m bench $(if $(BASELINE),--baseline $(BASELINE))
 
-bench-quick: $(VENV)/dev ## the same with less of everything, in five minutes; writes nothing
+bench-quick: $(VENV)/dev ## the same with fewer repetitions, in five minutes; writes no file
 	@$(BIN)/python -m bench --quick $(if $(BASELINE),--baseline $(BASELINE))
 
-fuzz: $(VENV)/dev ## feed every input with what nobody should send, SECONDS=300 in all
+fuzz: $(VENV)/dev ## send malformed input to every parser, for SECONDS=300 in total
 	@$(BIN)/python -m fuzz --seconds $$(( $(SECONDS) / 6 ))
 
-soak: $(VENV)/dev ## let 1,000 targets fail in turn for MINUTES=10 and see that nothing drifts
+soak: $(VENV)/dev ## poll 1,000 targets that fail in turn for MINUTES=10; checks memory, files and polls
 	@$(BIN)/python -m soak --minutes $(MINUTES)
 
-clean: ## remove the virtual environment and what tools left behind
+clean: ## remove the virtual environment and the caches of tools
 	rm -rf $(VENV) .venv-system .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
 
 $(VENV)/bin/pip:

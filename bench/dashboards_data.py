@@ -36,7 +36,7 @@ _JOB = "status-exporter"
 _MORE = """
 mdworkbench_launch_oldest_waiting_request_timestamp_seconds{target="mdw"} %(now)d
 status_exporter_poll_failures_total{target="game-1200345",reason="timeout"} 1
-status_exporter_poll_failures_total{target="mdw",reason="connection"} 1
+status_exporter_poll_failures_total{target="mdw",reason="connect"} 1
 status_exporter_poll_failures_total{target="pbx-new",reason="http_503"} 1
 status_exporter_poll_failures_total{target="ucs-ams",reason="http_503"} 1
 status_exporter_discovery_targets{discovery="file_sd games"} 1200

@@ -1,20 +1,31 @@
-"""Polls vendor status endpoints and serves what they say to Prometheus.
+"""Polls vendor status endpoints, and serves their values to Prometheus.
 
-systems     the built-in systems, declared in YAML
-declare     the declaration language: YAML becomes functions that read an answer
-config      the configuration file becomes frozen Settings, or every fault of it at once
-http        the HTTP client: polls, logins, lists and actions are sent by it
-pipeline    one answer, stage by stage: bytes become samples and lines
-runtime     targets, their schedule, discovery and reload: the state of the program
-toolkit     what serves HTTP for any exporter: TLS, users, limits; imports nothing of the rest
-web         /metrics, /probe, /sd, the status page and the API
-service     the running program
-build       the version and the revision that it was built from
-operate     sets a state of a server; for the command line alone
-convert     json_exporter's configuration becomes a declaration
-propose     an answer becomes the draft of a declaration
-cli         the commands
-simulator   the four systems, for the demo and the tests
+text             text of answers, made safe for labels, messages and terminals
+errors           the exceptions, and the reasons of failed polls
+clock            the wall clock and the monotonic clock
+duration         durations in Prometheus' format
+log              the log, on standard error
+secret           a text that is not printed
+settings         the configuration as frozen data
+client_tls       TLS contexts of clients
+redact           removes secrets from text of a vendor
+systems          the built-in systems, declared in YAML
+declare          the declaration language, compiled to functions that read an answer
+config           loads the configuration file into frozen Settings, or reports every fault of it
+http             the HTTP client for polls, logins, lists and actions
+pipeline         one answer, stage by stage: from bytes to samples and lines
+runtime          the state of the program: targets, their schedule, discovery and reload
+toolkit          an HTTP server for any exporter: TLS, users, limits; imports no other package
+web              /metrics, /probe, /sd, the status page and the API
+telemetry        the exporter's own metrics
+process_metrics  CPU, memory and open files of the process
+service          the running program
+build            the version, and the revision that it was built from
+operate          changes a state of a server; only the command line uses it
+convert          converts a configuration of json_exporter to a declaration
+propose          proposes a declaration for an answer
+cli              the commands
+simulator        simulates the four systems, for the demo and the tests
 """
 
 __version__ = "0.1.0"

@@ -38,11 +38,11 @@ class Reason(StrEnum):
 
 
 _MEANINGS = {
-    Reason.TIMEOUT: "The whole poll did not finish within the target's `timeout`.",
+    Reason.TIMEOUT: "The whole poll did not finish within the target's timeout.",
     Reason.CONNECT: "No connection, an unknown host name, or a connection that was lost.",
     Reason.TLS: "The TLS handshake failed: an expired, foreign or untrusted certificate.",
     Reason.BAD_HTTP: "The answer is not HTTP, or its framing or compression is damaged.",
-    Reason.REDIRECT: "A 3xx answer that is not followed: correct the URL, or see `follow_redirects`.",
+    Reason.REDIRECT: "A 3xx answer that is not followed: correct the URL, or see follow_redirects.",
     Reason.HTTP_401: "The credentials are missing or were rejected.",
     Reason.HTTP_403: "The credentials are known but may not read the status.",
     Reason.HTTP_404: "There is no such endpoint, or no such server, at this URL.",
@@ -57,7 +57,7 @@ _MEANINGS = {
     Reason.BAD_SHAPE: "The answer is well-formed but has none of the system's fields.",
     Reason.VENDOR_ERROR: "The vendor reported an error in a 200 answer.",
     Reason.CREDENTIALS: "A secret of the client could not be read or used.",
-    Reason.STALE: "The last poll is older than `max_age`: polls are overdue.",
+    Reason.STALE: "The last poll is older than max_age: polls are overdue.",
     Reason.INTERNAL: "A bug in this exporter; its log has the traceback.",
 }
 

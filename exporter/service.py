@@ -1,4 +1,4 @@
-"""The service put together: targets, the schedule that polls them, the site that shows them."""
+"""The running service: targets, the schedule that polls them, and the web server."""
 
 import asyncio
 import fcntl
@@ -32,39 +32,39 @@ from exporter.web.routes import make_app
 
 _log = logging.getLogger(__name__)
 
-_ENOUGH_FILES = 2**20
+_MAX_FILES = 2**20
 # A reload may double the targets.
-_FILES_A_TARGET = 2
+_FILES_PER_TARGET = 2
 
 
-def _most_files() -> int:
-    """Raise the soft limit of open files to the hard one, as far as can be, and return it."""
+def _raise_file_limit() -> int:
+    """Raise the soft limit of open files as far as possible, and return it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH_FILES)
-    with suppress(ValueError, OSError):  # Not every system allows what it names.
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    with suppress(ValueError, OSError):  # Some systems refuse their own hard limit.
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def _rest_collector() -> None:
-    """Let Python look for cyclic garbage rarely: each search walks what ten thousand targets keep.
+def _limit_garbage_collection() -> None:
+    """Make the cyclic garbage collector run rarely: it traverses the state of all targets.
 
-    Snapshots are freed without it. With the usual threshold of 700 objects it would run several
-    times a tick, and take a third of the processor.
+    Snapshots are freed without it. With the default threshold of 700 objects it would run several
+    times a tick and take a third of the CPU.
     """
-    # What was built so far lives as long as the process, and need not be walked again. The schedule
-    # does the same as long as targets wait for their first poll.
+    # What exists now lives as long as the process. The schedule freezes again while targets wait for
+    # their first poll.
     gc.collect()
     gc.freeze()
-    # A search among ten thousand new objects takes a millisecond.
+    # A collection of ten thousand new objects takes a millisecond.
     gc.set_threshold(10_000, 50, 100)
 
 
-def _make_room_for_files(count: int) -> None:
-    """Have the system make its table of our open files as large as it will be.
+def _preallocate_file_table(count: int) -> None:
+    """Make the kernel allocate the table of open files at its final size.
 
-    It doubles the table as files are opened, and with several threads each time takes 15 ms, which
-    would hold the event loop.
+    It doubles the table as files are opened, which takes 15 ms each time in a process with several
+    threads, and would hold the event loop.
     """
     with suppress(OSError), Path(os.devnull).open("rb") as lowest:
         os.close(fcntl.fcntl(lowest, fcntl.F_DUPFD_CLOEXEC, count))
@@ -72,7 +72,7 @@ def _make_room_for_files(count: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line alone says of the service."""
+    """The options of the service that only the command line has."""
 
     addresses: Sequence[str]
     telemetry_path: str
@@ -80,23 +80,23 @@ class Options:
     shard: Shard
     allowed_hosts: Sequence[str] = ()
     read_web: ReadWebConfig | None = None
-    """What reads the web configuration, if there is one."""
+    """Reads the web configuration; None: there is none."""
     auto_reload_interval: float | None = None
-    """Seconds between two looks at the configuration file, or None: it is not looked at."""
+    """Seconds between two checks of the configuration files; None: they are not checked."""
 
 
 @asynccontextmanager
 async def running(
     settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Targets, Telemetry, Schedule]]:
-    """Poll the targets for as long as the context is open."""
+    """Poll the targets while the context is open."""
     telemetry = Telemetry()
     log.count_dropped(telemetry.dropped_log_records.inc)
     telemetry.reload_successful.set(1)
     telemetry.reload_time.set(clock.wall())
     targets = Targets(settings, telemetry, clock)
-    files = _most_files()
-    _make_room_for_files(min(files - 1, _FILES_A_TARGET * len(targets) + RESERVED_FILES))
+    files = _raise_file_limit()
+    _preallocate_file_table(min(files - 1, _FILES_PER_TARGET * len(targets) + RESERVED_FILES))
     needed = len(targets) + RESERVED_FILES
     if needed > files:
         facts = {"open_files": files, "needed": needed}
@@ -104,11 +104,11 @@ async def running(
     connections = Connections(clock, on_login=telemetry.count_login)
     schedule = Schedule(targets, connections, telemetry, clock, connection_files(files))
     polling = asyncio.create_task(schedule.run())
-    # Were the schedule to end by a mistake of ours, everything ends: an exporter that polls
-    # nothing and says it is healthy is worse than none.
+    # If the schedule ends by an unexpected exception, the program ends: an exporter that polls
+    # nothing and reports that it is healthy is worse than none.
     owner = asyncio.current_task()
     polling.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
-    _rest_collector()
+    _limit_garbage_collection()
     try:
         yield targets, telemetry, schedule
     finally:
@@ -120,7 +120,7 @@ async def running(
 
 
 async def serve(options: Options, settings: Settings, load: Load) -> None:
-    """Poll and serve until SIGTERM or SIGINT; SIGHUP takes over what `load` returns then."""
+    """Poll and serve until SIGTERM or SIGINT; SIGHUP applies what `load` returns."""
     stop = until_signal()
     supervisor = supervisor_of(os.environ, os.getpid())
     clock = Clock()
@@ -146,7 +146,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         ):
             for address in on:
                 _log.info("listening", extra={"facts": {"address": address}})
-            watching = asyncio.create_task(supervisor.watch(telemetry.ticks, clock.monotonic))
+            watching = asyncio.create_task(supervisor.watch(telemetry.ticks))
             supervisor.ready(f"polling {len(targets)} targets")
             await stop.wait()
             watching.cancel()
@@ -158,7 +158,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
 async def _reloading(
     reloader: Reloader, settings: Settings, options: Options
 ) -> AsyncIterator[None]:
-    """Reload on SIGHUP, and when the file changes where that is wanted."""
+    """Reload on SIGHUP, and when a file changes if that is enabled."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -173,7 +173,7 @@ async def _reloading(
         yield
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
-        # What is left of the end must not be cut short by a wish that comes too late.
+        # A late SIGHUP must not kill the process during its shutdown.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for task in tasks:
             task.cancel()
@@ -181,12 +181,12 @@ async def _reloading(
 
 
 async def _on_hangup(reloader: Reloader) -> None:
-    with suppress(ConfigError):  # It was logged and counted.
+    with suppress(ConfigError):  # Already logged and counted.
         await reloader.reload("SIGHUP")
 
 
 def until_signal() -> asyncio.Event:
-    """Return what SIGTERM or SIGINT sets; each is then left to the system, which ends us at once."""
+    """Return an event that SIGTERM or SIGINT sets; a second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

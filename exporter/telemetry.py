@@ -1,4 +1,4 @@
-"""The exporter's own metrics, kept by prometheus-client."""
+"""The exporter's own metrics, as metrics of prometheus-client."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -8,26 +8,26 @@ from prometheus_client import (
     Histogram,
     Info,
     PlatformCollector,
-    ProcessCollector,
     disable_created_metrics,
 )
 
 from exporter.build import build_facts
 from exporter.errors import PollError
+from exporter.process_metrics import ProcessMetrics
 from exporter.toolkit.server_metrics import ServerMetrics
 
-# A poll late by one tick (0.1 s) is noticed; a hold of 10 ms is what the design allows.
+# The shortest tick is 0.1 s; the event loop should never be held for more than 10 ms.
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Telemetry:
-    """The exporter's own metrics, in a registry of their own."""
+    """The exporter's own metrics, in a separate registry."""
 
     def __init__(self) -> None:
         # Prometheus 2 and 3 store `_created` as further series, which are of no use.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self.registry.register(ProcessMetrics())
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.targets = Gauge(
@@ -38,7 +38,7 @@ class Telemetry:
         )
         self.shard = Gauge(
             "status_exporter_shard",
-            "Number of this exporter among those that share the targets, from 0.",
+            "Shard number of this exporter, from 0.",
             registry=self.registry,
         )
         self.shards = Gauge(
@@ -90,13 +90,13 @@ class Telemetry:
         )
         self.dropped_items = Counter(
             "status_exporter_dropped_items_total",
-            "Items of lists in answers beyond the limit.",
+            "List items of answers beyond the limit.",
             ["system"],
             registry=self.registry,
         )
         self.dropped_series = Counter(
             "status_exporter_dropped_series_total",
-            "Series beyond a target's max_series, or beyond 256 bytes of lines for each of those.",
+            "Series beyond a target's max_series, or beyond 256 bytes for each of them.",
             ["system"],
             registry=self.registry,
         )

@@ -1,4 +1,4 @@
-"""The command line: `python -m fuzz [--seconds N] [HARNESS...]`; each harness runs for so long.
+"""The command line: `python -m fuzz [--seconds N] [HARNESS...]` runs each harness for N seconds.
 
 Standard output gets a line for each: how many inputs, how much was reached, what failed. Exit
 codes: 0 nothing failed, 1 something did.
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 def _run(name: str, seconds: int, seed: int) -> bool:
-    """Run one harness in a process of its own, and say what came of it."""
+    """Run one harness in a separate process, and print its result."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         for number, data in enumerate(_find(name).inputs):
             Path(folder, f"seed-{number}").write_bytes(data)

@@ -1,4 +1,4 @@
-"""A body goes through a whole poll of each system; every page of it must be one that can be read."""
+"""Bodies of answers: a poll of any system yields a page that Prometheus can read."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ _TOKENS = (
 
 
 class _Canned(Connections, HttpClient):
-    """Gives every request the same answer."""
+    """A client that returns the same answer to every request."""
 
     def __init__(self) -> None:
         super().__init__(_CLOCK)
@@ -58,13 +58,13 @@ class _Canned(Connections, HttpClient):
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
-        """Give the answer."""
+        """Return the answer."""
         del request, headers, deadline
         asyncio.get_running_loop().call_soon(on_done, self.answer)
         return self
 
     def cancel(self) -> None:
-        """There is nothing to give up."""
+        """Do nothing: no connection is open."""
 
 
 @cache
@@ -91,7 +91,7 @@ def _runner() -> asyncio.Runner:
 
 
 def check(body: bytes) -> None:
-    """Poll each system with the body, in each type it may be said to be."""
+    """Poll each system with the body, under each content type."""
     for content_type in _TYPES:
         shown = _runner().run(_polled(Answer(content_type, body, _NOW)))
         if any(snapshot.up for _, snapshot in shown):
@@ -104,13 +104,13 @@ async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
     shown = []
     for target in _targets():
         outcome = await poll(PollRun(target, build(target), connections, _CLOCK))
-        told = outcome.outcome
-        if isinstance(told, PollError):
-            assert told.reason is not Reason.INTERNAL, "an exception that is no PollError"
-            assert told.detail == printable(told.detail)
+        found = outcome.outcome
+        if isinstance(found, PollError):
+            assert found.reason is not Reason.INTERNAL, "an exception that is no PollError"
+            assert found.detail == printable(found.detail)
         else:
-            assert all(math.isfinite(one.value) for one in told.samples)
-            assert all(one.message == printable(one.message) for one in told.faults)
+            assert all(math.isfinite(one.value) for one in found.samples)
+            assert all(one.message == printable(one.message) for one in found.faults)
         shown.append((target, take_snapshot(target, outcome, PollCounts(polls=1))))
     return shown
 
@@ -146,7 +146,7 @@ def _names() -> Sequence[str]:
 
 
 def mutate(body: bytes, chance: Random) -> bytes:
-    """Change a node of what is JSON, else or sometimes a few bytes."""
+    """Change one node if the body is JSON; sometimes, or otherwise, change a few bytes."""
     if chance.randrange(3):
         try:
             tree = json.loads(body)

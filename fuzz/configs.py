@@ -1,4 +1,4 @@
-"""Configuration files: only ConfigError comes out, each fault is a line, and none holds a secret."""
+"""Configuration files: loading raises only ConfigError; each fault is one line without secrets."""
 
 import os
 import re
@@ -42,9 +42,9 @@ _TOKENS = (
     *(b"---\n", b"...\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"1e999", b"0o17", b"~", b"${X}", b"${"),
     *(b"1:30", b"-1s", b"99999999999999999d", b"\xe2\x80\xa8", b"{" * 60, b"nan", b".inf", b"\x85"),
 )
-# What stands where a name should cannot be told from one.
+# A secret in the position of a name cannot be distinguished from a name.
 _AS_A_NAME = re.compile(rf"\.[\w./-]*{CANARY}[\w./-]*(?=[:.])")
-# What one types beside a secret without meaning to.
+# Typing errors next to a secret.
 _SLIPS = tuple(" :\"'!&*{}[],#%@|>-?\t\n")
 
 
@@ -65,14 +65,14 @@ def _folder() -> Path:
 
 
 def check(data: bytes) -> None:
-    """Load it."""
-    told = ""
+    """Load a configuration, and look for the secret in its faults."""
+    shown = ""
     try:
         settings = load_text(data.decode("utf-8", "replace"), "config.yaml", _folder(), SYSTEMS)
-        told = repr(settings)
+        shown = repr(settings)
     except ConfigError as error:
         _check_faults(error.faults)
-    assert CANARY not in told
+    assert CANARY not in shown
 
 
 def _check_faults(faults: Sequence[str]) -> None:
@@ -109,12 +109,12 @@ def _names() -> Sequence[str]:
 
 
 def mutate(data: bytes, chance: Random) -> bytes:
-    """Change a node, or a slip beside a secret, or any bytes where there is no secret."""
+    """Change a node, add a typing error next to a secret, or change bytes outside of secrets."""
     kind = chance.randrange(4)
     if kind == 0 and CANARY.encode() in data:
         return _slip(data, chance)
     if kind == 1:
-        # Cut and pasted as bytes, a secret would end up where anything may be shown.
+        # Changed bytes would move a secret to a position whose text may be shown.
         return mutate_bytes(data.replace(CANARY.encode(), b"s3cret"), chance, _TOKENS)
     try:
         tree: Any = yaml.safe_load(data.decode("utf-8", "replace"))
@@ -129,8 +129,8 @@ def mutate(data: bytes, chance: Random) -> bytes:
 
 def _slip(data: bytes, chance: Random) -> bytes:
     text = data.decode("utf-8", "replace")
-    places = [one.start() for one in re.finditer(re.escape(CANARY), text)]
-    at = chance.choice(places) + chance.choice((-2, -1, 0, len(CANARY), len(CANARY) + 1))
+    positions = [one.start() for one in re.finditer(re.escape(CANARY), text)]
+    at = chance.choice(positions) + chance.choice((-2, -1, 0, len(CANARY), len(CANARY) + 1))
     at = max(0, min(at, len(text)))
     if chance.randrange(2):
         return (text[:at] + text[at + 1 :]).encode()

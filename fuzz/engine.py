@@ -1,4 +1,4 @@
-"""Runs one harness for a time; what fails is put into its corpus.
+"""Runs one harness for some time, and saves inputs that fail in its corpus.
 
 With atheris the inputs are led by what they reach in the exporter; without, hypothesis makes them.
 """
@@ -23,20 +23,20 @@ _EXAMPLES_A_ROUND = 2000
 
 
 def strategy(harness: Harness) -> SearchStrategy[bytes]:
-    """Return what makes the harness' inputs for hypothesis."""
+    """Return the Hypothesis strategy of the harness' inputs."""
     chances = st.randoms(use_true_random=False)
     return st.builds(harness.stray, st.sampled_from(harness.inputs), chances)
 
 
 def keep(harness: Harness, data: bytes) -> None:
-    """Put an input that failed into the corpus."""
+    """Save an input that failed in the corpus."""
     harness.corpus.mkdir(parents=True, exist_ok=True)
     name = f"failed-{sha256(data).hexdigest()[:12]}"
     (harness.corpus / name).write_bytes(data)
 
 
 def keeping(harness: Harness) -> Callable[[bytes], None]:
-    """Return the check, which keeps what fails."""
+    """Return a check that saves inputs that fail."""
 
     def check(data: bytes) -> None:
         try:
@@ -49,10 +49,10 @@ def keeping(harness: Harness) -> Callable[[bytes], None]:
 
 
 def guided(find: Callable[[], Harness], seconds: int, folder: str, seed: int) -> None:
-    """Fuzz by coverage; ends the process. `find` imports the harness."""
+    """Fuzz by coverage, and end the process. `find` imports the harness."""
     import atheris  # noqa: PLC0415 - it is not there everywhere
 
-    # What is to be covered must be imported by it.
+    # atheris measures the coverage only of modules that are imported under it.
     with atheris.instrument_imports(include=["exporter"]):
         harness = find()
 
@@ -75,7 +75,7 @@ def guided(find: Callable[[], Harness], seconds: int, folder: str, seed: int) ->
 
 
 def unguided(harness: Harness, seconds: int, seed: int) -> int:
-    """Let hypothesis make inputs until the time is over; return how many there were."""
+    """Check inputs from Hypothesis until the time is over; return their number."""
     inputs = 0
     end = monotonic() + seconds
     check = keeping(harness)

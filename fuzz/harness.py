@@ -1,4 +1,4 @@
-"""What a harness is, and where its inputs are kept."""
+"""The interface of a harness, and the files of its inputs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ MOST = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Harness:
-    """Inputs that are right, how they become wrong, and what must hold all the same."""
+    """Valid inputs, their mutations, and a check of what must hold for any input."""
 
     name: str
     seeds: Callable[[], Sequence[bytes]]
     mutate: Callable[[bytes, Random], bytes]
     check: Callable[[bytes], None]
-    """Raises whatever it likes where something does not hold."""
+    """Raises any exception if an invariant is broken."""
 
     @property
     def corpus(self) -> Path:
-        """Where the inputs are that once failed, or are worth keeping."""
+        """The folder of inputs that once failed, or are worth checking again."""
         return _CORPUS / self.name
 
     @cached_property
     def inputs(self) -> tuple[bytes, ...]:
-        """What the mutations start from."""
-        kept = [path.read_bytes() for path in sorted(self.corpus.glob("*"))]
-        return (*self.seeds(), *kept)
+        """The inputs that mutations start from."""
+        saved = [path.read_bytes() for path in sorted(self.corpus.glob("*"))]
+        return (*self.seeds(), *saved)
 
     def stray(self, data: bytes, chance: Random) -> bytes:
         """Mutate an input a few times."""

@@ -1,4 +1,4 @@
-"""Accept and Accept-Encoding: whatever they are, there is a format, and a yes or no to gzip."""
+"""Accept and Accept-Encoding: any value selects a format, and whether to compress."""
 
 from random import Random
 
@@ -20,7 +20,7 @@ _TOKENS = (
 
 
 def check(data: bytes) -> None:
-    """Read it as both headers."""
+    """Read a value as both headers."""
     header = data.decode("latin-1")
     assert isinstance(choose_format(header), Format)
     assert accepts_gzip(header) in {True, False}

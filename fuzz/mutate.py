@@ -1,4 +1,4 @@
-"""Bytes and trees go in with a source of chance; others come out that are nearly the same."""
+"""Random small changes of bytes and trees."""
 
 from collections.abc import Sequence
 from random import Random
@@ -36,13 +36,13 @@ ATOMS: tuple[Any, ...] = (
     [[]],
     {"": None},
 )
-"""What stands where something else is meant."""
+"""Values of another type than expected."""
 
 _LONGEST_SLICE = 40
 
 
 def mutate_bytes(data: bytes, chance: Random, tokens: Sequence[bytes]) -> bytes:
-    """Change one place of it."""
+    """Change the bytes at one position."""
     start = chance.randint(0, len(data))
     end = min(len(data), start + chance.randint(0, _LONGEST_SLICE))
     before, cut, after = data[:start], data[start:end], data[end:]
@@ -61,7 +61,7 @@ def mutate_bytes(data: bytes, chance: Random, tokens: Sequence[bytes]) -> bytes:
 
 
 def mutate_tree(tree: Any, chance: Random, names: Sequence[str]) -> Any:
-    """Return the tree with one node of it changed."""
+    """Return a copy of the tree with one node changed."""
     if isinstance(tree, dict) and tree and chance.randrange(4):
         return _changed_dict(tree, chance, names)
     if isinstance(tree, list) and tree and chance.randrange(4):

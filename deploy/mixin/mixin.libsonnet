@@ -1,6 +1,5 @@
-// The rules and dashboards of this project, for those who build theirs with jsonnet.
-// `_config.runbookBase` is put before each runbook_url. The JSON beside is that of the rules' YAML,
-// which jsonnet 0.18 cannot read; `make docs` writes it.
+// The rules and dashboards of this project as a mixin. `_config.runbookBase` is prepended to each
+// runbook_url. jsonnet 0.18 cannot read YAML, so `make docs` writes the rules as JSON.
 {
   _config+:: {
     runbookBase: '',

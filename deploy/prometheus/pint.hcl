@@ -1,14 +1,14 @@
-# What pint, the linter of Prometheus rules, reports of these rules on purpose:
+# Settings of pint, a linter for Prometheus rules, with the checks that these rules fail on purpose:
 #   pint --offline --config pint.hcl lint --fail-on=info *.yml
-# With a `prometheus` block added it compares the rules with what a server has.
+# With an additional `prometheus` block, pint compares the rules with the series of a server.
 
-# `for: 0m` is the default. It is written out, so that each alert shows how long it waits.
+# `for: 0m` is the default. Each alert states it, to show how long it waits.
 rule {
   match { for = "= 0m" }
   disable = ["alerts/for"]
 }
 
-# These series do not exist before something happens that they count.
+# These series do not exist until they count something.
 check "promql/series" {
   ignoreMetrics = [
     # Counters with a label, created when they count for the first time.
@@ -18,9 +18,9 @@ check "promql/series" {
     "status_exporter_login_failures_total",
     # Only exporters with a discovery have these.
     "status_exporter_discovery_.+",
-    # Only where a launch waits.
+    # Only if a launch waits.
     "mdworkbench_launch_oldest_waiting_request_timestamp_seconds",
-    # Recorded of a counter that need not exist yet.
+    # Recorded from a counter that may not exist yet.
     "target_reason:status_exporter_poll_failures:increase10m",
   ]
 }

@@ -1,6 +1,24 @@
 """The command line, the only package that prints or exits.
 
 Exit codes: 0 success, 1 failure, 2 an invalid command line or configuration.
+
+options              the flags that several commands share
+parser               the arguments and the command that they name
+colours              colours of words on a terminal
+serve_command        serve: polls and serves the metrics
+check_command        check: checks a configuration file
+sample               check --sample: reads a saved answer
+poll_command         poll: polls one target once
+explain_command      explain: lists every field of an answer
+declare_command      declare: proposes a declaration for an answer
+convert_command      convert: converts the configuration of another exporter
+systems_command      systems: lists the systems and their metrics
+schema_command       schema: writes the schema of the configuration
+demo_command         demo: runs a simulator and an exporter that polls it
+healthcheck_command  healthcheck: checks a running exporter
+set_flags            the flags of set
+set_one              sets the state of one target, and logs it
+set_command          set: sets the state of servers
 """
 
 import os

@@ -46,12 +46,12 @@ def report(settings: Settings) -> None:
 
 def _report_files(settings: Settings) -> None:
     """Print how many targets the files of discoveries have now; they may change later."""
-    from exporter.runtime.discovery import once  # noqa: PLC0415 - only where there is a discovery
+    from exporter.runtime.discovery import read_lists_once  # noqa: PLC0415 - only where there is a discovery
 
     for discovery in settings.discoveries:
         if isinstance(discovery.source, FileSd):
             alone = replace(settings, targets=(), discoveries=(discovery,))
-            found, faults = asyncio.run(once(alone, Clock()))
+            found, faults = asyncio.run(read_lists_once(alone, Clock()))
             for fault in faults:
                 print(f"warning: {fault}", file=sys.stderr)
             print(f"{discovery.name}: {counted(len(found), 'target')} now")

@@ -16,7 +16,7 @@ from exporter.errors import ConfigError, PollError, Reason
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.http.connections import Connections
 from exporter.http.message import credentials
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
 from exporter.propose import AnsweredRequest, NothingToMapError, propose, system_name
@@ -90,7 +90,7 @@ def _poll(arguments: Arguments, request: AnsweredRequest) -> Answer:
         PollError: The request failed.
     """
     parts = urlsplit(arguments.answer)
-    system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).named("declared")
+    system = System(endpoints=[_endpoint(request, "json", "xml", "text")]).set_name("declared")
     arguments.system, arguments.url = "declared", f"{parts.scheme}://{parts.netloc}"
     target = settings_of(arguments, systems={"declared": system}).targets[0]
     target = replace(target, client=replace(target.client, follow_redirects=True))

@@ -18,7 +18,7 @@ from exporter.cli.systems_command import PIPE_WIDTH
 from exporter.clock import Clock
 from exporter.declare.explanation import Explanation
 from exporter.declare.explanation import explain as explain_tree
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from exporter.errors import PollError
 from exporter.http.connections import Connections
 from exporter.pipeline.read import ReadAnswer
@@ -71,7 +71,7 @@ def run(arguments: Arguments) -> int:
         faults += sum(len(line.faults) for line in lines)
         rows = [_row(line, clean) for line in lines]
         console.print(_table(rows) if console.width >= _TABLE_WIDTH else _list(rows))
-        places = unmapped(tree, endpoint)
+        places = find_unmapped(tree, endpoint)
         if places:
             console.print(f"unmapped: {clean(', '.join(places))}")
     error = done.outcome

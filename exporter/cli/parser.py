@@ -6,19 +6,16 @@ from importlib import import_module
 from pathlib import Path
 
 from exporter.cli.options import Arguments, add_config, add_connection, add_log, add_target
-from exporter.cli.outline import outline
 from exporter.cli.set_flags import add_options, add_set, add_system_options
 from exporter.errors import suggestion
 
 _COMMANDS = (
     "check",
-    "completion",
     "convert",
     "declare",
     "demo",
     "explain",
     "healthcheck",
-    "manual",
     "poll",
     "schema",
     "serve",
@@ -52,9 +49,17 @@ def _unknown(words: list[str], name: str, parser: argparse.ArgumentParser) -> st
     given = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
     if given is None:
         return f"{name} takes no further words: {' '.join(words)}"
-    command = next(one for one in outline(parser) if one.name == name)
-    known = [flag for option in command.flags for flag in option.flags]
+    known = list(command_parsers(parser)[name]._option_string_actions)  # noqa: SLF001
     return f"{name} has no flag {given}; {suggestion(given, known)}"
+
+
+def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command by its name, which argparse keeps to itself."""
+    return next(
+        dict(action.choices)
+        for action in parser._actions  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
+    )
 
 
 def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
@@ -183,9 +188,6 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
     _add_healthcheck(
         command("healthcheck", "Request the health of a running exporter: exit 0 or 1.")
     )
-    completion = command("completion", "Write the completion for a shell.")
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
-    command("manual", "Write the manual page, for man(1).")
     convert = command("convert", "Convert the configuration of another exporter.")
     convert.add_argument("format", choices=("json-exporter",), help="the other exporter")
     convert.add_argument("file", metavar="FILE", type=Path, help="its configuration file")

@@ -12,7 +12,7 @@ from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import Snapshot
-from exporter.runtime.discovery import once
+from exporter.runtime.discovery import read_lists_once
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.poll_run import poll as poll_once
 from exporter.runtime.targets import Targets
@@ -66,7 +66,7 @@ def find_target(settings: Settings, name: str | None) -> Target:
 async def _poll(settings: Settings, name: str | None) -> tuple[Target, Snapshot]:
     clock = Clock()
     if name not in {target.name for target in settings.targets}:
-        found, faults = await once(settings, clock)
+        found, faults = await read_lists_once(settings, clock)
         settings = replace(settings, targets=found)
         for fault in faults:
             print(f"warning: {fault}", file=sys.stderr)

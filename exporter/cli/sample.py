@@ -10,14 +10,14 @@ from exporter.cli.check_command import counted
 from exporter.cli.colours import RED, coloured
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
 from exporter.clock import Clock
-from exporter.declare.absent import absent
+from exporter.declare.absent import find_absent
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction
 from exporter.declare.system import System
-from exporter.declare.unmapped import MAX_UNMAPPED, unmapped
+from exporter.declare.unmapped import MAX_UNMAPPED, find_unmapped
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.answer import MAX_BODY, Answer
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.pipeline.snapshot import PollCounts, PollResult, Snapshot, take_snapshot
 from exporter.settings import Client, Settings, Target
 from exporter.systems import SYSTEMS
@@ -103,8 +103,8 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
             faults.append(f"series beyond the bytes of a target: {snapshot.served.dropped}")
     except PollError as error:
         faults.append(f"{endpoint.path}: {error.reason}: {error.detail}")
-    missing = absent(tree, endpoint, target.params)
-    unused = unmapped(tree, endpoint)
+    missing = find_absent(tree, endpoint, target.params)
+    unused = find_unmapped(tree, endpoint)
     _report((f"{path}: {line}" for line in faults), is_fault=True)
     _report(f"{path}: {line}" for line in (*missing, *_grouped(unused)))
     counts = (

@@ -14,7 +14,7 @@ from exporter.config import parse_duration
 from exporter.errors import ConfigError, suggestion
 from exporter.http.connections import Connections
 from exporter.operate.operation import Operation
-from exporter.operate.order import Order, ordered
+from exporter.operate.order import Order, make_order
 from exporter.settings import Settings, Target
 from exporter.systems import SYSTEMS
 
@@ -90,7 +90,7 @@ def _orders(arguments: Arguments, settings: Settings) -> list[Order]:
     orders = list[Order]()
     for target in targets:
         try:
-            orders.append(ordered(target, action, value, options))
+            orders.append(make_order(target, action, value, options))
         except ConfigError as error:
             faults += error.faults
     if arguments.wait_drained:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from exporter.clock import Clock
 from exporter.errors import ActionError, ExporterError, PollError, Reason, WriteEffect
 from exporter.http.connections import Connections
-from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, told
+from exporter.operate.operation import WRITE_SECONDS, Operation, Seen, state_text
 from exporter.operate.order import Order
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class SetOptions:
 def show(order: Order, now: Seen) -> None:
     """Print the current state, the wanted state, and the request."""
     print(f"{order.target.name}: {order.action.name}")
-    print(f"  now     {told(now)}")
+    print(f"  now     {state_text(now)}")
     print(f"  wanted  {order.wanted}")
     filled = order.filled
     print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
@@ -122,6 +122,15 @@ def _check_readable(seen: Seen) -> None:
         )
 
 
+def _check_same(shown: Seen, now: Seen) -> None:
+    # Another operator may have set it while the question was open.
+    if state_text(now) != state_text(shown):
+        raise ActionError(
+            f"not sent, as its state has changed from {state_text(shown)} to {state_text(now)}",
+            WriteEffect.NOT,
+        )
+
+
 def _see_through(
     operation: Operation, before: Seen, options: SetOptions, runner: asyncio.Runner
 ) -> Outcome:
@@ -132,8 +141,10 @@ def _see_through(
         if options.drained and not operation.is_drained(before):
             _watch(operation, options, runner)
         return Outcome.UNCHANGED
-    if options.asks and not _confirm():
-        return Outcome.DECLINED
+    if options.asks:
+        if not _confirm():
+            return Outcome.DECLINED
+        _check_same(before, _run(runner, operation.look()))
     try:
         _run(runner, operation.send(min(WRITE_SECONDS, options.settle)))
     except ActionError as error:
@@ -193,10 +204,10 @@ def _watch(operation: Operation, options: SetOptions, runner: asyncio.Runner) ->
 def _progress(operation: Operation, seen: Seen, *, drained: bool) -> str:
     drain = operation.order.drain
     if isinstance(seen, PollError) or not operation.is_confirmed(seen):
-        return f"not yet, {told(seen)}"
+        return f"not yet, {state_text(seen)}"
     if drained and drain and not operation.is_drained(seen):
-        return f"shows {told(seen)}, {drain.help}: {_number(seen.undrained)}"
-    return f"shows {told(seen)}"
+        return f"shows {state_text(seen)}, {drain.help}: {_number(seen.undrained)}"
+    return f"shows {state_text(seen)}"
 
 
 def _number(value: float | None) -> str:
@@ -208,7 +219,7 @@ def _audit(order: Order, before: Seen | None, outcome: Outcome) -> None:
         "user": _user(),
         "target": order.target.name,
         "action": order.action.name,
-        "from": "unknown" if before is None else told(before),
+        "from": "unknown" if before is None else state_text(before),
         "to": order.wanted,
         "outcome": outcome,
     }

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from exporter.config.login_models import LoginModel, OAuth2Model
 from exporter.config.tls_model import TlsModel
 from exporter.config.values import ProxyUrl, SecretFile, SecretText
-from exporter.declare.document import written
+from exporter.declare.document import location_text
 from exporter.declare.model import Model, check_encodable, fault, one_of
 from exporter.secret import Secret
 from exporter.settings import Authorization, BasicAuth, Client, RateLimit
@@ -90,9 +90,9 @@ class ValuesModel(Model):
     """One of `query_params`; its `values` are not secret."""
 
     values: list[str] = Field(default_factory=list)
-    """Values, shown as they are."""
+    """Values that are not secret."""
     secrets: list[SecretText] = Field(default_factory=list)
-    """Values that are kept secret."""
+    """Secret values."""
     files: list[SecretFile] = Field(default_factory=list)
     """Files with one value each, read again when they change."""
 
@@ -123,9 +123,9 @@ class RateLimitModel(Model):
     """`rate_limit` of a client."""
 
     requests_per_second: Annotated[float, BeforeValidator(_number)]
-    """Requests a second, of all targets of the client together."""
+    """Requests per second, for all targets of the client together."""
     burst: int = 1
-    """How many requests may be sent at once."""
+    """The number of requests that may be sent at once."""
 
     @field_validator("requests_per_second")
     @classmethod
@@ -156,7 +156,7 @@ class ClientModel(Model):
     oauth2: OAuth2Model | None = None
     """OAuth 2 with the client's own credentials (RFC 6749 section 4.4)."""
     login: LoginModel | None = None
-    """A user and password for the login that the targets' system declares; kept and renewed."""
+    """A user and password for the login that the targets' system declares."""
     http_headers: dict[str, HeaderModel] = Field(default_factory=dict)
     """Further headers, by name."""
     query_params: dict[str, ValuesModel] = Field(default_factory=dict)
@@ -170,7 +170,7 @@ class ClientModel(Model):
     unix_socket: str | None = None
     """A Unix socket to which all requests go; the URL's host is only sent as Host."""
     rate_limit: RateLimitModel | None = None
-    """A limit of requests."""
+    """A limit on requests."""
 
     @field_validator("http_headers")
     @classmethod
@@ -178,7 +178,7 @@ class ClientModel(Model):
         for name, header in value.items():
             if not _HEADER_NAME.fullmatch(name):
                 # If the space after the colon is missing, the name contains the value.
-                raise fault(f'"{written((name,))}" cannot be the name of a header')
+                raise fault(f'"{location_text((name,))}" cannot be the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise fault(f"{name} cannot be set here: {_OWN_HEADERS[name.lower()]}")
             if name.lower() == "host" and len(header.make()) != 1:

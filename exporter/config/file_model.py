@@ -33,7 +33,7 @@ class FileModel(Model):
     discovery: list[DiscoveryModel] = Field(default_factory=list)
     """Lists of further targets; see discovery.md."""
     targets: Annotated[list[TargetModel], Field(default_factory=list, validate_default=True)]
-    """What to poll."""
+    """The servers to poll."""
 
     @field_validator("global_")
     @classmethod

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.file_model import FileModel
 from exporter.config.system_files import TAGS, SystemsFile
 from exporter.config.values import REPORTED, Context, looks_like_variable
-from exporter.declare.document import Document, Location, Told
+from exporter.declare.document import Document, LocatedMessage, Location
 from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
@@ -113,9 +113,11 @@ def _read(path: Path) -> str:
         raise ConfigError((f"{path}: {getattr(error, 'strerror', None) or error}",)) from None
 
 
-def _system_files(document: Document, folder: Path) -> tuple[tuple[Path, ...], list[Told]]:
+def _system_files(
+    document: Document, folder: Path
+) -> tuple[tuple[Path, ...], list[LocatedMessage]]:
     """Return each file of `system_files` once, and a fault for each pattern without a file."""
-    files, faults = dict[Path, None](), list[Told]()
+    files, faults = dict[Path, None](), list[LocatedMessage]()
     names = document.data.get("system_files")
     for index, name in enumerate(names if isinstance(names, list) else ()):
         if not isinstance(name, str):
@@ -123,12 +125,12 @@ def _system_files(document: Document, folder: Path) -> tuple[tuple[Path, ...], l
         # Path.glob rejects absolute patterns.
         found = [Path(one) for one in sorted(glob(str(folder / name)))]  # noqa: PTH207
         if not found:
-            faults.append(document.told(("system_files", index), f'no file is named "{name}"'))
+            faults.append(document.locate(("system_files", index), f'no file is named "{name}"'))
         files |= dict.fromkeys(found)
     return tuple(files), faults
 
 
-def _add_systems(path: Path, context: Context) -> Iterator[Told]:
+def _add_systems(path: Path, context: Context) -> Iterator[LocatedMessage]:
     """Add a file's systems to the context; yield the faults."""
     try:
         text = _read(path)
@@ -138,7 +140,7 @@ def _add_systems(path: Path, context: Context) -> Iterator[Told]:
     yield from _add_text(text, str(path), context)
 
 
-def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
+def _add_text(text: str, name: str, context: Context) -> Iterator[LocatedMessage]:
     try:
         document = Document(text, name)
     except ConfigError as error:
@@ -151,12 +153,12 @@ def _add_text(text: str, name: str, context: Context) -> Iterator[Told]:
 class _Flags:
     """Replaces the document if flags are the configuration."""
 
-    faults: tuple[Told, ...] = ()
+    faults: tuple[LocatedMessage, ...] = ()
 
     def __init__(self, flags: Mapping[Location, str]) -> None:
         self._flags = flags
 
-    def told(self, location: Location, message: str) -> Told:
+    def locate(self, location: Location, message: str) -> LocatedMessage:
         """Return the message after the flag of this location, or of the closest one above it."""
         while location and location not in self._flags:
             location = location[:-1]
@@ -165,10 +167,10 @@ class _Flags:
 
 
 def _load(
-    data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[Told]
+    data: dict[str, Any], source: Document | _Flags, context: Context, faults: list[LocatedMessage]
 ) -> Settings:
     found = (*_repeated_names(data), *_logins_of_lists(data), *_variables(data))
-    more = (source.told(*one) for one in found)
+    more = (source.locate(*one) for one in found)
     return validate(FileModel, data, source, context, (*faults, *more)).make(context)
 
 
@@ -177,7 +179,7 @@ def validate(
     data: dict[str, Any],
     source: Document | _Flags,
     context: object,
-    more: Iterable[Told] = (),
+    more: Iterable[LocatedMessage] = (),
 ) -> _Shape:
     """Return the data as a model; `more` are faults that were found before.
 
@@ -193,7 +195,7 @@ def validate(
 
 def _validate(
     shape: type[_Shape], data: dict[str, Any], source: Document | _Flags, context: object
-) -> tuple[_Shape | None, list[Told]]:
+) -> tuple[_Shape | None, list[LocatedMessage]]:
     """Return the data as a model, and all faults; without a model there is at least one."""
     model, found = None, list[tuple[Location, str]]()
     try:
@@ -205,9 +207,9 @@ def _validate(
     if isinstance(context, Context):
         found += context.late
         context.late = []
-    distinct: dict[tuple[object, ...], Told] = {}
+    distinct: dict[tuple[object, ...], LocatedMessage] = {}
     for location, message in found:
-        fault = source.told(location, message)
+        fault = source.locate(location, message)
         # A fault in an anchor has the same position wherever the anchor is used. So have two keys
         # that are missing in one mapping, which differ by the key.
         distinct.setdefault((fault[0], location[-1:], message), fault)

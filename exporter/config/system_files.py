@@ -81,7 +81,7 @@ def _problems_of_the_rest(
     }
     rest, indices = _without(data, faulty)
     try:
-        system: System = check({name: rest})[name].named(name)
+        system: System = check({name: rest})[name].set_name(name)
     except ValidationError:
         return  # The rest is no declaration.
     for location, text in system.metric_problems():
@@ -127,7 +127,7 @@ def _original(location: Location, indices: Mapping[Location, list[int]]) -> Loca
 def _compiled_once(name: str, written: str, model: System) -> System:
     slot = _slot(f"{name} {written}")
     if not slot:
-        slot.append(model.named(name))
+        slot.append(model.set_name(name))
     return slot[0]
 
 

@@ -163,7 +163,9 @@ def _checked(document: Document) -> _Config:
         config = _Config.model_validate(document.data)
     except ValidationError as error:
         config = None
-        faults += [document.told(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
+        faults += [
+            document.locate(one["loc"], one["msg"]) for one in error.errors(include_url=False)
+        ]
     if config is None or faults:
         raise ConfigError(tuple(fault for _, fault in sorted(faults)))
     return config

@@ -1,14 +1,17 @@
-"""The declaration language: YAML goes in, compiled systems come out.
+"""The declaration language: YAML becomes functions that read an answer.
 
-Each kind of field is one class, which holds its YAML shape, its metrics, the function that reads
-it, and the places that it reads. In order:
+Each kind of field is one class with its YAML keys, its metrics, the function that reads it, and the
+places that it reads. In order:
 
 model         the base of every mapping
-document      YAML text with the line and column of each part
-readings      conversions of one value to base units; durations and timestamps are its longest
+document      YAML text, with the line and column of each part
+durations     durations of people and programs, in seconds
+timestamps    dates and times, as Unix seconds
+readings      conversions of one value to base units
 patterns      regular expressions
 extraction    samples and faults, and the context that fields read into
-paths         JSON Pointers and JMESPath
+queries       JMESPath, with a limit on its work
+paths         JSON Pointers and JMESPath, as functions
 conditions    `where` and `when`
 labels        label texts
 family        a metric, and the rules for names
@@ -19,14 +22,17 @@ states        states
 groups        within
 each          each, count
 lines         lines
-kinds         all of them by the keys that name them
-requests      what is sent: endpoints, logins and actions
+kinds         all of them, by the keys that name them
+requests      the request of an endpoint, login or action
 login         a system's login
-actions       what can be set
+actions       the states that can be set
 endpoint      a request and the fields of its answer
-shapes        answers of a known shape, read by what has changed since the last
-system        the whole, and the check that it can work
+leaf_readers  what reads a single value again when it has changed
+shapes        objects of known keys, read by the values that have changed
+list_items    items of lists, each read by what has changed
+last_answer   the last answer of an endpoint, which the next is compared with
+system        the whole declaration, and the check that it can work
 unmapped      values that no field reads
 absent        paths that find nothing in an answer
-explanation   what each field finds, for a person
+explanation   what each field finds, for people
 """

@@ -1,4 +1,4 @@
-"""The declared paths that an answer does not have, each with the key that may have been meant."""
+"""Declared paths that an answer does not have, each with a suggestion."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +19,8 @@ from exporter.declare.paths import (
     Steps,
     mapped_steps,
     pointer_steps,
+    pointer_text,
     resolve,
-    written_pointer,
 )
 from exporter.errors import FieldError
 
@@ -40,13 +40,13 @@ class Absent:
         return f"{self.place}: no such key{meant}"
 
 
-def absent(tree: Any, endpoint: Endpoint, params: Mapping[str, str]) -> tuple[Absent, ...]:
-    """Return the paths that find nothing, each once; in a list, those that find nothing in any item."""
-    found = _absent(endpoint.fields, [tree], "", params)
+def find_absent(tree: Any, endpoint: Endpoint, params: Mapping[str, str]) -> tuple[Absent, ...]:
+    """Return the paths that find nothing, each once; paths within a list find nothing in any item."""
+    found = _absent_fields(endpoint.fields, [tree], "", params)
     return tuple(dict.fromkeys(found))
 
 
-def _absent(
+def _absent_fields(
     parts: Iterable[Part], items: list[Any], prefix: str, params: Mapping[str, str]
 ) -> Iterator[Absent]:
     for one in parts:
@@ -55,19 +55,19 @@ def _absent(
         if isinstance(one, Each):
             inner = list(islice(_items_of(one, items), one.limit))
             if not inner and isinstance(one.each, str):
-                yield from _unless_found([pointer_steps(one.each)], items, prefix)
+                yield from _absent_places([pointer_steps(one.each)], items, prefix)
             elif not isinstance(one.each, str):
                 yield from _absent_value(None, one.each.query, items, prefix)
             yield from _absent_labels(one.labels.values(), inner, f"{prefix}{one.place}")
-            yield from _absent(one.inner(), inner, f"{prefix}{one.place}", params)
+            yield from _absent_fields(one.inner(), inner, f"{prefix}{one.place}", params)
         elif isinstance(one, Within):
             steps = pointer_steps(one.within)
             inner = [found for item in items if (found := _within(one, resolve(item, steps)))]
-            yield from _unless_found([steps], items, prefix)
+            yield from _absent_places([steps], items, prefix)
             yield from _absent_labels(one.labels.values(), inner, prefix + one.within)
-            yield from _absent(one.inner(), inner, prefix + one.within, params)
+            yield from _absent_fields(one.inner(), inner, prefix + one.within, params)
         elif isinstance(one, Lines):
-            yield from _unless_found([pointer_steps(one.lines)], items, prefix)
+            yield from _absent_places([pointer_steps(one.lines)], items, prefix)
         elif isinstance(one, Metric):
             yield from _absent_labels(one.labels.values(), items, prefix)
             yield from _absent_value(
@@ -86,7 +86,7 @@ def _items_of(one: Each, items: list[Any]) -> Iterator[Any]:
 
 def _within(one: Within, raw: Any) -> Any:
     try:
-        return one.parsed(raw) if one.parse else raw
+        return one.parse_object(raw) if one.parse else raw
     except FieldError:
         return None
 
@@ -104,18 +104,16 @@ def _absent_value(path: Any, query: Any, items: list[Any], prefix: str) -> Itera
         if all(_selects_nothing(query, item) for item in items):
             yield Absent(query.source)
         return
-    yield from _unless_found(list(mapped_steps(path, None)), items, prefix)
+    yield from _absent_places(list(mapped_steps(path, None)), items, prefix)
 
 
-def _unless_found(places: list[Steps], items: list[Any], prefix: str) -> Iterator[Absent]:
-    """Yield the first place if none of them is in any item; null is there."""
+def _absent_places(places: list[Steps], items: list[Any], prefix: str) -> Iterator[Absent]:
+    """Yield the first of some paths if none of them exists in any item; null exists."""
     if not places or not items or any(_has(item, steps) for steps in places for item in items):
         return
     steps = places[0]
     near = _nearest(items[0], steps)
-    yield Absent(
-        prefix + written_pointer(steps), f"{prefix}{written_pointer(near)}" if near else ""
-    )
+    yield Absent(prefix + pointer_text(steps), f"{prefix}{pointer_text(near)}" if near else "")
 
 
 def _has(item: Any, steps: Steps) -> bool:
@@ -142,4 +140,4 @@ def _selects_nothing(query: Query, item: Any) -> bool:
     try:
         return query.find(item) is None
     except FieldError:
-        return False  # It takes too long, which is a fault of its own.
+        return False  # It takes too long, which is reported as a fault.

@@ -28,13 +28,13 @@ class ActionOption(Model):
     """An input besides the value; if it is not given, the vendor's default holds."""
 
     help: str
-    """What it is."""
+    """A description."""
     choices: Annotated[list[Text], Field(min_length=1)] = ["false", "true"]  # noqa: RUF012
-    """The values it may have."""
+    """The possible values."""
     default: Text
-    """What the vendor does if it is not given."""
+    """The vendor's default."""
     only_for: list[Text] = Field(default_factory=list)
-    """The values with which it has an effect; without them, all."""
+    """The values for which it has an effect. The default is all."""
     confirmed_by: str
     """The gauge that is 1 for "true" and 0 for "false"."""
 
@@ -45,35 +45,35 @@ class UntilZero(Model):
     metric: str
     """The metric's name."""
     labels: dict[str, Text] = Field(default_factory=dict)
-    """Labels that choose the series."""
+    """Labels that select the series."""
 
 
 class Drain(Model):
     """What is still under way after a value is confirmed."""
 
     after: Annotated[list[Text], Field(min_length=1)]
-    """The values that start it."""
+    """The values that start a drain."""
     until_zero: UntilZero
-    """The series that is 0 when it is over."""
+    """The series that is 0 when the drain is finished."""
     help: str
-    """What is under way, for people."""
+    """A name for this work, such as running launches."""
 
 
 class Action(Model):
     """A state that `status-exporter set` can set."""
 
     help: str
-    """What it is."""
+    """A description."""
     request: ActionRequest
-    """What is sent; {value} is the value, and each option's name a word, too."""
+    """The request. {value} is the new value, and {NAME} the value of an option."""
     values: Annotated[list[Text], Field(min_length=1)]
-    """The values it may have."""
+    """The possible values."""
     confirmed_by: str
     """The `states` metric that shows the value."""
     options: dict[str, ActionOption] = Field(default_factory=dict)
-    """Further inputs."""
+    """Options of the command."""
     drain: Drain | None = None
-    """What is still under way after some values are confirmed."""
+    """Work that continues after a value is confirmed."""
 
     _name: str = PrivateAttr("")
 
@@ -82,8 +82,8 @@ class Action(Model):
         """The action's name on the command line."""
         return self._name
 
-    def named(self, name: str) -> None:
-        """Give it the name that it is declared by."""
+    def set_name(self, name: str) -> None:
+        """Set the name that it is declared under."""
         self._name = name
 
     def problems(
@@ -93,7 +93,7 @@ class Action(Model):
         families: Mapping[str, Family],
         params: frozenset[str],
     ) -> Iterator[Problem]:
-        """Yield what cannot work: what nothing fills in, and what nothing confirms."""
+        """Yield the errors: words without a value, and states that no metric confirms."""
         if not _NAME.fullmatch(name):
             yield (), f'"{name}" cannot be an action: small letters, digits and -'
         words = set(self.request.words())
@@ -108,12 +108,13 @@ class Action(Model):
             yield ("values",), f"{self.confirmed_by} does not know each of them"
         for key, option in self.options.items():
             yield from (
-                ((*("options", key), *at), text) for at, text in self._of(key, option, families)
+                ((*("options", key), *at), text)
+                for at, text in self._option_problems(key, option, families)
             )
         if self.drain:
-            yield from self._of_drain(self.drain, families)
+            yield from self._drain_problems(self.drain, families)
 
-    def _of(
+    def _option_problems(
         self, name: str, option: ActionOption, families: Mapping[str, Family]
     ) -> Iterator[Problem]:
         if not _NAME.fullmatch(name):
@@ -125,7 +126,7 @@ class Action(Model):
         if not {*option.only_for} <= {*self.values}:
             yield ("only_for",), "these are values of the action"
 
-    def _of_drain(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
+    def _drain_problems(self, drain: Drain, families: Mapping[str, Family]) -> Iterator[Problem]:
         if not {*drain.after} <= {*self.values}:
             yield ("drain", "after"), "these are values of the action"
         family = families.get(drain.until_zero.metric)

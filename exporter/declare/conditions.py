@@ -22,7 +22,7 @@ def _as_list(value: Any) -> Any:
 
 
 def check_comparable(values: list[Any] | None) -> list[Any] | None:
-    """Refuse values that no value of an answer can be compared with."""
+    """Reject values that cannot be compared with a value of an answer."""
     for value in values or ():
         try:
             text(value)
@@ -41,20 +41,20 @@ _Values = Annotated[
 
 
 class Comparison(Model):
-    """The words of a condition; those that are given must all hold."""
+    """The keys of a condition, which must all hold."""
 
     is_: _Values | None = Field(alias="is", default=None)
-    """A value, or a list of which it is one; text in any case."""
+    """A value, or a list of possible values; the case of text does not matter."""
     not_: _Values | None = Field(alias="not", default=None)
-    """A value that it is not, or a list of which it is none."""
+    """A value, or a list of values, that it must not have."""
     matches: Regex | None = None
-    """A regular expression that is found in it."""
+    """A regular expression that matches a part of it."""
     above: Float | None = None
-    """A number that it is greater than."""
+    """It is greater than this number."""
     below: Float | None = None
-    """A number that it is less than."""
+    """It is less than this number."""
     exists: bool | None = None
-    """Whether it is there at all; null is not."""
+    """Whether it is present; null is not present."""
 
     @model_validator(mode="after")
     def _check_words(self) -> "Comparison":
@@ -94,21 +94,21 @@ class Comparison(Model):
             below = self.below
             yield lambda raw: number(raw) < below
 
-    def written(self) -> str:
+    def comparison_text(self) -> str:
         """Write the condition as the metrics reference shows it."""
-        given = self.model_dump(by_alias=True, exclude_none=True, include=_WRITTEN)
-        parts = [f"{word} {_written(value)}" for word, value in given.items()]
+        given = self.model_dump(by_alias=True, exclude_none=True, include=_DESCRIBED)
+        parts = [f"{word} {_value_text(value)}" for word, value in given.items()]
         if self.matches:
             parts.append(f"matches {self.matches.source}")
         return " and ".join(parts)
 
 
-_WRITTEN = {"is_", "not_", "above", "below", "exists"}
+_DESCRIBED = {"is_", "not_", "above", "below", "exists"}
 
 
-def _written(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, list):
-        return " or ".join(_written(one) for one in value)
+        return " or ".join(_value_text(one) for one in value)
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
@@ -144,9 +144,9 @@ class Condition(Selected, Comparison):
 
         return holds
 
-    def described(self) -> str:
+    def condition_text(self) -> str:
         """Write the condition with its place."""
-        return f"{self.place} {self.written()}"
+        return f"{self.place} {self.comparison_text()}"
 
 
 Where = Annotated[
@@ -167,7 +167,7 @@ def compile_where(where: list[Condition] | None) -> Holds | None:
     return lambda item, context: all(one(item, context) for one in conditions)
 
 
-def _when(value: Any) -> Mapping[str, tuple[str, ...]]:
+def _parse_when(value: Any) -> Mapping[str, tuple[str, ...]]:
     if not isinstance(value, dict) or not value:
         raise fault('must be parameters with their values, such as {detail: "true"}')
     found = {}
@@ -181,7 +181,7 @@ def _when(value: Any) -> Mapping[str, tuple[str, ...]]:
 
 When = Annotated[
     Mapping[str, tuple[str, ...]],
-    PlainValidator(_when),
+    PlainValidator(_parse_when),
     shaped(
         "parameters with values",
         type="object",
@@ -202,7 +202,7 @@ def applies(when: Mapping[str, tuple[str, ...]] | None, params: Mapping[str, str
 
 
 def is_true(value: Any) -> bool:
-    """Read a sign of an error: anything that is neither empty nor says false."""
+    """Return whether a value reports an error: it is neither empty nor false."""
     try:
         return bool(flag(value))
     except FieldError:

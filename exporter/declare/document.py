@@ -1,7 +1,7 @@
-"""YAML text goes in; plain data comes out, with the line and column of each part of it.
+"""Parses YAML into plain data, with the line and column of each part.
 
-YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Only what looks like a number or truth
-value to everyone is one here; the rest is text. A key given twice is a fault, not a choice.
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here only plain numbers, true and false
+are no text. A repeated key is an error.
 """
 
 import re
@@ -14,14 +14,14 @@ from exporter.errors import ConfigError
 from exporter.text import CUT, printable
 
 Location = tuple[str | int, ...]
-Told = tuple[tuple[int, int], str]
-"""What sorts a message, and the message with its place."""
+LocatedMessage = tuple[tuple[int, int], str]
+"""The line and column, to sort by, and the message with its location."""
 
 _DEEPEST = 50
-# Of explicit tags, "!" and !!str make a text of a value, which is harmless.
+# The explicit tags "!" and !!str are harmless: they make a value a text.
 _TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
-# Parts of a file with its aliases written out: so many, and so many for each that the file has.
-# A declaration of ten thousand parts takes 0.15 s, however short its file is.
+# The maximum number of parts with all aliases expanded, and its maximum multiple of the parts in the
+# file. A declaration of ten thousand parts takes 0.15 s, however short its file is.
 _MAX_ALIASED_PARTS = 10_000
 _MAX_ALIASED_RATIO = 20
 # A file of a hundred thousand targets has some two million.
@@ -49,9 +49,9 @@ for _tag, _pattern, _first in (
 
 
 class Document:
-    """One configuration text: its data, and what to say of each part of it.
+    """The data of a configuration file, with the locations of its parts.
 
-    `faults` are the keys given twice; the second one counts in `data`.
+    `faults` are repeated keys; `data` has the last value of each.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Document:
             raise ConfigError((f"{name}:1:1: the file must be a {what}",))
 
     def _check_events(self, text: str, max_parts: int) -> None:
-        # PyYAML builds its tree by recursion, and its C library crashes where that goes too deep.
+        # PyYAML builds its tree by recursion, and its C library crashes if the tree is too deep.
         depth = parts = 0
         for event in yaml.parse(text, Loader=_Loader):
             if getattr(event, "tag", None) not in _TAGS:
@@ -107,17 +107,17 @@ class Document:
 
     def _refusal(self, event: Any, why: str) -> ConfigError:
         mark = event.start_mark or yaml.Mark(self.name, 0, 0, 0, None, 0)
-        return ConfigError((self._told(mark, (), why)[1],))
+        return ConfigError((self._locate(mark, (), why)[1],))
 
     def _check_aliases(self) -> None:
-        """Refuse aliases of aliases that make a huge or deep declaration of a small file.
+        """Reject aliases of aliases that make a small file a huge or deep declaration.
 
-        A merge key adds the parts of its mappings to those of its own.
+        A merge key adds the parts of its mappings.
         """
         measured: dict[int, tuple[int, int]] = {}
 
         def measure(node: Any) -> tuple[int, int]:
-            """Return the number of parts and levels with the aliases written out."""
+            """Return the number of parts and levels with the aliases expanded."""
             if id(node) not in measured:
                 parts = node.value if isinstance(node.value, list) else ()
                 inner = [
@@ -130,20 +130,22 @@ class Document:
             return measured[id(node)]
 
         total, levels = measure(self._root) if self._root else (0, 0)
-        if total > _MAX_ALIASED_PARTS + _MAX_ALIASED_RATIO * len(measured):
+        limit = _MAX_ALIASED_PARTS + _MAX_ALIASED_RATIO * len(measured)
+        measured.clear()  # The function refers to itself: a cycle, which is freed late.
+        if total > limit:
             raise ConfigError(
                 (f"{self.name}: its aliases stand for {total} parts, which is too many",)
             )
         if levels > _DEEPEST + 1:  # The last is that of scalars.
             raise ConfigError((f"{self.name}: its aliases make more than {_DEEPEST} levels",))
 
-    def told(self, location: Location, message: str) -> Told:
-        """Return a message with its place, and what sorts it: the nearest part where it is."""
-        return self._told(self._mark(location), location, message)
+    def locate(self, location: Location, message: str) -> LocatedMessage:
+        """Return a message with the location of the nearest part that exists."""
+        return self._locate(self._mark(location), location, message)
 
-    def _told(self, mark: Any, location: Location, message: str) -> Told:
+    def _locate(self, mark: Any, location: Location, message: str) -> LocatedMessage:
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        key = f": {written(location)}" if location else ""
+        key = f": {location_text(location)}" if location else ""
         return (mark.line, mark.column), printable(f"{place}{key}: {message}")
 
     def _mark(self, location: Location) -> Any:
@@ -157,18 +159,18 @@ class Document:
             if step is None:
                 break
             key, node = step
-            # A whole section that is wrong is found at its key, a single value where it stands.
+            # The location of a section is that of its key; a value has its own.
             mark = key.start_mark if last and key is not None else node.start_mark
         return mark
 
     def _repeated_keys(
         self, node: Any, location: Location, above: frozenset[int]
-    ) -> Iterator[Told]:
+    ) -> Iterator[LocatedMessage]:
         if id(node) in above:
-            _, fault = self._told(node.start_mark, location, "an alias that contains itself")
+            _, fault = self._locate(node.start_mark, location, "an alias that contains itself")
             raise ConfigError((fault,))
         if id(node) in self._walked:
-            return  # An alias: what stands there was looked at where it stands.
+            return  # An alias of a part that was checked.
         self._walked.add(id(node))
         above |= {id(node)}
         if isinstance(node, yaml.MappingNode):
@@ -178,27 +180,27 @@ class Document:
                 first = seen.setdefault(str(key.value), key)
                 if first is not key:
                     line = first.start_mark.line + 1
-                    yield self._told(key.start_mark, at, f"given twice, first in line {line}")
+                    yield self._locate(key.start_mark, at, f"given twice, first in line {line}")
                 yield from self._repeated_keys(value, at, above)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
                 yield from self._repeated_keys(value, (*location, index), above)
 
 
-def written(location: Location) -> str:
-    """Write a location as people do: `targets[2].labels.site`."""
+def location_text(location: Location) -> str:
+    """Return a location as text: `targets[2].labels.site`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
     return "".join(parts).removeprefix(".")
 
 
 def _key(part: str) -> str:
-    """Write a key; where a colon or blank was forgotten, the rest of it may be a secret."""
+    """Return a key as text; if a colon or blank is missing, the rest of it may be a secret."""
     word = _WORD.match(part)
     return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
-    """Say what is wrong, without the texts of the library that quote what may be a secret."""
+    """Return what is wrong; the messages of the library quote values, which may be secrets."""
     problem, mark = str(error.problem), error.problem_mark
     if mark and text[mark.index : mark.index + 1] == "\t":
         return "a tab; indent with spaces"

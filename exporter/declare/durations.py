@@ -1,4 +1,4 @@
-"""Durations as people and programs write them, in seconds."""
+"""Reads durations of people and programs as seconds."""
 
 import re
 
@@ -102,12 +102,14 @@ def _words(text: str) -> _Pieces:
     pieces = []
     last = -1
     for digits, name, unknown in _PIECE.findall(text):
+        found = _UNITS.get(name)
         # A single letter in upper case has other meanings: "M" can be a month.
-        rank, unit = _UNITS.get(name if len(name) == 1 else name.lower(), (-1, 0))
-        if unknown or rank <= last:
+        if found is None and len(name) > 1:
+            found = _UNITS.get(name.lower())
+        if unknown or found is None or found[0] <= last:
             return []
+        last, unit = found
         pieces.append((digits, unit))
-        last = rank
     return pieces
 
 
@@ -115,12 +117,12 @@ def _sum(pieces: _Pieces) -> float:
     """Return the exact sum in seconds, rounded once."""
     if not pieces:
         raise ValueError("is not a duration such as 1h30m, PT15M, 12:34:56 or 2 days, 1 hour")
-    total = 0
+    total = billionths = 0
     for digits, unit in pieces:
         whole, point, fraction = digits.partition(".")
-        total += int(whole) * unit * 10**9
+        total += int(whole) * unit
         if point:
-            total += int(fraction.ljust(9, "0")) * unit
+            billionths += int(fraction.ljust(9, "0")) * unit
         if unit == _MONTH and digits.strip("0."):
             raise ValueError("has months, whose length is not fixed; write days")
-    return total / 10**18
+    return (total * 10**9 + billionths) / 10**18

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Tag
@@ -35,7 +36,7 @@ NUMBER_OF_ITEMS = "number of items"
 
 
 class Count(Metric):
-    """How many items there are, of each combination of labels."""
+    """The number of items for each combination of labels."""
 
     named_by: ClassVar[str] = "count"
 
@@ -65,7 +66,7 @@ class EachQuery(Model):
 
 
 class Each(FieldGroup):
-    """The fields of every item of a list, or of every value of an object."""
+    """Fields of each item of a list, or of each value of an object."""
 
     each: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[EachQuery, Tag(MAPPING_TAG)],
@@ -74,11 +75,11 @@ class Each(FieldGroup):
     ]
     """The path of the list or object, "" for the item itself; or {query: ...}."""
     only: Literal["list", "object"] | None = None
-    """Read it only where it is a list, or only where it is an object."""
+    """Read it only if it is a list, or only if it is an object."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    """How many items are read; the others are dropped and counted."""
+    """The maximum number of items; the rest is dropped and counted."""
     fields: "Annotated[list[AnyField], Field(min_length=1)]"
-    """What is read of each item."""
+    """The fields of each item."""
 
     def inner(self) -> "list[Part]":
         """Return the fields of an item."""
@@ -92,12 +93,12 @@ class Each(FieldGroup):
     @property
     def source(self) -> str:
         """The items, as the metrics reference shows them."""
-        conditions = " and ".join(one.described() for one in self.where or ())
+        conditions = " and ".join(one.condition_text() for one in self.where or ())
         return f"{self.place}{f' where {conditions}' if conditions else ''}"
 
     @property
     def uses_key(self) -> bool:
-        """Whether a label is the item's key, so that a lone XML element is an object."""
+        """Whether a label is the item's key: then a single XML element is an object, not a list."""
         return any(KEY in (rule.path or ()) + rule.parts for rule in self.labels.values())
 
     def families(self) -> Iterator[Family]:
@@ -110,13 +111,17 @@ class Each(FieldGroup):
             yield from self.each.query.mapped
             return
         base = (*pointer_steps(self.each), ANY)
-        for steps in super().mapped():
+        for steps in self.item_mapped():
             yield (*base, *steps)
-        yield from self.inner_mapped(base)
+
+    def item_mapped(self) -> Iterator[Steps]:
+        """Yield the places that the group reads of an item."""
+        yield from super().mapped()
+        yield from self.inner_mapped(())
 
     def items_of(self, item: Any, context: ExtractContext) -> "Iterable[tuple[str, Any]]":
         """Return the keys and values of the list; none where it is missing. May raise FieldError."""
-        raw = _getter(self.each)(item, context)
+        raw = _make_get_items(self.each)(item, context)
         return _items(raw, self.only) if raw is not None else ()
 
     def compile_guarded(self) -> Read:
@@ -131,16 +136,36 @@ class Each(FieldGroup):
 
         return guarded
 
+    @property
+    def merges(self) -> Mapping[str, Merge]:
+        """How the samples of several items are merged, by their metrics."""
+        return dict(_merges(self.inner()))
+
+    def compile_item(self) -> Read:
+        """Return the function that reads one item, whose key is in the context."""
+        labels, read_inner = compile_labels(self.labels), self.compile_inner()
+        holds, metric = compile_where(self.where), self.metric
+
+        def read(item: Any, context: ExtractContext) -> None:
+            if holds and not holds(item, context):
+                return
+            outer = context.labels
+            try:
+                if labels:
+                    context.labels = outer + labels(item, context)
+            except FieldError as error:
+                context.fault(metric, str(error))
+            else:
+                read_inner(item, context)
+                context.labels = outer
+
+        return read
+
     def compile(self) -> Read:
         """Return the function that reads the items."""
-        get, labels, read_inner = (
-            _getter(self.each),
-            compile_labels(self.labels),
-            self.compile_inner(),
-        )
-        limit, holds, metric = self.limit, compile_where(self.where), self.metric
-        only, merges = self.only, dict(_merges(self.inner()))
-        # What counts items is 0 where there are none, if it needs no label of theirs.
+        get, read_item = _make_get_items(self.each), self.compile_item()
+        limit, only, merges = self.limit, self.only, self.merges
+        # Without items, a count is 0 unless it needs a label of the items.
         counts = [] if self.labels else [one.metric for one in self.inner() if _is_plain_count(one)]
 
         def read(item: Any, context: ExtractContext) -> None:
@@ -149,32 +174,22 @@ class Each(FieldGroup):
                 return
             items = _items(raw, only)
             context.found = True
-            outer, key, start = context.labels, context.key, len(context.series)
+            key, start = context.key, len(context.series)
             for name in counts:
-                context.add(name, outer, 0.0)
-            taken = 0
-            for one_key, one in items:
-                if taken == limit:
-                    context.dropped_items += len(raw) - limit
-                    break
-                taken += 1
-                if holds and not holds(one, context):
-                    continue
-                context.key = one_key
-                try:
-                    context.labels = outer + labels(one, context) if labels else outer
-                except FieldError as error:
-                    context.fault(metric, str(error))
-                else:
-                    read_inner(one, context)
-            context.labels, context.key = outer, key
+                context.add(name, context.labels, 0.0)
+            for item_key, one in islice(items, limit):
+                context.key = item_key
+                read_item(one, context)
+            if items:
+                context.dropped_items += max(0, len(raw) - limit)
+            context.key = key
             if merges:
                 _merge(context, start, merges)
 
         return read
 
 
-def _getter(each: "str | EachQuery") -> Get:
+def _make_get_items(each: "str | EachQuery") -> Get:
     if isinstance(each, str):
         return make_get(each)
     find = each.query.find
@@ -200,7 +215,7 @@ def _merges(parts: Iterable[Part]) -> Iterator[tuple[str, Merge]]:
         elif isinstance(one, Number) and one.merge:
             yield one.metric, one.merge
         elif isinstance(one, FieldGroup):
-            # Of an inner `each`, what it merged for several items is merged again.
+            # An inner `each` has merged the samples of each item, which are merged again.
             yield from _merges(one.inner())
 
 
@@ -212,7 +227,7 @@ _COMBINE: Mapping[Merge, Callable[[float, float], float]] = {
 
 
 def _merge(context: ExtractContext, start: int, merges: Mapping[str, Merge]) -> None:
-    """Make one sample of those since `start` of one series that are to be merged."""
+    """Merge the samples since `start` that have the same series."""
     series, values = context.series[start:], context.values[start:]
     del context.series[start:], context.values[start:]
     merged: dict[Series, float] = {}

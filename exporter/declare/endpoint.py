@@ -1,4 +1,4 @@
-"""An endpoint: the request for a status, and what is read of its answer."""
+"""An endpoint: its request and the fields of its answer."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -41,16 +41,16 @@ Format = Literal["json", "xml", "text"]
 
 
 class Refusal(Model):
-    """How an answer 200 says that it is an error."""
+    """How to recognize an error with status 200."""
 
     error: Pointer | None = None
-    """A path at which anything true is an error."""
+    """A path whose value is true in an error."""
     success: Pointer | None = None
-    """A path at which anything false is an error."""
+    """A path whose value is false in an error."""
     message: Pointers | None = None
-    """Where the reason is: a text, or a list of texts."""
+    """The path of the reason, which is a text or a list of texts."""
     where: Where | None = None
-    """Conditions that all hold for an error."""
+    """Conditions that are all true for an error."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Refusal":
@@ -102,7 +102,7 @@ class Endpoint(Request):
     """One status URL and the fields of its answer."""
 
     method: Literal["GET", "POST"] = "GET"
-    """The HTTP method; declare no request that changes anything."""
+    """The HTTP method. The request must not change anything on the server."""
     when: When | None = None
     """Parameters of the target and their values for which it is requested."""
     optional: bool = False
@@ -112,11 +112,11 @@ class Endpoint(Request):
     formats: Annotated[list[Format], Field(min_length=1)] = ["json"]  # noqa: RUF012
     """The formats of its answer, the preferred one first."""
     roots: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Keys that may be within a wrapper: where paths begin, at any depth of XML."""
+    """Keys with which paths begin. They may be in a wrapper object; in XML, at any depth."""
     refusal: Refusal | None = None
-    """How an answer 200 says that it is an error."""
+    """How to recognize an error with status 200."""
     fields: Annotated[list[AnyField], Field(min_length=1)]
-    """What is read of the answer."""
+    """The fields of the answer."""
 
     def families(self) -> Iterator[Family]:
         """Yield the metrics of the endpoint."""
@@ -126,27 +126,27 @@ class Endpoint(Request):
 
     @cached_property
     def mapped(self) -> tuple[Steps, ...]:
-        """Every place of the answer that a field, a label or a condition reads."""
+        """The path of every value that a field, a label or a condition reads."""
         refusal = self.refusal.mapped() if self.refusal else ()
         return (*refusal, *(steps for one in self.fields for steps in one.mapped()))
 
     @cached_property
     def takes_list(self) -> bool:
-        """Whether the answer may be a list: whether a path begins with an index or with any item."""
+        """Whether the answer may be a list: a path begins with an index, or with any item."""
         firsts = {steps[0] if steps else ANY for steps in self.mapped}
         return any(one in {ANY, BELOW} or is_index(one) for one in firsts)
 
     @cached_property
     def list_paths(self) -> tuple[Steps, ...]:
-        """Where the answer has lists: in XML, an element that is alone would be none.
+        """The paths of lists, which in XML are no lists if they have a single item.
 
-        A last ANY means an object whose children are the items.
+        With ANY at the end, the path of an object whose children are the items.
         """
         return tuple(_list_paths(self.fields, ()))
 
     @cached_property
     def _has_items(self) -> bool:
-        """Whether a list is read, of which every item may be unreadable in an answer that is not."""
+        """Whether a list is read: an answer is readable even if none of its items is."""
         return any(isinstance(one, Each) for one in parts_of(self.fields))
 
     @cached_property
@@ -163,11 +163,11 @@ class Endpoint(Request):
     ) -> Extraction:
         """Read every field; `poll_time` is the middle of the request in Unix seconds.
 
-        `broken` are faults of the answer as a whole, such as bytes that are no text; they are
-        counted with the first metric.
+        `broken` are faults of the whole answer, such as bytes that are no text. They count as
+        faults of the first metric.
 
         Raises:
-            PollError: The vendor reports an error, or nothing declared is in the answer.
+            PollError: The vendor reports an error, or the answer has no declared field.
         """
         context = ExtractContext(params, poll_time)
         if self.refusal:
@@ -180,10 +180,10 @@ class Endpoint(Request):
             except FieldError as error:
                 context.fault(metric, str(error))
             except Exception:  # noqa: BLE001 - see below
-                # A reading must raise nothing but FieldError; if one does, the rest is still good.
+                # A bug: readings raise only FieldError. All other fields are still readable.
                 _log.exception("reading failed", extra={"facts": {"metric": metric}})
                 context.fault(metric, "the reading failed, see the log")
-                context.labels = ()  # Those of an item that was being read.
+                context.labels = ()  # They may be those of the item with the bug.
         if not context.found:
             raise PollError(Reason.BAD_SHAPE, "none of the system's fields are in the answer")
         if context.faults and not context.series and not self._has_items:

@@ -1,4 +1,4 @@
-"""What each declared field finds in one answer, for a person."""
+"""Explains to people what each field finds in an answer."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +18,6 @@ from exporter.declare.texts import Info
 from exporter.errors import FieldError
 from exporter.text import printable, shown
 
-# As much as a person can take in.
 _MAX_SAMPLES = 8
 _MAX_FAULTS = 8
 ABSENT = "not in the answer"
@@ -26,7 +25,7 @@ ABSENT = "not in the answer"
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """One field: its metric, its place, the value there, and what it became."""
+    """A field with its metric, path, value, samples and faults."""
 
     metric: str
     place: str
@@ -37,7 +36,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Item:
-    """The item that fields are read of, and how to show its place."""
+    """The item that fields read, and its path for people."""
 
     value: Any
     place: str
@@ -54,22 +53,24 @@ class _Item:
 def explain(
     tree: Any, endpoint: Endpoint, params: Mapping[str, str], poll_time: float
 ) -> tuple[Explanation, ...]:
-    """Return what each field of the endpoint finds; of a list, what it finds in the first item."""
-    return tuple(_explained(endpoint.fields, _Item(tree, "", params, poll_time)))
+    """Return what each field of the endpoint finds; fields of a list, in its first item."""
+    return tuple(_explain_fields(endpoint.fields, _Item(tree, "", params, poll_time)))
 
 
-def _explained(parts: Iterable[Part], item: _Item) -> Iterator[Explanation]:
+def _explain_fields(parts: Iterable[Part], item: _Item) -> Iterator[Explanation]:
     for one in parts:
         context = item.context()
         attempt(one.metric, one.compile_guarded(), item.value, context)
         if isinstance(one, Each):
-            yield from _explained_each(one, item, context)
+            yield from _explain_each(one, item, context)
             continue
         if isinstance(one, Within | Lines):
-            yield from _explained_group(one, item, context)
+            yield from _explain_group(one, item, context)
             continue
         family = next(one.families())
-        yield _explanation(one.metric, item.place + family.source, _raw(one, item.value), context)
+        yield _explanation(
+            one.metric, item.place + family.source, _raw_text(one, item.value), context
+        )
 
 
 def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> Explanation:
@@ -82,24 +83,24 @@ def _explanation(metric: str, place: str, raw: str, context: ExtractContext) -> 
     )
 
 
-def _explained_group(
+def _explain_group(
     one: Within | Lines, item: _Item, context: ExtractContext
 ) -> Iterator[Explanation]:
     at = one.lines if isinstance(one, Lines) else one.within
     raw = make_get(at)(item.value, context)
     if one.present:
-        yield _explanation(one.present, item.place + at, _shown(raw), context)
+        yield _explanation(one.present, item.place + at, _value_text(raw), context)
     if isinstance(one, Lines):
         raw = one.groups_of(raw) if isinstance(raw, str) else None
     elif one.parse:
-        with suppress(FieldError):  # The explanation of the group has it as a fault.
-            raw = one.parsed(raw)
+        with suppress(FieldError):  # The group has the fault.
+            raw = one.parse_object(raw)
     if isinstance(raw, dict | list):
         inner = replace(item, value=raw, place=f"{item.place}{at} > ")
-        yield from _explained(one.inner(), inner)
+        yield from _explain_fields(one.inner(), inner)
 
 
-def _explained_each(one: Each, item: _Item, context: ExtractContext) -> Iterator[Explanation]:
+def _explain_each(one: Each, item: _Item, context: ExtractContext) -> Iterator[Explanation]:
     holds, fresh = compile_where(one.where), item.context()
     place = f"{item.place}{one.source}"
     try:
@@ -114,20 +115,22 @@ def _explained_each(one: Each, item: _Item, context: ExtractContext) -> Iterator
         yield _explanation(one.metric, place, "no items", context)
         return
     key, value = items[0]
-    for line in _explained(one.inner(), replace(item, value=value, place=f"{place} > ", key=key)):
-        # Labels and faults need the whole list; the samples of the first item do not.
+    for line in _explain_fields(
+        one.inner(), replace(item, value=value, place=f"{place} > ", key=key)
+    ):
+        # Faults are those of the whole list, samples those of the first item.
         faults = tuple(fault for fault in context.faults if fault.metric == line.metric)
         raw = f"{line.raw} (first of {len(items)})"
         yield replace(line, raw=raw, faults=faults[:_MAX_FAULTS])
 
 
-def _raw(one: Part, value: Any) -> str:
+def _raw_text(one: Part, value: Any) -> str:
     read = one.labels.values() if isinstance(one, Info) else (one,)
     found: list[Any] = []
     for each in read:
         query = getattr(each, "query", None)
         if query is not None:
-            # One that takes too long is a fault, which is shown beside it.
+            # A query that takes too long is a fault, which is shown as well.
             with suppress(FieldError):
                 found.append(query.find(value))
         inserted = each.parts[1::2] if isinstance(each, LabelRule) else ()
@@ -136,5 +139,5 @@ def _raw(one: Part, value: Any) -> str:
     return ", ".join(shown(raw) for raw in found if raw is not None) or ABSENT
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ABSENT if value is None else shown(value)

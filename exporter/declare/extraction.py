@@ -1,16 +1,22 @@
-"""What an answer gives: samples, and a fault for each field that was present but unreadable."""
+"""The samples of an answer, and a fault for each field that was present but unreadable."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 from exporter.errors import FieldError
 
 Labels = tuple[tuple[str, str], ...]
 Series = tuple[str, Labels]
-"""A metric's name and labels, without those of the target."""
+"""The name and labels of a metric, without the target's labels."""
 
 MAX_FAULTS = 100
-"""Faults kept of one answer: of a thousand items that are wrong in one way, some are enough."""
+"""Faults kept of one answer, which may have a thousand items with the same fault."""
+
+# Lists of series and their layouts that targets share: a system has a few. Targets that answer with
+# lists of thousands, of another length each time, would fill the memory with them.
+MAX_SHARED = 1024
+MAX_SHARED_SERIES = 500
 
 
 class Sample(NamedTuple):
@@ -29,10 +35,9 @@ class Fault(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """Everything that one answer, or all answers of one poll, gave.
+    """The result of reading one answer, or all answers of one poll.
 
-    Series and values are apart, since the series of a target are nearly always those of its last
-    poll.
+    Series and values are separate: a target nearly always has the series of its last poll.
     """
 
     series: tuple[Series, ...]
@@ -48,7 +53,7 @@ class Extraction(NamedTuple):
 
     @classmethod
     def of(cls, samples: Iterable[Sample], faults: tuple[Fault, ...] = ()) -> Self:
-        """Return what these samples and faults are."""
+        """Make an extraction of samples and faults."""
         given = tuple(samples)
         series = tuple((one.family, one.labels) for one in given)
         return cls(series, tuple(one.value for one in given), faults)
@@ -64,7 +69,7 @@ def _sample(series: Series, value: float) -> Sample:
 
 
 class ExtractContext:
-    """The state of one extraction: what was found so far, and where in the answer it is."""
+    """The state of one extraction: the samples so far, and the current item."""
 
     __slots__ = (
         "dropped_items",
@@ -85,7 +90,7 @@ class ExtractContext:
         self.values: list[float] = []
         self.faults: list[Fault] = []
         self.labels: Labels = ()
-        """Of the groups around the current item."""
+        """The labels of the groups around the current item."""
         self.key = ""
         """The current item's key or index."""
         self.found = False
@@ -116,11 +121,21 @@ Read = Callable[[Any, ExtractContext], None]
 
 
 def attempt(metric: str, read: Read, item: Any, context: ExtractContext) -> None:
-    """Read one field; if that fails, only this field is lost.
+    """Read one field; a fault affects only this field.
 
-    No reader adds a sample before it has read all of its own values.
+    A reader adds its samples after it has read all of its values.
     """
     try:
         read(item, context)
     except FieldError as error:
         context.fault(metric, str(error))
+
+
+def shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Return the series, as the same object for all targets that have the same ones."""
+    return _shared_series(series) if len(series) <= MAX_SHARED_SERIES else series
+
+
+@lru_cache(maxsize=MAX_SHARED)
+def _shared_series(series: tuple[Series, ...]) -> tuple[Series, ...]:
+    return series

@@ -11,25 +11,25 @@ Location = tuple[str | int, ...]
 """Keys and indices that lead to a part of a YAML file."""
 
 Problem = tuple[Location, str]
-"""What is wrong with a declaration, and where."""
+"""An error in a declaration: its location and message."""
 
 _METRIC = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LABEL = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-# Suffixes that mean something to Prometheus or OpenMetrics, and the one kind that may have each.
+# Suffixes with a meaning in Prometheus or OpenMetrics, and the kind that has it.
 _SUFFIX_OWNERS: Mapping[str, Kind | None] = {
     "_total": "counter",
     "_info": "info",
     "_created": None,
 }
-# The exporter's own metrics, those of its libraries about the process, and Prometheus' of a scrape.
+# The metrics of the exporter, of its process, and of Prometheus about a scrape.
 _RESERVED_PREFIXES = ("status_exporter_", "process_", "python_", "scrape_")
-# Labels that every series about a target has, or that Prometheus gives a meaning to.
+# Labels of every series about a target, and labels with a meaning in Prometheus.
 _RESERVED_LABELS = frozenset({"target", "system", "job", "instance", "le", "quantile", "reason"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One metric; `labels` are those beyond the target's own."""
+    """One metric; `labels` do not include the target's."""
 
     name: str
     kind: Kind
@@ -43,16 +43,16 @@ class Family:
     fields: tuple[str, ...] = ()
     """The vendor's names of the values."""
     location: Location = ()
-    """Of the key that names it."""
+    """The location of the key that names it."""
 
 
 def open_metrics_name(name: str, kind: Kind) -> str:
-    """Return the name of the family in OpenMetrics, where a counter and an info lose their suffix."""
+    """Return the name of the family in OpenMetrics: a counter or info without its suffix."""
     return name.removesuffix({"counter": "_total", "info": "_info", "gauge": ""}[kind])
 
 
 def check_name(family: Family, prefix: str) -> Iterator[str]:
-    """Yield what is wrong with the name of a system's metric."""
+    """Yield the errors in the name of a system's metric."""
     name, kind = family.name, family.kind
     if not _METRIC.fullmatch(name) or not name.startswith(f"{prefix}_"):
         yield f"{name}: the name of this metric must be {prefix}_something"
@@ -67,7 +67,7 @@ def check_name(family: Family, prefix: str) -> Iterator[str]:
 
 
 def check_labels(family: Family) -> Iterator[str]:
-    """Yield what is wrong with the labels of a metric."""
+    """Yield the errors in the labels of a metric."""
     for label in dict.fromkeys(family.labels):
         if not _LABEL.fullmatch(label) or label in _RESERVED_LABELS:
             yield f"{family.name}: {label!r} cannot be a label: small letters, digits and _, and no reserved name"
@@ -80,11 +80,11 @@ def difference(one: Family, other: Family) -> str:
     if one.kind != other.kind:
         return f"it is a {one.kind} and a {other.kind}"
     if set(one.labels) != set(other.labels):
-        return f"its labels are {_listed(one.labels)} and {_listed(other.labels)}"
+        return f"its labels are {_label_list(one.labels)} and {_label_list(other.labels)}"
     if one.help and other.help and one.help != other.help:
         return "its help differs"
     return ""
 
 
-def _listed(labels: tuple[str, ...]) -> str:
+def _label_list(labels: tuple[str, ...]) -> str:
     return ", ".join(sorted(labels)) or "none"

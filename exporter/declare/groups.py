@@ -1,4 +1,4 @@
-"""Groups of fields: what they have in common, and the fields within an object."""
+"""Groups of fields: the base of all groups, and the fields within an object."""
 
 import json
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ MAX_NESTED_TEXT = 64 * 1024
 
 
 class FieldGroup(Part):
-    """What groups of fields have in common."""
+    """The base of groups of fields."""
 
     labels: LabelRules = Field(default_factory=dict)
-    """Labels for every metric within, by the same rules."""
+    """Labels for every metric of the group."""
 
     def inner(self) -> "list[Part]":
         """Return the fields within."""
@@ -36,11 +36,11 @@ class FieldGroup(Part):
 
     @property
     def metric(self) -> str:
-        """The metric that stands for the group: the first within."""
+        """The first metric within, which faults of the group are reported under."""
         return self.inner()[0].metric
 
     def compile_inner(self) -> Read:
-        """Return the function that reads all fields within; each fails alone."""
+        """Return the function that reads all fields within; a fault affects only its field."""
         reads = [(one.metric, one.compile_guarded()) for one in self.inner()]
 
         def read(item: Any, context: ExtractContext) -> None:
@@ -56,12 +56,12 @@ class FieldGroup(Part):
                 yield replace(
                     family,
                     labels=(*self.labels, *family.labels),
-                    source=_joined(source, family.source),
+                    source=_join_paths(source, family.source),
                     location=("fields", index, *family.location),
                 )
 
     def inner_mapped(self, base: Steps) -> Iterator[Steps]:
-        """Yield the places that the labels and fields within read."""
+        """Yield the paths that the labels and fields within read."""
         for steps in mapped_labels(self.labels):
             yield (*base, *steps)
         for one in self.inner():
@@ -73,9 +73,9 @@ class PartRefusal(Model):
     """What makes an object a failure."""
 
     error: Pointer | None = None
-    """A path, within the object, at which anything true is an error."""
+    """A path within the object whose value is true in a failure."""
     where: Where | None = None
-    """Conditions, within the object, that all hold for a failure."""
+    """Conditions within the object that are all true for a failure."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "PartRefusal":
@@ -87,11 +87,11 @@ class PresentGroup(FieldGroup):
     """A group with a gauge of whether it is there."""
 
     present: str | None = None
-    """A gauge that is 1 where the group is there, else 0."""
+    """A gauge that is 1 if the group is present, else 0."""
     help: str | None = None
-    """What the gauge `present` says."""
+    """A description of the gauge `present`."""
     fields: "Annotated[list[AnyField], Field(min_length=1)]"
-    """What is read within."""
+    """The fields of the group."""
 
     def inner(self) -> "list[Part]":
         """Return the fields within."""
@@ -117,16 +117,16 @@ class PresentGroup(FieldGroup):
 
 
 class Within(PresentGroup):
-    """The fields within an object, and whether it is there."""
+    """Fields of an object, and whether the object is present."""
 
     within: Pointer
     """The path of the object; the paths of its fields begin there."""
     refusal: PartRefusal | None = None
-    """What makes the object a failure, whose fields are not read."""
+    """How to recognize a failure. The fields of the object are not read then."""
     unless: Where | None = None
-    """Conditions, outside of the object, under which its fields are not read."""
+    """Conditions outside of the object under which its fields are not read."""
     parse: Literal["json"] | None = None
-    """`json` for JSON that is written in a text."""
+    """`json` if the value is a text that contains JSON."""
 
     def families(self) -> Iterator[Family]:
         """Yield the gauge, then the metrics within."""
@@ -134,7 +134,7 @@ class Within(PresentGroup):
         yield from self.inner_families(self.within)
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the group reads."""
+        """Yield the paths that the group reads."""
         yield from super().mapped()
         base = pointer_steps(self.within)
         yield base
@@ -158,7 +158,7 @@ class Within(PresentGroup):
         present, is_good = self.present, self._compile_check()
 
         def read(item: Any, context: ExtractContext) -> None:
-            raw = self.parsed(get(item, context))
+            raw = self.parse_object(get(item, context))
             context.found = context.found or raw is not None
             good = raw is not None and is_good(raw, context)
             if not good and not present:
@@ -172,22 +172,22 @@ class Within(PresentGroup):
                 if good and not (unless and unless(item, context)):
                     read_inner(raw, context)
             except FieldError:
-                if raw is not None:  # The labels of an object that is not there are no fault.
+                if raw is not None:  # A missing object has no labels, which is no fault.
                     raise
             finally:
                 context.labels = outer
 
         return read
 
-    def parsed(self, raw: Any) -> Any:
+    def parse_object(self, raw: Any) -> Any:
         """Return the object, parsed where it is written in a text; may raise FieldError."""
         if raw is not None and self.parse is not None:
-            raw = _parsed_json(raw)
-        # Some languages write an object without keys as [].
+            raw = _parse_json(raw)
+        # Some languages serialize an empty object as [].
         return None if raw in ([], {}) else raw
 
     def _compile_check(self) -> Holds:
-        """Return whether an object is no failure."""
+        """Return the function that checks that an object is not a failure."""
         must_hold_keys = self.present is not None
         error = self.refusal.error if self.refusal else None
         get_error = make_get(error) if error is not None else None
@@ -203,7 +203,7 @@ class Within(PresentGroup):
         return is_good
 
 
-def _parsed_json(raw: Any) -> Any:
+def _parse_json(raw: Any) -> Any:
     if not isinstance(raw, str):
         raise FieldError(f"{shown(raw)} is not a text with JSON")
     if len(raw) > MAX_NESTED_TEXT:
@@ -214,8 +214,8 @@ def _parsed_json(raw: Any) -> Any:
         raise FieldError(f"{shown(raw)} is not JSON") from None
 
 
-def _joined(outer: str, inner: str) -> str:
-    """Write the place of a field within a group: one pointer if both are one."""
+def _join_paths(outer: str, inner: str) -> str:
+    """Join the paths of a group and a field: to one pointer if both are pointers."""
     if not inner or (inner.startswith("/") and " " not in inner + outer):
         return outer + inner
     return f"{outer} > {inner}"

@@ -1,4 +1,4 @@
-"""Every kind of field by the key that names it."""
+"""All kinds of fields, by the key that names their metric or path."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ AnyField = Annotated[
     Discriminator(_kind),
     NamedKind("field"),
 ]
-"""One of `fields`; the tag in brackets is part of an error's location, and taken out of messages."""
+"""One of `fields`; the tag in brackets is in the locations of errors, and is removed from messages."""
 
 FIELD_MODELS: Mapping[str, type[Model]] = {
     "[gauge]": Gauge,
@@ -51,5 +51,5 @@ FIELD_MODELS: Mapping[str, type[Model]] = {
 """The models by their tags."""
 
 for _model in FIELD_MODELS.values():
-    # Groups hold fields, so their types refer to AnyField.
+    # The types of groups refer to AnyField.
     _model.model_rebuild(_types_namespace={"AnyField": AnyField})

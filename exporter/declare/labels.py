@@ -27,14 +27,14 @@ from exporter.errors import FieldError, suggestion
 _INSERTED = re.compile(r"\{(/[^{}]*|@key)\}")
 
 LabelText = Callable[[Any, ExtractContext], str]
-"""Returns a label's text, empty where the answer has none; may raise FieldError."""
+"""Returns the text of a label, empty if the answer has none; may raise FieldError."""
 
 
 class LabelMapping(Selected):
     """A label that is read in a way of its own."""
 
     read: Annotated[str, shaped("text", enum=list(TEXT_READINGS))] = "text"
-    """How it is read: text, upper_case or lower_case."""
+    """The conversion: text, upper_case or lower_case."""
     pattern: Regex | None = None
     """A regular expression whose first group is the text."""
 
@@ -49,11 +49,11 @@ class LabelMapping(Selected):
 
 @dataclass(frozen=True)
 class LabelRule:
-    """How one label gets its text."""
+    """How the text of a label is read."""
 
     fixed: str | None = None
     parts: tuple[str, ...] = ()
-    """Of a text with insertions: fixed parts and pointers in turn, beginning with a fixed part."""
+    """Fixed parts and pointers of a text with insertions, alternating; the first part is fixed."""
     path: tuple[str, ...] | None = None
     query: Query | None = None
     read: TextReader = text
@@ -91,16 +91,16 @@ class LabelRule:
         return label
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the label reads."""
+        """Yield the paths that the label reads."""
         yield from mapped_steps(self.path, self.query)
         yield from mapped_steps(self.parts[1::2], None)
 
     def source(self) -> str:
-        """Write where the text comes from; empty where it is fixed."""
+        """Return the source of the text for people; empty if it is fixed."""
         return " and ".join(self.parts[1::2]) or source_of(self.path, self.query)
 
 
-def _rule(value: Any, info: ValidationInfo) -> LabelRule:
+def _make_rule(value: Any, info: ValidationInfo) -> LabelRule:
     if isinstance(value, dict):
         try:
             made = LabelMapping.model_validate(value, context=info.context)
@@ -134,7 +134,7 @@ LabelRules = Annotated[
         str,
         Annotated[
             LabelRule,
-            PlainValidator(_rule, json_schema_input_type=Text | list[Pointer] | LabelMapping),
+            PlainValidator(_make_rule, json_schema_input_type=Text | list[Pointer] | LabelMapping),
         ],
     ],
     NamedKind("labels"),
@@ -146,8 +146,8 @@ def compile_labels(
 ) -> Callable[[Any, ExtractContext], Labels] | None:
     """Return the function that reads all of these labels of an item; None if there are none.
 
-    It raises FieldError if one cannot be read or is missing: without it, the series would look
-    like one of the whole answer.
+    It raises FieldError if a label cannot be read or is missing: without the label, the series would
+    look like one of the whole answer.
     """
     if not rules:
         return None
@@ -172,6 +172,6 @@ def compile_labels(
 
 
 def mapped_labels(rules: Mapping[str, LabelRule]) -> Iterator[Steps]:
-    """Yield the places that these labels read."""
+    """Yield the paths that these labels read."""
     for rule in rules.values():
         yield from rule.mapped()

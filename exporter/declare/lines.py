@@ -1,11 +1,11 @@
-"""The fields of a text: its lines are matched against patterns, whose groups are the fields' paths."""
+"""The fields of a text whose lines are matched against patterns; paths are names of groups."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -16,35 +16,40 @@ from exporter.declare.labels import compile_labels
 from exporter.declare.model import fault
 from exporter.declare.numbers import NO_LABELS
 from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
-from exporter.declare.patterns import Pattern, Regex, compiled
+from exporter.declare.patterns import Pattern, Regex, compile_pattern
 from exporter.errors import FieldError, suggestion
 
-if TYPE_CHECKING:
-    pass
-
-# Lines that are remembered with what the patterns find in them.
+# Cached lines with their groups.
 _MAX_LINES = 1024
-# Longer lines are matched each time: a thousand of them would take too much memory.
+# Longer lines are not cached: a thousand of them would take too much memory.
 _MAX_KNOWN_LINE = 1024
 
 MAX_TEXT = 64 * 1024
 """Characters of a text that is read line by line."""
 
-# Some servers separate lines with tags such as <br> where they write them for a browser.
+# Some servers separate lines with tags such as <br>, for browsers.
 _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 
 
+class MatchedLine(NamedTuple):
+    """A line of a text."""
+
+    text: str
+    groups: Mapping[str, str]
+    """What the patterns find in it."""
+
+
 class Lines(PresentGroup):
-    """The fields of a text's lines, and whether the text is what it should be."""
+    """Fields of the lines of a text, and whether the text has the expected form."""
 
     lines: Pointer
     """The path of the text; "" for a body that is text."""
     patterns: Annotated[list[Regex], Field(min_length=1)]
     """Regular expressions for whole lines; their named groups are paths for the fields."""
     present_if: Annotated[list[str], Field(min_length=1)] | None = None
-    """Groups of which one must be found; without it, any group."""
+    """Groups of which one must be found. The default is any group."""
     absent_if: list[Regex] = Field(default_factory=list)
-    """Regular expressions for whole texts that say that there is nothing to read."""
+    """Regular expressions for whole texts that mean that there is no status."""
 
     @field_validator("patterns")
     @classmethod
@@ -58,7 +63,7 @@ class Lines(PresentGroup):
     def _check_groups(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
         known = _groups_of(info.data.get("patterns", ()))
         for name in value or ():
-            # Without patterns, which are wrong themselves, no name can be checked.
+            # If the patterns have errors, the names cannot be checked.
             if known and name not in known:
                 raise fault(f'no pattern has a group "{name}"; {suggestion(name, known)}')
         return value
@@ -76,46 +81,64 @@ class Lines(PresentGroup):
         """Yield the gauge, then the metrics within."""
         yield from self.present_families(self.lines or "the text", "is a status text")
         for family in self.inner_families(self.lines or "the text"):
-            # A group's name is the declaration's own, and no name of the vendor's.
+            # The names of groups are not the vendor's.
             yield replace(family, fields=())
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the place of the text."""
+        """Yield the path of the text."""
         yield from super().mapped()
         yield pointer_steps(self.lines)
 
+    def split(self, status: str) -> list[str]:
+        """Return the lines of a text."""
+        if "<" in status:
+            return _LINE_END.split(status)
+        return status.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    def match_line(self, line: str) -> MatchedLine:
+        """Return a line with the groups of the first pattern that matches it."""
+        return MatchedLine(line, self._match(line.strip()) or {})
+
     def groups_of(self, status: str) -> dict[str, str]:
-        """Return what the patterns find in the lines of a text; of one group the first line wins."""
+        """Return the groups of all lines; if several lines have a group, the first wins."""
         found: dict[str, str] = {}
-        for line in _LINE_END.split(status):
+        for line in self.split(status):
             match = self._match_known if len(line) <= _MAX_KNOWN_LINE else self._match
             for name, value in (match(line.strip()) or {}).items():
                 found.setdefault(name, value)
         return found
 
-    def is_status(self, groups: Mapping[str, str]) -> bool:
-        """Return whether these groups are those of a status."""
+    def is_status(self, groups: Collection[str]) -> bool:
+        """Return whether a text with these groups is a status."""
         return any(name in groups for name in self.present_if or groups)
 
     @cached_property
     def _match_known(self) -> Callable[[str], dict[str, str] | None]:
-        # Of the lines of a status, more than half are those of the last poll.
+        # More than half of the lines of a status are the same at each poll.
         return lru_cache(maxsize=_MAX_LINES)(self._match)
 
     def _match(self, line: str) -> dict[str, str] | None:
         """Return the groups of the first pattern that matches the line."""
-        for pattern in self.patterns:
-            groups = pattern.match_whole(line)
-            if groups is not None:
-                return groups
+        for literal, match_whole in self._matchers:
+            if literal in line:
+                groups = match_whole(line)
+                if groups is not None:
+                    return groups
         return None
 
+    @cached_property
+    def _matchers(self) -> tuple[tuple[str, Callable[[str], dict[str, str] | None]], ...]:
+        # A text that every match contains rules out most patterns without a call.
+        return tuple(("".join(one.literals[:1]), one.match_whole) for one in self.patterns)
+
     def unmapped_lines(self, status: Any) -> Iterator[str]:
-        """Yield the lines that match no pattern although they have the longest word of one."""
+        """Yield lines that match no pattern, but contain the longest word of one."""
         if not isinstance(status, str) or len(status) > MAX_TEXT:
             return
-        words = {max(one.literal.split(), key=len, default="") for one in self.patterns}
-        for part in _LINE_END.split(status):
+        words = {
+            max("".join(one.literals[:1]).split(), key=len, default="") for one in self.patterns
+        }
+        for part in self.split(status):
             line = part.strip()
             if not words.isdisjoint(line.split()) and self._match(line) is None:
                 yield line
@@ -123,7 +146,8 @@ class Lines(PresentGroup):
     def _is_known_absence(self, status: str) -> bool:
         # A known error may have several lines.
         return any(
-            compiled(f"(?s){one.source}").match_whole(status) is not None for one in self.absent_if
+            compile_pattern(f"(?s){one.source}").match_whole(status) is not None
+            for one in self.absent_if
         )
 
     def compile(self) -> Read:
@@ -138,7 +162,7 @@ class Lines(PresentGroup):
 
         def add_absent(context: ExtractContext) -> None:
             if present:
-                # Without a status there are no groups that a label could be read of.
+                # Labels cannot be read without the groups of a status.
                 with suppress(FieldError):
                     own = labels({}, context) if labels else NO_LABELS
                     context.add(present, context.labels + own, 0.0)

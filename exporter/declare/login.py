@@ -1,4 +1,4 @@
-"""A system's login: the request, the token in its answer, and what says that a token is refused."""
+"""A system's login: its request, the token in the answer, and how a rejected token is recognized."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -22,7 +22,7 @@ from exporter.declare.readings import NumberReader, number_reader
 from exporter.declare.requests import Request, check_headers, words_of
 
 INPUTS = frozenset({"username", "password"})
-"""The words of a login's request that the client fills in."""
+"""The words of the request that come from the client."""
 
 
 class LoginRequest(Request):
@@ -45,7 +45,7 @@ class Expires(Model):
     path: Pointer
     """The path in the login's answer."""
     read: Reading = "time"
-    """A `time` is when it ends; every other reading is how long it lasts, in seconds."""
+    """`time` is when the token expires; any other reading is its lifetime in seconds."""
 
     @property
     def is_moment(self) -> bool:
@@ -64,14 +64,14 @@ class TokenRejection(Model):
     status: Annotated[int, Field(ge=400, le=599)]
     """The HTTP status."""
     matches: Regex | None = None
-    """A regular expression that is found in the body."""
+    """A regular expression that matches a part of the body."""
 
 
 class Login(Model):
     """A login with user and password, which gives a token for polls."""
 
     request: LoginRequest
-    """What is sent; {username} and {password} come from the client's `login`."""
+    """The login request. {username} and {password} come from the client's `login`."""
     token: Annotated[
         Annotated[Pointer, Tag(TEXT_TAG)] | Annotated[CookieToken, Tag(MAPPING_TAG)],
         TEXT_OR_MAPPING,
@@ -79,13 +79,13 @@ class Login(Model):
     ]
     """Where the token is: a path in the answer, or {cookie: NAME}."""
     headers: Annotated[dict[str, Text], AfterValidator(check_headers)] = Field(default_factory=dict)
-    """The headers that each request has then; {token}, and {/path} of the login's answer."""
+    """Headers of all other requests, with {token}, or {/path} of the login's answer."""
     expires: Expires | None = None
-    """Until when the token is valid; without it, until it is refused."""
+    """When the token expires. Without it, a token is used until it is refused."""
     rejected_by: Annotated[list[TokenRejection], Field(min_length=1)] = [TokenRejection(status=401)]  # noqa: RUF012
-    """The answers that say that a token is refused."""
+    """Answers that mean that the token is refused. The default is status 401."""
     explain: dict[int, Text] = Field(default_factory=dict)
-    """What to say of a status of the login's answer."""
+    """Explanations of statuses of the login's answer."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Login":
@@ -107,11 +107,11 @@ class Login(Model):
 
     @cached_property
     def inspected(self) -> tuple[int, ...]:
-        """The statuses whose body is needed to know whether the token was refused."""
+        """The statuses whose body shows whether the token was rejected."""
         return tuple(one.status for one in self.rejected_by if one.matches)
 
     def rejects(self, status: int, body: bytes) -> bool:
-        """Return whether an answer says that the token is refused."""
+        """Return whether an answer rejects the token."""
         text = body.decode("utf-8", "replace")
         return any(
             one.status == status and (one.matches is None or one.matches.find(text) is not None)
@@ -119,7 +119,7 @@ class Login(Model):
         )
 
     def problems(self, params: frozenset[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Yield the words that nothing fills in."""
+        """Yield the words without a value."""
         for word in dict.fromkeys(self.request.words()):
             if word not in INPUTS | params:
                 yield ("request",), f"{{{word}}} is neither username, password nor a parameter"

@@ -1,4 +1,4 @@
-"""The base of every mapping in a YAML file, and the values that several of them share."""
+"""The base of the models of YAML mappings, and types of values that several models share."""
 
 import re
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 
 
 def fault(message: str) -> PydanticCustomError:
-    """Make the error of a rule; the message is shown as it is."""
-    # Pydantic formats the template: braces in the message must not be taken for placeholders.
+    """Return an error for pydantic whose message is shown unchanged."""
+    # Pydantic formats the template: braces in the message must not be placeholders.
     return PydanticCustomError("fault", "{message}", {"message": message})
 
 
@@ -34,7 +34,7 @@ class NamedKind:
 
 
 def check_encodable(value: str) -> None:
-    """Refuse text that cannot be sent as UTF-8."""
+    """Reject text that cannot be encoded as UTF-8."""
     # The command line and the environment pass bytes that are not UTF-8 as lone surrogates.
     try:
         value.encode()
@@ -50,7 +50,7 @@ def _scalar_text(value: Any) -> Any:
 
 
 def as_float(value: Any) -> Any:
-    """Return a whole number as a float, and all else unchanged."""
+    """Return a whole number as a float, any other value unchanged."""
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     try:
@@ -64,7 +64,7 @@ Float = Annotated[float, BeforeValidator(as_float), shaped("number", type="numbe
 
 
 TEXT_TAG, MAPPING_TAG = "[text]", "[mapping]"
-"""The tags of what is a text or a mapping; part of an error's location, and taken out of messages."""
+"""Tags of a text or mapping; they are in the locations of errors, and are removed from messages."""
 
 TEXT_OR_MAPPING = Discriminator(lambda value: MAPPING_TAG if isinstance(value, dict) else TEXT_TAG)
 
@@ -72,7 +72,7 @@ TEXT_OR_MAPPING = Discriminator(lambda value: MAPPING_TAG if isinstance(value, d
 class Model(BaseModel):
     """A mapping of the file: no unknown keys, no guessed types.
 
-    Instances are compared by identity: a declaration is compiled once, and its users keep it.
+    Instances are compared by identity: a declaration is loaded once, and targets refer to it.
     """
 
     model_config = ConfigDict(
@@ -95,7 +95,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, value: Any) -> Any:
-        # A key whose lines are all commented out is there, and null; that means the same as absent.
+        # A key is null if all lines below it are comments: treat it as missing.
         if isinstance(value, dict):
             known = {field.alias or name for name, field in cls.model_fields.items()}
             return {key: one for key, one in value.items() if one is not None or key not in known}
@@ -103,7 +103,7 @@ class Model(BaseModel):
 
 
 def one_of(model: Model, *names: str, required: bool = True) -> None:
-    """Refuse two ways of saying one thing, and none where one is needed."""
+    """Reject several keys of which only one is allowed, and none if one is required."""
     aliases = {name: type(model).model_fields[name].alias or name for name in names}
     given = [aliases[name] for name in names if getattr(model, name) is not None]
     if len(given) > 1:

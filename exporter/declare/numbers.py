@@ -13,6 +13,7 @@ from exporter.declare.labels import compile_labels, mapped_labels
 from exporter.declare.model import Float, Text, fault, one_of
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
+    KEY,
     POLL_TIME,
     Difference,
     JmesPath,
@@ -35,7 +36,7 @@ Convert = Callable[[Any], float | None]
 
 NO_LABELS: Labels = ()
 
-# Readings that are never negative, and neither is the difference of two of them.
+# Readings that are never negative, and whose differences are never negative.
 _AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
 
 
@@ -76,36 +77,36 @@ Reading = Annotated[
 ]
 
 
-def _exactly(value: float, factor: float, offset: float) -> float:
+def _scale_exactly(value: float, factor: float, offset: float) -> float:
     """Scale in decimals: 2305 times 0.1 is 230.5."""
     return float(Decimal(repr(value)) * Decimal(repr(factor)) + Decimal(repr(offset)))
 
 
 class Number(Metric):
-    """What a gauge and a counter have in common."""
+    """The base of gauge and counter."""
 
     default_reading: ClassVar[str] = "number"
 
     path: NumberPaths | None = None
-    """Where the number is; of several paths the first that is there."""
+    """The path of the number. Of several paths, the first that is present is used."""
     query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
+    """A JMESPath expression instead of a path."""
     read: Reading | None = None
-    """How it is read into base units: bytes, seconds, ratios or Unix time."""
+    """The conversion to base units: bytes, seconds, ratios or Unix time."""
     pattern: Regex | None = None
     """A regular expression whose first group is read."""
     map: dict[Text, Float] | None = None
-    """Numbers for texts, in any case."""
+    """Numbers for texts; case does not matter."""
     scale: Float | None = None
     """A factor for the number."""
     offset: Float | None = None
-    """What is added after the factor."""
+    """A number that is added after `scale`."""
     default: Float | None = None
-    """The value where it is missing."""
+    """The value if it is missing."""
     null_values: Annotated[list[Text | float] | None, AfterValidator(check_comparable)] = None
     """Values that mean that it is missing."""
     merge: Merge | None = None
-    """What several items with the same labels give: their sum, min or max."""
+    """How items with the same labels are combined: sum, min or max."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Number":
@@ -130,7 +131,7 @@ class Number(Metric):
         return " ".join(words)
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from mapped_steps(self.path, self.query)
 
@@ -148,42 +149,45 @@ class Number(Metric):
             if found - found != 0.0:  # Infinite, or not a number.
                 raise FieldError("the number is too large")
             own = labels(item, context) if labels else NO_LABELS
-            context.add(name, context.labels + own, found)
+            # `context.add`, without a call: most samples of most systems are numbers.
+            context.series.append((name, context.labels + own))
+            context.values.append(found)
 
         return read
 
     @property
+    def _pointers(self) -> Iterator[str]:
+        for one in self.path or ():
+            yield from (one.of, one.less) if isinstance(one, Difference) else (one,)
+
+    @property
     def uses_poll_time(self) -> bool:
         """Whether the number depends on when it is read."""
-        return any(
-            POLL_TIME in ((one.of, one.less) if isinstance(one, Difference) else (one,))
-            for one in self.path or ()
-        )
+        return POLL_TIME in self._pointers
 
     @property
     def is_of_its_paths(self) -> bool:
-        """Whether the number depends on nothing in the answer but the values of its paths."""
-        return not (self.query or self.where or any(mapped_labels(self.labels)))
+        """Whether the number depends only on the values of its paths, and the time of the poll."""
+        depends_on_more = self.query or self.where or any(mapped_labels(self.labels))
+        return not depends_on_more and KEY not in self._pointers
 
-    def compile_convert(self) -> Convert | None:
-        """Return the function from a value to the number; None where it takes more than a value."""
-        if any(isinstance(one, Difference) or one == POLL_TIME for one in self.path or ()):
-            return None
+    def compile_convert(self) -> Convert:
+        """Return the function that converts a value to the number."""
         convert = self._converter()
         if self.scale is None and self.offset is None:
             return convert
-        return lambda raw: self._scaled(convert(raw))
+        return lambda raw: self._scale(convert(raw))
 
     def compile_value(self) -> Value:
-        """Return the function that finds the number in an item; None where it is missing."""
+        """Return the function that reads the number of an item; it returns None if it is missing."""
         value = self._compile_read()
         if self.scale is None and self.offset is None:
             return value
-        return lambda item, context: self._scaled(value(item, context))
+        return lambda item, context: self._scale(value(item, context))
 
-    def _scaled(self, value: float | None) -> float | None:
+    def _scale(self, value: float | None) -> float | None:
         scale = 1.0 if self.scale is None else self.scale
-        return None if value is None else _exactly(value, scale, self.offset or 0.0)
+        return None if value is None else _scale_exactly(value, scale, self.offset or 0.0)
 
     def _compile_read(self) -> Value:
         convert = self._converter()
@@ -192,16 +196,16 @@ class Number(Metric):
             read = self.read or self.default_reading
             name = next(iter(read)) if isinstance(read, dict) else read
             signed = name not in _AMOUNTS
-            return _first_number([_number_of(one, convert, signed=signed) for one in paths])
+            return _make_first_number([_make_number(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
-        # For all other readings, an empty text is how a server writes that there is no number.
+        # For all other readings an empty text means that the number is missing.
         skips_empty = self.read != "filled"
         get = make_selection(pointers, self.query, skips_empty=skips_empty)
-        return _present(get, convert, skips_empty=skips_empty)
+        return _make_value(get, convert, skips_empty=skips_empty)
 
     def _converter(self) -> Convert:
         read: NumberReader = (
-            _mapped_number(self.map)
+            _make_map_reader(self.map)
             if self.map is not None
             else number_reader(self.read or self.default_reading)
         )
@@ -212,7 +216,7 @@ class Number(Metric):
 
         def convert(raw: Any) -> float | None:
             if pattern is not None:
-                raw = _matched(pattern.find(raw if isinstance(raw, str) else text(raw)), raw)
+                raw = _require_match(pattern.find(raw if isinstance(raw, str) else text(raw)), raw)
             if nulls and not isinstance(raw, dict | list) and text(raw) in nulls:
                 return None
             return read(raw)
@@ -240,13 +244,13 @@ class Counter(Number):
     """The metric's name, which ends in _total."""
 
 
-def _matched(found: str | None, raw: Any) -> str:
+def _require_match(found: str | None, raw: Any) -> str:
     if found is None:
         raise FieldError(f"{shown(raw)} does not match the pattern")
     return found
 
 
-def _mapped_number(given: Mapping[str, float]) -> NumberReader:
+def _make_map_reader(given: Mapping[str, float]) -> NumberReader:
     numbers = {key.lower(): value for key, value in given.items()}
 
     def read(raw: Any) -> float:
@@ -258,7 +262,7 @@ def _mapped_number(given: Mapping[str, float]) -> NumberReader:
     return read
 
 
-def _present(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
+def _make_value(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
     def value(item: Any, context: ExtractContext) -> float | None:
         raw = get(item, context)
         if raw is None:
@@ -271,13 +275,13 @@ def _present(get: Get, convert: Convert, *, skips_empty: bool = True) -> Value:
     return value
 
 
-def _number_of(path: str | Difference, convert: Convert, *, signed: bool) -> Value:
+def _make_number(path: str | Difference, convert: Convert, *, signed: bool) -> Value:
     if isinstance(path, str):
         if path == POLL_TIME:
             return lambda _item, context: context.poll_time
-        return _present(make_get(path), convert)
-    get_of = _number_of(path.of, convert, signed=signed)
-    get_less = _number_of(path.less, convert, signed=signed)
+        return _make_value(make_get(path), convert)
+    get_of = _make_number(path.of, convert, signed=signed)
+    get_less = _make_number(path.less, convert, signed=signed)
 
     def value(item: Any, context: ExtractContext) -> float | None:
         of, less = get_of(item, context), get_less(item, context)
@@ -290,7 +294,7 @@ def _number_of(path: str | Difference, convert: Convert, *, signed: bool) -> Val
     return value
 
 
-def _first_number(
+def _make_first_number(
     values: list[Value],
 ) -> Value:
     def first(item: Any, context: ExtractContext) -> float | None:

@@ -1,4 +1,4 @@
-"""What all fields have: conditions, and for a metric its help and labels."""
+"""The base of all fields: conditions, and the help and labels of a metric."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from exporter.declare.paths import BELOW, Steps, is_index, mapped_steps
 
 
 class Part(Model):
-    """What every field and group of fields has."""
+    """The base of fields and groups of fields."""
 
     where: Where | None = None
     """Conditions that must all hold for it to be read; in an `each`, for an item to be read."""
@@ -35,12 +35,12 @@ class Part(Model):
         raise NotImplementedError
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places of the answer that this part reads, from the current item."""
+        """Yield the paths that this part reads, relative to the current item."""
         for condition in self.where or ():
             yield from condition.places()
 
     def compile_guarded(self) -> Read:
-        """Return the function that reads this part where its conditions hold."""
+        """Return the function that reads this part if its conditions hold."""
         read, holds, when = self.compile(), compile_where(self.where), self.when
         if holds is None and when is None:
             return read
@@ -59,9 +59,9 @@ class Metric(Part):
     named_by: ClassVar[str]
 
     help: str | None = None
-    """What the metric says, in one sentence; without it, the path."""
+    """A description of the metric, in one sentence. The default is the path."""
     labels: LabelRules = Field(default_factory=dict)
-    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+    """Labels by name: a path, a text, or a mapping; see the keys of a label."""
 
     @property
     def metric(self) -> str:
@@ -69,7 +69,7 @@ class Metric(Part):
         return str(getattr(self, self.named_by))
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from mapped_labels(self.labels)
 
@@ -86,7 +86,7 @@ class Metric(Part):
         )
 
     def _field_names(self) -> tuple[str, ...]:
-        """Return the vendor's names of the values, or of the labels where there is no value."""
+        """Return the vendor's names of the values, or of the labels if it reads no value."""
         places = [
             *mapped_steps(getattr(self, "path", None), getattr(self, "query", None)),
         ] or mapped_labels(self.labels)

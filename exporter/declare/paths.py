@@ -1,4 +1,4 @@
-"""Where a value is in an answer: JSON Pointers, differences, JMESPath queries; as functions.
+"""Paths of values: JSON Pointers, differences and JMESPath queries, compiled to functions.
 
 The empty pointer is the item itself. `@key` is the item's key or index in its list or object,
 `@poll_time` the time of the poll in Unix seconds.
@@ -30,20 +30,20 @@ Steps = tuple[str, ...]
 
 _STRAY_TILDE = re.compile(r"~(?![01])")
 _INDEX = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-# A query is an expression on one line; what is longer is a program.
+# Longer expressions are programs.
 _MAX_QUERY = 1000
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One value minus another, both with the field's own reading; there only if both are."""
+    """One value minus another, both with the reading of the field; missing unless both exist."""
 
     of: str
     less: str
 
 
 def check_pointer(value: Any, *, of_number: bool = False) -> str:
-    """Return the pointer, which must be one."""
+    """Return a valid pointer unchanged; raise an error for any other value."""
     if value == POLL_TIME and not of_number:
         raise fault(f"{POLL_TIME} is for gauge and counter alone")
     if not isinstance(value, str) or not (value == "" or value.startswith("/") or value in _PSEUDO):
@@ -85,7 +85,7 @@ class Query:
         Raises:
             ValueError: It is not JMESPath.
         """
-        import jmespath  # noqa: PLC0415 - a quarter of a start, for those who use it
+        import jmespath  # noqa: PLC0415 - a quarter of the start-up time, and few systems use it
 
         if len(source) > _MAX_QUERY:
             raise ValueError(f"longer than {_MAX_QUERY} characters")
@@ -112,7 +112,7 @@ class Query:
 
     @cached_property
     def mapped(self) -> tuple[Steps, ...]:
-        """The places below which the expression reads."""
+        """The paths below which the expression reads."""
         return tuple(dict.fromkeys(map(_all_below, _branches(self._parsed.parsed, ()))))
 
 
@@ -132,7 +132,7 @@ def _functions(node: Any) -> Iterator[str]:
 def _branches(node: Any, above: Steps) -> Iterator[Steps]:
     """Yield the leading keys and indices of each branch of a JMESPath syntax tree.
 
-    One that ends in BELOW has come to an expression that may select anything there.
+    A branch that ends in BELOW may select anything below.
     """
     kind, children = node["type"], node["children"]
     if above[-1:] == (BELOW,) or kind in {"current", "identity"}:
@@ -142,7 +142,7 @@ def _branches(node: Any, above: Steps) -> Iterator[Steps]:
     elif kind in {"subexpression", "index_expression", "pipe"}:
         starts = [above]
         for child in children:
-            # Without repetitions: each step of an expression may name one place twice.
+            # Without repetitions: each step of an expression may name a path twice.
             found = (one for start in starts for one in _branches(child, start))
             starts = list(dict.fromkeys(found))
         yield from starts
@@ -155,7 +155,7 @@ def _branches(node: Any, above: Steps) -> Iterator[Steps]:
 
 
 def check_query(value: Any) -> Query:
-    """Return the compiled expression, which must be one."""
+    """Return the compiled expression; raise an error for any other value."""
     if not isinstance(value, str):
         raise fault("a JMESPath expression is a text; quote it")
     try:
@@ -193,13 +193,13 @@ def pointer_steps(pointer: str) -> Steps:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-def written_pointer(steps: Steps) -> str:
-    """Write keys and indices as a pointer."""
+def pointer_text(steps: Steps) -> str:
+    """Return keys and indices as a pointer."""
     return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
 def make_get(pointer: str) -> Get:
-    """Return a function that finds the pointer's value; None if there is none, or null."""
+    """Return a function that finds the value of a pointer; it returns None if it is missing or null."""
     if pointer == KEY:
         return lambda _, context: context.key
     if pointer == POLL_TIME:
@@ -245,9 +245,9 @@ def resolve(item: Any, steps: Steps) -> Any:
 
 
 def make_first(pointers: tuple[str, ...], *, skips_empty: bool = False) -> Get:
-    """Return a function that finds the first of these that is there.
+    """Return a function that finds the value of the first pointer that exists.
 
-    With `skips_empty` a text of blanks is there only if none of the others is.
+    With `skips_empty`, any other value wins over a blank text.
     """
     get, *others = [make_get(pointer) for pointer in pointers]
     if not others:
@@ -264,7 +264,7 @@ def make_first(pointers: tuple[str, ...], *, skips_empty: bool = False) -> Get:
             return value
         for other in others:
             another = other(item, context)
-            # If an alias is the parent of another path, an object there is not what it names.
+            # An alias may be the parent of another path; the object there is not its value.
             if is_there(another) and not isinstance(another, dict | list):
                 return another
         return value
@@ -285,7 +285,7 @@ def make_selection(
 def mapped_steps(
     path: "tuple[str | Difference, ...] | None", query: Query | None
 ) -> Iterator[Steps]:
-    """Yield the places that a `path` or `query` reads."""
+    """Yield the paths that a `path` or `query` reads."""
     if query is not None:
         yield from query.mapped
     for one in path or ():
@@ -295,7 +295,7 @@ def mapped_steps(
 
 
 def source_of(path: "tuple[str | Difference, ...] | None", query: Query | None) -> str:
-    """Write a `path` or `query` as the metrics reference shows it."""
+    """Return a `path` or `query` as the metrics reference shows it."""
     if query is not None:
         return query.source
     return " or ".join(
@@ -307,9 +307,9 @@ class Selected(Model):
     """A value that is selected by a path or a query."""
 
     path: Pointers | None = None
-    """Where the value is; of several paths the first that is there."""
+    """The path of the value. Of several paths, the first that is present is used."""
     query: JmesPath | None = None
-    """A JMESPath expression in place of a path."""
+    """A JMESPath expression instead of a path."""
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
@@ -326,5 +326,5 @@ class Selected(Model):
         return make_selection(self.path, self.query)
 
     def places(self) -> Iterator[Steps]:
-        """Yield the places that are read."""
+        """Yield the paths that are read."""
         return mapped_steps(self.path, self.query)

@@ -1,6 +1,6 @@
-"""Evaluates a JMESPath expression within a budget, whatever the expression and the answer.
+"""Evaluates JMESPath expressions within a budget.
 
-An expression can double its own input at each step, so a limit for the answer is not enough.
+An expression can double its input at each step, so a limit on the answer is not enough.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import jmespath.visitor
 
 from exporter.errors import FieldError
 
-# A step of the evaluation costs 1, and each item of its result as much. The queries of a list of a
+# A step of the evaluation costs 1, and each item of its result 1. The queries of a list of a
 # thousand servers take a tenth of it, which is a quarter of a second of one core.
 _BUDGET = 500_000
 # Texts are copied faster than items are visited.
@@ -48,4 +48,4 @@ def search(parsed: Any, item: Any) -> Any:
         TypeError,
         ValueError,
     ):
-        return None  # A function got a value that it does not take, or a slice a step of 0.
+        return None  # A function got a value of the wrong type, or a slice a step of 0.

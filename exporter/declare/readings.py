@@ -38,7 +38,7 @@ _FLAGS = {
 
 def number(value: Any) -> float:
     """Read a finite number: a JSON number, a boolean as 1 or 0, or a numeric text."""
-    # The hot path of every poll, and below the check of `_numeric` is inlined.
+    # The hot path of every poll. The check of `_numeric_text` is inlined below.
     if type(value) in _EXACT_NUMBERS and -_EXACT < value < _EXACT:
         return float(value)
     if isinstance(value, str):
@@ -89,7 +89,7 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        value = int(value) if _finite(value).is_integer() else value
+        value = int(value) if _check_finite(value).is_integer() else value
     if isinstance(value, int | float):
         # Python refuses to write out more than 4,300 digits; no id is that long.
         if isinstance(value, int) and value.bit_length() > LONGEST_TEXT:
@@ -117,7 +117,7 @@ def number_reader(spec: str | Mapping[str, Any]) -> NumberReader:
     if option is None:
         return _NUMBER_TABLE[name][0]
     if name == "time":
-        return _time_by(option, zone)
+        return _time_reader(option, zone)
     if name != "size":
         raise ValueError(f"{name} has no options; write read: {name}")
     if option not in _SIZES:
@@ -167,7 +167,7 @@ def _parts(spec: str | Mapping[str, Any]) -> tuple[str, str | None, str]:
     return name, option, zone
 
 
-def _time_by(option: str, zone: str) -> NumberReader:
+def _time_reader(option: str, zone: str) -> NumberReader:
     if option in _UNIX:
         if zone:
             raise ValueError(f"Unix time has no zone; write {{time: {option}}}")
@@ -178,7 +178,7 @@ def _time_by(option: str, zone: str) -> NumberReader:
     return time_reader(option, zone)
 
 
-def _numeric(value: Any) -> str:
+def _numeric_text(value: Any) -> str:
     """Return the digits of a numeric text."""
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         digits = value.strip()
@@ -187,13 +187,13 @@ def _numeric(value: Any) -> str:
     raise FieldError(f"{shown(value)} is not a number")
 
 
-def _finite(result: float) -> float:
+def _check_finite(result: float) -> float:
     if math.isfinite(result):
         return result
     raise FieldError(_NOT_FINITE)
 
 
-def _divided(value: Any, power: int) -> float:
+def _divide(value: Any, power: int) -> float:
     """Read a number and divide by 10^power: 36 by 1,000 is exactly 0.036.
 
     The result is the float nearest to the decimal, as if by Decimal, at a fraction of its time.
@@ -205,35 +205,36 @@ def _divided(value: Any, power: int) -> float:
             result: float = value / 10**power
         except OverflowError:
             result = math.inf
-        return _finite(result)
-    return _shifted(repr(_finite(value)) if isinstance(value, float) else _numeric(value), power)
+        return _check_finite(result)
+    digits = repr(_check_finite(value)) if isinstance(value, float) else _numeric_text(value)
+    return _shift_point(digits, power)
 
 
-def _shifted(digits: str, power: int) -> float:
+def _shift_point(digits: str, power: int) -> float:
     # A float is the shortest decimal that names it, so the decimal point moves in the text.
     mantissa, _, exponent = digits.lower().partition("e")
-    return _finite(float(f"{mantissa}e{int(exponent or 0) - power}"))
+    return _check_finite(float(f"{mantissa}e{int(exponent or 0) - power}"))
 
 
 def _milliseconds(value: Any) -> float:
-    return _divided(value, 3)
+    return _divide(value, 3)
 
 
 def _microseconds(value: Any) -> float:
-    return _divided(value, 6)
+    return _divide(value, 6)
 
 
 def _nanoseconds(value: Any) -> float:
-    return _divided(value, 9)
+    return _divide(value, 9)
 
 
 def _percent(value: Any) -> float:
     if not isinstance(value, str):
-        return _divided(value, 2)
+        return _divide(value, 2)
     digits = value.strip().removesuffix("%").rstrip() if len(value) <= _LONGEST_NUMBER else ""
     if not _is_numeric(digits):
         raise FieldError(f"{shown(value)} is not a percentage such as 12.5 or 12.5 %")
-    return _shifted(digits, 2)
+    return _shift_point(digits, 2)
 
 
 def _bytes_reader(unit: int) -> NumberReader:
@@ -337,7 +338,7 @@ _NUMBER_TABLE: dict[str, tuple[NumberReader, str]] = {
     ),
 }
 _TEXT_TABLE: dict[str, tuple[TextReader, str]] = {
-    "text": (text, "A text, number or boolean as it is, without blanks around it."),
+    "text": (text, "A text, number or boolean, without surrounding blanks."),
     "upper_case": (_upper_case, "The text in upper case."),
     "lower_case": (_lower_case, "The text in lower case."),
 }

@@ -1,7 +1,7 @@
-"""A request as endpoints, logins and actions declare it: one shape, with words to fill in.
+"""The request of an endpoint, login or action, with words to fill in.
 
-`{word}` is a parameter or an input. `{/path}` is a value of the answer to a login. A value is
-quoted as its location demands: percent-encoded in a URL, escaped in a body.
+`{word}` is a parameter or an input, `{/path}` a value of the answer to a login. Values are
+percent-encoded in a URL and escaped in a body.
 """
 
 import json
@@ -69,7 +69,7 @@ def _keys_of(tree: Any) -> Iterator[str]:
 def check_headers(
     headers: dict[str, str], reserved: frozenset[str] = _RESERVED_HEADERS
 ) -> dict[str, str]:
-    """Return the headers, which must be such that can be sent and set."""
+    """Return valid headers unchanged; raise an error for any other."""
     faults = []
     for name, text in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
@@ -99,7 +99,7 @@ class Request(Model):
     form: dict[str, Text] | None = None
     """A body as fields of a form."""
     body: str | None = None
-    """A body as text; a value in it is escaped for JSON, or for XML where it begins with <."""
+    """A body as text. Inserted values are escaped for JSON, or for XML if the body begins with <."""
 
     @field_validator("path")
     @classmethod
@@ -142,7 +142,7 @@ class Request(Model):
             yield from words_of(part)
 
     def filled(self, values: Mapping[str, str]) -> FilledRequest:
-        """Return the request with these values; what holds a word without a value is not sent.
+        """Return the request with these values; a part with a word without a value is not sent.
 
         Raises:
             ValueError: The path has a word without a value.
@@ -158,7 +158,7 @@ class Request(Model):
         headers = dict(_pairs(self.headers, values, _header_escaped))
         kind = "json" if self.json_ is not None else "form" if self.form is not None else ""
         if self.has_body and not any(name.lower() == "content-type" for name in headers):
-            # A text body without a type of its own is JSON more often than anything else.
+            # Most text bodies without a declared type are JSON.
             text = "application/xml" if self._is_xml else "application/json"
             headers["Content-Type"] = _TYPES.get(kind, text)
         target = f"{path}?{query}" if query else path
@@ -166,7 +166,7 @@ class Request(Model):
 
     def _body(self, values: Mapping[str, str]) -> bytes:
         if self.json_ is not None:
-            return json.dumps(_filled_tree(self.json_, values)).encode()
+            return json.dumps(_fill_tree(self.json_, values)).encode()
         if self.form is not None:
             pairs = _pairs(self.form, values)
             return "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in pairs).encode()
@@ -193,7 +193,7 @@ def _xml_escaped(value: str) -> str:
 
 
 def _header_escaped(value: str) -> str:
-    # A line end would begin another header.
+    # A line break would begin another header.
     return _CONTROL.sub(lambda found: quote(found[0], safe=""), value)
 
 
@@ -206,12 +206,12 @@ def _pairs(
             yield name, value
 
 
-def _filled_tree(tree: Any, values: Mapping[str, str]) -> Any:
+def _fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
     if isinstance(tree, str):
         return fill(tree, values)
     if isinstance(tree, list):
-        return [_filled_tree(one, values) for one in tree]
+        return [_fill_tree(one, values) for one in tree]
     if isinstance(tree, dict):
-        filled = {key: _filled_tree(one, values) for key, one in tree.items()}
+        filled = {key: _fill_tree(one, values) for key, one in tree.items()}
         return {key: one for key, one in filled.items() if one is not None or tree[key] is None}
     return tree

@@ -1,4 +1,4 @@
-"""The field that is one of several states, each a series of its own."""
+"""The field `states`: one series for each known state."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,14 +19,14 @@ from exporter.declare.paths import (
 from exporter.declare.readings import flag, number, text
 
 UNKNOWN = "unknown"
-"""The state of every value that the declaration does not name."""
+"""The state for all values that are not declared."""
 
 _RANGE = re.compile(r"(-?\d{1,9})?(\.\.)?(-?\d{1,9})?", re.ASCII)
 _WORDS = ("true", "false")
 
 
 class Codes:
-    """Numbers and ranges of numbers with the states that they mean."""
+    """States by numbers and ranges of numbers."""
 
     def __init__(self, states: Mapping[tuple[float, float], str], written: str) -> None:
         self._states = tuple((low, high, state) for (low, high), state in states.items())
@@ -35,7 +35,7 @@ class Codes:
 
     def state(self, raw: Any) -> str:
         """Return the state of a number; may raise FieldError."""
-        # A code of 0 and 1 is a truth value to some servers.
+        # Some servers send the codes 0 and 1 as booleans.
         value = flag(raw) if isinstance(raw, str) and raw.lower() in _WORDS else number(raw)
         for low, high, state in self._states:
             if low <= value <= high and value.is_integer():
@@ -83,16 +83,25 @@ class States(Selected, Metric):
     states: str
     """The metric's name."""
     known: Annotated[list[Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
-    """The states by name, in any case; all others are `unknown`."""
+    """The names of the states; case does not matter. Every other value is `unknown`."""
     codes: _CodesField | None = None
-    """Numbers or ranges with their states, where the answer has a number: {0: stopped, 1..: started}."""
+    """States by number or range, if the answer has numbers: {0: stopped, 1..: started}."""
     label: str = "state"
-    """The label that holds the state."""
+    """The label with the state."""
+    idle: list[Text] = Field(default_factory=list)
+    """States in which the server answers but does no work; the status page shows them in amber."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "States":
         one_of(self, "known", "codes")
+        for state in self.idle:
+            if state.lower() not in self.names:
+                raise fault(f'idle: "{state}" is not one of the states: {", ".join(self.names)}')
         return self
+
+    def is_idle(self, state: str) -> bool:
+        """Return whether a server in this state, in lower case, does not do its work."""
+        return any(state == one.lower() for one in self.idle)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,7 +116,7 @@ class States(Selected, Metric):
         yield self._family(source=self.place, reading=reading, labels=(self.label,))
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from self.places()
 

@@ -1,4 +1,4 @@
-"""A system: its endpoints, parameters, login and actions, and the check that all of it can work."""
+"""A system: its endpoints, parameters, login and actions, and the check for errors in them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,18 +28,18 @@ from exporter.declare.states import States
 from exporter.text import printable
 
 NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-"""What a system's name is like."""
+"""The pattern of a system's name."""
 
 
 class Param(Model):
     """A parameter that a target gives under `params`."""
 
     help: str = "A parameter of this system."
-    """What it is."""
+    """A description."""
     default: Text | None = None
     """Its value if a target does not give one; without it, it is required."""
     choices: list[Text] = Field(default_factory=list)
-    """The values it may have."""
+    """The possible values."""
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Param":
@@ -52,47 +52,47 @@ class System(Model):
     """A product whose status is polled."""
 
     title: str = ""
-    """What it is called."""
+    """A readable name."""
     url_help: str = "the server"
-    """What a target's url is."""
+    """A description of a target's URL."""
     prefix: str = ""
-    """What its metrics begin with; the system's name if there is none."""
+    """The prefix of its metrics. The default is the system's name."""
     base_path: str = ""
-    """A path for target URLs that have none."""
+    """The path of target URLs without one."""
     params: dict[str, Param] = Field(default_factory=dict)
-    """Parameters by their names."""
+    """Parameters by name."""
     login: Login | None = None
     """How a client with `login` gets a token."""
     endpoints: Annotated[list[Endpoint], Field(min_length=1)]
-    """What is requested."""
+    """The requests of a poll."""
     actions: dict[str, Action] = Field(default_factory=dict)
-    """What `status-exporter set` can set."""
+    """States that `status-exporter set` can change."""
 
     _name: str = PrivateAttr("")
 
     @property
     def name(self) -> str:
-        """The name that targets call it by."""
+        """The name that targets refer to."""
         return self._name
 
-    def named(self, name: str) -> "System":
-        """Give it the name that it is declared by, and return it."""
+    def set_name(self, name: str) -> "System":
+        """Set the name that it is declared under, and return it."""
         self._name = name
         self.title = self.title or name
         for key, action in self.actions.items():
-            action.named(key)
+            action.set_name(key)
         return self
 
     @cached_property
     def families(self) -> tuple[Family, ...]:
         """Every metric of the system, once, in the order of declaration."""
-        return tuple(replace(one, help=_help(one)) for one in self.merged)
+        return tuple(replace(one, help=_help(one)) for one in self.merged_families)
 
     @cached_property
-    def merged(self) -> tuple[Family, ...]:
-        """The same with the declared help, which is empty where it is to be generated."""
+    def merged_families(self) -> tuple[Family, ...]:
+        """The metrics with the declared help, which is empty if it is generated."""
         found: dict[str, Family] = {}
-        for family in self._declared():
+        for family in self._declared_families():
             known = found.get(family.name)
             if known is None:
                 found[family.name] = family
@@ -101,24 +101,35 @@ class System(Model):
                 found[family.name] = replace(known, source=source, help=known.help or family.help)
         return tuple(found.values())
 
-    def _declared(self) -> Iterator[Family]:
+    def _declared_families(self) -> Iterator[Family]:
         for index, endpoint in enumerate(self.endpoints):
             for family in endpoint.families():
                 yield replace(family, location=("endpoints", index, *family.location))
 
     @cached_property
+    def mode(self) -> tuple[int, States] | None:
+        """The first `states` field of the server itself, which pages show as its mode.
+
+        With it comes the index of its metric in `families`.
+        """
+        states = next((one for one in self._single_parts() if isinstance(one, States)), None)
+        if states is None:
+            return None
+        return [family.name for family in self.families].index(states.metric), states
+
+    @cached_property
     def labels(self) -> frozenset[str]:
-        """The labels of the system's metrics, which targets cannot use for their own."""
+        """The labels of the system's metrics, which targets cannot have."""
         return frozenset(label for family in self.families for label in family.labels)
 
     @cached_property
     def path_params(self) -> frozenset[str]:
-        """The parameters that are part of a path, and so cannot be empty."""
+        """The parameters in paths, which cannot be empty."""
         words = (word for one in self.endpoints for word in _words_of_path(one.path))
         return frozenset(words) & self.params.keys()
 
     def problems(self) -> Iterator[Problem]:
-        """Yield everything that cannot work, with its location in the declaration."""
+        """Yield all errors, with their locations in the declaration."""
         yield from self.metric_problems()
         yield from self._param_problems()
         params = frozenset(self.params)
@@ -132,16 +143,16 @@ class System(Model):
                 yield ("actions", name, *at), text
 
     def _single_parts(self) -> Iterator[Part]:
-        """Yield the fields that have one value, those of the items of an `each` left out."""
+        """Yield the fields outside of lists, which have a single value."""
         for endpoint in self.endpoints:
             yield from _outside_items(endpoint.fields)
 
     def metric_problems(self) -> Iterator[Problem]:
-        """Yield what is wrong with names, labels and kinds of metrics."""
+        """Yield the errors in names, labels and kinds of metrics."""
         prefix = self.prefix or self.name
         found: dict[str, Family] = {}
         seen: dict[str, Family] = {}
-        for family in self._declared():
+        for family in self._declared_families():
             known = found.setdefault(family.name, family)
             if known is not family:
                 differs = difference(known, family)
@@ -185,7 +196,7 @@ def _words_of_path(path: str) -> list[str]:
 
 
 def _help(family: Family) -> str:
-    """Return the help; the field's name is added where it is not part of it."""
+    """Return the help; the field's name is added if it does not contain it."""
     return printable(_help_text(family))
 
 
@@ -194,7 +205,7 @@ def _help_text(family: Family) -> str:
         return "Number of items."
     if not family.help:
         return f"Value of {family.source or 'the answer'}."
-    # Not within another word: the field "v" is not named by "The value".
+    # Whole words: "The value" does not name the field "v".
     named = (rf"(?<!\w){re.escape(name)}(?!\w)" for name in family.fields)
     if not family.fields or any(re.search(one, family.help, re.IGNORECASE) for one in named):
         return family.help
@@ -202,7 +213,7 @@ def _help_text(family: Family) -> str:
 
 
 def _outside_each(fields: list[Any], location: tuple[str | int, ...]) -> Iterator[Problem]:
-    """Find what counts or merges items where there are none."""
+    """Yield counts and merges outside of an `each`."""
     for index, one in enumerate(fields):
         if isinstance(one, Count):
             yield (*location, index, "count"), f"{one.metric}: a count is for the fields of an each"
@@ -220,13 +231,13 @@ def _outside_items(fields: Iterable[Part]) -> Iterator[Part]:
 
 
 def clashes(system: System, others: Iterable[System]) -> Iterator[Problem]:
-    """Yield the metrics of a system that another one declares differently, or with too close a name."""
+    """Yield metrics that another system declares differently, or that OpenMetrics gives its name."""
     known: Mapping[str, tuple[Family, str]] = {
         open_metrics_name(one.name, one.kind): (one, other.name)
         for other in others
-        for one in other.merged
+        for one in other.merged_families
     }
-    for family in system.merged:
+    for family in system.merged_families:
         other, name = known.get(open_metrics_name(family.name, family.kind), (family, ""))
         differs = (
             difference(other, family)

@@ -1,4 +1,4 @@
-"""The fields that read text: match and info."""
+"""The fields match and info, which read texts."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from exporter.errors import FieldError
 
 
 class Match(Selected, Comparison, Metric):
-    """A gauge that is 1 where a condition holds for a value, else 0; absent without the value."""
+    """A gauge that is 1 if a condition is true for a value, else 0; absent without the value."""
 
     named_by: ClassVar[str] = "match"
 
@@ -28,10 +28,10 @@ class Match(Selected, Comparison, Metric):
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
-        yield self._family(source=self.place, reading=self.written())
+        yield self._family(source=self.place, reading=self.comparison_text())
 
     def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the field reads."""
+        """Yield the paths that the field reads."""
         yield from super().mapped()
         yield from self.places()
 
@@ -39,13 +39,13 @@ class Match(Selected, Comparison, Metric):
         """Return the function that compares the value."""
         get, test = self.compile_get(), self.compile_test()
         labels, name = compile_labels(self.labels), self.metric
-        tells_missing = self.exists is not None
+        reads_missing = self.exists is not None
 
         def read(item: Any, context: ExtractContext) -> None:
             raw = get(item, context)
             if raw is not None:
                 context.found = True
-            elif not tells_missing:
+            elif not reads_missing:
                 return
             value = 1.0 if test(raw) else 0.0
             own = labels(item, context) if labels else NO_LABELS
@@ -55,7 +55,7 @@ class Match(Selected, Comparison, Metric):
 
 
 class Info(Metric):
-    """A constant 1 whose labels are texts of the answer; an empty one is left out."""
+    """A constant 1 whose labels are texts of the answer; empty labels are omitted."""
 
     kind: ClassVar[Kind] = "info"
     named_by: ClassVar[str] = "info"
@@ -63,7 +63,7 @@ class Info(Metric):
     info: str
     """The metric's name, which ends in _info."""
     labels: LabelRules = Field(min_length=1)
-    """Labels by their names: a path, a text, or a mapping; see the keys of a label."""
+    """Labels by name: a path, a text, or a mapping; see the keys of a label."""
 
     def families(self) -> Iterator[Family]:
         """Yield the one metric."""
@@ -83,8 +83,9 @@ class Info(Metric):
                 try:
                     value = text_of(item, context)
                 except FieldError as error:
+                    context.found = True
                     context.fault(name, f"label {label}: {error}")
-                    continue
+                    return  # The other labels alone may look like those of another item.
                 if value:
                     own.append((label, value))
             if len(own) > len(fixed) or (own and not len(readers) > len(fixed)):

@@ -1,4 +1,4 @@
-"""Dates and times of every usual form, as Unix seconds."""
+"""Reads dates and times of all usual forms as Unix seconds."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _ISO_TIME = re.compile(
     rf" ?(Z|UTC|GMT|{_OFFSET})?",
     re.ASCII | re.IGNORECASE,
 )
-# The usual form, which `fromisoformat` reads as it is.
+# The usual form, which `fromisoformat` reads.
 _USUAL_TIME = re.compile(
     rf"\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,6}})?(?:Z|{_OFFSET})", re.ASCII
 )
@@ -44,7 +44,7 @@ _RFC_1123_TIME = re.compile(
     rf"(?: (Z|UTC|GMT|UT|{_OFFSET}))?",
     re.ASCII | re.IGNORECASE,
 )
-# Its number is UTC; the offset only says where it was written.
+# The number is UTC; the offset only shows where it was written.
 _DOTNET_TIME = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 

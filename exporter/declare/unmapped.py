@@ -1,4 +1,4 @@
-"""The values of an answer that no field reads: what a vendor adds or renames shows here first."""
+"""Finds values of an answer that no field reads, such as keys that a vendor added or renamed."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -8,15 +8,15 @@ from exporter.declare.endpoint import Endpoint
 from exporter.declare.groups import Within
 from exporter.declare.lines import Lines
 from exporter.declare.parts import Part
-from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, resolve, written_pointer
+from exporter.declare.paths import ANY, BELOW, Steps, pointer_steps, pointer_text, resolve
 
-# Of a list whose every item has something new, some are enough.
+# Every item of a long list may have a new key.
 MAX_UNMAPPED = 200
-"""Places that are found at most."""
+"""The maximum number of unmapped values that are reported."""
 
 
 class _Node:
-    """A place that is read, or that is on the way to one."""
+    """A path that is read, or the beginning of one."""
 
     __slots__ = ("below", "is_read", "reads_all")
 
@@ -43,15 +43,15 @@ def _read_places(endpoint: Endpoint) -> _Node:
     return root
 
 
-def unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
-    """Return the places of the values that no field reads, each once, at most 200.
+def find_unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
+    """Return the paths of values that no field reads, each once, at most MAX_UNMAPPED.
 
     They are JSON Pointers, with `*` for the items of a list or of an `each`. Lines of a text that
     resemble a pattern and match none follow, as `PATH: "LINE"`.
     """
     found: dict[str, None] = {}
     for steps in _leaves(tree, [_read_places(endpoint)], ()):
-        found[written_pointer(steps)] = None
+        found[pointer_text(steps)] = None
         if len(found) == MAX_UNMAPPED:
             return list(found)
     for place in _unmapped_lines(tree, endpoint):
@@ -60,14 +60,14 @@ def unmapped(tree: Any, endpoint: Endpoint) -> list[str]:
 
 
 def _leaves(tree: Any, nodes: list[_Node], steps: Steps) -> Iterator[Steps]:
-    """Yield the scalars that none of the nodes reads; `nodes` are the places that `tree` is at."""
+    """Yield the paths of scalars that none of the nodes reads; `nodes` are those of `tree`."""
     if any(node.reads_all for node in nodes):
         return
     if isinstance(tree, dict):
         each = any(ANY in node.below for node in nodes)
         for key, value in tree.items():
             inner = _step(nodes, key, ANY)
-            # Only what the declaration reads item by item has interchangeable keys.
+            # Keys are interchangeable only where the declaration reads each item.
             name = ANY if each and not any(key in node.below for node in nodes) else key
             yield from _leaves(value, inner, (*steps, name))
     elif isinstance(tree, list):
@@ -85,11 +85,11 @@ def _step(nodes: list[_Node], *names: str) -> list[_Node]:
 def _unmapped_lines(tree: Any, endpoint: Endpoint) -> Iterator[str]:
     for steps, one in _texts(endpoint.fields, ()):
         for line in one.unmapped_lines(resolve(tree, steps)):
-            yield f'{written_pointer(steps)}: "{line}"'
+            yield f'{pointer_text(steps)}: "{line}"'
 
 
 def _texts(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, Lines]]:
-    """Yield the texts that are read line by line; those of the items of an `each` are left out."""
+    """Yield the texts outside of lists that are read line by line."""
     for one in parts:
         if isinstance(one, Lines):
             yield (*base, *pointer_steps(one.lines)), one

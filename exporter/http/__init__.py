@@ -7,6 +7,7 @@ multiplexer      watches all sockets in one epoll
 deadlines        when a request times out
 resolve          looks up host names
 dial             connects to the first address that accepts
+tls_socket       TLS that reads a bounded number of bytes at a time
 opening          opens a connection: name, TCP, proxy, TLS
 answer_reader    reads an answer, within limits
 http_connection  the connection of a target: one request at a time

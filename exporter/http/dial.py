@@ -13,6 +13,8 @@ from exporter.http.resolve import Address
 
 # RFC 8305 section 5: how long to wait before the next address is tried.
 _NEXT_ADDRESS_SECONDS = 0.25
+# A name may have hundreds of addresses, and each attempt holds an open file.
+_MAX_ATTEMPTS = 8
 
 OnDialled = Callable[[socket.socket | OSError], None]
 
@@ -44,6 +46,8 @@ class Dial:
 
     def _next(self) -> None:
         self._timer = None
+        if self._left and len(self._attempts) >= _MAX_ATTEMPTS:
+            self._attempts.pop(0).close()  # It has had two seconds.
         while self._left:
             family, address = self._left.popleft()
             try:

@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import (
@@ -21,6 +21,7 @@ from exporter.http.deadlines import Deadline
 from exporter.http.message import Headers, HttpRequest
 from exporter.http.multiplexer import READABLE, WRITABLE
 from exporter.http.opening import WOULD_BLOCK, Opening
+from exporter.http.tls_socket import TlsSocket
 
 if TYPE_CHECKING:
     from exporter.http.client import PooledClient
@@ -40,13 +41,10 @@ class HttpConnection:
     __slots__ = (
         "_deadline",
         "_headers",
-        "_io",
         "_is_used",
         "_on_done",
         "_opening",
         "_reader",
-        "_receive",
-        "_send",
         "_socket",
         "_unsent",
         "client",
@@ -54,9 +52,6 @@ class HttpConnection:
         "request",
         "sent_at",
     )
-
-    _receive: Callable[[Any, int], bytes]
-    _send: Callable[[Any, bytes], int]
 
     def __init__(self, client: "PooledClient", request: HttpRequest) -> None:
         self.client = client
@@ -68,8 +63,7 @@ class HttpConnection:
         self._deadline: Deadline | None = None
         self._on_done: OnDone | None = None
         self._opening: Opening | None = None
-        self._socket: socket.socket | None = None
-        self._io: Any = None
+        self._socket: socket.socket | TlsSocket | None = None
         self._reader: AnswerReader | None = None
         self._unsent = b""
         self._is_used = False
@@ -103,7 +97,7 @@ class HttpConnection:
         if self._socket is None:
             self._open()
         else:
-            self._write()
+            self._write(self._socket)
 
     def cancel(self) -> None:
         """Cancel the request, without a call of `on_done`.
@@ -129,16 +123,13 @@ class HttpConnection:
 
     def on_ready(self, mask: int) -> None:
         """Send the rest of the request and read what has arrived."""
-        if self._unsent and mask & WRITABLE:
-            self._write_rest()
-            if self._socket is None:
-                return
+        one = self._socket
+        if one is None or (self._unsent and mask & WRITABLE and not self._write_rest(one)):
+            return
         try:
-            data = self._receive(self._io, _READ_BYTES)
+            data = one.recv(_READ_BYTES)
         except WOULD_BLOCK:
             return
-        except ssl.SSLEOFError:
-            data = b""
         except OSError as error:
             self._on_lost(error)
             return
@@ -159,14 +150,14 @@ class HttpConnection:
         """End the request after an unexpected exception."""
         self._fail(PollError(Reason.INTERNAL, CRASHED))
 
-    def _write(self) -> None:
+    def _write(self, one: socket.socket | TlsSocket) -> None:
         client, request = self.client, self.request
         self.sent_at = client.pool.wall()
         message = request.head
         if self._headers or request.body or request.is_absolute or not request.owner:
             message = client.message(request, self._headers)
         try:
-            count = self._send(self._io, message)
+            count = one.send(message)
         except WOULD_BLOCK:
             count = 0
         except OSError as error:
@@ -176,16 +167,18 @@ class HttpConnection:
             self._unsent = message[count:]
             self._watch(READABLE | WRITABLE)
 
-    def _write_rest(self) -> None:
+    def _write_rest(self, one: socket.socket | TlsSocket) -> bool:
+        """Send more of the request, and return whether the connection is still open."""
         try:
-            self._unsent = self._unsent[self._send(self._io, self._unsent) :]
+            self._unsent = self._unsent[one.send(self._unsent) :]
         except WOULD_BLOCK:
-            return
+            return True
         except OSError as error:
             self._on_lost(error)
-            return
+            return False
         if not self._unsent:
             self._watch(READABLE)
+        return True
 
     def _watch(self, mask: int) -> None:
         if self._socket is not None:
@@ -194,6 +187,8 @@ class HttpConnection:
     def _feed(self, reader: AnswerReader, data: bytes) -> None:
         try:
             if not reader.feed(data):
+                if isinstance(self._socket, TlsSocket) and self._socket.is_over:
+                    self._on_lost(None)  # No event reports this.
                 return
             answer = reader.answer(self._middle())
         except PollError as error:
@@ -292,23 +287,17 @@ class HttpConnection:
             opening.start()
         opening.serve(self._deadline, self._opened)
 
-    def _opened(self, made: socket.socket | PollError) -> None:
+    def _opened(self, made: socket.socket | TlsSocket | PollError) -> None:
         self._opening = None
         if isinstance(made, PollError):
             self._fail(made)
             return
         self._socket = made
-        # SSLSocket wraps each method of this object in up to four calls.
-        self._io = getattr(made, "_sslobj", None)
-        if self._io is None:
-            self._io, self._receive, self._send = made, socket.socket.recv, socket.socket.send
-        else:
-            self._receive, self._send = type(self._io).read, type(self._io).write
         self._is_used = False
         self.may_be_kept = self.client.pool.add(self) and self.client.keeps(self)
         self._watch(READABLE)
         if self._on_done is not None:
-            self._write()
+            self._write(made)
         elif self.may_be_kept:
             self.sent_at = self.client.pool.wall()  # From now on it is idle.
         else:
@@ -318,7 +307,7 @@ class HttpConnection:
         self._drop_reader()
         self._unsent = b""
         self.may_be_kept = False
-        one, self._socket, self._io = self._socket, None, None
+        one, self._socket = self._socket, None
         if one is not None:
             self.client.pool.multiplexer.forget(one.fileno())
             self.client.pool.discard(self)

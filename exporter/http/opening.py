@@ -23,6 +23,7 @@ from exporter.http.deadlines import Deadline, Deadlines
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
 from exporter.http.resolve import Address, LookUpResult, Resolver, literal_address
+from exporter.http.tls_socket import TlsSocket
 
 # Concurrent handshakes. One that takes longer than a turn, as with a server that hangs, continues,
 # but is no longer counted.
@@ -127,7 +128,7 @@ class PoolAccess(Protocol):
         ...
 
 
-OnOpened = Callable[[socket.socket | PollError], None]
+OnOpened = Callable[[socket.socket | TlsSocket | PollError], None]
 
 
 class Opening:
@@ -141,7 +142,7 @@ class Opening:
         self._request: Deadline | None = None
         self._is_waiting = False
         self._dial: Dial | None = None
-        self._socket: socket.socket | ssl.SSLSocket | None = None
+        self._socket: socket.socket | TlsSocket | None = None
         self._fd = -1
         self._is_in_tunnel = False
         self._addresses: tuple[Address, ...] = ()
@@ -293,9 +294,7 @@ class Opening:
             return
         self._is_in_tunnel = False
         try:
-            self._socket = context.wrap_socket(
-                one, do_handshake_on_connect=False, server_hostname=self.route.server_name
-            )
+            self._socket = TlsSocket(one, context, self.route.server_name)
         except (ValueError, OSError) as error:
             self._fail(tls_failure(error))
             return
@@ -303,7 +302,7 @@ class Opening:
 
     def _handshake(self) -> None:
         try:
-            cast("ssl.SSLSocket", self._socket).do_handshake()
+            cast("TlsSocket", self._socket).do_handshake()
         except ssl.SSLWantReadError:
             self._pool.multiplexer.watch(self._fd, self, READABLE)
         except ssl.SSLWantWriteError:

@@ -21,6 +21,8 @@ _FRESH_SECONDS = 30.0
 # Names are forgotten when no request has used them for so long.
 _UNUSED_SECONDS = 600.0
 _MAX_THREADS = 64
+# Interfaces are numbered in 32 bits; a larger number would be truncated to another one.
+_MAX_SCOPE_DIGITS = 9
 
 Address = tuple[int, Any]
 """Address family and socket address."""
@@ -125,13 +127,23 @@ def _look_up(host: str, port: int) -> LookUpResult:
 def literal_address(host: str, port: int) -> tuple[Address, ...]:
     """Return the address of a host that is an IPv4 or IPv6 address; () for a name.
 
+    Anything else would be looked up by the socket itself, which blocks the event loop.
+
     Raises:
-        OSError: The IPv6 zone is not an interface of this machine.
+        OSError: The IPv6 address is invalid, or its zone is not an interface of this machine.
     """
     if ":" in host:
         address, _, zone = host.partition("%")
-        scope = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone) if zone else 0
-        return ((socket.AF_INET6, (address, port, 0, scope)),)
-    if host.replace(".", "").isdigit():
-        return ((socket.AF_INET, (host, port)),)
-    return ()
+        socket.inet_pton(socket.AF_INET6, address)
+        return ((socket.AF_INET6, (address, port, 0, _scope(zone))),)
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except (OSError, ValueError):
+        return ()
+    return ((socket.AF_INET, (host, port)),)
+
+
+def _scope(zone: str) -> int:
+    if zone.isdecimal() and len(zone) <= _MAX_SCOPE_DIGITS:
+        return int(zone)
+    return socket.if_nametoindex(zone) if zone else 0

@@ -1,9 +1,9 @@
-"""Sets a state of a vendor's server: an order goes in, one request goes out, readings confirm it.
+"""Sets a state of a vendor's server: sends one request, and polls the target until the state shows.
 
-This alone writes to a vendor. Nothing that polls or serves can import it; the command line does,
-when a person asks for it.
+No other package writes to a vendor. Code that polls or serves cannot import this one; only the
+command line does.
 
-order         a target and words of the command line become what is to be sent
-single_write  sends it, exactly once, and reports whether the server may have changed
-operation     reads before and after, until the state shows
+order         the checked request for a target, from the words of the command line
+single_write  sends it exactly once, and reports whether the server may have changed
+operation     reads the state before and after the write
 """

@@ -1,4 +1,4 @@
-"""An order is carried out: a look before, one write, and looks after it until the state shows."""
+"""Carries out an order: reads the state, sends one write, and reads again until the state shows."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from exporter.pipeline.request import EndpointRequest, build
 from exporter.redact import scrub
 from exporter.runtime.poll_run import PollRun, poll
 
-# Servers that wait for what is under way may answer only then; nobody should wait longer.
+# A server may answer only when the work that is under way has ended.
 WRITE_SECONDS = 30.0
 
 _FIRST_PAUSE = 0.5
@@ -29,7 +29,7 @@ _FLAGS = {0.0: "false", 1.0: "true"}
 
 @dataclass(frozen=True, kw_only=True)
 class ActionState:
-    """What a target shows of an action: its state, its options, and how much is under way."""
+    """The state that a target shows, its options, and how much is still under way."""
 
     state: str
     options: Mapping[str, str] = field(default_factory=dict)
@@ -37,14 +37,14 @@ class ActionState:
 
 
 Seen = ActionState | PollError
-"""What came of a look."""
+"""The result of `Operation.look`."""
 
 
 class Operation:
-    """One order at one target; `may_have_changed` holds at any time, whatever interrupts it."""
+    """One order for one target; `may_have_changed` is right after any interruption."""
 
     def __init__(self, order: Order, connections: Connections, clock: Clock) -> None:
-        """Make one; `connections` are those that the target is read by."""
+        """Create it; `connections` send its polls and the write."""
         self.order = order
         self._connections = connections
         self._clock = clock
@@ -54,23 +54,23 @@ class Operation:
 
     @property
     def is_sent(self) -> bool:
-        """Whether the request began to be written."""
+        """Whether a part of the request may have been sent."""
         return self._write is not None and self._write.is_written
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether something was sent that the server did not refuse."""
+        """Whether a request was sent and not refused."""
         return self.is_sent and not self._is_refused
 
     async def look(self) -> Seen:
-        """Read what the target shows now, with the credentials that it is polled with."""
+        """Poll the target, with the credentials of its polls."""
         done = await poll(self._run)
         if isinstance(done.outcome, PollError):
             return done.outcome.with_detail(self._scrubbed(done.outcome.detail))
-        return _shown(self.order, done.outcome)
+        return _action_state(self.order, done.outcome)
 
     def is_there(self, seen: Seen) -> bool:
-        """Say whether the target shows all that was ordered, each given option included."""
+        """Return whether the target shows the value and each given option of the order."""
         return (
             isinstance(seen, ActionState)
             and seen.state == self.order.value
@@ -78,10 +78,10 @@ class Operation:
         )
 
     def is_confirmed(self, seen: Seen) -> bool:
-        """Say the same of what the server heeds: an option that it does not may show anything."""
+        """Return the same without the options that the server ignores for this value."""
         if not isinstance(seen, ActionState) or seen.state != self.order.value:
             return False
-        heeded = {
+        used_options = {
             name
             for name, option in self.order.action.options.items()
             if not option.only_for or self.order.value in option.only_for
@@ -89,18 +89,18 @@ class Operation:
         return all(
             seen.options.get(name) == value
             for name, value in self.order.options.items()
-            if name in heeded
+            if name in used_options
         )
 
     def is_drained(self, seen: Seen) -> bool:
-        """Say whether nothing is under way any more."""
+        """Return whether nothing is under way any more."""
         return isinstance(seen, ActionState) and (self.order.drain is None or seen.undrained == 0.0)
 
     async def send(self, seconds: float = WRITE_SECONDS) -> None:
-        """Send the order, once, and wait so many seconds for its answer.
+        """Send the order once, and wait at most that many seconds for the answer.
 
         Raises:
-            ActionError: It was refused, or no answer tells what became of it.
+            ActionError: It was refused, or there is no answer that shows its effect.
         """
         try:
             obtained = await self._log_in()
@@ -114,12 +114,14 @@ class Operation:
             raise
 
     async def watch(
-        self, settle: float, tell: Callable[[Seen], None], *, drained: bool
+        self, settle: float, report: Callable[[Seen], None], *, drained: bool
     ) -> ActionState:
-        """Look again and again until the state shows, with `drained` until nothing runs either.
+        """Poll until the state shows, and with `drained` until nothing is under way.
+
+        Each result is passed to `report`.
 
         Raises:
-            ActionError: So many seconds have passed.
+            ActionError: This takes longer than `settle` seconds.
         """
         limit = self.order.target.client.rate_limit
         slowest = 1 / limit.requests_per_second if limit else 0.0
@@ -127,7 +129,7 @@ class Operation:
         pause = _FIRST_PAUSE
         while True:
             seen = await self.look()
-            tell(seen)
+            report(seen)
             confirmed = self.is_confirmed(seen)
             if (
                 isinstance(seen, ActionState)
@@ -146,11 +148,11 @@ class Operation:
             what = self.order.drain.help if self.order.drain else "something under way"
             changed = WriteEffect.DONE if self.is_sent else WriteEffect.NOT
             return ActionError(f"after {settle:g}s there are still {what}", changed)
-        text = f"{self.order.wanted} does not show after {settle:g}s, but {told(seen)}"
+        text = f"{self.order.wanted} does not show after {settle:g}s, but {state_text(seen)}"
         return ActionError(text, WriteEffect.MAYBE)
 
     def _scrubbed(self, text: str) -> str:
-        # A server may repeat in an answer to a reading what it was sent with the write.
+        # The answer to a poll may contain what was sent with the write.
         login = self._login()
         return scrub(text, self.order.client, login.obtained if login else ())
 
@@ -162,19 +164,19 @@ class Operation:
         if login is None:
             return ()
 
-        async def held(headers: Headers) -> Headers:
+        async def same(headers: Headers) -> Headers:
             return headers
 
         try:
             async with asyncio.timeout(target.timeout):
-                return await login.through(target.name, target.timeout, held)
+                return await login.through(target.name, target.timeout, same)
         except TimeoutError:
             text = f"login: no whole answer within {target.timeout:g}s"
             raise PollError(Reason.TIMEOUT, text) from None
 
 
-def told(seen: Seen) -> str:
-    """Say what came of a look, in a few words."""
+def state_text(seen: Seen) -> str:
+    """Return the state and its options, or why they are unknown."""
     if isinstance(seen, PollError):
         return f"unknown ({seen.detail})"
     options = [f"{name}={value}" for name, value in seen.options.items()]
@@ -182,7 +184,7 @@ def told(seen: Seen) -> str:
 
 
 def _requests(order: Order) -> tuple[EndpointRequest, ...]:
-    """Return the requests that show the state; the others of a poll would only take time."""
+    """Return the requests whose answers show the state, to save the time of the others."""
     action = order.action
     wanted = {action.confirmed_by, *(one.confirmed_by for one in action.options.values())}
     if action.drain:
@@ -194,7 +196,7 @@ def _requests(order: Order) -> tuple[EndpointRequest, ...]:
     )
 
 
-def _shown(order: Order, reading: Extraction) -> ActionState:
+def _action_state(order: Order, extraction: Extraction) -> ActionState:
     action = order.action
     label = next(
         one.label
@@ -204,14 +206,14 @@ def _shown(order: Order, reading: Extraction) -> ActionState:
     )
     states = [
         dict(one.labels)[label]
-        for one in reading.samples
+        for one in extraction.samples
         if one.family == action.confirmed_by and one.value == 1.0
     ]
-    flags = {one.family: _FLAGS.get(one.value, "") for one in reading.samples}
+    flags = {one.family: _FLAGS.get(one.value, "") for one in extraction.samples}
     drain = action.drain
     undrained = [
         one.value
-        for one in reading.samples
+        for one in extraction.samples
         if drain
         and one.family == drain.until_zero.metric
         and {*drain.until_zero.labels.items()} <= {*one.labels}

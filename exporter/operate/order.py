@@ -1,4 +1,4 @@
-"""A target and the words of a command line become an order: what is to be sent, checked."""
+"""Orders: what to set on a target, checked against the actions that its system declares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from exporter.settings import Client, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One state that a target is to have; `options` holds those that were given."""
+    """One state to set on a target; `options` contains those that were given."""
 
     target: Target
     action: Action
@@ -26,30 +26,30 @@ class Order:
 
     @property
     def drain(self) -> Drain | None:
-        """What is still under way once the value shows, if anything is."""
+        """What may still be under way when the value shows; None if the action has no such work."""
         drain = self.action.drain
         return drain if drain and self.value in drain.after else None
 
     @property
     def filled(self) -> FilledRequest:
-        """What is sent, without its secrets."""
+        """The request, without secrets."""
         values = {**self.target.params, VALUE: self.value, **self.options}
         return self.action.request.filled(values)
 
     @property
     def url(self) -> str:
-        """The URL it is sent to, without its secrets."""
+        """The URL of the request, without secrets."""
         base = normalized_url(self.target.url)
         return f"{base}{base_path(self.target)}{self.filled.target}"
 
     @property
     def wanted(self) -> str:
-        """The value with its options, for people."""
+        """The value and options, for messages."""
         return " ".join([self.value, *(f"{name}={one}" for name, one in self.options.items())])
 
 
-def ordered(target: Target, name: str, value: str, options: Mapping[str, str]) -> Order:
-    """Return the order that the words make for the target.
+def make_order(target: Target, name: str, value: str, options: Mapping[str, str]) -> Order:
+    """Return the order for these words of the command line.
 
     Raises:
         ConfigError: The system has no such action, or the action no such value or option.

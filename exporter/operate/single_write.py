@@ -1,7 +1,7 @@
-"""Sends an order exactly once: it is accepted, or an error says what may have changed.
+"""Sends an order exactly once; a failure says whether the server may have changed.
 
-What the server has not been sent cannot have changed it. Once the request begins to be written, it
-may have, unless an answer says otherwise.
+Before any byte of the request was sent it cannot have. After that it may have, unless an answer
+shows that it did not.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from exporter.http.message import Headers, credentials, make_request, with_query
 from exporter.http.pool import ConnectionPool
 from exporter.operate.order import Order
 
-# What each refusal means of a write; none of them is of one that was done.
+# The meaning of each status that proves that nothing was changed.
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST: "the server takes no such value",
     HTTPStatus.UNAUTHORIZED: "the credentials are missing or were rejected",
@@ -25,12 +25,12 @@ _REFUSALS = {
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants other credentials",
     HTTPStatus.SERVICE_UNAVAILABLE: "the server takes no requests now",
 }
-# A gateway says so when it passed a request on and heard no more of it.
-_UNHEARD = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+# A gateway sends these when it forwarded the request and got no answer.
+_NO_ANSWER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 class SingleWrite:
-    """One order on its way, which knows how far it has come."""
+    """The request of one order, and whether it may have reached the server."""
 
     def __init__(self, order: Order, pool: ConnectionPool) -> None:
         self._order = order
@@ -43,10 +43,10 @@ class SingleWrite:
         return self._exchange is not None and self._exchange.is_written
 
     async def send(self, obtained: Headers, seconds: float) -> None:
-        """Send the order, with what a login gave, and wait so many seconds for the answer.
+        """Send the order, with the headers of a login, and wait at most that many seconds.
 
         Raises:
-            ActionError: It was refused, or no answer tells what became of it.
+            ActionError: It was refused, or there is no answer that shows its effect.
         """
         try:
             status = await self._send(obtained, seconds)
@@ -63,7 +63,7 @@ class SingleWrite:
         filled = order.filled
         headers = {"Accept": "application/json", **dict(filled.headers)}
         request = make_request(order.client, filled.method, order.url, headers, filled.body)
-        # Its body says nothing that counts.
+        # The status alone counts.
         request = replace(request, any_status=True, max_body=0)
         if order.client.query_params:
             (request,) = with_query((request,), order.client)
@@ -87,16 +87,16 @@ class SingleWrite:
 
 
 def _judge(status: int) -> None:
-    """Raise what the status of an answer means, unless it is that the order was accepted."""
+    """Raise ActionError unless the status means that the order was accepted."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
         return
-    said = f"HTTP {status}"
+    text = f"HTTP {status}"
     if status in _REFUSALS:
-        raise ActionError(f"{said}: {_REFUSALS[HTTPStatus(status)]}", WriteEffect.NOT)
+        raise ActionError(f"{text}: {_REFUSALS[HTTPStatus(status)]}", WriteEffect.NOT)
     if 400 <= status < 500:  # noqa: PLR2004 - the same
-        raise ActionError(f"{said}: the server refused", WriteEffect.NOT)
+        raise ActionError(f"{text}: the server refused", WriteEffect.NOT)
     if 300 <= status < 400:  # noqa: PLR2004 - the same
-        # Some send a browser on to another page after they did what it asked for.
-        text = f"{said}, which is not followed: correct the url"
-        raise ActionError(text, WriteEffect.MAYBE)
-    raise ActionError(said, WriteEffect.MAYBE, lost=status in _UNHEARD)
+        # Some servers redirect browsers to another page after they have changed.
+        why = f"{text}, which is not followed: correct the url"
+        raise ActionError(why, WriteEffect.MAYBE)
+    raise ActionError(text, WriteEffect.MAYBE, lost=status in _NO_ANSWER)

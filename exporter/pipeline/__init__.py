@@ -1,10 +1,13 @@
-"""One answer, stage by stage; nothing here keeps anything.
+"""The stages of a poll. They keep nothing but the last answer of an endpoint.
 
 In the order of the data:
 
-request         a target's requests, built once; exporter.http sends them
-parse           bytes become one tree: charset, sniff, json_tree, xml_tree
-read            the tree becomes series and values, by the endpoint's declaration
+request         the requests of a target, built once; exporter.http sends them
+charset         the bytes of an answer become text
+sniff           what an answer looks like
+json_tree       JSON becomes a tree
+xml_tree        XML becomes a tree
+read            an answer becomes samples and faults, by the endpoint's declaration
 advice          what to correct after a failed poll
 snapshot        the result of a poll: its series, redacted and each once, with their values
 render          the lines of the series, family by family

@@ -1,4 +1,4 @@
-"""What to correct after a failed poll, where the failure and the configuration show it."""
+"""Hints to correct the configuration after a failed poll."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ _REFUSED = frozenset({Reason.HTTP_401, Reason.HTTP_403})
 
 
 def repeated_paths(target: Target) -> Iterator[str]:
-    """Yield the paths of endpoints with which the target's URL ends: they are added once more."""
+    """Yield paths of endpoints that the target's URL ends with: the exporter adds them again."""
     ending = urlsplit(target.url).path
     for request in build(target):
         path = _path(request, target)
@@ -21,7 +21,7 @@ def repeated_paths(target: Target) -> Iterator[str]:
 
 
 def advised(error: PollError, request: EndpointRequest, target: Target) -> PollError:
-    """Return the failure with what was requested, and with what to correct if that is known."""
+    """Return the failure with its request, and with a hint if the cause is known."""
     error.request = f"{request.method} {request.url}"
     if error.reason is Reason.HTTP_404:
         path = _path(request, target)
@@ -34,7 +34,7 @@ def advised(error: PollError, request: EndpointRequest, target: Target) -> PollE
 
 
 def _path(request: EndpointRequest, target: Target) -> str:
-    """Return the path that the endpoint adds to the target's URL, with its parameters filled in."""
+    """Return the path that the endpoint adds to the target's URL, with its parameters."""
     base = f"{normalized_url(target.url)}{base_path(target)}"
     return request.url.removeprefix(base).partition("?")[0]
 

@@ -1,4 +1,4 @@
-"""Decode the bytes of an answer, whatever their character set and whatever is said of it."""
+"""Decodes the bytes of an answer, even if their character set is missing or wrong."""
 
 import re
 from codecs import charmap_decode
@@ -6,7 +6,7 @@ from encodings.aliases import aliases
 from functools import lru_cache
 from typing import NamedTuple
 
-# A byte-order mark wins over every label. UTF-32's begins with UTF-16's, so it comes first.
+# A byte-order mark wins over every label. UTF-32 comes first: its mark begins with that of UTF-16.
 _MARKS = (
     (b"\xef\xbb\xbf", "utf_8"),
     (b"\xff\xfe\0\0", "utf_32_le"),
@@ -14,7 +14,7 @@ _MARKS = (
     (b"\xff\xfe", "utf_16_le"),
     (b"\xfe\xff", "utf_16_be"),
 )
-# Both formats begin with an ASCII character: which of the first four bytes are not zero?
+# JSON and XML begin with an ASCII character. The keys show which of the first bytes are not zero.
 _BY_ZEROS = {
     b"\1\0\0\0": "utf_32_le",
     b"\0\0\0\1": "utf_32_be",
@@ -51,10 +51,10 @@ _SUPERSETS = {
     "utf_16": "utf_16_le",
     "utf_32": "utf_32_le",
 }
-# What Python has no alias for.
+# Names without an alias in Python.
 _ALIASES = {"windows31j": "cp932", "ucs2": "utf_16_le", "iso10646ucs2": "utf_16_le"}
 _GUESS = "ascii"
-"""ASCII says no more than no label: whatever else is in the answer has to be guessed."""
+"""The label ASCII is treated like no label: other characters have to be guessed."""
 
 _UTF_8 = frozenset({"utf_8", _GUESS})
 
@@ -64,7 +64,7 @@ _DECLARATION = re.compile(rb"\s*<\?xml\s[^<>]{0,200}?encoding\s*=\s*[\"']([^\"'<
 
 
 class DecodedText(NamedTuple):
-    """The text of an answer, the Python codec it was read by, and what was wrong with it."""
+    """The text of an answer, the Python codec that decoded it, and faults."""
 
     text: str
     codec: str
@@ -79,7 +79,7 @@ def decode(body: bytes, label: str = "") -> DecodedText:
     and a byte that had to be replaced are faults.
     """
     codec = _codec(label)
-    if body[:1] == b"{" and codec in _UTF_8:  # What nearly every answer is.
+    if body[:1] == b"{" and codec in _UTF_8:  # Nearly every answer.
         try:
             text = body.decode()
         except UnicodeDecodeError:
@@ -87,16 +87,16 @@ def decode(body: bytes, label: str = "") -> DecodedText:
         else:
             if text[1:2] != "\0":
                 return DecodedText(text, "utf_8")
-    return _by_bytes(body) or _by_label(body, label)
+    return _decode_by_bytes(body) or _decode_by_label(body, label)
 
 
-def _by_label(body: bytes, label: str) -> DecodedText:
+def _decode_by_label(body: bytes, label: str) -> DecodedText:
     faults: list[str] = []
-    for name in (label, _declared(body)):
+    for name in (label, _declared_encoding(body)):
         codec = _codec(name)
         if not codec:
             faults.append(f'the character set "{name[:_LONGEST_NAME]}" is not known')
-        # UTF-16 or UTF-32 without any zero is a wrong label: no ASCII character is in it.
+        # UTF-16 and UTF-32 have zeros in each ASCII character; without zeros the label is wrong.
         elif codec != _GUESS and (b"\0" in body or not codec.startswith(("utf_16", "utf_32"))):
             decoded = _decode_by(body, codec)
             break
@@ -105,8 +105,8 @@ def _by_label(body: bytes, label: str) -> DecodedText:
     return decoded._replace(faults=(*faults, *decoded.faults)) if faults else decoded
 
 
-def _by_bytes(body: bytes) -> DecodedText | None:
-    """Recognize UTF-8, UTF-16 and UTF-32 by their mark, or by zeros (RFC 4627 section 3)."""
+def _decode_by_bytes(body: bytes) -> DecodedText | None:
+    """Decode UTF-8, UTF-16 and UTF-32 by the byte-order mark, or by zeros (RFC 4627 section 3)."""
     for mark, codec in _MARKS if body[:1] in b"\xef\xff\xfe\0" else ():
         if body.startswith(mark):
             return _decode_by(body, codec)
@@ -116,7 +116,7 @@ def _by_bytes(body: bytes) -> DecodedText | None:
     return None
 
 
-def _declared(body: bytes) -> str:
+def _declared_encoding(body: bytes) -> str:
     found = _DECLARATION.match(body)
     return found[1].decode("latin-1") if found else ""
 
@@ -136,7 +136,7 @@ def _decode_by(body: bytes, codec: str) -> DecodedText:
     except UnicodeDecodeError as error:
         fault = (
             f"byte {error.start + 1} of the answer (0x{body[error.start]:02X}) is not"
-            f" {spelled(codec)}: replaced by U+FFFD"
+            f" {codec_name(codec)}: replaced by U+FFFD"
         )
         return DecodedText(_replace(body, codec).removeprefix(_MARK), codec, (fault,))
 
@@ -155,20 +155,20 @@ def _decode_by_guess(body: bytes) -> DecodedText:
         return decoded
     text = decoded.text
     bad = text.count("\ufffd")
-    # A few bad bytes among many good characters are damage, not another character set.
+    # Few bad bytes among many good characters are damage, not another character set.
     good = len(text) - len(text.encode("ascii", "ignore")) - bad
     return decoded if good > bad else _decode_by(body, "cp1252")
 
 
-def spelled(codec: str) -> str:
-    """Return the name of a codec as people write it: UTF-16-LE, WINDOWS-1252."""
+def codec_name(codec: str) -> str:
+    """Return the name of a codec for people: UTF-16-LE, WINDOWS-1252."""
     return codec.replace("cp125", "windows-125").replace("_", "-").upper()
 
 
-def _names() -> dict[str, str]:
+def _codec_names() -> dict[str, str]:
     """Return the codec of each known name, in lower case and without punctuation.
 
-    Made once rather than looked up in `codecs`, which keeps every name it was ever asked for.
+    `codecs` is not used: it caches every name that is looked up.
     """
     known = [(name, name) for name in _CODECS]
     known += [(alias, name) for alias, name in aliases.items() if name in _CODECS]
@@ -176,4 +176,4 @@ def _names() -> dict[str, str]:
     return names | _ALIASES
 
 
-_NAMES = _names()
+_NAMES = _codec_names()

@@ -1,18 +1,16 @@
-"""JSON text becomes a tree, within limits of depth and size."""
+"""Parses JSON, within limits of depth and size."""
 
 import json
 import math
 from typing import Any
 
-import msgspec
-
 from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 
-# Characters of the text at an error: more than `shown` keeps, so that it marks the cut.
+# Characters at an error that are examined.
 _AT_ERROR = 100
-# Converting a whole number takes time by the square of its digits: a mebibyte of those that Python
-# still converts, a third of a second. No float has more than 309.
+# The time to convert a whole number grows with the square of its digits: a mebibyte of numbers that
+# Python still converts takes a third of a second. No float has more than 309 digits.
 _LEAST_DIGITS = 400
 _LONG = b"9" * _LEAST_DIGITS
 _NINES = bytes.maketrans(b"012345678", b"9" * 9)
@@ -21,24 +19,11 @@ _STRUCTURE = b',"[]{}'
 _ALL_ELSE = bytes(sorted(set(range(256)) - set(_STRUCTURE)))
 
 
-def read_plain_json(body: bytes) -> Any:
-    """Parse an object or list in UTF-8, at a third of the time; None if there is any doubt."""
-    if body[:1] not in {b"{", b"["}:
-        return None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH or body.count(b",") >= MAX_VALUES:
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-
-
 def read_json(text: str) -> Any:
     """Parse the text.
 
-    NaN and the infinities, which are no JSON, become floats, and so does a whole number of more
-    digits than Python converts: each is then one unreadable value. Of a key that comes twice the
-    last wins.
+    NaN and infinities become floats, and so do whole numbers with more digits than Python
+    converts: each is one unreadable value. The last value of a repeated key wins.
 
     Raises:
         PollError: `bad_json`: it is not JSON, or goes beyond the limits.
@@ -58,7 +43,7 @@ def read_json(text: str) -> Any:
 
 
 def _explain(text: str, error: json.JSONDecodeError) -> str:
-    # What is there is not shown: it may be the middle of a secret, which nothing could redact.
+    # The text is not shown: it may be the middle of a secret, which redaction cannot find.
     where = f"line {error.lineno} column {error.colno}"
     rest = text[error.pos : error.pos + _AT_ERROR].strip()
     if error.msg == "Extra data" and rest.startswith(("{", "[")):
@@ -73,21 +58,21 @@ def _integer(digits: str) -> int | float:
     return -math.inf if digits.startswith("-") else math.inf
 
 
-# `json.loads` would make one for each answer.
+# `json.loads` with an option would make a decoder for each answer.
 _DECODER = json.JSONDecoder()
 _LENIENT_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def check_limits(text: str) -> None:
-    """Refuse what is too deep or has too many values, before it is parsed.
+    """Reject text that is too deep or has too many values, before it is parsed.
 
-    A parser that recurses needs stack for every level, and does not refuse in every version of
-    Python before a thread's stack is used up.
+    A recursive parser needs stack for each level. Not every version of Python stops before the stack
+    of a thread is used up.
     """
-    # Counting is all that an answer of normal size has to pay.
+    # Answers of normal size are only counted.
     if text.count("{") + text.count("[") <= MAX_DEPTH and text.count(",") < MAX_VALUES:
         return
-    structure = _without_strings(text)
+    structure = _strip_strings(text)
     if structure.count(b"{") + structure.count(b"[") > MAX_PARTS:
         raise PollError(Reason.BAD_JSON, f"more than {MAX_PARTS} parts")
     if structure.count(b",") >= MAX_VALUES:
@@ -99,7 +84,7 @@ def check_limits(text: str) -> None:
             raise PollError(Reason.BAD_JSON, f"more than {MAX_DEPTH} levels deep")
 
 
-def _without_strings(text: str) -> bytes:
+def _strip_strings(text: str) -> bytes:
     """Return the brackets and commas outside of strings."""
     raw = text.encode()
     if b"\\" in raw:

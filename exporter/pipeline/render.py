@@ -1,22 +1,19 @@
-"""Snapshots become the lines of the metrics page, family by family.
+"""Renders the lines of the metrics page from the snapshots of targets, family by family.
 
-Text 0.0.4 and OpenMetrics 1.0 write samples alike, so the lines serve both.
+Sample lines are the same in the text format 0.0.4 and in OpenMetrics 1.0.
 """
 
-from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from operator import is_
+from typing import Any, NamedTuple
+
+from msgspec.json import encode
 
 from exporter.declare.family import Family, Kind
 from exporter.declare.system import System
-from exporter.pipeline.snapshot import Layout, Snapshot, escaped
+from exporter.errors import PollError
+from exporter.pipeline.snapshot import Layout, ServedSeries, Snapshot, escaped
 from exporter.settings import Target
-
-Row = tuple[str, Snapshot]
-"""The common labels of a target's series, see `base_labels`, and its snapshot."""
-
-Change = tuple[Snapshot | None, Snapshot]
-"""The snapshot of a target that was rendered last, if there was one, and the present one."""
 
 
 def _own(name: str, kind: Kind, help_text: str, *labels: str) -> Family:
@@ -27,7 +24,7 @@ TARGET_FAMILIES = (
     _own(
         "status_exporter_target_up",
         "gauge",
-        "Whether the last poll of the target worked.",
+        "Whether the last poll of the target succeeded.",
         "system",
     ),
     _own("status_exporter_poll_duration_seconds", "gauge", "How long the last poll took."),
@@ -43,12 +40,12 @@ TARGET_FAMILIES = (
     _own(
         "status_exporter_last_success_timestamp_seconds",
         "gauge",
-        "When the last poll that worked ended, in Unix seconds; absent until there was one.",
+        "When the last successful poll ended, in Unix seconds; absent before the first one.",
     ),
     _own(
         "status_exporter_field_faults",
         "gauge",
-        "Fields of the last answer that were there and could not be read.",
+        "Fields of the last answer that were present and could not be read.",
     ),
     _own(
         "status_exporter_untaken_fields",
@@ -57,113 +54,163 @@ TARGET_FAMILIES = (
         " Counted with the first good poll and every 240th.",
     ),
 )
-"""What the exporter says of each target; on the page after the families of its system."""
+"""The exporter's own families about each target; they follow those of its system on the page."""
 
 _UP, _DURATION, _POLLS, _FAILURES, _SUCCESS, _FAULTS, _UNMAPPED = range(len(TARGET_FAMILIES))
 _EXACT = 2.0**53
 
 
-def changed_families(changes: Sequence[Change], system: System) -> set[int]:
-    """Return the numbers of the families, TARGET_FAMILIES last, of which a line is not the same."""
-    own = len(system.families)
-    values: list[tuple[Layout, tuple[float, ...], tuple[float, ...]]] = []
-    changed = {own + _DURATION, own + _POLLS, own + _SUCCESS}
-    for old, new in changes:
-        if old is None or old.served is not new.served or old.up != new.up:
-            return set(range(own + len(TARGET_FAMILIES)))
-        values.append((new.served.layout, old.values, new.values))
-        if old.tally.failures is not new.tally.failures:
-            changed.add(own + _FAILURES)
-        if old.unmapped != new.unmapped:
-            changed.add(own + _UNMAPPED)
-        if len(old.faults) != len(new.faults):
-            changed.add(own + _FAULTS)
-    return changed | _changed_values(values)
+class SeriesGroup:
+    """Targets whose series belong to the same families, in the same order."""
+
+    __slots__ = ("_bases", "_common", "_suffixes", "layout", "rows")
+
+    def __init__(
+        self, rows: list[int], bases: Sequence[str], served: Sequence[ServedSeries]
+    ) -> None:
+        self.rows = rows
+        """The indexes of the targets in their table."""
+        self.layout = served[rows[0]].layout
+        self._bases = [bases[row] for row in rows]
+        self._suffixes = [served[row].suffixes for row in rows]
+        self._common: dict[int, str | None] = {}
+
+    def render(self, name: str, index: int, columns: Sequence[Sequence[float]]) -> str:
+        """Return the lines of one family; `columns` has the values of each series."""
+        positions = self.layout.by_family.get(index, ())
+        if len(positions) == 1:
+            (at,) = positions
+            suffix = self._common_suffix(at)
+            if suffix is not None:
+                return _lines(name, self._bases, columns[at], suffix)
+        rows = [*zip(self._bases, self._suffixes, strict=True)]
+        labels = [base + suffixes[at] for at in positions for base, suffixes in rows]
+        return _lines(name, labels, [value for at in positions for value in columns[at]])
+
+    def _common_suffix(self, at: int) -> str | None:
+        """Return the labels that a series has for all targets; None if they differ."""
+        if at not in self._common:
+            found = {suffixes[at] for suffixes in self._suffixes}
+            self._common[at] = found.pop() if len(found) == 1 else None
+        return self._common[at]
 
 
-def _changed_values(
-    values: Sequence[tuple[Layout, tuple[float, ...], tuple[float, ...]]],
-) -> set[int]:
-    """Return the numbers of the families of which a value is another one."""
-    changed: set[int] = set()
-    for layout, of_layout in groupby(values, key=itemgetter(0)):
-        # By series: to compare those of many targets at a time takes a third of the time.
-        _, old, new = zip(*of_layout, strict=True)
-        columns = zip(layout.places, zip(*old, strict=True), zip(*new, strict=True), strict=True)
-        changed.update([place for place, before, after in columns if before != after])
-    return changed
+class Table(NamedTuple):
+    """What is served of several targets of one system, column by column."""
+
+    system: System
+    bases: Sequence[str]
+    served: tuple[ServedSeries, ...]
+    groups: list[SeriesGroup]
+    columns: list[list[tuple[float, ...]]]
+    """The values of each group, by series."""
+    own: tuple[Sequence[Any], ...]
+    """The values of TARGET_FAMILIES; None where a target has none."""
+
+    def changed_families(self, last: "Table | None") -> Iterable[int]:
+        """Return the indexes of the families, TARGET_FAMILIES last, in which a line has changed."""
+        first_own = len(self.system.families)
+        if last is None or last.groups is not self.groups:
+            return range(first_own + len(TARGET_FAMILIES))
+        own = enumerate(zip(last.own, self.own, strict=True), first_own)
+        changed = {index for index, (before, after) in own if before != after}
+        for group, before, after in zip(self.groups, last.columns, self.columns, strict=True):
+            values = zip(group.layout.families, before, after, strict=True)
+            changed.update([index for index, old, new in values if old != new])
+        return changed
+
+    def render(self, index: int) -> bytes:
+        """Return the lines of one family.
+
+        `index` is the position of the family among those of the system, TARGET_FAMILIES last.
+        """
+        own = index - len(self.system.families)
+        if own >= 0:
+            return self._render_own(own).encode()
+        name, groups = self.system.families[index].name, zip(self.groups, self.columns, strict=True)
+        return "".join([group.render(name, index, columns) for group, columns in groups]).encode()
+
+    def _render_own(self, own: int) -> str:
+        name, values = TARGET_FAMILIES[own].name, self.own[own]
+        if own == _UP:
+            return _lines(name, self.bases, values, f',system="{self.system.name}"')
+        if own != _FAILURES and None not in values:
+            return _lines(name, self.bases, values)
+        samples = [pair for pair in zip(self.bases, values, strict=True) if pair[1] is not None]
+        if own == _FAILURES:
+            samples = [
+                (f'{base},reason="{reason}"', count)
+                for base, failures in samples
+                for reason, count in failures.items()
+            ]
+        return _lines(name, [labels for labels, _ in samples], [value for _, value in samples])
 
 
-def render_family(place: int, system: System, rows: Sequence[Row]) -> bytes:
-    """Return the lines of one family of several targets of a system.
+def make_table(
+    system: System, bases: Sequence[str], snapshots: Sequence[Snapshot], last: Table | None
+) -> Table:
+    """Return what is served of several targets of a system, at least one.
 
-    `place` is the number of the family among those of the system, TARGET_FAMILIES last.
+    `bases` are the labels that the series of each target begin with, see `base_labels`, and `last`
+    is the last table of these targets: while the series are the same, so are the groups.
     """
-    own = place - len(system.families)
-    if own >= 0:
-        name, write = TARGET_FAMILIES[own].name, _OWN_LINES[own]
-        return "".join([write(name, base, snapshot, system) for base, snapshot in rows]).encode()
-    name = system.families[place].name
-    # One list comprehension: this is done for ten thousand targets at a time.
-    return "".join(
-        [
-            f"{name}{{{base}{served.suffixes[at]}}} {value_text(values[at])}\n"
-            if base
-            else _line(name, base, served.suffixes[at], value_text(values[at]))
-            for base, (_, _, served, values, _) in rows
-            for at in served.layout.by_family.get(place, ())
-        ]
-    ).encode()
+    # Comprehensions without calls: this is done for ten thousand targets at a time.
+    polls, counts, served, values, unmapped = zip(*snapshots, strict=True)
+    outcomes = [poll.outcome for poll in polls]
+    own = (
+        [not isinstance(outcome, PollError) for outcome in outcomes],
+        [round(poll.duration * 1e6) / 1e6 for poll in polls],
+        [count.polls for count in counts],
+        [count.failures for count in counts],
+        [count.last_success and round(count.last_success * 1e3) / 1e3 for count in counts],
+        [None if isinstance(outcome, PollError) else len(outcome.faults) for outcome in outcomes],
+        unmapped,
+    )
+    if last and bases == last.bases and all(map(is_, served, last.served)):
+        groups = last.groups
+    else:
+        by_layout: dict[Layout, list[int]] = {}
+        for row, one in enumerate(served):
+            by_layout.setdefault(one.layout, []).append(row)
+        groups = [SeriesGroup(rows, bases, served) for rows in by_layout.values()]
+    columns = [[*zip(*[values[row] for row in one.rows], strict=True)] for one in groups]
+    return Table(system, bases, served, groups, columns, own)
 
 
-def _line(name: str, base: str, suffix: str, text: str) -> str:
-    labels = base + suffix if base else suffix[1:]
-    return f"{name}{{{labels}}} {text}\n" if labels else f"{name} {text}\n"
+def _lines(name: str, labels: Sequence[str], values: Sequence[float], suffix: str = "") -> str:
+    """Return the lines of samples, whose labels end in `suffix`; all have base labels or none."""
+    if not values:
+        return ""
+    if not labels[0] or labels[0][0] == ",":
+        bare = [(text + suffix)[1:] for text in labels]
+        template = "".join([f"{name}{{{text}}} %s\n" if text else f"{name} %s\n" for text in bare])
+    else:
+        end = f"{suffix}}} %s\n"
+        template = f"{name}{{{f'{end}{name}{{'.join(labels)}{end}"
+    return template % tuple(_value_texts(values))
 
 
-def _up(name: str, base: str, snapshot: Snapshot, system: System) -> str:
-    return _line(name, base, f',system="{system.name}"', f"{snapshot.up:d}")
-
-
-def _duration(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    return _line(name, base, "", value_text(round(snapshot.poll.duration, 6)))
-
-
-def _polls(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    return _line(name, base, "", f"{snapshot.tally.polls}")
-
-
-def _failures(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    counts = snapshot.tally.failures.items()
-    return "".join([_line(name, base, f',reason="{reason}"', f"{n}") for reason, n in counts])
-
-
-def _success(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    success = snapshot.tally.last_success
-    return "" if success is None else _line(name, base, "", value_text(round(success, 3)))
-
-
-def _faults(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    return _line(name, base, "", f"{len(snapshot.faults)}") if snapshot.up else ""
-
-
-def _unmapped(name: str, base: str, snapshot: Snapshot, _: System) -> str:
-    count = snapshot.unmapped
-    return "" if count is None else _line(name, base, "", f"{count}")
-
-
-_OWN_LINES = (_up, _duration, _polls, _failures, _success, _faults, _unmapped)
-"""What writes the lines of each of TARGET_FAMILIES."""
+def _value_texts(values: Sequence[float]) -> Iterable[object]:
+    """Return what value_text does of each value, several times as fast."""
+    if min(values) > -_EXACT and max(values) < _EXACT:
+        whole = [*map(int, values)]
+        if whole == [*values]:
+            return whole
+        # The shortest form that reads back, as repr() writes it unless it is below 0.0001.
+        texts = f"{encode(values)[1:-1].decode()},"
+        if "e" not in texts and "0.0000" not in texts:
+            return texts.replace(".0,", ",").replace("-0,", "0,")[:-1].split(",")
+    return map(value_text, values)
 
 
 def base_labels(target: Target) -> str:
-    """Return the labels that all series of the target begin with."""
+    """Return the labels that all series of the target begin with, as in a format string."""
     base = (("target", target.name), *target.labels.items())
-    return ",".join(f'{name}="{escaped(value)}"' for name, value in base)
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in base).replace("%", "%%")
 
 
 def value_text(value: float) -> str:
     """Write a number: whole ones without a point, others in the shortest form that reads back."""
     text = repr(value + 0.0)  # Without the sign of -0.0.
-    # Above 2^53 a float has no digits for the units, and to write them would pretend to.
+    # A float above 2^53 does not distinguish neighbouring integers.
     return text[:-2] if text[-2:] == ".0" and -_EXACT < value < _EXACT else text

@@ -1,4 +1,4 @@
-"""Builds the requests of a target's endpoints, once: URL, headers and body without credentials."""
+"""Builds the requests of a target, once: URL, headers and body, without credentials."""
 
 from dataclasses import dataclass, fields
 from typing import Any

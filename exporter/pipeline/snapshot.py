@@ -1,25 +1,29 @@
-"""The result of a poll becomes what a target shows: redacted series, each once, with their values."""
+"""Turns the result of a poll into a snapshot: redacted series, each once, with their values."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from exporter.declare.extraction import Extraction, Fault, Labels, Series
+from exporter.declare.extraction import (
+    MAX_SHARED,
+    MAX_SHARED_SERIES,
+    Extraction,
+    Fault,
+    Labels,
+    Series,
+)
 from exporter.declare.system import System
 from exporter.errors import PollError
 from exporter.redact import known_secrets, take_out
 from exporter.settings import Target
 from exporter.text import CUT
 
-# Layouts that are remembered: a system has a few.
-_MAX_LAYOUTS = 1024
-_MAX_SMALL_LAYOUT = 500
-# Bytes of lines for each series that a target may have: most lines have a hundred. A target with
-# few series may have long lines.
+# Limit of a target's lines, for each series of its `max_series`: most lines have a hundred bytes. A
+# target with few series may have long lines.
 _BYTES_A_SERIES = 256
 _MIN_BYTES = 1024 * 1024
-# Of a line: the value, the braces, a blank and the line end. Of a label: "=", "," and the quotes.
+# Per line: the value, braces, a space and the line end. Per label: "=", "," and the quotes.
 _LINE_BYTES = 24
 _LABEL_BYTES = 4
 
@@ -37,7 +41,7 @@ class PollResult(NamedTuple):
 
 
 class PollCounts(NamedTuple):
-    """What a target's polls add up to, the last one included."""
+    """The totals of a target's polls."""
 
     polls: int = 0
     failures: Mapping[str, int] = {}
@@ -47,21 +51,21 @@ class PollCounts(NamedTuple):
 
 
 class Layout:
-    """Where the samples of a list of series belong."""
+    """The families of a list of series."""
 
-    __slots__ = ("by_family", "places")
+    __slots__ = ("by_family", "families")
 
-    def __init__(self, places: tuple[int, ...]) -> None:
-        self.places = places
-        """The number of each sample's family among those of the system."""
+    def __init__(self, families: tuple[int, ...]) -> None:
+        self.families = families
+        """For each series, the index of its family among those of the system."""
         self.by_family: dict[int, list[int]] = {}
-        """The samples of each family that has any."""
-        for at, place in enumerate(places):
-            self.by_family.setdefault(place, []).append(at)
+        """The positions of the series of each family that has any."""
+        for at, index in enumerate(families):
+            self.by_family.setdefault(index, []).append(at)
 
 
 class ServedSeries(NamedTuple):
-    """The series of a target as they are served."""
+    """The series of a target, ready to serve."""
 
     extracted: tuple[Series, ...]
     """As they were extracted."""
@@ -71,9 +75,9 @@ class ServedSeries(NamedTuple):
     """Which of the extracted ones are kept; None: all."""
     layout: Layout
     suffixes: tuple[str, ...]
-    """The labels of each, as lines have them behind those of the target: `,name="text"`."""
+    """The labels of each, to follow those of the target in a format string: `,name="text"`."""
     dropped: int = 0
-    """How many series are left out, since the lines of the target have too many bytes."""
+    """How many series are omitted because the lines of the target have too many bytes."""
 
     @property
     def duplicates(self) -> int:
@@ -91,11 +95,11 @@ class Snapshot(NamedTuple):
     """The result of a target's last poll, ready to serve."""
 
     poll: PollResult
-    tally: PollCounts
+    counts: PollCounts
     served: ServedSeries
     values: tuple[float, ...]
     unmapped: int | None
-    """Values of the answer that no field reads, when they were last counted."""
+    """Unmapped values of the answer, when they were last counted."""
 
     @property
     def up(self) -> bool:
@@ -116,10 +120,10 @@ def serve(
     base: Labels = (),
     max_bytes: int = sys.maxsize,
 ) -> ServedSeries:
-    """Return the series as they are served; of those that are the same then, the first is kept.
+    """Redact the series and drop duplicates; of equal series, the first is kept.
 
-    A vendor may send back in a text what it was sent in a header. `base` are the labels of the
-    target; series whose lines are beyond `max_bytes` are dropped.
+    A vendor may echo a secret of a header in a text. `base` are the labels of the target; series
+    whose lines are beyond `max_bytes` are dropped.
     """
     series = redacted(extracted, secrets) if secrets else extracted
     first: dict[Series, int] = {}
@@ -129,12 +133,12 @@ def serve(
     kept = None if fitting == len(series) else tuple(first.values())[:fitting]
     unique = series if kept is None else tuple(first)[:fitting]
     layout = layout_of(system, tuple(one[0] for one in unique))
-    suffixes = tuple(_suffix(one[1]) for one in unique)
-    return ServedSeries(extracted, unique, kept, layout, suffixes, len(first) - fitting)
+    dropped = len(first) - fitting
+    return ServedSeries(extracted, unique, kept, layout, _suffixes_of(unique), dropped)
 
 
 def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int:
-    """Return how many of the series have at most this many bytes of lines together."""
+    """Return how many of the series fit into this many bytes of lines."""
     room = max_bytes
     for at, (name, labels) in enumerate(series):
         room -= line_bytes + len(name) + _labels_size(labels)
@@ -144,14 +148,14 @@ def _fitting(series: Collection[Series], line_bytes: int, max_bytes: int) -> int
 
 
 def _labels_size(labels: Labels) -> int:
-    """Return the bytes of labels; what is escaped on the page counts once."""
+    """Return the bytes of labels, without escapes."""
     return sum([_LABEL_BYTES + len(name) + len(text.encode()) for name, text in labels])
 
 
 def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
-    """Take secrets out of label values; names stay as they are."""
+    """Redact label values; label names are not changed."""
     distinct = {one[1] for one in series}
-    # One search for each secret in all texts: nearly always there is none in any of them.
+    # Search all texts at once for each secret: nearly always there is none.
     texts = "\0".join([text for labels in distinct for _, text in labels])
     if CUT not in texts:
         secrets = [secret for secret in secrets if secret in texts]
@@ -170,27 +174,38 @@ def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
 
 def layout_of(system: System, names: tuple[str, ...]) -> Layout:
     """Return the layout of series of these names."""
-    # Targets that answer with lists of thousands, of another length each time, would fill the
-    # memory with layouts.
-    return (_small_layout if len(names) <= _MAX_SMALL_LAYOUT else _make_layout)(system, names)
+    return (_shared_layout if len(names) <= MAX_SHARED_SERIES else _make_layout)(system, names)
 
 
 def _make_layout(system: System, names: tuple[str, ...]) -> Layout:
-    places = _places(system)
-    return Layout(tuple([places[name] for name in names]))
+    families = _family_indexes(system)
+    return Layout(tuple([families[name] for name in names]))
 
 
-_small_layout = lru_cache(maxsize=_MAX_LAYOUTS)(_make_layout)
+_shared_layout = lru_cache(maxsize=MAX_SHARED)(_make_layout)
 
 
-@lru_cache(maxsize=_MAX_LAYOUTS)
-def _places(system: System) -> dict[str, int]:
+@lru_cache(maxsize=MAX_SHARED)
+def _family_indexes(system: System) -> dict[str, int]:
     return {one.name: at for at, one in enumerate(system.families)}
+
+
+def _suffixes_of(series: tuple[Series, ...]) -> tuple[str, ...]:
+    return (_shared_suffixes if len(series) <= MAX_SHARED_SERIES else _make_suffixes)(series)
+
+
+def _make_suffixes(series: tuple[Series, ...]) -> tuple[str, ...]:
+    return tuple([_suffix(labels) for _, labels in series])
+
+
+_shared_suffixes = lru_cache(maxsize=MAX_SHARED)(_make_suffixes)
 
 
 @lru_cache(maxsize=4096)
 def _suffix(labels: Labels) -> str:
-    return "".join([f',{name}="{escaped(value)}"' for name, value in labels])
+    """Return labels as they are in a format string of lines: with each percent sign twice."""
+    text = "".join([f',{name}="{escaped(value)}"' for name, value in labels])
+    return text.replace("%", "%%")
 
 
 def escaped(value: str) -> str:
@@ -204,27 +219,27 @@ NO_SERIES = ServedSeries((), (), None, Layout(()), ())
 def take_snapshot(
     target: Target,
     poll: PollResult,
-    tally: PollCounts,
+    counts: PollCounts,
     *,
     last: ServedSeries = NO_SERIES,
     unmapped: int | None = None,
 ) -> Snapshot:
     """Return the snapshot of a poll.
 
-    `last` are the series of the last good poll, which are nearly always the same, and `unmapped` is
-    the last count of values that no field reads.
+    `last` are the series of the last successful poll, which are nearly always the same, and
+    `unmapped` is the last count of unmapped values.
     """
     outcome = poll.outcome
     if isinstance(outcome, PollError):
-        return Snapshot(poll, tally, NO_SERIES, (), None)
+        return Snapshot(poll, counts, NO_SERIES, (), None)
     if outcome.series is not last.extracted:
         if outcome.series != last.extracted:
             base = (("target", target.name), *target.labels.items())
             max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
             secrets = known_secrets(target.client, ())
             last = serve(outcome.series, target.system, secrets, base, max_bytes)
-        # What is equal need not be kept twice.
+        # Keep one of two equal tuples.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped
     values = outcome.values if last.kept is None else last.values(outcome)
-    return Snapshot(poll, tally, last, values, counted)
+    return Snapshot(poll, counts, last, values, counted)

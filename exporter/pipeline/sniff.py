@@ -1,4 +1,4 @@
-"""Recognize what an answer is by its first characters, and describe it in a message."""
+"""Recognizes HTML and binary data by their first characters, and describes them in messages."""
 
 import re
 
@@ -6,11 +6,11 @@ from exporter.text import shown
 
 _BLANK = " \t\r\n"
 _LOOKED_AT = 1024
-# Of what is no text, bytes shown: more than fit, so that the cut is marked and redaction sees it.
+# Bytes shown of binary data: more than fit, so that the cut is marked and redaction sees them.
 _SHOWN_BYTES = 64
 _GZIP = b"\x1f\x8b"
 
-# What may come before the first tag of a page: an XML declaration and comments.
+# An XML declaration and comments may precede the first tag of a page.
 _PROLOG = r"\s*(?:<\?[^<>]*>\s*|<!--(?:[^-]|-(?!->))*-->\s*){0,9}"
 _PAGE = re.compile(_PROLOG + r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _PAGE_BY_LABEL = re.compile(
@@ -27,13 +27,13 @@ def first_character(text: str) -> str:
 
 
 def is_page(text: str, media_type: str) -> bool:
-    """Return whether the text is an HTML page; less shows it where the label says so."""
+    """Return whether the text is an HTML page; if the label is HTML, any usual tag is enough."""
     page = _PAGE_BY_LABEL if media_type in _PAGE_LABELS else _PAGE
     return page.match(text[:_LOOKED_AT]) is not None
 
 
 def describe(body: bytes, text: str, codec: str) -> str:
-    """Return what the answer looks like, with its beginning."""
+    """Describe the answer, and show its beginning."""
     start = text[:_LOOKED_AT]
     if body.startswith(_GZIP):
         return f"gzip data without a Content-Encoding that says so: {_escaped(body)}"

@@ -1,12 +1,12 @@
-"""XML text becomes a tree like that of JSON: dicts, lists and texts.
+"""Parses XML into dicts, lists and texts, like JSON.
 
-An element becomes a dict of its attributes and child elements by local name, or its text where it
-has neither; text beside others is at `#text`. An attribute wins over a child of its name, and
-children of one name become a list. An element with `xsi:nil` and nothing else is None.
+An element becomes a dict of its attributes and child elements by local name, or its text if it has
+neither; text beside them is at `#text`. An attribute wins over a child of the same name, and
+children of the same name become a list. An element with nothing but `xsi:nil` is None.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree.ElementTree import ParseError, XMLParser
 
@@ -15,8 +15,8 @@ from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
 from exporter.text import shown
 
 ListPath = tuple[str, ...]
-"""Steps to what should be a list: keys, and "*" for each item. With "*" at the end, to an object
-whose children are the items."""
+"""The path of a list: keys, and "*" for each item. With "*" at the end, the path of an object whose
+children are the items."""
 
 _DECLARATION = re.compile(r"\s*(<\?xml\s[^<>]*\?>)")
 _DOCTYPE = re.compile(r"<!DOCTYPE\s*([^\s\[>]*)")
@@ -38,7 +38,7 @@ def read_xml(text: str) -> dict[str, Any]:
     builder = _TreeBuilder()
     parser = XMLParser(target=builder)  # noqa: S314 - without a DTD there are no entities
     try:
-        parser.feed(_without_declaration(text))
+        parser.feed(_blank_declaration(text))
         parser.close()
     except ParseError as error:
         line, column = error.position
@@ -48,20 +48,20 @@ def read_xml(text: str) -> dict[str, Any]:
 
 
 def _check_doctype(text: str) -> None:
-    """Refuse a DTD: entities are a way to read files and to fill memory.
+    """Reject a DTD: entities can read files and fill memory.
 
-    The parser reports one, too, but goes on to the end all the same, and expands on the way.
+    The parser reports a DTD as well, but only after it has expanded all entities.
     """
     found = _DOCTYPE.search(text)
     if found:
         raise PollError(Reason.BAD_XML, f"a document type ({shown(found[1])}) is not accepted")
 
 
-def _without_declaration(text: str) -> str:
-    """Replace the XML declaration by blanks, so that columns stay.
+def _blank_declaration(text: str) -> str:
+    """Replace the XML declaration by blanks, which keep the columns.
 
-    Its encoding has been applied or overruled. The parser would refuse version 1.1, and blank lines
-    before it.
+    Its encoding has been applied or overridden. The parser would reject version 1.1, and blank lines
+    before the declaration.
     """
     found = _DECLARATION.match(text)
     return " " * found.end() + text[found.end() :] if found else text
@@ -91,7 +91,7 @@ class _TreeBuilder:
         text = "".join(texts).strip()
         content: Any = children
         if attributes:
-            # `xsi:type` and its like are about the content, not part of it.
+            # Attributes such as `xsi:type` describe the content.
             own = (one for one in attributes.items() if not one[0].startswith(_SCHEMA_INSTANCE))
             content = children | {_local(name): value for name, value in own}
         if not content:
@@ -116,11 +116,10 @@ def _local(tag: str) -> str:
 
 
 def make_lists(tree: Any, paths: Iterable[ListPath]) -> None:
-    """Make a list of each element that is alone where items are expected.
+    """Make a list of each single element at the path of a list.
 
-    With two of them there would be a list already. An element without children, which is an empty
-    text, becomes an empty object where its children are the items. A path has to come before those
-    below it.
+    Several elements are a list already. An empty text becomes an empty object if its children would
+    be the items. A path has to precede the paths below it.
     """
     for path in paths:
         _make_list(tree, path)
@@ -142,3 +141,28 @@ def _make_list(tree: Any, path: ListPath) -> None:
         if rest[0] == "*" and not tree[step]:
             tree[step] = {}
         _make_list(tree[step], rest)
+
+
+def find_roots(tree: dict[str, Any], roots: tuple[str, ...]) -> dict[str, Any]:
+    """Return the first element of each root's name, at any depth; the document element comes last."""
+    if not roots:
+        return tree
+    found: dict[str, Any] = {}
+    for level in (*tree.values(), tree):
+        for root in roots:
+            value = next(_find_elements(level, root), None) if root not in found else None
+            if value is not None:
+                found[root] = value
+    return found
+
+
+def _find_elements(tree: Any, name: str) -> Iterator[Any]:
+    """Yield the elements of a name, in the order of the document."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == name:
+                yield value[0] if isinstance(value, list) else value
+            yield from _find_elements(value, name)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _find_elements(value, name)

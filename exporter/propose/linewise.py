@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from exporter.declare.lines import MAX_TEXT
-from exporter.declare.patterns import Pattern, compiled
+from exporter.declare.patterns import Pattern, compile_pattern
 from exporter.propose.guess import MAX_LABEL, key_words
 from exporter.propose.quantities import number_of
 from exporter.propose.terms import UNITS, Words, terms, words_of
@@ -65,7 +65,7 @@ def _matched(patterns: list[str], names: list[str], text: str) -> tuple[tuple[st
 
 def _compiled(source: str) -> Pattern | None:
     try:
-        return compiled(source)
+        return compile_pattern(source)
     except ValueError:
         return None
 

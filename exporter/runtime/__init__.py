@@ -1,21 +1,20 @@
-"""The state of the program besides its connections: targets, when each is polled, where they come from.
+"""The state of the program, except its connections: targets, schedule, discovery and reload.
 
 timing          when a target is polled next
-poll_limits     the rate limit of a client, and the polls that a host may have at once
-slots           what is due at which tick
-blocks          the lines of all targets, as they were last rendered
-availability    since when a target is down, and the share of time it was up
-target_state    one target with what is known of it
+host_queues     the polls of each host: a limited number at once
+slots           the timing wheel: which targets are due at which tick
+blocks          the rendered lines of all targets
+target_state    one target, its last snapshot and its availability
 history         the values of the last hour, for sparklines
 targets         the live set of targets
 poll_run        one poll of a target: all requests under one deadline
 schedule        when each target is polled
-shard           which targets another exporter polls
-daemon          threads that the end of the program does not wait for
-target_groups   a list of targets, in Prometheus' format
-target_builder  groups become targets
-file_lists      the files of a file_sd
-http_lists      the endpoint of a http_sd
-discovery       all lists and the configured targets together
-reload          a new configuration takes the place of the old one
+shard           which targets this exporter polls
+daemon          threads that do not delay the end of the program
+target_groups   target lists in Prometheus' format
+target_builder  the targets of a list
+file_lists      the target lists of a file_sd
+http_lists      the target list of an http_sd
+discovery       merges configured and discovered targets
+reload          applies a new configuration
 """

@@ -1,7 +1,7 @@
-"""The lines of all targets, kept in blocks of targets until one of a block is polled again.
+"""The rendered lines of all targets, cached in blocks of targets until one of a block is polled.
 
-Two scrapes between two polls cost little more than sending the page. Lines are written when they
-are scraped: with a scrape for each poll the work is the same, with fewer scrapes it is less.
+Two scrapes between two polls cost little more than sending the page. Lines are rendered by a scrape,
+not by a poll: with a scrape for each poll the work is the same, with fewer scrapes it is less.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,24 +10,24 @@ from operator import attrgetter, is_not
 from typing import Protocol
 
 from exporter.declare.system import System
-from exporter.pipeline.render import TARGET_FAMILIES, Row, changed_families, render_family
-from exporter.pipeline.snapshot import Snapshot
+from exporter.pipeline.render import TARGET_FAMILIES, Table, make_table
+from exporter.pipeline.snapshot import PollCounts, Snapshot
 
 MAX_TARGETS = 100
-"""Those of a block: enough that a block costs little beyond its lines."""
+"""Targets of a block: enough that a block costs little beyond its lines."""
 
-# Series of a block; one with more is split, as far as it has several targets.
+# A block with more series is split, unless it is one target.
 _MAX_SERIES = 5000
 
-_SNAPSHOT = attrgetter("snapshot")
+_TALLY = attrgetter("counts")
 
 
 class BlockSource(Protocol):
-    """A target that has lines to show."""
+    """A target whose series are served."""
 
     @property
     def base(self) -> str:
-        """The common labels of its series."""
+        """The labels that all of its series begin with."""
         ...
 
     @property
@@ -35,31 +35,38 @@ class BlockSource(Protocol):
         """Its last snapshot."""
         ...
 
+    @property
+    def counts(self) -> PollCounts:
+        """The counts of its last snapshot, which are replaced after it."""
+        ...
+
 
 class Block:
-    """Some targets of one system, and the lines of each family as they were last rendered."""
+    """Some targets of one system, and the lines of each family as last rendered."""
 
-    __slots__ = ("_rendered", "families", "sources", "system")
+    __slots__ = ("_rendered", "_table", "families", "sources", "system")
 
     def __init__(self, system: System, sources: Iterable[BlockSource]) -> None:
         self.system = system
         self.sources = list(sources)
-        # Of all sources; None where nothing of it is in the lines.
-        self._rendered: list[Snapshot | None] = [None] * len(self.sources)
+        # The counts of each source when it was rendered; None: it was not. References to snapshots
+        # would keep two of each target in memory.
+        self._rendered: list[PollCounts | None] = [None] * len(self.sources)
+        self._table: Table | None = None
         count = len(system.families) + len(TARGET_FAMILIES)
         self.families: Sequence[bytes] = [b""] * count
         """The lines of each family of the system, then of TARGET_FAMILIES."""
 
     @property
     def is_stale(self) -> bool:
-        """Whether a target was polled since the lines were rendered."""
-        return any(map(is_not, map(_SNAPSHOT, self.sources), self._rendered))
+        """Whether a target was polled after the lines were rendered."""
+        return any(map(is_not, map(_TALLY, self.sources), self._rendered))
 
     @property
     def is_large(self) -> bool:
-        """Whether to render it takes longer than the event loop should be held."""
-        series = sum(len(one.snapshot.values) for one in self.sources if one.snapshot)
-        return series > _MAX_SERIES
+        """Whether rendering it would hold the event loop for too long."""
+        snapshots = [one.snapshot for one in self.sources]
+        return sum([len(one.values) for one in snapshots if one]) > _MAX_SERIES
 
     def add(self, source: BlockSource) -> None:
         """Add a target, which must not have been polled yet or be rendered at the next refresh."""
@@ -76,27 +83,22 @@ class Block:
         return Block(self.system, self.sources[:half]), Block(self.system, self.sources[half:])
 
     def refresh(self) -> None:
-        """Render the families of which a line has changed."""
-        system, families = self.system, [*self.families]
-        rendered = [source.snapshot for source in self.sources]
-        changes = [
-            (old, new)
-            for old, new in zip(self._rendered, rendered, strict=True)
-            if new is not old and new is not None
-        ]
-        rows: list[Row] = [
-            (source.base, snapshot)
-            for source, snapshot in zip(self.sources, rendered, strict=True)
-            if snapshot is not None
-        ]
-        for place in changed_families(changes, system):
-            families[place] = render_family(place, system, rows)
-        # At once: another scrape may take the lines while this one renders in a thread.
-        self._rendered, self.families = rendered, families
+        """Render the families in which a line has changed."""
+        families = [*self.families]
+        rendered: list[PollCounts | None] = [*map(_TALLY, self.sources)]
+        polled = [(one.base, one.snapshot) for one in self.sources if one.snapshot is not None]
+        table = None
+        if polled:
+            bases, snapshots = zip(*polled, strict=True)
+            table = make_table(self.system, bases, snapshots, self._table)
+            for index in table.changed_families(self._table):
+                families[index] = table.render(index)
+        # In one statement: another scrape may read the lines while a thread runs this.
+        self._rendered, self.families, self._table = rendered, families, table
 
 
 class Blocks:
-    """The blocks of all targets that scrapes show."""
+    """The blocks of all targets that are scraped."""
 
     def __init__(self) -> None:
         self._blocks: dict[System, list[Block]] = {}
@@ -105,7 +107,7 @@ class Blocks:
         """Add a target of a system to the last block, or to a new one."""
         blocks = self._blocks.setdefault(system, [])
         last = blocks[-1].sources if blocks else []
-        # One that is large by itself may be rendered beside the event loop now.
+        # A thread may be rendering a single large target.
         if not last or len(last) >= MAX_TARGETS or (len(last) == 1 and blocks[-1].is_large):
             blocks.append(Block(system, []))
         blocks[-1].add(source)
@@ -113,7 +115,7 @@ class Blocks:
     def remove(self, gone: "AbstractSet[BlockSource]") -> None:
         """Remove targets."""
         for system, blocks in [*self._blocks.items()]:
-            # A block may be rendered beside the event loop now, and so is replaced.
+            # A thread may be rendering a block, so it is replaced, not changed.
             left = [
                 block if gone.isdisjoint(block.sources) else block.without(gone) for block in blocks
             ]

@@ -1,4 +1,4 @@
-"""Runs a function in a thread that the end of the program does not wait for."""
+"""Runs a function in a daemon thread, which does not delay the end of the program."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ async def in_daemon_thread(function: Callable[[], _T]) -> _T:
     try:
         return await done
     finally:
-        # Else an exception and this frame would refer to each other, and keep what was read.
+        # Otherwise the exception and this frame would refer to each other and keep the result alive.
         del done, arguments
 
 
@@ -37,7 +37,7 @@ def _run(
         outcome = function()
     except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
         outcome = error
-    with suppress(RuntimeError):  # The loop is closed: nothing waits for it any more.
+    with suppress(RuntimeError):  # The loop is closed.
         loop.call_soon_threadsafe(_finish, done, outcome)
     del done, outcome
 

@@ -1,7 +1,7 @@
-"""The configured targets and the lists of every discovery go in; the live set of targets follows.
+"""Merges the configured targets with the lists of all discoveries into the live set of targets.
 
-Of two targets of one name the configured one stays, then the one of the discovery that stands
-first in the file; the other is refused, told once and counted.
+If two targets have the same name, the configured one wins, then the one of the discovery that comes
+first in the file; the other is refused, logged once and counted.
 """
 
 import asyncio
@@ -9,12 +9,13 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from time import monotonic
 from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import CRASHED
-from exporter.runtime.file_lists import LOOK_SECONDS, FileLists
+from exporter.runtime.file_lists import CHECK_SECONDS, FileLists
 from exporter.runtime.http_lists import HttpLists
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns
 from exporter.runtime.target_state import TargetChanges
@@ -24,36 +25,36 @@ from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
-# Targets that come in one turn of the event loop: each takes some 30 µs.
-_MOST_A_TURN = 50
-_MAX_TURNS = 200
-# A log is no place for a thousand names; the metric has their number.
-_MOST_LOGGED = 20
+# New targets in one step, which holds the event loop: each takes about 30 µs.
+_MAX_ADDED_AT_ONCE = 50
+_MAX_STEPS = 200
+# The metric has the number of all of them.
+_MAX_LOGGED = 20
 
 
 class ListSource(Protocol):
-    """Something to look at again and again."""
+    """The lists of one discovery."""
 
     pause: float
-    """Seconds between two looks."""
+    """Seconds between two refreshes."""
 
-    async def look(self) -> ListResult:
-        """Look once; what is wrong with a list is no error here."""
+    async def refresh(self) -> ListResult:
+        """Check the lists; faults of a list are part of the result."""
         ...
 
 
-def source_of(
-    discovery: Discovery, owns: Owns, clock: Clock, look_seconds: float = LOOK_SECONDS
+def make_source(
+    discovery: Discovery, owns: Owns, clock: Clock, check_seconds: float = CHECK_SECONDS
 ) -> ListSource:
-    """Return what looks at the discovery's lists."""
+    """Return the source of the discovery's lists."""
     if isinstance(discovery.source, FileSd):
-        return FileLists(discovery.source, discovery.template, owns, look_seconds)
+        return FileLists(discovery.source, discovery.template, owns, check_seconds)
     return HttpLists(discovery.source, discovery.template, owns, clock)
 
 
 @dataclass(eq=False)
 class _FollowedDiscovery:
-    """One discovery with what is known of it."""
+    """One discovery and the current state of its lists."""
 
     discovery: Discovery
     source: ListSource
@@ -69,7 +70,7 @@ class _FollowedDiscovery:
 
 
 class Lists:
-    """Follows every discovery of the settings for as long as `run` is left running."""
+    """Follows every discovery of the settings while `run` is running."""
 
     def __init__(
         self,
@@ -79,15 +80,16 @@ class Lists:
         clock: Clock,
         *,
         owns: Owns = lambda _: True,
-        look_seconds: float = LOOK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
-        """Follow none yet; `owns` says which targets are polled here, by their names."""
+        """Prepare to follow them; `owns` returns whether this shard polls the target of a name."""
         self._targets = targets
         self._telemetry = telemetry
         self._clock = clock
         self._owns = owns
-        self._look_seconds = look_seconds
+        self._check_seconds = check_seconds
         self._configured: Sequence[Target] = settings.targets
+        self._systems = frozenset(settings.systems)
         self._applied: Mapping[str, Target] = {one.name: one for one in settings.targets}
         self._followed = [self._new(one) for one in settings.discoveries]
         self._changed = asyncio.Event()
@@ -108,7 +110,7 @@ class Lists:
                 self._changed.clear()
                 try:
                     await self._apply()
-                except Exception:  # noqa: BLE001 - a bug leaves the old targets at work
+                except Exception:  # noqa: BLE001 - after a bug the old targets stay
                     _log.exception("lists not applied")
                     for one in self._followed:
                         self._telemetry.discovery_failures.labels(one.name).inc()
@@ -122,14 +124,14 @@ class Lists:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def prepare(self, targets: Sequence[Target]) -> Sequence[Target]:
-        """Do beforehand, in a thread, what can be done of taking these targets over."""
+        """Prepare these targets in a thread, so that applying them takes less time."""
         return self._targets.prepare(targets)
 
-    def take_over(self, settings: Settings) -> TargetChanges:
-        """Follow what the settings say from now on; a discovery that is the same keeps its list."""
+    def apply(self, settings: Settings) -> TargetChanges:
+        """Apply the settings; a discovery that has not changed keeps its lists."""
         old = self._followed
         self._configured = settings.targets
-        self._targets.declared = frozenset(settings.systems)
+        self._systems = frozenset(settings.systems)
         self._followed = [
             next((one for one in old if one.discovery == discovery), None) or self._new(discovery)
             for discovery in settings.discoveries
@@ -139,20 +141,21 @@ class Lists:
                 self._end(one)
         for one in self._followed:
             if one not in old:
-                one.built = _held(one, old, self._followed)
+                one.built = _inherited_list(one, old, self._followed)
                 if self._is_running:
                     self._start(one)
         self._note_untried()
         self._changed.set()
         return self._replace(self._merged())
 
-    def _replace(self, targets: Mapping[str, Target]) -> TargetChanges:
-        change = self._targets.replace(tuple(targets.values()))
+    def _replace(self, targets: Mapping[str, Target], following: int = 0) -> TargetChanges:
+        names = tuple(targets.values())
+        change = self._targets.replace(names, systems=self._systems, following=following)
         self._applied = targets
         return change
 
     def _new(self, discovery: Discovery) -> _FollowedDiscovery:
-        source = source_of(discovery, self._owns, self._clock, self._look_seconds)
+        source = make_source(discovery, self._owns, self._clock, self._check_seconds)
         return _FollowedDiscovery(discovery, source)
 
     def _start(self, one: _FollowedDiscovery) -> None:
@@ -168,34 +171,28 @@ class Lists:
     async def _follow(self, one: _FollowedDiscovery) -> None:
         while True:
             try:
-                look = await one.source.look()
-            except Exception:  # noqa: BLE001 - a mistake of ours stops at one discovery
+                result = await one.source.refresh()
+            except Exception:  # noqa: BLE001 - a bug affects one discovery
                 facts = {"discovery": one.name}
                 _log.exception("discovery crashed", extra={"facts": facts})
-                look = ListResult(faults={one.name: CRASHED}, failures=1)
-            self._take(one, look)
+                result = ListResult(faults={one.name: CRASHED}, failures=1)
+            self._accept(one, result)
             await asyncio.sleep(one.source.pause)
 
-    def _take(self, one: _FollowedDiscovery, look: ListResult) -> None:
-        """Take in what a look brought: count it, log changes, have the live set follow."""
-        self._telemetry.discovery_failures.labels(one.name).inc(look.failures)
-        if not look.faults:
+    def _accept(self, one: _FollowedDiscovery, result: ListResult) -> None:
+        """Count and log a result, and have its changes applied."""
+        self._telemetry.discovery_failures.labels(one.name).inc(result.failures)
+        if not result.faults:
             self._telemetry.discovery_refreshed.labels(one.name).set(self._clock.wall())
-        for name in one.faults.keys() - look.faults.keys():
-            facts = {"discovery": one.name, "list": name}
-            _log.info("list accepted again", extra={"facts": facts})
-        for name, why in look.faults.items():
-            if one.faults.get(name) != why:
-                facts = {"discovery": one.name, "list": name, "why": why}
-                _log.error("list refused", extra={"facts": facts})
-        one.faults = look.faults
-        if look.built is not None:
-            is_same = look.built == one.built
-            facts = {"discovery": one.name, "targets": str(len(look.built.targets))}
+        self._log_faults(one, result)
+        one.faults = result.faults
+        if result.built is not None:
+            is_same = result.built == one.built
+            facts = {"discovery": one.name, "targets": str(len(result.built.targets))}
             _log.log(
                 logging.DEBUG if is_same else logging.INFO, "list read", extra={"facts": facts}
             )
-            one.built = look.built
+            one.built = result.built
             if not is_same:
                 self._changed.set()
         if not one.is_tried:
@@ -203,11 +200,23 @@ class Lists:
             # Readiness waits until its targets are added, and then for their first polls.
             self._changed.set()
 
+    def _log_faults(self, one: _FollowedDiscovery, result: ListResult) -> None:
+        for name in sorted(one.faults.keys() - result.faults.keys())[:_MAX_LOGGED]:
+            facts = {"discovery": one.name, "list": name}
+            _log.info("list accepted again", extra={"facts": facts})
+        changed = {name: why for name, why in result.faults.items() if one.faults.get(name) != why}
+        for name, why in islice(changed.items(), _MAX_LOGGED):
+            facts = {"discovery": one.name, "list": name, "why": why}
+            _log.error("list refused", extra={"facts": facts})
+        if len(changed) > _MAX_LOGGED:
+            more = {"discovery": one.name, "lists": str(len(changed) - _MAX_LOGGED)}
+            _log.error("more lists refused", extra={"facts": more})
+
     def _note_untried(self) -> None:
-        self._targets.untried = sum(not one.is_tried for one in self._followed)
+        self._targets.expect_lists(sum(not one.is_tried for one in self._followed))
 
     def _merged(self) -> dict[str, Target]:
-        """Return all targets by their names, and tell which are refused."""
+        """Return all targets by their names, and report which are refused."""
         merged = {target.name: target for target in self._configured}
         for one in self._followed:
             found = one.built.targets
@@ -225,13 +234,13 @@ class Lists:
         if not names:
             one.refused = frozenset()
             return
-        for name in sorted(names - one.refused)[:_MOST_LOGGED]:
+        for name in sorted(names - one.refused)[:_MAX_LOGGED]:
             facts = {"discovery": one.name, "target": name, "why": "another has its name"}
             _log.warning("target refused", extra={"facts": facts})
         one.refused = frozenset(names)
 
     async def _apply(self) -> None:
-        """Bring the live set to what the lists say, so many new targets a turn."""
+        """Apply the lists to the live set, a portion of the new targets at a time."""
         wanted = self._merged()
         while not self._changed.is_set():
             began = monotonic()
@@ -239,40 +248,43 @@ class Lists:
             if step is None:
                 break
             await asyncio.sleep(0)
-            # A reload in between has brought other targets.
+            # A reload may have changed the targets meanwhile.
             if not self._changed.is_set():
-                self._replace(step)
-                # Polls have as much time as this takes.
+                self._replace(*step)
+                # Leave polls as much time as this took.
                 await asyncio.sleep(monotonic() - began)
 
-    def _step(self, wanted: Mapping[str, Target]) -> Mapping[str, Target] | None:
-        """Return the next targets on the way to those wanted; None at its end."""
+    def _step(self, wanted: Mapping[str, Target]) -> tuple[Mapping[str, Target], int] | None:
+        """Return the next set of targets, and how many new ones are still to follow.
+
+        None: the wanted targets are the present ones.
+        """
         there = self._applied
         new = [name for name, target in wanted.items() if there.get(name) is not target]
-        # Each turn looks at all targets: of very many targets, more come in a turn.
-        count = max(_MOST_A_TURN, len(wanted) // _MAX_TURNS)
-        self._targets.coming = max(0, len(new) - count)
+        # Each step passes over all targets: if there are very many, add more at a time.
+        count = max(_MAX_ADDED_AT_ONCE, len(wanted) // _MAX_STEPS)
         if not new and len(there) == len(wanted):
             return None
         if len(new) <= count:
-            return wanted
+            return wanted, 0
         later = set(new[count:])
-        return {
+        step = {
             name: there[name] if name in later else target
             for name, target in wanted.items()
             if name not in later or name in there
         }
+        return step, len(later)
 
 
-def _held(
+def _inherited_list(
     one: _FollowedDiscovery, old: Sequence[_FollowedDiscovery], new: Sequence[_FollowedDiscovery]
 ) -> BuiltTargets:
-    """Return what a changed discovery goes on with until its own first list is there."""
+    """Return the list that a changed discovery starts with, until its own first one is read."""
     for before in old:
         if _is_same(before, one):
-            return before.built  # Another of its name went or came, which numbers it anew.
+            return before.built  # Only its number has changed.
     for before in old:
-        # With another client its targets would be polled as nobody wants them polled any more.
+        # With another client, its targets would still be polled with the old one.
         same = before.name == one.name and before.discovery.client == one.discovery.client
         if same and not any(_is_same(before, other) for other in new):
             return before.built
@@ -285,9 +297,9 @@ def _is_same(one: _FollowedDiscovery, other: _FollowedDiscovery) -> bool:
 
 @asynccontextmanager
 async def discovering(lists: Lists) -> AsyncIterator[Lists]:
-    """Follow the lists for as long as the context is open."""
+    """Follow the lists while the context is open."""
     following = asyncio.create_task(lists.run())
-    # As with the schedule: were it to end by a mistake of ours, everything ends.
+    # As with the schedule, an unexpected exception ends the program.
     owner = asyncio.current_task()
     following.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
     try:
@@ -299,13 +311,15 @@ async def discovering(lists: Lists) -> AsyncIterator[Lists]:
             await following
 
 
-async def once(settings: Settings, clock: Clock) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    """Return every target, discovered ones too, after one look at each list, and what is wrong."""
+async def read_lists_once(
+    settings: Settings, clock: Clock
+) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """Return all targets after reading each list once, and the faults of the lists."""
     merged = {target.name: target for target in settings.targets}
     faults: list[str] = []
-    sources = [source_of(one, lambda _: True, clock) for one in settings.discoveries]
-    for look in await asyncio.gather(*(source.look() for source in sources)):
-        faults += look.faults.values()
-        for name, target in (look.built.targets if look.built else {}).items():
+    sources = [make_source(one, lambda _: True, clock) for one in settings.discoveries]
+    for result in await asyncio.gather(*(source.refresh() for source in sources)):
+        faults += result.faults.values()
+        for name, target in (result.built.targets if result.built else {}).items():
             merged.setdefault(name, target)
     return tuple(merged.values()), tuple(faults)

@@ -1,38 +1,50 @@
-"""The files of a file_sd go in; their targets come out whenever one of them has changed.
+"""Reads the files of a file_sd, and returns their targets whenever one of the files has changed.
 
-Each file is a list of its own: one that is bad keeps what it held before, one that is gone takes
-its targets with it. Files are known by their inode, size and time, so that a rename is seen.
+Each file is a separate list: a bad file keeps its previous targets, a deleted file loses them. A
+change is noticed by inode, size and time, so that a rename counts as one. The number of files and
+the size of all lists together are bounded.
 """
 
 import time
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from exporter.errors import ConfigError, ListError
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder, combine
-from exporter.runtime.target_groups import LARGEST_LIST, ListText
+from exporter.runtime.target_groups import (
+    MAX_LABELS_SIZE,
+    MAX_LIST_SIZE,
+    MAX_PARTS,
+    ListText,
+    TargetGroup,
+)
 from exporter.settings import FileSd, Template
 from exporter.text import CUT, printable
 from exporter.toolkit.read_file import read_file
 
-LOOK_SECONDS = 2.0
-"""Between two looks at the files."""
+CHECK_SECONDS = 2.0
+"""Pause between two checks of the files."""
+
+MAX_FILES = 10_000
+"""Files of a file_sd: to check so many for changes takes a tenth of a second."""
 
 MAX_FAULT = 500
 """Characters of a fault that are shown: a key or item may have a megabyte."""
 
-_Seen = tuple[int, int, int] | None
+_Stamp = tuple[int, int, int] | None
 
 
 class _ListFile:
-    """One file as it was read last."""
+    """The last state of one file."""
 
     def __init__(self, builder: TargetBuilder) -> None:
         self.builder = builder
-        self.seen: _Seen = None
+        self.stamp: _Stamp = None
         self.built = BuiltTargets()
+        self.share = 0.0
+        """Of the limits for all files, from 0 to 1."""
         self.fault = ""
 
 
@@ -40,7 +52,7 @@ class FileLists:
     """The lists of one file_sd."""
 
     def __init__(
-        self, source: FileSd, template: Template, owns: Owns, pause: float = LOOK_SECONDS
+        self, source: FileSd, template: Template, owns: Owns, pause: float = CHECK_SECONDS
     ) -> None:
         self.pause = min(pause, source.refresh_interval)
         self._source = source
@@ -48,79 +60,112 @@ class FileLists:
         self._owns = owns
         self._files: dict[str, _ListFile] = {}
         self._all_read = float("-inf")
+        self._has_too_many = False
+        self._shares = 0.0
 
-    async def look(self) -> ListResult:
-        """Look whether a file has changed, and read those that have."""
-        return await in_daemon_thread(self._look)
+    async def refresh(self) -> ListResult:
+        """Read the files that have changed since the last call."""
+        return await in_daemon_thread(self._refresh)
 
-    def _look(self) -> ListResult:
+    def _refresh(self) -> ListResult:
         now = time.monotonic()
         # As in Prometheus, everything is read again at times, whatever the file system says.
         everything = now - self._all_read >= self._source.refresh_interval
         if everything:
             self._all_read = now
-        found = {path: seen for path in self._paths() if (seen := _seen(path))}
+        paths = tuple(islice(self._paths(), MAX_FILES + 1))
+        if len(paths) > MAX_FILES:
+            return self._too_many(is_new=everything or not self._has_too_many)
+        self._has_too_many = False
+        found = {path: stamp for path in paths if (stamp := _stamp(path))}
         gone = self._files.keys() - found.keys()
         for path in gone:
             del self._files[path]
-        read = [path for path, seen in found.items() if everything or self._is_new(path, seen)]
-        failed = sum(self._read(path, found[path]) for path in read)
+        self._shares = sum(file.share for file in self._files.values())
+        changed = [path for path, stamp in found.items() if everything or self._is_new(path, stamp)]
+        failed = sum(self._read(path, found[path]) for path in changed)
         built = None
-        if gone or read:
-            order = (self._files[path] for path in found if path in self._files)
-            built = self._together(order)
-        faults = {path: file.fault for path, file in self._files.items() if file.fault}
-        return ListResult(built=built, faults=faults, failures=failed)
+        if gone or changed:
+            built = _combined(self._files[path] for path in found if path in self._files)
+        return ListResult(built=built, faults=self._faults(), failures=failed)
 
     def _paths(self) -> Iterator[str]:
         for pattern in map(Path, self._source.files):
-            yield from sorted(str(path) for path in pattern.parent.glob(pattern.name))
+            yield from sorted(map(str, islice(pattern.parent.glob(pattern.name), MAX_FILES + 1)))
 
-    def _is_new(self, path: str, seen: _Seen) -> bool:
+    def _too_many(self, *, is_new: bool) -> ListResult:
+        """Refuse all files, so that the targets of the last good check stay."""
+        self._has_too_many = True
+        patterns = ", ".join(self._source.files)
+        fault = summary((f"{patterns}: more than {MAX_FILES} files; put several targets into one",))
+        return ListResult(faults={patterns: fault, **self._faults()}, failures=int(is_new))
+
+    def _faults(self) -> dict[str, str]:
+        return {path: file.fault for path, file in self._files.items() if file.fault}
+
+    def _is_new(self, path: str, stamp: _Stamp) -> bool:
         known = self._files.get(path)
-        return known is None or known.seen != seen
+        return known is None or known.stamp != stamp
 
-    def _read(self, path: str, seen: _Seen) -> bool:
-        """Read the file, and say whether it is refused."""
+    def _read(self, path: str, stamp: _Stamp) -> bool:
+        """Read the file, and return whether it is refused."""
         file = self._files.setdefault(path, _ListFile(TargetBuilder(self._template, self._owns)))
+        file.fault = ""
         try:
-            text = ListText(
-                read_file(Path(path), LARGEST_LIST), path, is_yaml=not path.lower().endswith("json")
-            )
-            try:
-                file.built = file.builder.build(text.groups())
-            except ListError as error:
-                raise ConfigError(text.told(error)) from None
+            self._build(path, file)
         except OSError as error:
             file.fault = f"{path}: {error.strerror}"
         except ValueError as error:
             file.fault = f"{path}: {error}"
         except ConfigError as error:
             file.fault = summary(error.faults)
-        else:
-            file.fault = ""
-        # Of a file that was written meanwhile, the next look reads the whole.
-        file.seen = seen if _seen(path) == seen else None
+        # A file that was written during the read is read again next time.
+        file.stamp = stamp if _stamp(path) == stamp else None
         return bool(file.fault)
 
-    @staticmethod
-    def _together(files: Iterator[_ListFile]) -> BuiltTargets:
-        parts = [file.built for file in files]
-        both = combine(chain.from_iterable(part.targets.values() for part in parts))
-        repeated = chain(both.repeated, *(part.repeated for part in parts))
-        return BuiltTargets(targets=both.targets, repeated=tuple(repeated))
+    def _build(self, path: str, file: _ListFile) -> None:
+        content = read_file(Path(path), MAX_LIST_SIZE)
+        text = ListText(content, path, is_yaml=not path.lower().endswith("json"))
+        try:
+            groups = text.groups()
+            shares = self._shares - file.share + (share := _share_of_limits(groups))
+            if shares > 1:
+                limits = (
+                    f"{MAX_PARTS} targets and labels, or {MAX_LABELS_SIZE} characters of labels"
+                )
+                raise ConfigError((f"{path}: all files together have more than {limits}",))
+            file.built = file.builder.build(groups)
+        except ListError as error:
+            raise ConfigError(text.format_faults(error)) from None
+        self._shares, file.share = shares, share
 
 
-def _seen(path: str) -> _Seen:
+def _share_of_limits(groups: Iterable[TargetGroup]) -> float:
+    """Return how much the list takes of the limits that apply to all files together."""
+    parts = characters = 0
+    for group in groups:
+        parts += 1 + len(group.items) + len(group.labels)
+        characters += len(group.items) * sum(len(name) + len(text) for name, text in group.labels)
+    return max(parts / MAX_PARTS, characters / MAX_LABELS_SIZE)
+
+
+def _combined(files: Iterable[_ListFile]) -> BuiltTargets:
+    parts = [file.built for file in files]
+    both = combine(chain.from_iterable(part.targets.values() for part in parts))
+    repeated = chain(both.repeated, *(part.repeated for part in parts))
+    return BuiltTargets(targets=both.targets, repeated=tuple(repeated))
+
+
+def _stamp(path: str) -> _Stamp:
     try:
         now = Path(path).stat()
     except OSError:
-        return None  # It went since the pattern found it.
+        return None  # Deleted since the pattern matched it.
     return now.st_mtime_ns, now.st_size, now.st_ino
 
 
 def summary(faults: tuple[str, ...]) -> str:
-    """Write faults in one line that can be shown: the first, and how many more there are."""
+    """Return one printable line: the first fault, and how many more there are."""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     first = faults[0]
     if len(first) > MAX_FAULT:

@@ -1,6 +1,6 @@
 """The values of the last hour, sampled once a minute, for the sparklines of a target's page.
 
-Sampling takes no part in a poll: it copies the values of the snapshots there are.
+Sampling copies the values of the current snapshots; polls do nothing for it.
 """
 
 import math

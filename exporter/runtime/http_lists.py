@@ -1,7 +1,8 @@
-"""The endpoint of a http_sd goes in; its targets come out whenever its list has changed.
+"""Fetches the target list of an http_sd endpoint.
 
-The rules are Prometheus': HTTP 200, Content-Type application/json, the full list each time. The
-client's TLS, proxy, credentials and query parameters are used; redirects are not followed.
+As for Prometheus, the endpoint must answer with status 200, Content-Type application/json and the
+full list. The client's TLS, proxy, credentials and query parameters are used; redirects are not
+followed.
 """
 
 import asyncio
@@ -20,15 +21,15 @@ from exporter.redact import scrub
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.file_lists import summary
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder
-from exporter.runtime.target_groups import LARGEST_LIST, ListText
+from exporter.runtime.target_groups import MAX_LIST_SIZE, ListText
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
-_LONGEST_FAULT = 500
-# Readiness waits for the first answer, and lists may be refreshed but once a day.
-_LONGEST_WAIT = 60.0
+_MAX_FAULT = 500
+# Readiness waits for the first answer, but a list may be refreshed only once a day.
+_MAX_WAIT = 60.0
 
 
 class HttpLists:
@@ -42,9 +43,9 @@ class HttpLists:
         self._name = urlsplit(source.url).netloc
         self._last: bytes | None = None
 
-    async def look(self) -> ListResult:
-        """Ask for the list."""
-        wait = min(self._source.refresh_interval, _LONGEST_WAIT)
+    async def refresh(self) -> ListResult:
+        """Fetch the list."""
+        wait = min(self._source.refresh_interval, _MAX_WAIT)
         try:
             async with asyncio.timeout(wait):
                 body = await self._fetch()
@@ -66,7 +67,7 @@ class HttpLists:
         try:
             return self._builder.build(text.groups())
         except ListError as error:
-            raise ConfigError(text.told(error)) from None
+            raise ConfigError(text.format_faults(error)) from None
 
     async def _fetch(self) -> bytes:
         request = _request(self._source)
@@ -74,20 +75,20 @@ class HttpLists:
             (request,) = with_query((request,), self._source.client)
         secrets = credentials(self._source.client)
         try:
-            # Made anew each time: there is one request a minute, and the TLS files may have changed.
+            # A new client each time: requests are rare, and the TLS files may have changed.
             answer = await PooledClient(self._source.client, self._pool).fetch(request, secrets)
         finally:
             self._pool.close()
         if answer.status != _OK:
             raise PollError(Reason.BAD_HTTP, f"HTTP {answer.status} in place of 200")
         if not _JSON.fullmatch(answer.content_type):
-            told = f'the Content-Type is "{answer.content_type}", not application/json'
-            raise PollError(Reason.BAD_CONTENT_TYPE, told)
+            detail = f'the Content-Type is "{answer.content_type}", not application/json'
+            raise PollError(Reason.BAD_CONTENT_TYPE, detail)
         return answer.body
 
     def _refused(self, why: str) -> ListResult:
-        # The endpoint had a hand in it.
-        fault = printable(scrub(why, self._source.client))[:_LONGEST_FAULT]
+        # It may quote what the endpoint sent.
+        fault = printable(scrub(why, self._source.client))[:_MAX_FAULT]
         return ListResult(faults={self._name: fault}, failures=1)
 
 
@@ -100,4 +101,4 @@ def _request(source: HttpSd) -> HttpRequest:
     }
     query = f"?{parts.query}" if parts.query else ""
     request = make_request(source.client, "GET", f"{base}{query}", headers)
-    return replace(request, max_body=LARGEST_LIST)
+    return replace(request, max_body=MAX_LIST_SIZE)

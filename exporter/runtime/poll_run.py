@@ -6,9 +6,9 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from exporter.clock import Clock
-from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction, Fault
 from exporter.errors import CRASHED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
@@ -17,7 +17,7 @@ from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import advised
-from exporter.pipeline.read import AnswerCache, ReadAnswer, joined, read
+from exporter.pipeline.read import EndpointReader, ReadAnswer, join_extractions
 from exporter.pipeline.request import EndpointRequest
 from exporter.pipeline.snapshot import PollResult, redacted
 from exporter.redact import known_secrets, scrub, take_out
@@ -26,24 +26,26 @@ from exporter.text import printable
 
 _log = logging.getLogger(__name__)
 
+_Owner = TypeVar("_Owner")
+
 # What fits a line of a page or a log; a vendor's own message may be a megabyte.
 _MAX_DETAIL = 300
 _MAX_READ = 10 * _MAX_DETAIL
 # Bytes of an answer that takes longer to read than the event loop should be held: the status of one
 # server has a tenth of it, a list of a thousand servers five times as much.
 _LARGE = 64 * 1024
-# One at a time: two would hold up the event loop twice as often, and scrapes have threads of their
-# own.
+# One thread: two would take the GIL from the event loop twice as often.
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
 
 class PollRun:
-    """The polls of one target, one at a time; made once for a target, and used again."""
+    """Polls one target, once at a time; an instance is reused for all polls of the target."""
 
     __slots__ = (
         "_all_requests",
         "_at",
         "_began",
+        "_caches",
         "_clock",
         "_connections",
         "_deadline",
@@ -55,8 +57,9 @@ class PollRun:
         "_is_whole",
         "_keeps_answers",
         "_login",
-        "_memories",
         "_on_done",
+        "_owner",
+        "_readers",
         "_reading",
         "_requests",
         "_target",
@@ -76,34 +79,38 @@ class PollRun:
         self._all_requests = requests
         self._connections = connections
         self._clock = clock
-        self._on_done: Callable[[PollResult], None] | None = None
+        self._on_done: Callable[[Any, PollResult], None] | None = None
         self._exchange: Cancellable | None = None
-        self._reading: asyncio.Future[ReadAnswer] | None = None
+        self._reading: asyncio.Future[Extraction | ReadAnswer] | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Extraction] | None = None
         self._login: SharedLogin | None = None
-        self._memories = [AnswerCache() for _ in requests]
+        self._readers = [EndpointReader(one.endpoint, target.params) for one in requests]
         self.answers: tuple[ReadAnswer, ...] = ()
-        """Those of the last poll, if it was to keep them."""
+        """The answers of the last poll, if it was started with `keeps_answers`."""
 
     def start(
         self,
-        on_done: Callable[[PollResult], None],
+        on_done: Callable[[_Owner, PollResult], None],
+        owner: _Owner,
         *,
         is_whole: bool = False,
         keeps_answers: bool = False,
     ) -> None:
-        """Poll the target, and call `on_done` with the outcome, never before this returns."""
+        """Poll the target, and call `on_done(owner, result)`, never before this returns.
+
+        If `is_whole`, the answers are read from the start and unmapped values are counted.
+        """
         target, connections = self._target, self._connections
         self._began = self._clock.monotonic()
-        self._on_done = on_done
+        self._on_done, self._owner = on_done, owner
         self._is_whole = is_whole
         self._keeps_answers = keeps_answers
         self._deadline = connections.pool.deadlines.start(target.timeout, self._expire)
         client, requests = target.client, self._all_requests
         try:
             self._http = connections.client_of(target)
-            # What most clients do not have costs them nothing.
+            # Most clients have none.
             self._requests = with_query(requests, client) if client.query_params else requests
             headers = credentials(client)
             self._login = connections.login(target) if client.login else None
@@ -117,7 +124,7 @@ class PollRun:
             asyncio.get_running_loop().call_soon(self._end, self._crashed())
 
     def cancel(self) -> None:
-        """Give the poll up, without a call of `on_done`."""
+        """Cancel the poll, without a call of `on_done`."""
         self._on_done = None
         self._deadline.end()
         self._give_up()
@@ -129,11 +136,14 @@ class PollRun:
             exchange.cancel()
         if reading is not None:
             reading.cancel()
+            # The thread may still use the reader; the next poll has a new one.
+            request = self._requests[self._at]
+            self._readers[self._at] = EndpointReader(request.endpoint, self._target.params)
         if self._task is not None:
             self._task.cancel()
 
     def _expire(self) -> None:
-        """End with a timeout while no request is under way; a request ends with one by itself."""
+        """End with a timeout while no request is under way; a request has its own."""
         self._give_up()
         if self._task is None:  # Else the task ends the poll.
             self._end(self._timeout())
@@ -145,7 +155,7 @@ class PollRun:
         return PollError(Reason.TIMEOUT, text)
 
     async def _with_login(self, login: SharedLogin, headers: Headers) -> None:
-        """Send the requests with what the login gives, and once more after a new login."""
+        """Send the requests with the headers of the login, and once more after a new login."""
         target = self._target
         outcome: Extraction | PollError
 
@@ -156,7 +166,7 @@ class PollRun:
 
         try:
             extraction = await login.through(target.name, target.timeout, attempt)
-            # A vendor may send back in a label what the login gave.
+            # A vendor may echo a token in a label.
             known = known_secrets(target.client, login.obtained)
             outcome = extraction._replace(series=redacted(extraction.series, known))
         except asyncio.CancelledError:
@@ -176,9 +186,11 @@ class PollRun:
         self._found: tuple[Extraction, ...] = ()
         self._failure: PollError | None = None
         self.answers = ()
-        self._send()
+        self._exchange = self._http.start(
+            self._requests[0], headers, self._deadline, self._on_answer
+        )
 
-    def _send(self) -> None:
+    def _send_next(self) -> None:
         request = self._requests[self._at]
         self._exchange = self._http.start(request, self._headers, self._deadline, self._on_answer)
 
@@ -191,39 +203,36 @@ class PollRun:
             self._read_beside(outcome)
             return
         try:
-            extraction = self._read(outcome)
+            reader = self._readers[self._at]
+            if self._is_whole:
+                extraction = self._kept(reader.read_whole(outcome))
+            else:
+                extraction = reader.read(outcome)
         except PollError as error:
             self._on_failure(error)
         except Exception:  # noqa: BLE001 - a bug ends one poll alone
-            self._finish(self._crashed())
+            self._end(self._crashed())
         else:
-            self._go_on(extraction)
+            self._add(extraction)
 
-    def _read(self, answer: Answer) -> Extraction:
-        memory = self._memories[self._at]
-        if not self._is_whole:
-            extraction = memory.read(answer)
-            if extraction is not None:
-                return extraction
-        one = self._read_whole(answer, self._requests[self._at].endpoint)
-        memory.learn(answer, one)
-        return self._kept(one)
+    def _reader(self) -> Callable[[Answer], Extraction | ReadAnswer]:
+        reader = self._readers[self._at]
+        return reader.read_whole if self._is_whole else reader.read
 
-    def _read_whole(self, answer: Answer, endpoint: Endpoint) -> ReadAnswer:
-        return read(answer, endpoint, self._target.params, counts_unmapped=self._is_whole)
-
-    def _kept(self, one: ReadAnswer) -> Extraction:
+    def _kept(self, one: Extraction | ReadAnswer) -> Extraction:
+        if isinstance(one, Extraction):
+            return one
         if self._keeps_answers:
             self.answers += (one,)
         return one.extraction
 
     def _read_beside(self, answer: Answer) -> None:
-        """Read a large answer beside the event loop; as long as it waits, its bytes count."""
+        """Read a large answer in a thread; until then its bytes count as held."""
         held, size = self._connections.pool.held, len(answer.body)
-        endpoint, loop = self._requests[self._at].endpoint, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         try:
             held.take(size, size)
-            reading = loop.run_in_executor(_READER, self._read_whole, answer, endpoint)
+            reading = loop.run_in_executor(_READER, self._reader(), answer)
         except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
             held.size -= size
             self._on_failure(error if isinstance(error, PollError) else self._crashed())
@@ -231,7 +240,7 @@ class PollRun:
         self._reading = reading
         self._deadline.on_over = self._expire
 
-        def on_read(done: "asyncio.Future[ReadAnswer]") -> None:
+        def on_read(done: "asyncio.Future[Extraction | ReadAnswer]") -> None:
             held.size -= size
             if done is not self._reading:
                 return  # The poll was given up.
@@ -243,51 +252,48 @@ class PollRun:
                 error.__traceback__ = None
                 self._on_failure(error)
             except Exception:  # noqa: BLE001 - a bug ends one poll alone
-                self._finish(self._crashed())
+                self._end(self._crashed())
             else:
-                self._go_on(extraction)
+                self._add(extraction)
 
         reading.add_done_callback(on_read)
 
     def _on_failure(self, error: PollError) -> None:
         error = advised(error, self._requests[self._at], self._target)
         endpoint, login = self._requests[self._at].endpoint, self._login
-        # A rejected token is not the endpoint's failure: the login has to be renewed.
+        # A rejected token requires a new login; it is not a failure of the endpoint.
         is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
         if is_rejected or not endpoint.optional:
-            self._finish(error)
+            self._end(error)
             return
         self._failure = error
         fault = Fault(endpoint.fields[0].metric, f"{error.reason}: {error.detail}")
-        self._go_on(Extraction((), (), (fault,)))
+        self._add(Extraction((), (), (fault,)))
 
-    def _go_on(self, extraction: Extraction) -> None:
+    def _add(self, extraction: Extraction) -> None:
         if len(self._requests) == 1 and len(extraction.values) <= self._target.max_series:
-            self._finish(extraction)  # Of nearly all targets.
+            self._end(extraction)  # Nearly all targets.
             return
         self._found += (extraction,)
         self._at += 1
         if self._at < len(self._requests):
-            self._send()
+            self._send_next()
             return
-        found = joined(self._found, self._target.max_series)
-        # Where every endpoint is optional, one has to be there.
+        found = join_extractions(self._found, self._target.max_series)
+        # If all endpoints are optional, at least one must answer.
         is_all_optional = all(one.endpoint.optional for one in self._requests)
         is_nothing = is_all_optional and not found.series
-        self._finish(self._failure if self._failure and is_nothing else found)
-
-    def _finish(self, outcome: Extraction | PollError) -> None:
-        """End the requests, and the poll with them unless a login has to look at the outcome."""
-        if self._waiter is None:
-            self._end(outcome)
-            return
-        self._deadline.on_over = self._expire
-        if isinstance(outcome, PollError):
-            self._waiter.set_exception(outcome)
-        else:
-            self._waiter.set_result(outcome)
+        self._end(self._failure if self._failure and is_nothing else found)
 
     def _end(self, outcome: Extraction | PollError) -> None:
+        """End the poll, or the requests alone while a login has to see their outcome."""
+        if self._waiter is not None:
+            self._deadline.on_over = self._expire
+            if isinstance(outcome, PollError):
+                self._waiter.set_exception(outcome)
+            else:
+                self._waiter.set_result(outcome)
+            return
         self._deadline.end()
         on_done, self._on_done = self._on_done, None
         if on_done is None:
@@ -298,7 +304,7 @@ class PollRun:
             faults = (Fault(one.metric, self._message(one.message)) for one in outcome.faults)
             outcome = outcome._replace(faults=tuple(faults))
         ended = self._clock.monotonic()
-        on_done(PollResult(outcome, ended - self._began, self._clock.wall(), ended))
+        on_done(self._owner, PollResult(outcome, ended - self._began, self._clock.wall(), ended))
 
     def _crashed(self) -> PollError:
         """Log the exception that is being handled."""
@@ -308,18 +314,18 @@ class PollRun:
         return PollError(Reason.INTERNAL, CRASHED)
 
     def _message(self, message: str) -> str:
-        """Make a message that a vendor had a hand in fit to be shown: redacted first, then cut."""
+        """Return a message from a vendor, ready to be shown: redacted first, then truncated."""
         known = known_secrets(self._target.client, self.obtained)
         longest = len(known[0]) if known else 0
         text = take_out(message[: _MAX_READ + longest], known)
         if len(message) > _MAX_READ + longest:
-            # What the cut left of a secret cannot be known for one: the end goes, too.
+            # A truncated secret cannot be recognized, so drop what may be one.
             text = text[: max(0, len(text) - longest)]
         return printable(text)[:_MAX_DETAIL]
 
     @property
     def obtained(self) -> tuple[str, ...]:
-        """What the login gave, which must not be shown."""
+        """The tokens of the login, which must not be shown."""
         with suppress(PollError):
             login = self._connections.login(self._target)
             return login.obtained if login else ()
@@ -329,7 +335,7 @@ class PollRun:
 async def poll(run: PollRun, *, keeps_answers: bool = False) -> PollResult:
     """Poll a target once and return the outcome; with `keeps_answers`, unmapped values are counted."""
     done: asyncio.Future[PollResult] = asyncio.get_running_loop().create_future()
-    run.start(done.set_result, is_whole=keeps_answers, keeps_answers=keeps_answers)
+    run.start(asyncio.Future.set_result, done, is_whole=keeps_answers, keeps_answers=keeps_answers)
     try:
         return await done
     except asyncio.CancelledError:

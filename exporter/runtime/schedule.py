@@ -1,79 +1,78 @@
-"""When each target is polled: in ticks, spread over its interval, never twice at once.
+"""Polls each target on its interval, in ticks; polls of one target never overlap.
 
-Due polls leave together at a tick, since waking up costs more than a poll does. A target's phase
-follows from its name alone, so that a restart does not bunch targets up. A target that fails is
-polled less often, up to every fifth interval, and not before the vendor said. A probe polls a
-target out of its turn, and its next turn is then an interval later.
+Due polls start together at a tick, since waking up costs more than a poll. A target's phase is
+derived from its name alone, so that a restart does not bunch targets up. A target that fails is
+polled less often, up to every fifth interval, and not before the pause that the vendor requested.
+A probe polls a target ahead of schedule; its next regular poll is then an interval later.
 """
 
 import asyncio
 import gc
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.errors import CRASHED, PollError, ProbeDeadlineError, Reason
 from exporter.http.connections import Connections
+from exporter.http.shared_login import LONGEST_PAUSE
 from exporter.pipeline.snapshot import PollResult
-from exporter.runtime.poll_limits import MAX_A_HOST, Host, HostQueues, RequestBucket
+from exporter.runtime.host_queues import MAX_A_HOST, Host, HostQueues
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.slots import Slots
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import LONGEST_PAUSE, MAX_TICK, next_turn, phase, rounds, tick_seconds
+from exporter.runtime.timing import MAX_TICK, next_turn, phase, rounds, tick_seconds
 from exporter.settings import Client
 from exporter.telemetry import Telemetry
+from exporter.toolkit.token_bucket import TokenBucket
 
 _log = logging.getLogger(__name__)
 
-# Polls that leave in one turn of the event loop: scrapes must not wait for all of them.
-_MAX_A_TURN = 32
+# Scrapes must not wait until all polls of a tick have started.
+_MAX_STARTS_PER_LOOP_TURN = 32
 
-# Polls under way at once, as far as the limit of open files allows: what hangs holds a place for
-# its whole timeout, and with fewer places a thousand dead targets would hold up the others.
+# Concurrent polls, as far as the limit of open files allows. A target that hangs occupies one for its
+# whole timeout: with a lower limit a thousand dead targets would delay the others.
 _MAX_AT_ONCE = 8000
-# The first polls come at this rate at the least, so that a few targets are known at once and ten
-# thousand do not start in one burst.
+# Minimum rate of first polls: a few targets are known at once, and ten thousand do not start in one
+# burst.
 _FIRST_SECONDS_EACH = 0.01
-# To look for what no field reads costs as much as to read all that they do; once an hour will do.
+# Counting unmapped values costs as much as reading all fields: do it about once an hour.
 _COUNT_UNMAPPED_EVERY = 240
 
 
 @dataclass(slots=True, eq=False)
 class ScheduleEntry:
-    """One target's place in the schedule."""
+    """One target in the schedule."""
 
     tracked: TargetState
     run: PollRun
     host: Host
     due: float = 0.0
     slot: int | None = None
-    """The tick at which it comes up, if it waits for one."""
+    """The tick at which it is due, if it waits for one."""
     pause_ends: float = float("-inf")
     failures: int = 0
     """Failed polls in a row."""
     is_ready: bool = False
-    """Whether its tick has come and it has not left."""
+    """Whether its tick has come and its poll has not started."""
     is_reserved: bool = False
-    """Whether its client's rate limit has given it a moment."""
+    """Whether it has reserved a moment within its client's rate limit."""
     is_queued: bool = False
-    """Whether it waits for a place of its host."""
+    """Whether it waits in the queue of its host."""
     is_for_probe: bool = False
-    is_gone: bool = False
+    is_removed: bool = False
     is_under_way: bool = False
-    is_in_rhythm: bool = False
-    """Whether it came up at a moment of its target's own rhythm."""
-    on_done: Callable[[PollResult], None] = field(default=lambda _: None)
-    """Takes in the outcome of its polls."""
+    is_regular: bool = False
+    """Whether its last poll was at the phase of its target."""
     over: "asyncio.Future[None] | None" = None
-    """What probes wait for: the end of the poll that is under way or about to leave."""
+    """Future that probes share: it is done when the current or next poll has ended."""
 
 
 class Schedule:
-    """Polls every target on its interval for as long as `run` is left running."""
+    """Polls every target on its interval while `run` is running."""
 
     def __init__(
         self,
@@ -88,245 +87,241 @@ class Schedule:
         self._telemetry = telemetry
         self._clock = clock
         self._start = clock.monotonic()
-        self._slots = Slots(self._start, MAX_TICK)
+        self._slots = Slots[ScheduleEntry](self._start, MAX_TICK)
         self._ready: deque[ScheduleEntry] = deque()
-        self._turns: dict[TargetState, ScheduleEntry] = {}
+        self._entries: dict[TargetState, ScheduleEntry] = {}
         self._max_at_once = max(1, min(_MAX_AT_ONCE, max_files))
         self.under_way = 0
         """How many polls have begun and not ended."""
-        self._places: HostQueues[ScheduleEntry] = HostQueues()
-        self._buckets: dict[str, RequestBucket] = {}
-        # Counted, since to ask ten thousand targets for each change takes too long.
+        self._host_queues = HostQueues[ScheduleEntry]()
+        self._buckets: dict[str, TokenBucket] = {}
+        # Counted, since iterating over ten thousand targets with each change takes too long.
         self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
-        self._follow(TargetChanges(come=tuple(targets)))
-        targets.followers.append(self._follow)
+        self._update(TargetChanges(added=tuple(targets)))
+        targets.subscribe(self._update)
 
     async def run(self) -> None:
-        """Poll until cancelled; what is under way then is given up."""
+        """Poll until cancelled; polls under way are cancelled, too."""
         try:
             await self._tick()
         finally:
-            self._places.clear()
-            for turn in self._turns.values():
-                if turn.is_under_way:
-                    turn.run.cancel()
-                _release(turn)
+            self._host_queues.clear()
+            for entry in self._entries.values():
+                if entry.is_under_way:
+                    entry.run.cancel()
+                _release(entry)
 
     async def poll_now(self, tracked: TargetState, max_age: float, within: float) -> None:
-        """Poll the target out of its turn, or wait for the poll of it that is under way.
+        """Poll the target ahead of schedule, or wait for the poll that is under way.
 
-        There is none where the last one is younger than `max_age`, nor while the vendor wants to be
-        left alone: what it said last holds then.
+        The last result is good enough if it is younger than `max_age` seconds, or while the vendor
+        has requested a pause.
 
         Raises:
-            LateError: It did not end within so many seconds. It goes on, for those who ask next.
+            ProbeDeadlineError: The poll did not end within so many seconds. It continues, for later
+                probes.
         """
-        turn, now = self._turns[tracked], self._clock.monotonic()
+        entry, now = self._entries[tracked], self._clock.monotonic()
         snapshot = tracked.snapshot
         youngest = now - min(max_age, tracked.target.max_age)
-        if now < turn.pause_ends or (snapshot and snapshot.poll.taken > youngest):
+        if now < entry.pause_ends or (snapshot and snapshot.poll.taken > youngest):
             return
-        if turn.over is None:
-            turn.over = asyncio.get_running_loop().create_future()
-            if not (turn.is_under_way or turn.is_queued or turn.is_reserved):
-                self._bring_forward(turn, now)
-        # It takes nothing with it when it ends early: others wait for the same.
-        done, _ = await asyncio.wait([turn.over], timeout=within)
+        if entry.over is None:
+            entry.over = asyncio.get_running_loop().create_future()
+            if not (entry.is_under_way or entry.is_queued or entry.is_reserved):
+                self._bring_forward(entry, now)
+        # asyncio.wait does not cancel on timeout; other probes share this future.
+        done, _ = await asyncio.wait([entry.over], timeout=within)
         if not done:
-            raise self._late(turn)
+            raise self._deadline_error(entry)
 
     def due_in(self, tracked: TargetState) -> float | None:
         """Return in how many seconds the target is polled next; None if only a probe polls it."""
-        turn = self._turns.get(tracked)
-        if turn is None or (tracked.target.on_probe and not turn.is_under_way):
+        entry = self._entries.get(tracked)
+        if entry is None or (tracked.target.on_probe and not entry.is_under_way):
             return None
-        return 0.0 if turn.is_under_way else max(0.0, turn.due - self._clock.monotonic())
+        return 0.0 if entry.is_under_way else max(0.0, entry.due - self._clock.monotonic())
 
-    def _late(self, turn: ScheduleEntry) -> ProbeDeadlineError:
-        target = turn.tracked.target
-        if turn.is_under_way:
+    def _deadline_error(self, entry: ScheduleEntry) -> ProbeDeadlineError:
+        target = entry.tracked.target
+        if entry.is_under_way:
             return ProbeDeadlineError(
                 f'"{target.name}" did not answer in time; its poll goes on', began=True
             )
         why = "the exporter has no place for it"
-        if turn.is_queued:
+        if entry.is_queued:
             why = f"the {MAX_A_HOST} places of its host are taken"
-        elif turn.is_reserved:
+        elif entry.is_reserved:
             why = f'the rate_limit of the client "{target.client.name}" puts it off'
         return ProbeDeadlineError(
             f'"{target.name}" could not be polled in time: {why}', began=False
         )
 
-    def _bring_forward(self, turn: ScheduleEntry, now: float) -> None:
-        turn.is_for_probe = True
-        self._slots.remove(turn)
-        turn.due = now
+    def _bring_forward(self, entry: ScheduleEntry, now: float) -> None:
+        entry.is_for_probe = True
+        self._slots.remove(entry)
+        entry.due = now
         if self.under_way < self._max_at_once:
-            self._leave(turn, now)
-        else:
-            self._make_ready(turn)
+            self._start_poll(entry, now)
+        elif not entry.is_ready:
+            entry.is_ready = True
+            self._ready.append(entry)
 
-    def _make_ready(self, turn: ScheduleEntry) -> None:
-        if not turn.is_ready:
-            turn.is_ready = True
-            self._ready.append(turn)
-
-    def _follow(self, change: TargetChanges) -> None:
-        """Give new targets their first turn and end those of the old; others keep their rhythm."""
-        for tracked in change.gone:
-            turn = self._turns.pop(tracked)
-            turn.is_gone = True  # It is dropped from the queues when it comes up.
-            self._slots.remove(turn)
-            if turn.is_under_way:
-                turn.run.cancel()
-                self._make_place(turn)
-            _release(turn)
-        self._intervals.update(one.target.interval for one in change.come)
-        self._intervals.subtract(one.target.interval for one in change.gone)
+    def _update(self, change: TargetChanges) -> None:
+        """Schedule new targets and cancel removed ones; the timing of the others stays."""
+        for tracked in change.removed:
+            entry = self._entries.pop(tracked)
+            entry.is_removed = True  # The queues skip it.
+            self._slots.remove(entry)
+            if entry.is_under_way:
+                entry.run.cancel()
+                self._free_slot(entry)
+            _release(entry)
+        self._intervals.update(one.target.interval for one in change.added)
+        self._intervals.subtract(one.target.interval for one in change.removed)
         seconds = tick_seconds(+self._intervals)
         if seconds != self._slots.seconds:
             self._slots = self._slots.with_seconds(seconds)
-        for tracked in change.come:
-            self._add(tracked)
-        self._clients.update(_clients_of(change.come))
-        if change.gone:
-            self._clients.subtract(_clients_of(change.gone))
+        # Targets that were added shortly before may also wait for their first poll.
+        crowd = self._targets.waiting + change.following
+        for tracked in change.added:
+            self._add(tracked, crowd)
+        self._clients.update(_clients_of(change.added))
+        if change.removed:
+            self._clients.subtract(_clients_of(change.removed))
             self._connections.prune({one for one, count in self._clients.items() if count})
 
-    def _add(self, tracked: TargetState) -> None:
+    def _add(self, tracked: TargetState, crowd: int) -> None:
         target, requests = tracked.target, tracked.requests
         run = PollRun(target, requests, self._connections, self._clock)
-        turn = self._turns[tracked] = ScheduleEntry(
+        entry = self._entries[tracked] = ScheduleEntry(
             tracked, run, (requests[0].host, requests[0].port)
         )
-        turn.on_done = partial(self._arrive, turn)
         if not target.on_probe:
-            # Those that came shortly before may be waiting, too.
-            crowd = self._targets.waiting + self._targets.coming
             spread = min(target.interval, _FIRST_SECONDS_EACH * crowd)
-            self._slots.put(turn, self._clock.monotonic() + phase(target.name, spread))
+            self._slots.put(entry, self._clock.monotonic() + phase(target.name, spread))
         client = target.client
-        bucket = self._buckets.get(client.name)
-        if client.rate_limit is None:
+        limit = client.rate_limit
+        if limit is None:
             self._buckets.pop(client.name, None)
-        elif bucket is None or bucket.limit != client.rate_limit:
-            self._buckets[client.name] = RequestBucket(client.rate_limit)
+            return
+        bucket = TokenBucket(1 / limit.requests_per_second, limit.burst)
+        if self._buckets.get(client.name) != bucket:
+            self._buckets[client.name] = bucket
 
     async def _tick(self) -> None:
         planned = aging = self._start
         while True:
             now = self._clock.monotonic()
             if now >= aging:
-                self._targets.age()  # Whether there are scrapes or not.
+                self._targets.age()  # Also without scrapes.
                 if self._targets.waiting:
-                    gc.freeze()  # What first polls make stays: connections, series.
+                    gc.freeze()  # Connections and series of first polls live long.
                 aging = now + 1.0
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
-            # A timer may end a little early; the tick that it is for has come all the same.
-            while self.leave_due(max(now, planned)):  # noqa: ASYNC110 - others have their turn, too
+            # A timer may fire a little early; its tick counts as reached.
+            while self.start_due(max(now, planned)):  # noqa: ASYNC110 - yields to scrapes
                 await asyncio.sleep(0)
             now = self._clock.monotonic()
             planned = self._slots.next_tick(max(planned, now))
             await asyncio.sleep(planned - now)
 
-    def leave_due(self, now: float) -> bool:
+    def start_due(self, now: float) -> bool:
         """Start some of the polls that are due, and return whether there are more to start now."""
-        for due in self._slots.take(now):
-            assert isinstance(due, ScheduleEntry)  # noqa: S101 - for mypy
-            self._make_ready(due)
-        for _ in range(_MAX_A_TURN):
+        for entry in self._slots.take(now):
+            entry.is_ready = True
+            self._ready.append(entry)
+        for _ in range(_MAX_STARTS_PER_LOOP_TURN):
             if not self._ready or self.under_way >= self._max_at_once:
                 return False
-            turn = self._ready.popleft()
-            if turn.is_ready and not turn.is_gone:
-                self._leave(turn, now)
+            entry = self._ready.popleft()
+            if entry.is_ready and not entry.is_removed:
+                self._start_poll(entry, now)
         return True
 
-    def _leave(self, turn: ScheduleEntry, now: float) -> None:
-        """Start the poll, or put it off where its client or host has no place for it."""
-        turn.is_ready = False
+    def _start_poll(self, entry: ScheduleEntry, now: float) -> None:
+        """Start the poll, or defer it if its client's rate or its host's limit is reached."""
+        entry.is_ready = False
         # Few clients have a limit.
-        bucket = self._buckets and self._buckets.get(turn.tracked.target.client.name)
-        if bucket and not turn.is_reserved:
-            moment = bucket.reserve(now, len(turn.tracked.requests))
-            turn.is_reserved = True
+        bucket = self._buckets and self._buckets.get(entry.tracked.target.client.name)
+        if bucket and not entry.is_reserved:
+            moment = bucket.reserve(now, len(entry.tracked.requests))
+            entry.is_reserved = True
             if moment > now:
-                self._slots.put(turn, moment)
+                self._slots.put(entry, moment)
                 return
-        turn.is_queued = not self._places.enter(turn.host, turn)
-        if turn.is_queued:
+        entry.is_queued = not self._host_queues.enter(entry.host, entry)
+        if entry.is_queued:
             return
-        # It was due since the last tick at the earliest; a whole tick more is late.
-        if now - turn.due > 2 * self._slots.seconds:
+        # It became due after the tick before; a whole tick more is late.
+        if now - entry.due > 2 * self._slots.seconds:
             self._telemetry.late_polls.inc()
-        turn.is_reserved = False
-        turn.is_under_way = True
+        entry.is_reserved = False
+        entry.is_under_way = True
         self.under_way += 1
-        self._depart(turn)
+        tracked = entry.tracked
+        is_whole = tracked.unmapped is None or tracked.counts.polls % _COUNT_UNMAPPED_EVERY == 0
+        entry.run.start(self._record, entry, is_whole=is_whole)
 
-    def _depart(self, turn: ScheduleEntry) -> None:
-        tracked = turn.tracked
-        is_whole = tracked.unmapped is None or tracked.tally.polls % _COUNT_UNMAPPED_EVERY == 0
-        turn.run.start(turn.on_done, is_whole=is_whole)
-
-    def _arrive(self, turn: ScheduleEntry, poll: PollResult) -> None:
-        """Take in the outcome of a poll, and plan the next."""
+    def _record(self, entry: ScheduleEntry, poll: PollResult) -> None:
+        """Record the result of a poll, and schedule the next."""
         try:
-            self._targets.record(turn.tracked, poll)
+            self._targets.record(entry.tracked, poll)
         except Exception:  # noqa: BLE001 - a bug ends one poll alone
-            _log.exception("snapshot failed", extra={"facts": {"target": turn.tracked.target.name}})
+            _log.exception(
+                "snapshot failed", extra={"facts": {"target": entry.tracked.target.name}}
+            )
             poll = poll._replace(outcome=PollError(Reason.INTERNAL, CRASHED))
-            self._targets.record(turn.tracked, poll)
+            self._targets.record(entry.tracked, poll)
         pause = 0.0
         if isinstance(poll.outcome, PollError):
-            turn.failures += 1
+            entry.failures += 1
             pause = poll.outcome.retry_after
         else:
-            turn.failures = 0
-        self._make_place(turn)
-        self._plan_next(turn, poll.taken, pause)
-        if turn.over is not None:
-            _release(turn)
+            entry.failures = 0
+        self._free_slot(entry)
+        self._plan_next(entry, poll.taken, pause)
+        if entry.over is not None:
+            _release(entry)
 
-    def _make_place(self, turn: ScheduleEntry) -> None:
-        """Give the place of a poll that has ended to the next one that waits for the host."""
-        turn.is_under_way = False
+    def _free_slot(self, entry: ScheduleEntry) -> None:
+        """Start the next poll in the queue of the host after one has ended."""
+        entry.is_under_way = False
         self.under_way -= 1
-        self._places.leave(turn.host)
-        following = self._places.next_waiting(turn.host)
-        while following is not None and following.is_gone:
-            following = self._places.next_waiting(turn.host)
+        following = self._host_queues.leave(entry.host)
+        while following is not None and following.is_removed:
+            following = self._host_queues.next_waiting(entry.host)
         if following is not None:
-            self._leave(following, self._clock.monotonic())
+            self._start_poll(following, self._clock.monotonic())
 
-    def _plan_next(self, turn: ScheduleEntry, now: float, pause: float) -> None:
-        target = turn.tracked.target
-        turn.pause_ends = now + min(pause, LONGEST_PAUSE) if pause else now
-        was_for_probe, turn.is_for_probe = turn.is_for_probe, False
+    def _plan_next(self, entry: ScheduleEntry, now: float, pause: float) -> None:
+        target = entry.tracked.target
+        entry.pause_ends = now + min(pause, LONGEST_PAUSE) if pause else now
+        was_for_probe, entry.is_for_probe = entry.is_for_probe, False
         if target.on_probe:
             return
-        due = turn.due + target.interval
+        due = entry.due + target.interval
         if was_for_probe:
-            # Probes that come as often as it is polled are a tick ahead of its own turns, always.
-            due = turn.due + rounds(turn.failures) * target.interval + self._slots.seconds
-            due = max(due, turn.pause_ends)
-        elif turn.failures or due <= now or not turn.is_in_rhythm:
+            # The extra tick keeps regular probes at the target's interval ahead of the schedule.
+            due = entry.due + rounds(entry.failures) * target.interval + self._slots.seconds
+            due = max(due, entry.pause_ends)
+        elif entry.failures or due <= now or not entry.is_regular:
             due = next_turn(
                 target.name,
                 target.interval,
                 start=self._start,
-                due=turn.due,
+                due=entry.due,
                 now=now,
-                failures=turn.failures,
+                failures=entry.failures,
                 pause=pause,
             )
-        turn.is_in_rhythm = not was_for_probe
-        self._slots.put(turn, due)
+        entry.is_regular = not was_for_probe
+        self._slots.put(entry, due)
 
 
 def _clients_of(tracked: Sequence[TargetState]) -> Counter[Client]:
-    """Count the clients; by identity first, since equality of ten thousand takes its time."""
+    """Count the clients; by identity first, since comparing ten thousand is slow."""
     known = {id(one.target.client): one.target.client for one in tracked}
     counts = Counter(id(one.target.client) for one in tracked)
     found: Counter[Client] = Counter()
@@ -335,8 +330,8 @@ def _clients_of(tracked: Sequence[TargetState]) -> Counter[Client]:
     return found
 
 
-def _release(turn: ScheduleEntry) -> None:
-    """Tell the probes that wait for the turn's poll that it is over."""
-    if turn.over is not None:
-        turn.over.set_result(None)
-        turn.over = None
+def _release(entry: ScheduleEntry) -> None:
+    """Wake up the probes that wait for the entry's poll."""
+    if entry.over is not None:
+        entry.over.set_result(None)
+        entry.over = None

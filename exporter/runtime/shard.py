@@ -1,7 +1,7 @@
-"""Which of several exporters polls a target: every one of them finds the same answer by itself.
+"""Assigns each target to one of several exporters, without communication between them.
 
-Rendezvous hashing: each target goes to the shard whose hash together with its name is highest.
-One more shard takes its share from all the others and moves nothing else.
+Rendezvous hashing: a target belongs to the shard whose hash together with its name is highest.
+Adding a shard moves only that shard's share of the targets.
 """
 
 import re

@@ -1,13 +1,12 @@
-"""Which turns are due at which tick: a slot for each tick that has any.
+"""A timing wheel: a slot for each tick at which entries are due.
 
-To put a turn into a slot, to move it and to take it out costs the same however many there are, and
-a turn is in one slot at most.
+Adding, moving and removing an entry take constant time. An entry is in one slot at most.
 """
 
 from math import ceil, floor
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-# Ticks by which a moment may miss the tick that it is: floats have no exact tenths.
+# In ticks: floats have no exact tenths.
 _TOLERANCE = 1e-6
 
 
@@ -18,43 +17,47 @@ class SlotEntry(Protocol):
     slot: int | None
 
 
-class Slots:
-    """Ticks of equal length since `start`, by the monotonic clock, and what is due at each."""
+_Entry = TypeVar("_Entry", bound=SlotEntry)
+
+
+class Slots(Generic[_Entry]):
+    """Ticks of equal length since `start`, in monotonic seconds, and the entries due at each."""
 
     def __init__(self, start: float, seconds: float) -> None:
         self._start = start
         self.seconds = seconds
         """The length of a tick."""
-        self._slots: dict[int, dict[SlotEntry, None]] = {}
+        self._slots: dict[int, dict[_Entry, None]] = {}
         self._first = 0
 
-    def put(self, turn: SlotEntry, due: float) -> None:
-        """Have the turn come up at the first tick at which it is due; it may be in a slot already."""
-        self.remove(turn)
+    def put(self, entry: _Entry, due: float) -> None:
+        """Add the entry to the first tick at which it is due, or move it there."""
+        if entry.slot is not None:
+            self.remove(entry)
         slot = max(ceil((due - self._start) / self.seconds - _TOLERANCE), self._first)
-        turn.due, turn.slot = due, slot
-        self._slots.setdefault(slot, {})[turn] = None
+        entry.due, entry.slot = due, slot
+        self._slots.setdefault(slot, {})[entry] = None
 
-    def remove(self, turn: SlotEntry) -> None:
-        """Take the turn out of its slot, if it is in one."""
-        if turn.slot is None:
+    def remove(self, entry: _Entry) -> None:
+        """Remove the entry from its slot, if it is in one."""
+        if entry.slot is None:
             return
-        turns = self._slots[turn.slot]
-        del turns[turn]
-        if not turns:
-            del self._slots[turn.slot]
-        turn.slot = None
+        entries = self._slots[entry.slot]
+        del entries[entry]
+        if not entries:
+            del self._slots[entry.slot]
+        entry.slot = None
 
-    def take(self, now: float) -> list[SlotEntry]:
-        """Return the turns that are due now, out of their slots, the longest due first."""
+    def take(self, now: float) -> list[_Entry]:
+        """Remove and return the entries that are due now, in the order of their ticks."""
         last = self._number(now)
         passed: list[int] | range = range(self._first, last + 1)
-        if len(passed) > len(self._slots):  # The first tick after a long pause, or none at all.
+        if len(passed) > len(self._slots):  # Many ticks were missed.
             passed = sorted(slot for slot in self._slots if slot <= last)
         self._first = max(self._first, last + 1)
-        found = [turn for slot in passed for turn in self._slots.pop(slot, ())]
-        for turn in found:
-            turn.slot = None
+        found = [entry for slot in passed for entry in self._slots.pop(slot, ())]
+        for entry in found:
+            entry.slot = None
         return found
 
     def next_tick(self, now: float) -> float:
@@ -65,12 +68,12 @@ class Slots:
         """Return the number of the last tick that has come."""
         return floor((now - self._start) / self.seconds + _TOLERANCE)
 
-    def with_seconds(self, seconds: float) -> "Slots":
-        """Return the same turns in ticks of another length."""
-        slots = Slots(self._start, seconds)
+    def with_seconds(self, seconds: float) -> "Slots[_Entry]":
+        """Return the same entries in ticks of another length."""
+        slots = Slots[_Entry](self._start, seconds)
         slots._first = floor(self._first * self.seconds / seconds)
-        for turns in self._slots.values():
-            for turn in turns:
-                turn.slot = None
-                slots.put(turn, turn.due)
+        for entries in self._slots.values():
+            for entry in entries:
+                entry.slot = None
+                slots.put(entry, entry.due)
         return slots

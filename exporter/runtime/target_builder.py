@@ -1,7 +1,7 @@
-"""Groups go in; targets come out by an entry's template, all of them or none.
+"""Builds the targets of a list from its groups and the template of its discovery: all or none.
 
-What a list held before and holds still is not made again: the same item with the same labels
-stays the same Target, so that ten thousand of which a hundred change cost the hundred.
+An item with unchanged labels keeps its Target object, so that a list of ten thousand with a hundred
+changes costs a hundred.
 """
 
 import time
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.errors import ConfigError, ListError
-from exporter.runtime.target_groups import MOST_FAULTS, Labels, TargetGroup
+from exporter.runtime.target_groups import MAX_LIST_FAULTS, Labels, TargetGroup
 from exporter.settings import Target, Template
 
-# Made in a thread: after so many, polls have their turn for a moment. The interpreter by itself
-# would let them wait for 5 ms each time.
+# This runs in a thread, which sleeps after so many targets. Otherwise it would keep the GIL from the
+# event loop for 5 ms at a time.
 _A_SLICE = 20
 _REST_SECONDS = 0.0005
-# The largest list takes half of it.
+# Twice what the largest list takes.
 _MAX_SECONDS = 60.0
 
 Owns = Callable[[str], bool]
@@ -24,7 +24,7 @@ Owns = Callable[[str], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltTargets:
-    """The targets of a list by their names, and the names that another one of the list has."""
+    """The targets of a list by name, and the names that occur more than once."""
 
     targets: Mapping[str, Target] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
@@ -32,18 +32,18 @@ class BuiltTargets:
 
 @dataclass(frozen=True, kw_only=True)
 class ListResult:
-    """What a look at a source brought."""
+    """The result of a refresh."""
 
     built: BuiltTargets | None = None
-    """None: what it was before."""
+    """None: unchanged."""
     faults: Mapping[str, str] = field(default_factory=dict)
-    """Why lists are refused at present, by their names."""
+    """Why lists are refused now, by their names."""
     failures: int = 0
-    """How many lists were read just now and refused."""
+    """How many lists this refresh read and refused."""
 
 
 class TargetBuilder:
-    """Makes the targets of one list, again and again; of another shard's it only checks them."""
+    """Builds the targets of one list; targets of other shards are only checked."""
 
     def __init__(self, template: Template, owns: Owns) -> None:
         self._template = template
@@ -51,10 +51,10 @@ class TargetBuilder:
         self._known: dict[tuple[str, Labels], Target] = {}
 
     def build(self, groups: tuple[TargetGroup, ...]) -> BuiltTargets:
-        """Make the targets; meant for a thread.
+        """Build the targets; call it in a thread.
 
         Raises:
-            ListError: Faults of items or labels; what is known stays.
+            ListError: Faults of items or labels.
             ConfigError: It takes too long.
         """
         until = time.monotonic() + _MAX_SECONDS
@@ -78,7 +78,7 @@ class TargetBuilder:
                     except ListError as error:
                         for place, message in error.faults:
                             faults.append(((index, *(place or ("targets", number))), message))
-                        if len(faults) >= MOST_FAULTS:
+                        if len(faults) >= MAX_LIST_FAULTS:
                             raise ListError(tuple(faults)) from None
                         continue
                 known[key] = target
@@ -89,7 +89,7 @@ class TargetBuilder:
 
 
 def combine(targets: Iterable[Target]) -> BuiltTargets:
-    """Put targets together: of two that have one name but differ, the first stays."""
+    """Merge targets; of different ones with the same name, the first is used."""
     found: dict[str, Target] = {}
     repeated: list[str] = []
     for target in targets:

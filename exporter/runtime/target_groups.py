@@ -1,7 +1,7 @@
-"""The text of a list, in Prometheus' format, goes in; groups of items come out, or every fault.
+"""Parses target lists in Prometheus' format into groups, or returns all of their faults.
 
-A list is JSON or YAML: `[{"targets": ["host:port"], "labels": {"site": "ams"}}]`, and nothing else
-in a group. Texts are texts: JSON's numbers are refused, as Prometheus does.
+A list is JSON or YAML: `[{"targets": ["host:port"], "labels": {"site": "ams"}}]`, and a group has no
+other keys. Items and label values must be strings: numbers in JSON are refused, as by Prometheus.
 """
 
 import json
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from exporter.declare.document import Document, Location, written
+from exporter.declare.document import Document, Location, location_text
 from exporter.errors import ConfigError, ListError, suggestion
 
-LARGEST_LIST = 16 * 1024 * 1024
-"""Bytes of a list: a hundred times those of ten thousand targets."""
+MAX_LIST_SIZE = 16 * 1024 * 1024
+"""Bytes of a list: a hundred times the size of ten thousand targets."""
 
-MOST_PARTS = 200_000
+MAX_PARTS = 200_000
 """Targets of a list, and labels of its groups."""
 
 MAX_ITEM = 2048
@@ -26,21 +26,21 @@ MAX_ITEM = 2048
 MAX_LABELS_SIZE = 64 * 1024 * 1024
 """Characters of the labels of all targets of a list: each target has those of its group."""
 
-# What a list of that many parts has of keys, values and punctuation; beyond it is not parsed.
-_MAX_MARKS = 5 * MOST_PARTS
+# Keys, values and punctuation of a list with that many parts; longer ones are not parsed.
+_MAX_MARKS = 5 * MAX_PARTS
 
 _KEYS = frozenset({"targets", "labels"})
-# A list that is wrong throughout is told by its first faults.
-MOST_FAULTS = 20
-# To find a fault's line in a larger text takes too long.
-_LARGEST_MARKED = 1024 * 1024
+# Of a list that is wrong throughout, the first faults are enough.
+MAX_LIST_FAULTS = 20
+# Finding the line of a fault in a larger text takes too long.
+_MAX_LOCATED = 1024 * 1024
 
 Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """Items that have their labels in common."""
+    """Items with common labels."""
 
     items: tuple[str, ...]
     labels: Labels = ()
@@ -48,14 +48,14 @@ class TargetGroup:
 
 @dataclass(frozen=True, slots=True)
 class ListText:
-    """A list as it is written; `name` is the file's, for messages."""
+    """The text of a list; `name` is the file's, for messages."""
 
     content: bytes
     name: str
     is_yaml: bool = False
 
     def groups(self) -> tuple[TargetGroup, ...]:
-        """Read it.
+        """Parse it.
 
         Raises:
             ListError: Faults of its parts.
@@ -66,10 +66,10 @@ class ListText:
         except UnicodeDecodeError as error:
             raise ConfigError((f"{self.name}: not UTF-8 at byte {error.start}",)) from None
         data = self._yaml(text) if self.is_yaml else self._json(text)
-        # By YAML's aliases a small list may say the same a million times.
-        if sum(map(_parts, data)) > MOST_PARTS:
+        # YAML aliases can repeat a part of a small list a million times.
+        if sum(map(_parts, data)) > MAX_PARTS:
             raise self._too_many()
-        faults = tuple(islice(_faults(data, numbers=self.is_yaml), MOST_FAULTS))
+        faults = tuple(islice(_faults(data, numbers=self.is_yaml), MAX_LIST_FAULTS))
         if faults:
             raise ListError(faults)
         if sum(map(_labels_size, data)) > MAX_LABELS_SIZE:
@@ -84,7 +84,7 @@ class ListText:
         )
 
     def _too_many(self) -> ConfigError:
-        return ConfigError((f"{self.name}: more than {MOST_PARTS} targets and labels",))
+        return ConfigError((f"{self.name}: more than {MAX_PARTS} targets and labels",))
 
     def _yaml(self, text: str) -> Any:
         document = Document(text, self.name, list, _MAX_MARKS)
@@ -96,7 +96,7 @@ class ListText:
         if sum(map(text.count, ",[{")) > _MAX_MARKS:
             raise self._too_many()
         try:
-            data = json.loads(text, object_pairs_hook=once, parse_constant=_refuse)
+            data = json.loads(text, object_pairs_hook=unique_keys, parse_constant=_refuse)
         except json.JSONDecodeError as error:
             place = f"{self.name}:{error.lineno}:{error.colno}"
             raise ConfigError((f"{place}: not valid JSON: {error.msg}",)) from None
@@ -108,25 +108,31 @@ class ListText:
             raise ConfigError((f"{self.name}:1:1: the list must be a list of groups; [] for none",))
         return data
 
-    def told(self, error: ListError) -> tuple[str, ...]:
-        """Return the faults as people read them: each with its line, as far as it can be found."""
-        faults = tuple(dict.fromkeys(error.faults))[:MOST_FAULTS]
+    def format_faults(self, error: ListError) -> tuple[str, ...]:
+        """Return a message for each fault, with its line where that can be found."""
+        faults = tuple(dict.fromkeys(error.faults))[:MAX_LIST_FAULTS]
         document = self._marked()
         if document is None:
-            return tuple(f"{self.name}: {written(place)}: {message}" for place, message in faults)
-        return tuple(text for _, text in sorted(document.told(*fault) for fault in faults))
+            return tuple(
+                f"{self.name}: {location_text(place)}: {message}" for place, message in faults
+            )
+        return tuple(text for _, text in sorted(document.locate(*fault) for fault in faults))
 
     def _marked(self) -> Document | None:
-        """Return what knows the lines, where that is to be had."""
-        if len(self.content) > _LARGEST_MARKED:
+        """Return the parsed document with its line numbers; None if that is not possible."""
+        if len(self.content) > _MAX_LOCATED:
             return None
         with suppress(ConfigError):  # JSON is YAML, or nearly so.
             return Document(self.content.decode(), self.name, list)
         return None
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a mapping; raises ValueError if a key is given twice."""
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a mapping.
+
+    Raises:
+        ValueError: A key is repeated.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         seen = set[str]()
@@ -185,5 +191,5 @@ def _part_faults(group: dict[str, Any], *, numbers: bool) -> Iterator[tuple[Loca
 
 
 def _is_text(value: Any, *, numbers: bool) -> bool:
-    # To YAML a server id is a number; Prometheus takes it for a text all the same.
+    # An unquoted server ID is a number in YAML; Prometheus accepts it as text.
     return isinstance(value, str) or (numbers and type(value) is int)

@@ -1,4 +1,4 @@
-"""One target with what is known of it."""
+"""One target, its last snapshot, and what is remembered of its polls."""
 
 from array import array
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from exporter.pipeline.render import base_labels
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import NO_SERIES, PollCounts, ServedSeries, Snapshot
-from exporter.runtime.availability import Availability
 from exporter.settings import Target
 
-# Recent polls that are kept for people to look at; 10,000 targets keep 3 MB of them.
+# Recent polls, for the status page; 3 MB for 10,000 targets.
 _MAX_RECENT = 60
 
 NOWHERE = -1
@@ -21,12 +20,57 @@ Sample = tuple[ServedSeries, "array[float]"]
 _NO_POLLS = PollCounts()
 
 
+class Availability:
+    """The time a target was up since its first poll. All times are Unix seconds."""
+
+    __slots__ = ("_down_seconds", "_first", "down_since")
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._down_seconds = 0.0
+        self.down_since: float | None = None
+        """When the first failure after the last success was recorded; None unless it is down."""
+
+    def note_up(self, now: float) -> None:
+        """Note a successful poll; required for the first one and after a failure."""
+        self._first = now if self._first is None else self._first
+        self._down_seconds += self._down_for(now)
+        self.down_since = None
+
+    def note_down(self, now: float) -> None:
+        """Note a failed poll, or a result that is too old."""
+        self._first = now if self._first is None else self._first
+        self.down_since = now if self.down_since is None else self.down_since
+
+    def share(self, now: float) -> float | None:
+        """Return the share of time that it was up, from 0 to 1; None before its first poll.
+
+        It counts time and not polls: a target that is down is polled less often.
+        """
+        if self._first is None:
+            return None
+        passed = now - self._first
+        if passed <= 0:
+            return 1.0 if self.down_since is None else 0.0
+        # The wall clock may step back; `shift` follows a moment later.
+        return min(1.0, max(0.0, 1 - (self._down_seconds + self._down_for(now)) / passed))
+
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the wall clock."""
+        self._first = None if self._first is None else self._first + seconds
+        self.down_since = None if self.down_since is None else self.down_since + seconds
+
+    def _down_for(self, now: float) -> float:
+        return 0.0 if self.down_since is None else max(0.0, now - self.down_since)
+
+
 class TargetState:
-    """One target with what is known of it."""
+    """One target, its last snapshot, and what is remembered of its polls."""
 
     __slots__ = (
         "availability",
         "base",
+        "counts",
         "faulty",
         "history",
         "is_cut",
@@ -35,10 +79,8 @@ class TargetState:
         "requests",
         "served",
         "snapshot",
-        "tally",
         "target",
         "unmapped",
-        "words",
     )
 
     def __init__(self, target: Target) -> None:
@@ -48,30 +90,33 @@ class TargetState:
         """The labels that all of its series begin with."""
         self.requests = build(target)
         self.snapshot: Snapshot | None = None
-        self.tally = _NO_POLLS
+        self.counts = _NO_POLLS
         self.served = NO_SERIES
         """The series of the last good poll."""
         self.unmapped: int | None = None
         """Values of the answer that no field reads, when they were last counted."""
         self.faulty: frozenset[str] = frozenset()
-        """Metrics whose field could not be read at the last poll."""
+        """Metrics whose fields the last poll could not read."""
         self.is_cut = False
         """Whether items or series of the last answer were dropped."""
-        self.words = " ".join((target.name, *target.labels.values())).lower()
-        """What a search looks through."""
         self.availability = Availability()
         self.history: list[Sample] = []
         """Samples of the last hour, without series where the poll had failed."""
         self.recent = array("f")
-        """How many seconds each of the last polls took; below 0 where it failed."""
+        """The seconds that each of the last polls took; negative where it failed."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether its first poll, which it gets by itself, has not ended."""
+        """Whether its first scheduled poll has not ended."""
         return self.snapshot is None and not self.target.on_probe
 
+    @property
+    def words(self) -> str:
+        """The text that a search matches: its name and label values, in lower case."""
+        return " ".join((self.target.name, *self.target.labels.values())).lower()
+
     def note(self, seconds: float) -> None:
-        """Note how long a poll took; below 0 for one that failed."""
+        """Note how long a poll took; negative for one that failed."""
         self.recent.append(seconds)
         if len(self.recent) > _MAX_RECENT:
             del self.recent[0]
@@ -79,12 +124,14 @@ class TargetState:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetChanges:
-    """What became of the set: a target that was altered both went and came."""
+    """A change of the set of targets; a target with a new configuration is in both lists."""
 
-    come: tuple[TargetState, ...] = ()
-    gone: tuple[TargetState, ...] = ()
+    added: tuple[TargetState, ...] = ()
+    removed: tuple[TargetState, ...] = ()
+    following: int = 0
+    """How many more new targets the next changes will bring."""
 
     def __str__(self) -> str:
-        came = {tracked.target.name for tracked in self.come}
-        went = {tracked.target.name for tracked in self.gone}
+        came = {tracked.target.name for tracked in self.added}
+        went = {tracked.target.name for tracked in self.removed}
         return f"{len(came - went)} new, {len(came & went)} changed, {len(went - came)} gone"

@@ -1,15 +1,15 @@
 """The live set of targets, each with its last snapshot.
 
-A snapshot is replaced in one assignment, and never changed. A failed poll's snapshot has none of
-the vendor's series. The set itself is replaced as a whole, too: targets that stay the same keep
-all that is known of them. Log lines report changes, not each poll.
+A snapshot is immutable and replaced in one assignment. The snapshot of a failed poll has none of the
+vendor's series. The set is replaced as a whole, too; unchanged targets keep their state. Log lines
+report changes, not each poll.
 """
 
 import logging
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
@@ -25,6 +25,9 @@ from exporter.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
+# Seconds by which the wall clock is set at least; less is adjusted without a step.
+_MIN_CLOCK_STEP = 1.0
+
 
 class Targets:
     """Every target, in the order of the configuration."""
@@ -33,29 +36,27 @@ class Targets:
         self._telemetry = telemetry
         self._history = History()
         self.clock = clock
+        # Of the wall clock from the monotonic one, which changes as it is set.
+        self._wall_offset = clock.wall() - clock.monotonic()
         self._targets: Sequence[Target] = ()
         self._tracked: list[TargetState] = []
         self._known: dict[str, TargetState] = {}
-        # By the identity of their targets, which they keep alive.
+        # By the identity of their targets, which the states keep alive.
         self._built: dict[int, TargetState] = {}
         self._systems: Counter[str] = Counter()
         self.blocks = Blocks()
-        """The lines of all targets but those polled on probe, which are not for scrapes."""
-        # Beside each other, so that to find what is too old takes one look at them.
+        """The lines of all targets except those polled on probe, which are not scraped."""
+        # One array, so that finding expired snapshots is one pass over it.
         self._expires = array("d")
         self._waiting = 0
-        # Those that readiness waits for.
+        # Targets that readiness waits for.
         self._awaited: set[TargetState] = set()
-        self.untried = 0
-        """How many discoveries have no target yet since their lists were not tried or applied."""
-        self.declared = frozenset(settings.systems)
-        """The systems of the user's own, whether a target has them or not."""
+        # Discoveries whose first lists have not been read and applied.
+        self._expected_lists = 0
+        self._custom_systems = frozenset[str]()
         self._was_ready = False
-        self.coming = 0
-        """How many more will be new at once, where they come in portions."""
-        self.followers: list[Callable[[TargetChanges], None]] = []
-        """Told of every change, in this order."""
-        self.replace(settings.targets)
+        self._subscribers: list[Callable[[TargetChanges], None]] = []
+        self.replace(settings.targets, systems=settings.systems)
 
     def __iter__(self) -> Iterator[TargetState]:
         return iter(self._tracked)
@@ -69,41 +70,44 @@ class Targets:
 
     @property
     def systems(self) -> frozenset[str]:
-        """The names of the systems there are, and of those that targets still have."""
-        return self.declared.union(SYSTEMS, self._systems)
+        """The names of all systems, including systems that only remaining targets still have."""
+        return self._custom_systems.union(SYSTEMS, self._systems)
 
     @property
     def waiting(self) -> int:
-        """How many targets have not had their first poll, of those that get it by themselves."""
+        """How many scheduled targets have not had their first poll."""
         return self._waiting
 
     @property
     def is_ready(self) -> bool:
-        """Whether every target had its first poll, once: one that is added later changes nothing.
+        """Whether every target had its first poll, those of the first lists included.
 
-        Otherwise each reload would take the exporter out of its load balancer. The targets of the
-        first lists are not later ones.
+        Once ready, it stays so: otherwise each reload would take the exporter out of its load
+        balancer.
         """
-        self._was_ready = self._was_ready or not (self._awaited or self.untried)
+        self._was_ready = self._was_ready or not (self._awaited or self._expected_lists)
         return self._was_ready
 
     @property
     def missing(self) -> str:
         """What readiness waits for, in words."""
         parts = [f"{len(self._awaited)} of {len(self)} targets not polled yet"]
-        if self.untried:
-            parts.append(f"{self.untried} discoveries not tried yet")
+        if self._expected_lists:
+            parts.append(f"{self._expected_lists} discoveries not tried yet")
         return ", ".join(parts)
 
-    def take_over(self, settings: Settings) -> TargetChanges:
-        """Make the targets of the settings the targets."""
-        self.declared = frozenset(settings.systems)
-        return self.replace(settings.targets)
+    def expect_lists(self, discoveries: int) -> None:
+        """Set how many discoveries readiness waits for, until their first lists are applied."""
+        self._expected_lists = discoveries
+
+    def subscribe(self, subscriber: Callable[[TargetChanges], None]) -> None:
+        """Call the function with every change of the set, after those that subscribed before."""
+        self._subscribers.append(subscriber)
 
     def prepare(self, targets: Sequence[Target]) -> tuple[Target, ...]:
-        """Do beforehand, in whatever thread, what would hold up `replace` with these targets.
+        """Prepare these targets for `replace`, in any thread, so that it takes less time.
 
-        What equals a target there is becomes that one; what does not is built.
+        Returns the present targets where they are equal; the states of the others are built.
         """
         same = []
         for target in targets:
@@ -115,19 +119,31 @@ class Targets:
                 same.append(target)
         return tuple(same)
 
-    def replace(self, targets: Sequence[Target]) -> TargetChanges:
-        """Make these the targets; those that are the same stay as they are, snapshot and all."""
+    def replace(
+        self,
+        targets: Sequence[Target],
+        *,
+        systems: Iterable[str] | None = None,
+        following: int = 0,
+    ) -> TargetChanges:
+        """Replace the set of targets; unchanged ones keep their state, with their snapshot.
+
+        `systems` are the names of all user-defined systems; None: they stay. `following` is how
+        many more new targets the next calls will add, where there are too many for one.
+        """
+        if systems is not None:
+            self._custom_systems = frozenset(systems)
         # Before the first targets are there, nothing is ready.
         was_ready = self.is_ready if self._tracked else self._was_ready
-        # Ten thousand of which a hundred change should cost the hundred: the others are known by
-        # what they are, without a look into any of them.
+        # If a hundred of ten thousand change, the others are recognized by identity, without
+        # comparing them.
         old = self._tracked
         places = {id(target): place for place, target in enumerate(self._targets)}
         at = [places.get(id(target), NOWHERE) for target in targets]
         fresh: dict[int, TargetState] = {}
         for number in [number for number, place in enumerate(at) if place == NOWHERE]:
             target = targets[number]
-            one = self._taken_over(self._known.get(target.name), target)
+            one = self._state_of(self._known.get(target.name), target)
             at[number] = one.number
             if one.number == NOWHERE:
                 fresh[number] = one
@@ -135,7 +151,7 @@ class Targets:
             fresh[number] if place == NOWHERE else old[place] for number, place in enumerate(at)
         ]
         gone = tuple(old[place] for place in sorted(set(range(len(old))).difference(at)))
-        # One more at the end, where the place that is nowhere leads.
+        # Sentinel at NOWHERE (-1): new targets have no snapshot and never expire.
         expires = [*self._expires, math.inf]
         self._expires = array("d", [expires[place] for place in at])
         self._tracked, self._targets = tracked, tuple(targets)
@@ -146,35 +162,35 @@ class Targets:
             one.number = NOWHERE
             del self._known[one.target.name]
         self._known.update((one.target.name, one) for one in fresh.values())
-        change = TargetChanges(come=tuple(fresh.values()), gone=gone)
-        self._waiting += sum(not one.target.on_probe for one in change.come)
+        change = TargetChanges(added=tuple(fresh.values()), removed=gone, following=following)
+        self._waiting += sum(not one.target.on_probe for one in change.added)
         self._waiting -= sum(one.is_waiting for one in gone)
-        self._show_in_blocks(change)
+        self._update_blocks(change)
         self._awaited.difference_update(gone)
         if not was_ready:
-            self._awaited.update([one for one in change.come if one.is_waiting])
+            self._awaited.update([one for one in change.added if one.is_waiting])
         self._built.clear()
         self._count(change)
-        for follow in self.followers:
-            follow(change)
+        for subscriber in self._subscribers:
+            subscriber(change)
         return change
 
-    def _taken_over(self, old: TargetState | None, target: Target) -> TargetState:
+    def _state_of(self, old: TargetState | None, target: Target) -> TargetState:
         new = self._built.pop(id(target), None)
         if new is None:
             if old and old.target == target:
-                old.target = target  # Next time they are the same at a glance.
+                old.target = target  # Next time they are identical.
                 return old
             new = TargetState(target)
-        # What is counted goes on being counted, so that a new interval does not look like a restart.
+        # Counters continue, so that a new interval does not look like a restart.
         if old and old.target.system is target.system:
-            new.tally, new.recent = old.tally, old.recent
+            new.counts, new.recent = old.counts, old.recent
             new.availability, new.history = old.availability, old.history
         return new
 
     def _count(self, change: TargetChanges) -> None:
-        self._systems.update(one.target.system.name for one in change.come)
-        self._systems.subtract(one.target.system.name for one in change.gone)
+        self._systems.update(one.target.system.name for one in change.added)
+        self._systems.subtract(one.target.system.name for one in change.removed)
         for system, count in [*self._systems.items()]:
             if count:
                 self._telemetry.targets.labels(system).set(count)
@@ -182,36 +198,35 @@ class Targets:
                 self._telemetry.targets.remove(system)
                 del self._systems[system]
 
-    def _show_in_blocks(self, change: TargetChanges) -> None:
-        if change.gone:
-            self.blocks.remove(frozenset(change.gone))
-        scraped = [one for one in change.come if not one.target.on_probe]
+    def _update_blocks(self, change: TargetChanges) -> None:
+        if change.removed:
+            self.blocks.remove(frozenset(change.removed))
+        scraped = [one for one in change.added if not one.target.on_probe]
         if len(scraped) > MAX_TARGETS:
-            # What is polled at the same time is in one block, so that its lines are written once.
+            # Targets that are polled together share blocks, so that fewer are rendered again.
             scraped.sort(key=lambda one: (one.target.interval, phase(one.target.name, 1.0)))
         for one in scraped:
             self.blocks.add(one.target.system, one)
 
     def record(self, tracked: TargetState, poll: PollResult) -> None:
-        """Take in the outcome of a poll: count it, report changes, replace the snapshot."""
+        """Record the result of a poll: count it, log changes, replace the snapshot."""
         if tracked.number == NOWHERE:
-            return  # It went while it was polled.
-        outcome, before, tally = poll.outcome, tracked.snapshot, tracked.tally
+            return  # It was removed while it was polled.
+        outcome, before, counts = poll.outcome, tracked.snapshot, tracked.counts
         if isinstance(outcome, PollError):
             self._fail(
-                tracked, poll, PollCounts(tally.polls + 1, tally.failures, tally.last_success)
+                tracked, poll, PollCounts(counts.polls + 1, counts.failures, counts.last_success)
             )
             tracked.note(-poll.duration)
             return
-        tally = PollCounts(tally.polls + 1, tally.failures, poll.ended)
+        counts = PollCounts(counts.polls + 1, counts.failures, poll.ended)
         snapshot = take_snapshot(
-            tracked.target, poll, tally, last=tracked.served, unmapped=tracked.unmapped
+            tracked.target, poll, counts, last=tracked.served, unmapped=tracked.unmapped
         )
         if before is None or isinstance(before.poll.outcome, PollError):
             self._note_up(tracked)
         tracked.served, tracked.unmapped = snapshot.served, snapshot.unmapped
-        tracked.tally, tracked.snapshot = tally, snapshot
-        # When it becomes too old, by the monotonic clock.
+        tracked.snapshot, tracked.counts = snapshot, counts
         self._expires[tracked.number] = poll.taken + tracked.target.max_age
         tracked.note(poll.duration)
         if outcome.faults or tracked.faulty:
@@ -224,8 +239,9 @@ class Targets:
             self._telemetry.duplicate_series.labels(system).inc(snapshot.served.duplicates)
 
     def age(self) -> None:
-        """Fail what is older than its target allows, and sample the values where they are due."""
+        """Fail targets whose snapshot is too old, and sample all values when that is due."""
         now = self.clock.monotonic()
+        self._follow_wall_clock(now)
         self._history.sample(self._tracked, now)
         if min(self._expires, default=math.inf) >= now:
             return
@@ -234,14 +250,25 @@ class Targets:
             if snapshot is not None:
                 age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
-                self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.tally)
+                self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.counts)
 
-    def _fail(self, tracked: TargetState, poll: PollResult, tally: PollCounts) -> None:
-        """Show that a poll failed, or that the last one is too old."""
+    def _follow_wall_clock(self, now: float) -> None:
+        """If the wall clock was set, keep how long targets are up and down."""
+        offset = self.clock.wall() - now
+        step = offset - self._wall_offset
+        if abs(step) < _MIN_CLOCK_STEP:
+            return
+        self._wall_offset = offset
+        for tracked in self:
+            tracked.availability.shift(step)
+        _log.warning("wall clock was set", extra={"facts": {"seconds": f"{step:+.0f}"}})
+
+    def _fail(self, tracked: TargetState, poll: PollResult, counts: PollCounts) -> None:
+        """Record a failed poll, or a snapshot that is too old."""
         error, before = poll.outcome, tracked.snapshot
         assert isinstance(error, PollError)  # noqa: S101 - for mypy
-        failures = {**tally.failures, error.reason: tally.failures.get(error.reason, 0) + 1}
-        tally = PollCounts(tally.polls, failures, tally.last_success)
+        failures = {**counts.failures, error.reason: counts.failures.get(error.reason, 0) + 1}
+        counts = PollCounts(counts.polls, failures, counts.last_success)
         earlier = before.poll.outcome if before else None
         if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
@@ -249,7 +276,7 @@ class Targets:
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
         tracked.availability.note_down(self.clock.wall())
-        tracked.tally, tracked.snapshot = tally, take_snapshot(tracked.target, poll, tally)
+        tracked.snapshot, tracked.counts = take_snapshot(tracked.target, poll, counts), counts
         self._expires[tracked.number] = math.inf
 
     def _note_up(self, tracked: TargetState) -> None:

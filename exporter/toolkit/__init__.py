@@ -12,6 +12,7 @@ yaml_parts         YAML with positions
 web_config         the web configuration file -> settings
 users              Authorization header -> whether it is a user's
 connection_limits  which connections are closed
+token_bucket       a rate limit with a burst
 guard              applies the web configuration to each request
 browsers           requests that pages of other sites send
 connection         one connection

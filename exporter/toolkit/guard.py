@@ -15,8 +15,9 @@ from exporter.toolkit.connection_limits import address_of
 from exporter.toolkit.exceptions import WebConfigError
 from exporter.toolkit.server_metrics import RejectReason, ServerMetrics
 from exporter.toolkit.server_tls import Certificates, ServerTls, unnameable_curve
+from exporter.toolkit.token_bucket import TokenBucket
 from exporter.toolkit.users import Users, Verdict
-from exporter.toolkit.web_config import ReadWebConfig, RequestLimit, WebSettings
+from exporter.toolkit.web_config import ReadWebConfig, WebSettings
 
 _log = logging.getLogger(__name__)
 
@@ -30,26 +31,6 @@ def is_health_check(request: web.Request) -> bool:
     """
     resource = request.match_info.route.resource
     return resource is not None and resource.canonical in _HEALTH_PATHS
-
-
-class TokenBucket:
-    """A bucket that starts full; each request takes one token."""
-
-    def __init__(self, limit: RequestLimit) -> None:
-        self._limit = limit
-        self._tokens = float(limit.burst)
-        self._filled_at: float | None = None
-
-    def take(self, now: float) -> bool:
-        """Take a token, or return False if there is none; `now` is in monotonic seconds."""
-        if self._filled_at is not None:
-            gained = max(0.0, now - self._filled_at) / self._limit.interval
-            self._tokens = min(float(self._limit.burst), self._tokens + gained)
-        self._filled_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
 
 class _BareResponse(web.Response):
@@ -72,7 +53,8 @@ class Guard:
         self._metrics = metrics
         self._last: WebSettings = read()
         self._faults: dict[str, str] = {}
-        self._bucket = TokenBucket(self._last.rate_limit) if self._last.rate_limit else None
+        limit = self._last.rate_limit
+        self._bucket = TokenBucket(limit.interval, limit.burst) if limit else None
         self._users = Users()
         _warn_of_curve(self._last.tls)
         self.ssl_context: ssl.SSLContext | None = (

@@ -107,8 +107,8 @@ def _adopt_socket(number: int) -> socket.socket:
 
 
 def _bind_tcp(host: str | None, port: int) -> list[socket.socket]:
-    """Bind each address of the host: without one, every address of IPv4 and of IPv6."""
-    if host is None:
+    """Bind each address of the host; no host and `::` mean every address of IPv4 and of IPv6."""
+    if host in {None, "::"}:  # To Go's listeners, too, [::] includes IPv4.
         addresses = [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]  # noqa: S104 - as configured
     else:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

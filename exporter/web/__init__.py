@@ -1,16 +1,18 @@
-"""What is served: snapshots become pages of metrics, and a page for people.
+"""The HTTP server: metrics, probes, the status page and the API.
 
-exposition     snapshots -> the metrics page, piece by piece
-query          the request's query -> its parameters
-filters        those of a scrape -> which targets and families it wants
-probe          one target polled on demand -> its series
-sd             targets -> the list that has Prometheus probe each of them
-choice         the query of a page or of the API -> which targets, in which order
-view           a target with its snapshot -> what pages and API show of it
-units          numbers -> text for people
-charts         polls and values -> shapes of SVG
-html           views -> the status page, and the page of a target
-page_handlers  the handlers of the pages and of the API
-api            views -> JSON
-routes         the application: which path gives what
+exposition     snapshots -> the metrics page, in pieces
+query          the parameters of a request
+filters        the query of a scrape -> targets, systems and metrics
+probe          one target polled on demand -> its metrics
+sd             targets -> the list for HTTP service discovery
+units          numbers -> text with units
+charts         polls and values -> SVG shapes
+view           a target and its snapshot -> what pages and API show of it
+target_query   the query of a list -> filters, order and page
+target_page    targets -> the page of them that a query selects
+links          a query -> the path of a page
+html           a page of targets, or one target -> HTML
+api            a page of targets -> JSON
+page_handlers  the handlers of pages and API
+routes         the application with all paths
 """

@@ -1,4 +1,4 @@
-"""What the pages show of the targets, as JSON."""
+"""The list of targets as JSON."""
 
 import json
 from collections.abc import Iterator
@@ -6,41 +6,38 @@ from dataclasses import fields
 
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.target_state import TargetState
-from exporter.runtime.targets import Targets
-from exporter.web.choice import TargetQuery
+from exporter.web.target_page import TargetPage
 from exporter.web.view import view_of
 
-MOST_AT_ONCE = 1000
-DEFAULT_LIMIT = 100
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 
-# A target costs some ten microseconds; a thousand in one go would hold up the polls.
-_TARGETS_A_PIECE = 50
+# A target takes some 15 microseconds; a thousand at once would delay polls.
+_TARGETS_PER_CHUNK = 50
 
 
-def list_targets(
-    targets: Targets, schedule: Schedule | None, choice: TargetQuery
-) -> Iterator[bytes]:
-    """Yield the list, piece by piece; it is JSON once it is whole."""
-    chosen, now = choice.of(targets), targets.clock.wall()
+def render_json(page: TargetPage, schedule: Schedule | None, offset: int) -> Iterator[bytes]:
+    """Yield the chunks of one JSON document: the page of targets, which begins at `offset`."""
     head = {
-        "total": chosen.number,
-        "offset": choice.offset,
-        "counts": {state: chosen.counts[state] for state in sorted(chosen.counts)},
+        "total": page.number,
+        "offset": offset,
+        "counts": {state: page.states[state] for state in sorted(page.states)},
     }
     yield json.dumps(head)[:-1].encode() + b', "targets": ['
-    mark = ""
-    for start in range(0, len(chosen.shown), _TARGETS_A_PIECE):
-        piece = chosen.shown[start : start + _TARGETS_A_PIECE]
-        rows = ",\n".join(json.dumps(_object(one, schedule, now)) for one in piece)
-        yield f"{mark}\n{rows}".encode()
-        mark = ","
+    separator = ""
+    for start in range(0, len(page.targets), _TARGETS_PER_CHUNK):
+        some = page.targets[start : start + _TARGETS_PER_CHUNK]
+        rows = ",\n".join(json.dumps(_target_object(one, schedule, page.now)) for one in some)
+        yield f"{separator}\n{rows}".encode()
+        separator = ","
     yield b"\n]}\n"
 
 
-def _object(tracked: TargetState, schedule: Schedule | None, now: float) -> dict[str, object]:
+def _target_object(
+    tracked: TargetState, schedule: Schedule | None, now: float
+) -> dict[str, object]:
     view = view_of(tracked, schedule, now)
     return {
-        **{one.name: getattr(view, one.name) for one in fields(view)},
+        **{field.name: getattr(view, field.name) for field in fields(view)},
         "labels": dict(view.labels),
         "failures": dict(view.failures),
         "faults": [{"metric": metric, "why": why} for metric, why in view.faults],

@@ -1,12 +1,14 @@
-"""The metrics page, family by family, in either format.
+"""The metrics page in the text format or in OpenMetrics.
 
-Families are in the order of their systems and declarations, the exporter's own behind them; each
-has its HELP and TYPE once, with all of its series below.
+Families are in the order of their systems and declarations, followed by the exporter's own. Each has
+one HELP and TYPE line, with all of its series below.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 
 from prometheus_client import CollectorRegistry, Metric
@@ -17,25 +19,25 @@ from prometheus_client.registry import Collector
 from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
 from exporter.pipeline.render import TARGET_FAMILIES, base_labels
-from exporter.pipeline.snapshot import Snapshot
+from exporter.pipeline.snapshot import PollCounts, Snapshot
 from exporter.runtime.blocks import Block, Blocks
 from exporter.settings import Target
 from exporter.toolkit.negotiate import Format
 
 SystemLines = tuple[System, Sequence[bytes]]
-"""A system, and the lines of each of its families and of TARGET_FAMILIES of some of its targets."""
+"""A system, and the lines of some of its targets for each of its families and TARGET_FAMILIES."""
 
-# Some hundred kilobytes: large enough that a piece costs little, small enough that none holds the
-# event loop.
-_BLOCKS_A_PIECE = 25
-_MAX_SECONDS_A_TURN = 0.002
+# Bytes that are written at once: enough that a write costs little, few enough that compressing them
+# does not hold the event loop.
+_WRITE_SIZE = 256 * 1024
+_MAX_SECONDS_PER_LOOP_TURN = 0.002
 
 END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
-"""What a page ends with."""
+"""The end of a page."""
 
 
 class _SelectedFamilies(Collector):
-    """The families of a registry that have samples, of those that are asked for by name, if any are."""
+    """The families of a registry that have samples and one of the names, if there are any names."""
 
     def __init__(self, registry: CollectorRegistry, names: Collection[str]) -> None:
         self._registry = registry
@@ -49,8 +51,10 @@ class _SelectedFamilies(Collector):
 
 
 def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str] = ()) -> bytes:
-    """Return what is about the exporter, and the end of the page; `names` are all if there is none."""
-    # A family without samples fails strict readers of OpenMetrics, and says nothing to others.
+    """Return the metrics about the exporter, and the end of the page; no names select all.
+
+    A family without samples is omitted: strict parsers of OpenMetrics refuse it.
+    """
     chosen = _SelectedFamilies(registry, names)
     if form is Format.OPENMETRICS:
         page: bytes = openmetrics_of(chosen)  # type: ignore[no-untyped-call]
@@ -61,7 +65,8 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
 @dataclass(frozen=True, slots=True)
 class _PageSource:
     base: str
-    snapshot: Snapshot | None
+    snapshot: Snapshot
+    counts: PollCounts
 
 
 def expose_targets(
@@ -70,15 +75,15 @@ def expose_targets(
     names: Collection[str] = (),
     *,
     with_base: bool = True,
-) -> Iterator[bytes]:
-    """Yield what is about a few targets, without the end mark; `names` are all if there is none.
+) -> list[bytes]:
+    """Return the metrics of a few targets, without the end of the page; no names select all.
 
-    Without the base, the labels of each target itself are left out.
+    Without the base, the labels of the target are omitted.
     """
     blocks = Blocks()
     for target, snapshot in shown:
         base = base_labels(target) if with_base else ""
-        blocks.add(target.system, _PageSource(base, snapshot))
+        blocks.add(target.system, _PageSource(base, snapshot, snapshot.counts))
     lines = []
     for block in blocks.of_system():
         block.refresh()
@@ -87,9 +92,9 @@ def expose_targets(
 
 
 async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
-    """Render what has changed, in turns with the polls, and return the lines of each block."""
+    """Render what has changed, yielding to the event loop, and return the lines of each block."""
     lines: list[SystemLines] = []
-    until = monotonic() + _MAX_SECONDS_A_TURN
+    until = monotonic() + _MAX_SECONDS_PER_LOOP_TURN
     for block in blocks:
         if block.is_stale:
             if block.is_large:
@@ -99,39 +104,54 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
         lines.append((block.system, block.families))
         if monotonic() > until:
             await asyncio.sleep(0)
-            until = monotonic() + _MAX_SECONDS_A_TURN
+            until = monotonic() + _MAX_SECONDS_PER_LOOP_TURN
     return lines
 
 
-def expose(
-    lines: Iterable[SystemLines], form: Format, names: Collection[str] = ()
-) -> Iterator[bytes]:
-    """Yield the page in pieces, without the end mark; `names` are all if there is none."""
-    # By name: systems of one prefix share families, each of which has its header once.
+def expose(lines: Sequence[SystemLines], form: Format, names: Collection[str] = ()) -> list[bytes]:
+    """Return the page in pieces, without its end; no names select all families.
+
+    The header of a family is in one piece with the first of its lines.
+    """
+    # By name: systems with the same prefix share families, each of which has one header.
     vendor: dict[str, tuple[Family, list[bytes]]] = {}
-    own = {family.name: (family, list[bytes]()) for family in TARGET_FAMILIES}
-    for system, families in lines:
-        for family, of_family in zip(system.families, families, strict=False):
-            vendor.setdefault(family.name, (family, []))[1].append(of_family)
-        of_targets = families[len(system.families) :]
-        for family, of_family in zip(TARGET_FAMILIES, of_targets, strict=True):
-            own[family.name][1].append(of_family)
-    for family, pieces in (*vendor.values(), *own.values()):
-        if not names or _is_named(family, names):
-            yield from _family(family, pieces, form)
+    own = [(family, list[bytes]()) for family in TARGET_FAMILIES]
+    for system, blocks in groupby(lines, key=itemgetter(0)):
+        columns = [*zip(*[families for _, families in blocks], strict=True)]
+        for family, column in zip(system.families, columns, strict=False):
+            vendor.setdefault(family.name, (family, []))[1].extend(column)
+        of_targets = columns[len(system.families) :]
+        for (_, pieces), column in zip(own, of_targets, strict=True):
+            pieces.extend(column)
+    return [
+        piece
+        for family, pieces in (*vendor.values(), *own)
+        if not names or _is_named(family, names)
+        for piece in _family(family, pieces, form)
+    ]
+
+
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Join the pieces into parts of a size that is efficient to write."""
+    part: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        part.append(piece)
+        size += len(piece)
+        if size >= _WRITE_SIZE:
+            yield b"".join(part)
+            part.clear()
+            size = 0
+    yield b"".join(part)
 
 
 def _is_named(family: Family, names: Collection[str]) -> bool:
     return family.name in names or open_metrics_name(family.name, family.kind) in names
 
 
-def _family(family: Family, lines: Sequence[bytes], form: Format) -> Iterator[bytes]:
-    header = _header(family, form)
-    for start in range(0, len(lines), _BLOCKS_A_PIECE):
-        piece = b"".join(lines[start : start + _BLOCKS_A_PIECE])
-        if piece:
-            yield header + piece
-            header = b""
+def _family(family: Family, lines: Sequence[bytes], form: Format) -> list[bytes]:
+    pieces = [piece for piece in lines if piece]
+    return [_header(family, form) + pieces[0], *pieces[1:]] if pieces else []
 
 
 def _header(family: Family, form: Format) -> bytes:
@@ -141,5 +161,5 @@ def _header(family: Family, form: Format) -> bytes:
         name = open_metrics_name(family.name, family.kind)
         help_text = help_text.replace('"', '\\"')
     elif kind == "info":
-        kind = "gauge"  # The text format does not know the type.
+        kind = "gauge"  # The text format has no such type.
     return f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n".encode()

@@ -1,7 +1,7 @@
-"""The query of a scrape goes in; which targets, families and own metrics it wants comes out.
+"""The targets, systems and metrics that the query of a scrape selects.
 
-A target that is not there has no series, and is no fault: it may have gone with a reload, which
-must not fail a whole job.
+An unknown target has no series and is no error: a reload may have removed it, which must not fail
+a whole job.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from exporter.web.query import check_systems, read_query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrapeFilter:
-    """What a scrape wants; an empty set stands for everything."""
+    """What a scrape selects; an empty set selects everything."""
 
     targets: frozenset[str] = frozenset()
     systems: frozenset[str] = frozenset()
@@ -24,11 +24,11 @@ class ScrapeFilter:
 
     @property
     def wants_own(self) -> bool:
-        """Whether the exporter's own metrics are wanted: one of the jobs that share it has them."""
+        """Whether it includes the exporter's own metrics: of several jobs, only one should have them."""
         return not (self.targets or self.systems)
 
     def blocks(self, targets: Targets) -> list[Block]:
-        """Return the blocks of what is wanted of the targets."""
+        """Return the blocks of the selected targets."""
         if not self.targets:
             return targets.blocks.of_system(self.systems)
         chosen = Blocks()
@@ -43,12 +43,12 @@ EVERYTHING = ScrapeFilter()
 
 
 def read_filter(query: MultiMapping[str], systems: Collection[str]) -> ScrapeFilter:
-    """Return the filter of a scrape.
+    """Read the query of a scrape.
 
     Raises:
-        QueryError: A parameter or a system is not known.
+        QueryError: A parameter or a system is unknown.
     """
-    given = read_query(query, often=("target", "system", "name[]"))
+    given = read_query(query, repeated=("target", "system", "name[]"))
     check_systems(given.get("system", ()), systems)
     return ScrapeFilter(
         targets=frozenset(given.get("target", ())),

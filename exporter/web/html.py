@@ -1,17 +1,15 @@
-"""The pages for people: all targets in a table, each by itself, and what was not found."""
+"""The pages for a browser: the list of targets, one target, and errors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from statistics import median
-from typing import Any
-from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exporter import __version__, duration
+from exporter import __version__
 from exporter.errors import Reason
 from exporter.pipeline.request import EndpointRequest
 from exporter.runtime.schedule import Schedule
@@ -19,13 +17,12 @@ from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
 from exporter.settings import Client
 from exporter.web import charts, units
-from exporter.web.choice import DEFAULT_SORT, TargetQuery
-from exporter.web.view import STATES, TargetView, metrics_of, view_of
+from exporter.web.links import list_link, query_text, target_link
+from exporter.web.target_page import TargetPage
+from exporter.web.target_query import TargetQuery
+from exporter.web.view import STATES, TargetView, metric_views, view_of
 
-ROWS_A_PAGE = 100
-"""Rows of one page: ten thousand would be of no use to a reader."""
-
-# The columns of the table: what each is sorted by, its heading, whether it holds numbers.
+# The columns of the list: the sort key, the heading, whether it has numbers.
 _COLUMNS = (
     ("state", "State", False),
     ("name", "Target", False),
@@ -38,8 +35,8 @@ _COLUMNS = (
     ("", "Next", True),
     ("reason", "What is wrong", False),
 )
-# Their detail says all that their meaning says.
-_PLAIN_REASONS = frozenset(
+# The detail of these says more than the meaning of the reason.
+_DETAILED_REASONS = frozenset(
     {
         Reason.TIMEOUT,
         Reason.CONNECT,
@@ -61,25 +58,26 @@ _ENVIRONMENT.filters |= {
     "seconds": units.duration_text,
     "due": units.due_text,
     "share": units.share_text,
-    "duration": duration.duration_text,
-    "plain": lambda text: text.replace("`", ""),
+    "sentence": lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}.",
 }
 _ENVIRONMENT.globals |= {
     "version": __version__,
+    "list_link": list_link,
+    "target_link": target_link,
     "spark": {
         "height": charts.SPARKLINE_HEIGHT,
-        "polls_width": charts.SPARKLINE_POLLS * charts.SPARKLINE_BAR,
+        "polls_width": charts.SPARKLINE_POLLS * charts.SPARKLINE_BAR_WIDTH,
         "values_width": charts.VALUES_WIDTH,
     },
 }
-_TABLE = _ENVIRONMENT.get_template("status.html")
+_LIST = _ENVIRONMENT.get_template("list.html")
 _TARGET = _ENVIRONMENT.get_template("target.html")
 _ERROR = _ENVIRONMENT.get_template("error.html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _TableRow:
-    """One target of the table."""
+class _ListRow:
+    """One target of the list."""
 
     view: TargetView
     ago: str
@@ -92,48 +90,54 @@ class _TableRow:
         return self.view.reason
 
 
-def status_page(
-    targets: Targets, schedule: Schedule | None, choice: TargetQuery, telemetry_path: str
-) -> str:
-    """Render the table: what is down and why, what is up."""
-    chosen, now = choice.of(targets), targets.clock.wall()
-    rows = [_row(tracked, schedule, now) for tracked in chosen.shown]
-    after = choice.offset + choice.limit
-    return _TABLE.render(
-        groups=[(reason, list(some)) for reason, some in groupby(rows, attrgetter("reason"))]
-        if choice.is_grouped
-        else [("", rows)],
-        rows=rows,
+def render_list(
+    page: TargetPage,
+    query: TargetQuery,
+    targets: Targets,
+    schedule: Schedule | None,
+    telemetry_path: str,
+) -> Iterator[str]:
+    """Yield the list of targets in small pieces: the targets that are down and why, those that are up."""
+    rows = (_list_row(tracked, schedule, page.now) for tracked in page.targets)
+    is_grouped = query.sort_key == "reason"
+    link, next_offset = partial(list_link, query), query.offset + query.limit
+    return _LIST.generate(
+        groups=_groups(rows) if is_grouped else [("", "", rows)],
+        is_grouped=is_grouped,
+        row_count=len(page.targets),
         columns=_COLUMNS,
-        counts=[
-            (state, chosen.counts.get(state, 0)) for state in ("up", "down", "waiting", "on probe")
-        ],
-        reasons=sorted(chosen.reasons.items(), key=lambda one: (-one[1], one[0])),
-        all=len(targets),
-        number=chosen.number,
-        choice=choice,
-        link=partial(_link, choice),
+        counts=[(one, page.states.get(one, 0)) for one in ("up", "down", "waiting", "on probe")],
+        reasons=sorted(page.reasons.items(), key=lambda item: (-item[1], item[0])),
+        target_count=len(targets),
+        number=page.number,
+        query=query,
+        link=link,
         states=STATES,
         systems=sorted(targets.systems),
-        earlier=_link(choice, offset=max(0, choice.offset - choice.limit)) if choice.offset else "",
-        later=_link(choice, offset=after) if choice.limit and after < chosen.number else "",
+        previous=link(offset=max(0, query.offset - query.limit)) if query.offset else "",
+        next=link(offset=next_offset) if query.limit and next_offset < page.number else "",
         telemetry_path=telemetry_path,
     )
 
 
-def target_page(
+def _groups(rows: Iterator[_ListRow]) -> Iterator[tuple[str, str, Iterator[_ListRow]]]:
+    """Yield each failure reason with its meaning and its rows."""
+    for reason, some in groupby(rows, attrgetter("reason")):
+        yield reason, Reason(reason).meaning if reason else "", some
+
+
+def render_target(
     tracked: TargetState, schedule: Schedule | None, telemetry_path: str, now: float
-) -> str:
-    """Render one target: its values beside the vendor's names, and its recent polls."""
-    target, recent = tracked.target, tracked.recent
+) -> Iterator[str]:
+    """Yield the page of one target in small pieces: its values and its recent polls."""
+    target, recent, snapshot = tracked.target, tracked.recent, tracked.snapshot
     view = view_of(tracked, schedule, now)
     seconds = [abs(one) for one in recent]
-    metrics = list(metrics_of(tracked))
-    return _TARGET.render(
+    return _TARGET.generate(
         view=view,
-        ago=units.ago_text(now - view.polled) if view.polled else "",
+        ago=_ago(view, now),
         down_for=_down_for(view, now),
-        meaning="" if view.reason in _PLAIN_REASONS else view.meaning,
+        meaning="" if view.reason in _DETAILED_REASONS else view.meaning,
         target=target,
         requests=[_request_text(one, target.client) for one in tracked.requests],
         bars=charts.poll_bars(recent, target.timeout),
@@ -142,25 +146,28 @@ def target_page(
         chart_height=charts.CHART_HEIGHT,
         median=units.duration_text(median(seconds)) if seconds else "",
         longest=units.duration_text(max(seconds, default=0.0)),
-        metrics=metrics,
-        has_trends=any(series.trend for one in metrics for series in one.series),
+        metrics=metric_views(tracked, snapshot) if snapshot and snapshot.values else None,
         telemetry_path=telemetry_path,
     )
 
 
-def error_page(message: str, telemetry_path: str) -> str:
-    """Render what is wrong with a request, with a way back."""
+def render_error(message: str, telemetry_path: str) -> str:
+    """Return a page that says what is wrong with a request, with a link to the list."""
     return _ERROR.render(message=message, telemetry_path=telemetry_path)
 
 
-def _row(tracked: TargetState, schedule: Schedule | None, now: float) -> _TableRow:
+def _list_row(tracked: TargetState, schedule: Schedule | None, now: float) -> _ListRow:
     view = view_of(tracked, schedule, now)
-    return _TableRow(
+    return _ListRow(
         view=view,
-        ago=units.ago_text(now - view.polled) if view.polled else "",
+        ago=_ago(view, now),
         down_for=_down_for(view, now),
         polls=charts.poll_sparkline(tracked.recent, tracked.target.timeout),
     )
+
+
+def _ago(view: TargetView, now: float) -> str:
+    return units.ago_text(now - view.polled) if view.polled else ""
 
 
 def _down_for(view: TargetView, now: float) -> str:
@@ -169,28 +176,7 @@ def _down_for(view: TargetView, now: float) -> str:
 
 
 def _request_text(request: EndpointRequest, client: Client) -> str:
-    """Return the method and URL; of the client's own query parameters, which may be secret, the names."""
-    names = "&".join(f"{quote(name)}=..." for name, _ in client.query_params)
-    mark = "" if not names else "&" if "?" in request.url else "?"
-    return f"{request.method} {request.url}{mark}{names}"
-
-
-def _link(choice: TargetQuery, **changes: Any) -> str:
-    """Return the path of the table with the choice changed, from its first row on."""
-    query = urlencode(list(_query(choice, changes)))
-    return f"/?{query}" if query else "/"
-
-
-def _query(choice: TargetQuery, changes: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    wanted = replace(choice, **{"offset": 0} | changes)
-    for name in ("state", "system", "reason", "search"):
-        if value := getattr(wanted, name):
-            yield name, value
-    for name, text in wanted.labels:
-        yield "label", f"{name}={text}"
-    if wanted.sort != DEFAULT_SORT:
-        yield "sort", wanted.sort
-    if 0 < wanted.limit < ROWS_A_PAGE:
-        yield "limit", wanted.limit
-    if wanted.offset:
-        yield "offset", wanted.offset
+    """Return the method and URL; values of the client's own query parameters may be secret."""
+    names = query_text((name, "...") for name, _ in client.query_params)
+    separator = "" if not names else "&" if "?" in request.url else "?"
+    return f"{request.method} {request.url}{separator}{names}"

@@ -1,9 +1,10 @@
-"""The handlers of the status page, of its style and script, and of the API."""
+"""The handlers of the pages, of their style and script, and of the API."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
+from itertools import islice
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -11,73 +12,75 @@ from aiohttp.typedefs import Handler
 from exporter.errors import QueryError
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
-from exporter.web.api import DEFAULT_LIMIT, MOST_AT_ONCE, list_targets
-from exporter.web.choice import read_choice
-from exporter.web.html import ROWS_A_PAGE, error_page, status_page, target_page
-from exporter.web.query import quoted, read_query
+from exporter.web.api import DEFAULT_LIMIT, MAX_LIMIT, render_json
+from exporter.web.html import render_error, render_list, render_target
+from exporter.web.links import ROWS_PER_PAGE
+from exporter.web.query import excerpt, read_query
+from exporter.web.target_page import select_targets
+from exporter.web.target_query import TargetQuery, read_target_query
 
 _STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
-PATHS = frozenset({"/target", "/api/v1/targets", *(f"/static/{name}" for name in _STATIC)})
+
+# Pieces of a page rendered before polls run again: some ten rows, about a millisecond.
+_PIECES_PER_STEP = 400
 
 
-class Pages:
-    """The handlers, with what they show."""
+class PageHandlers:
+    """The handlers, with the targets that they show."""
 
     def __init__(self, targets: Targets, schedule: Schedule | None, telemetry_path: str) -> None:
         self._targets = targets
         self._schedule = schedule
-        self._path = telemetry_path
-        # A page of ten thousand targets takes about two hundredths of a second: polls get their turn
-        # between two pages, whatever the number of clients.
-        self._turn = asyncio.Lock()
+        self._telemetry_path = telemetry_path
+        # One step of one request in each turn of the event loop, however many requests there are.
+        self._lock = asyncio.Lock()
         folder = files("exporter.web") / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
     def routes(self) -> list[web.RouteDef]:
-        """Return every route; none for the pages where the metrics are at /."""
-        found = [web.get("/api/v1/targets", self.api)]
-        if self._path == "/":
-            return found
-        static = [web.get(f"/static/{name}", self.static) for name in _STATIC]
-        return [web.get("/", self.table), web.get("/target", self.target), *static, *found]
+        """Return all routes; where the metrics are at /, there are no pages."""
+        api = web.get("/api/v1/targets", self.list_as_json)
+        if self._telemetry_path == "/":
+            return [api]
+        static = [web.get(f"/static/{name}", self.send_static) for name in _STATIC]
+        return [web.get("/", self.show_list), web.get("/target", self.show_target), *static, api]
 
-    async def table(self, request: web.Request) -> web.Response:
-        """Serve the table of targets."""
+    async def show_list(self, request: web.Request) -> web.Response:
+        """Serve the list of targets."""
         try:
-            choice = read_choice(
-                request.query, self._targets.systems, limit=ROWS_A_PAGE, most=ROWS_A_PAGE
-            )
+            query = self._target_query(request, ROWS_PER_PAGE, ROWS_PER_PAGE)
         except QueryError as error:
-            return self._refusal(request, 400, str(error))
-        async with self._turn:
-            page = status_page(self._targets, self._schedule, choice, self._path)
-            await asyncio.sleep(0)
-        return _page(page)
+            return self._error_response(request, 400, str(error))
+        async with self._lock:
+            page = await select_targets(query, self._targets)
+            pieces = render_list(page, query, self._targets, self._schedule, self._telemetry_path)
+            text = await _joined_in_steps(pieces)
+        return _html_response(text)
 
-    async def target(self, request: web.Request) -> web.Response:
+    async def show_target(self, request: web.Request) -> web.Response:
         """Serve the page of one target."""
         try:
-            name = read_query(request.query, once=("name",)).get("name", ("",))[0]
+            name = read_query(request.query, single=("name",)).get("name", ("",))[0]
         except QueryError as error:
-            return self._refusal(request, 400, str(error))
+            return self._error_response(request, 400, str(error))
         if not name:
-            return self._refusal(request, 400, "the parameter name is missing: /target?name=NAME")
+            message = "the parameter name is missing: /target?name=NAME"
+            return self._error_response(request, 400, message)
         self._targets.age()
         tracked = self._targets.named(name)
         if tracked is None:
-            return self._refusal(request, 404, f'there is no target "{quoted(name)}"')
-        async with self._turn:
+            message = f'there is no target "{excerpt(name)}"'
+            return self._error_response(request, 404, message)
+        async with self._lock:
             now = self._targets.clock.wall()
-            page = target_page(tracked, self._schedule, self._path, now)
-            await asyncio.sleep(0)
-        return _page(page)
+            pieces = render_target(tracked, self._schedule, self._telemetry_path, now)
+            text = await _joined_in_steps(pieces)
+        return _html_response(text)
 
-    async def api(self, request: web.Request) -> web.StreamResponse:
-        """Serve targets as JSON."""
+    async def list_as_json(self, request: web.Request) -> web.StreamResponse:
+        """Serve the list of targets as JSON."""
         try:
-            choice = read_choice(
-                request.query, self._targets.systems, limit=DEFAULT_LIMIT, most=MOST_AT_ONCE
-            )
+            query = self._target_query(request, DEFAULT_LIMIT, MAX_LIMIT)
         except QueryError as error:
             return web.Response(status=400, text=f"{error}\n")
         response = web.StreamResponse(
@@ -86,19 +89,28 @@ class Pages:
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        with suppress(ConnectionError):  # The client is gone.
-            pieces = list_targets(self._targets, self._schedule, choice)
-            while piece := await self._next(pieces):
-                await response.write(piece)
+        async with self._lock:
+            page = await select_targets(query, self._targets)
+        with suppress(ConnectionError):  # The client closed the connection.
+            chunks = render_json(page, self._schedule, query.offset)
+            while chunk := await self._next_chunk(chunks):
+                await response.write(chunk)
         return response
 
-    async def _next(self, pieces: Iterator[bytes]) -> bytes:
-        async with self._turn:
-            piece = next(pieces, b"")
-            await asyncio.sleep(0)
-        return piece
+    def _target_query(
+        self, request: web.Request, default_limit: int, max_limit: int
+    ) -> TargetQuery:
+        return read_target_query(
+            request.query, self._targets.systems, default_limit=default_limit, max_limit=max_limit
+        )
 
-    async def static(self, request: web.Request) -> web.Response:
+    async def _next_chunk(self, chunks: Iterator[bytes]) -> bytes:
+        async with self._lock:
+            chunk = next(chunks, b"")
+            await asyncio.sleep(0)
+        return chunk
+
+    async def send_static(self, request: web.Request) -> web.Response:
         """Serve the style or the script of the pages."""
         name = request.path.rpartition("/")[2]
         return web.Response(
@@ -109,26 +121,36 @@ class Pages:
         )
 
     @web.middleware
-    async def find(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Serve a browser a page with a way back where a path does not exist."""
+    async def not_found_page(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Serve a browser a page with a link to the list where a path does not exist."""
         try:
             return await handler(request)
         except web.HTTPNotFound:
-            if self._path == "/" or not _is_browser(request):
+            if self._telemetry_path == "/" or not _is_browser(request):
                 raise
-            return self._refusal(request, 404, f"there is no page {quoted(request.path)}")
+            message = f"there is no page {excerpt(request.path)}"
+            return self._error_response(request, 404, message)
 
-    def _refusal(self, request: web.Request, status: int, message: str) -> web.Response:
+    def _error_response(self, request: web.Request, status: int, message: str) -> web.Response:
         if _is_browser(request):
-            return _page(error_page(message, self._path), status)
+            return _html_response(render_error(message, self._telemetry_path), status)
         return web.Response(status=status, text=f"{message}\n")
+
+
+async def _joined_in_steps(pieces: Iterator[str]) -> str:
+    """Return the whole text; polls run between two steps of rendering it."""
+    found: list[str] = []
+    while step := list(islice(pieces, _PIECES_PER_STEP)):
+        found += step
+        await asyncio.sleep(0)
+    return "".join(found)
 
 
 def _is_browser(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
-def _page(text: str, status: int = 200) -> web.Response:
+def _html_response(text: str, status: int = 200) -> web.Response:
     return web.Response(
         status=status,
         text=text,

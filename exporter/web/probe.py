@@ -1,7 +1,7 @@
-"""Probes by name and the list that leads to them: Prometheus scrapes each target by itself.
+"""The handlers of `/probe` and `/sd`, with which Prometheus scrapes each target by itself.
 
-A probe that cannot say how the target is by its deadline says so by its status, so that `up` is 0
-and nothing is made up. A target that was polled and is down is an answer like any other.
+A probe without a result by its deadline fails with an HTTP status, so that Prometheus sets `up` to
+0. A target that was polled and is down is a result.
 """
 
 import asyncio
@@ -20,33 +20,33 @@ from exporter.runtime.targets import Targets
 from exporter.settings import Target
 from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
-from exporter.web.query import check_systems, quoted, read_query
-from exporter.web.sd import PROBE_PATH, SdGroups, asked_by
+from exporter.web.query import check_systems, excerpt, read_query
+from exporter.web.sd import PROBE_PATH, SdGroups, requested_address
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 _TIMEOUT = re.compile(r"\d{1,9}(?:\.\d{1,9})?|\.\d{1,9}", re.ASCII)
-# As blackbox_exporter has it, where the header is missing.
+# Without the header; the same as in blackbox_exporter.
 _DEFAULT_TIMEOUT = 120.0
-# What the answer takes on its way back: so much, or a tenth where the timeout is short.
+# Reserved for sending the response: half a second, or a tenth of a short timeout.
 _MARGIN = 0.5
 _MARGIN_SHARE = 0.1
 _GZIP_LEVEL = 1
-# More take longer to write than the event loop should be held.
-_MAX_SERIES_AT_ONCE = 1000
+# Rendering more series would hold the event loop too long.
+_MAX_SERIES_IN_LOOP = 1000
 
 
-class _UnknownError(ExporterError):
-    """A name that no target has."""
+class _UnknownTargetError(ExporterError):
+    """No target has this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ProbeRequest:
-    """What a probe wants; durations in seconds."""
+    """The parameters of a probe; durations in seconds."""
 
     name: str
     max_age: float
     within: float
-    is_bare: bool
+    without_base_labels: bool
 
 
 class Prober:
@@ -56,89 +56,98 @@ class Prober:
         self._targets = targets
         self._schedule = schedule
         self._groups = SdGroups(targets)
-        # Threads of several clients would together hold up the event loop.
-        self._turn = asyncio.Lock()
+        # One thread at a time: several would compete with the event loop for the interpreter.
+        self._lock = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return both routes."""
-        return [web.get(PROBE_PATH, self.probe), web.get("/sd", self.discover)]
+        return [web.get(PROBE_PATH, self.probe), web.get("/sd", self.service_discovery)]
 
     async def probe(self, request: web.Request) -> web.Response:
-        """Serve one target's series: of a poll made now, or of one that is young enough."""
+        """Serve the series of one target: of a new poll, or of the last one within `max_age`."""
         try:
-            return await self._answer(request, _read(request))
+            return await self._respond(request, _read_probe(request))
         except QueryError as error:
-            return _refusal(400, str(error))
-        except _UnknownError as error:
-            return _refusal(404, str(error))
+            return _error_response(400, str(error))
+        except _UnknownTargetError as error:
+            return _error_response(404, str(error))
         except ProbeDeadlineError as error:
-            return _refusal(504 if error.began else 503, str(error))
+            return _error_response(504 if error.began else 503, str(error))
 
-    async def _answer(self, request: web.Request, asked: _ProbeRequest) -> web.Response:
-        if request.method == "HEAD" and self._targets.named(asked.name):
-            return _page(request, b"")  # Nobody would see what a poll says.
-        target, snapshot = await self._polled(asked)
+    async def _respond(self, request: web.Request, probe: _ProbeRequest) -> web.Response:
+        if request.method == "HEAD" and self._targets.named(probe.name):
+            return _metrics_response(
+                request, b""
+            )  # Without a poll: a response to HEAD has no body.
+        target, snapshot = await self._poll(probe)
         if snapshot is None:
-            return _refusal(503, f'"{asked.name}" was not polled: the exporter is ending')
+            return _error_response(
+                503, f'"{probe.name}" was not polled: the exporter is shutting down'
+            )
         form = _form(request)
 
-        def respond() -> web.Response:
-            page = expose_targets([(target, snapshot)], form, with_base=not asked.is_bare)
-            return _page(request, b"".join(page) + END[form])
+        def render() -> web.Response:
+            page = expose_targets(
+                [(target, snapshot)], form, with_base=not probe.without_base_labels
+            )
+            return _metrics_response(request, b"".join(page) + END[form])
 
-        if len(snapshot.values) <= _MAX_SERIES_AT_ONCE:
-            return respond()
-        async with self._turn:
-            return await asyncio.to_thread(respond)
+        if len(snapshot.values) <= _MAX_SERIES_IN_LOOP:
+            return render()
+        async with self._lock:
+            return await asyncio.to_thread(render)
 
-    async def _polled(self, asked: _ProbeRequest) -> tuple[Target, Snapshot | None]:
-        """Return the target with a snapshot that is young enough, whatever a reload makes of it.
+    async def _poll(self, probe: _ProbeRequest) -> tuple[Target, Snapshot | None]:
+        """Return the target with a snapshot within `max_age`; a reload may have replaced the target.
 
         Raises:
-            LateError: There was none in time.
+            ProbeDeadlineError: There was none in time.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + asked.within
-        while tracked := self._targets.named(asked.name):
+        end = loop.time() + probe.within
+        while tracked := self._targets.named(probe.name):
             if self._schedule:
-                max_age = _max_age(asked.max_age, tracked.target)
+                max_age = _max_age(probe.max_age, tracked.target)
                 await self._schedule.poll_now(tracked, max_age, end - loop.time())
-            if self._targets.named(asked.name) is tracked:
+            if self._targets.named(probe.name) is tracked:
                 return tracked.target, tracked.snapshot
-        raise _UnknownError(f'there is no target "{quoted(asked.name)}"')
+        raise _UnknownTargetError(f'there is no target "{excerpt(probe.name)}"')
 
-    async def discover(self, request: web.Request) -> web.StreamResponse:
+    async def service_discovery(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of targets for Prometheus' HTTP service discovery."""
         try:
-            wanted = read_query(request.query, often=("system",)).get("system", ())
-            check_systems(wanted, self._targets.systems if wanted else ())
+            systems = read_query(request.query, repeated=("system",)).get("system", ())
+            check_systems(systems, self._targets.systems if systems else ())
         except QueryError as error:
-            return _refusal(400, str(error))
-        targets = [one for one in self._targets if not wanted or one.target.system.name in wanted]
+            return _error_response(400, str(error))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         if request.method == "HEAD":
             return response
-        with suppress(ConnectionError):  # Whoever asked went away.
-            for piece in self._groups.listed(targets, asked_by(request), secure=request.secure):
-                await response.write(piece)
-                await asyncio.sleep(0)  # Polls must have their turn as well.
+        with suppress(ConnectionError):  # The client closed the connection.
+            address, targets = requested_address(request), tuple(self._targets)
+            for chunk in self._groups.render(
+                targets, address, secure=request.secure, systems=systems
+            ):
+                if chunk:
+                    await response.write(chunk)
+                await asyncio.sleep(0)  # Writing returns at once to a fast reader; let polls run.
         return response
 
 
 def _max_age(requested: float, target: Target) -> float:
-    """Return how old a result may be; half the interval is as good as new.
+    """Return the maximum age of a result: at least half the interval.
 
-    Else clients that probe in a loop would poll the target as fast as it answers.
+    Otherwise clients that probe in a loop would poll the target as fast as it answers.
     """
     return requested if target.on_probe else max(requested, target.interval / 2)
 
 
 def deadline(headers: list[str]) -> float:
-    """Return how many seconds a probe may take: Prometheus' timeout less a margin.
+    """Return the seconds that a probe may take: Prometheus' timeout less a margin.
 
     Raises:
-        QueryError: The header is there and no number of seconds.
+        QueryError: The header is not a number of seconds, or occurs twice.
     """
     if not headers:
         return _DEFAULT_TIMEOUT - _MARGIN
@@ -148,8 +157,8 @@ def deadline(headers: list[str]) -> float:
     return timeout - min(_MARGIN, timeout * _MARGIN_SHARE)
 
 
-def _read(request: web.Request) -> _ProbeRequest:
-    given = read_query(request.query, once=("target", "max_age", "labels"))
+def _read_probe(request: web.Request) -> _ProbeRequest:
+    given = read_query(request.query, single=("target", "max_age", "labels"))
     if "target" not in given:
         raise QueryError("the parameter target is missing: /probe?target=NAME")
     if given.get("labels", ("sd",)) != ("sd",):
@@ -158,10 +167,13 @@ def _read(request: web.Request) -> _ProbeRequest:
     try:
         seconds = read_duration(max_age)
     except ValueError as error:
-        raise QueryError(f'max_age: "{quoted(max_age)}" {error}') from None
+        raise QueryError(f'max_age: "{excerpt(max_age)}" {error}') from None
     within = deadline(request.headers.getall(_TIMEOUT_HEADER, []))
     return _ProbeRequest(
-        name=given["target"][0], max_age=seconds, within=within, is_bare="labels" in given
+        name=given["target"][0],
+        max_age=seconds,
+        within=within,
+        without_base_labels="labels" in given,
     )
 
 
@@ -169,7 +181,7 @@ def _form(request: web.Request) -> Format:
     return choose_format(", ".join(request.headers.getall("Accept", [])))
 
 
-def _page(request: web.Request, body: bytes) -> web.Response:
+def _metrics_response(request: web.Request, body: bytes) -> web.Response:
     headers = {"Content-Type": _form(request).value, "Vary": "Accept, Accept-Encoding"}
     if accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", []))):
         headers["Content-Encoding"] = "gzip"
@@ -177,5 +189,5 @@ def _page(request: web.Request, body: bytes) -> web.Response:
     return web.Response(body=body, headers=headers)
 
 
-def _refusal(status: int, text: str) -> web.Response:
+def _error_response(status: int, text: str) -> web.Response:
     return web.Response(status=status, text=f"{text}\n")

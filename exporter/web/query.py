@@ -1,4 +1,4 @@
-"""A request's query goes in; its parameters come out, or one line about what is wrong with it."""
+"""The parameters of a request's query."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,47 +7,47 @@ from multidict import MultiMapping
 from exporter.errors import QueryError, suggestion
 from exporter.text import printable
 
-# What is said back to whoever asked fits a line.
-_LONGEST_WORD = 80
+# An error message repeats a word of the request, and stays one line.
+_MAX_EXCERPT = 80
 
 
 def read_query(
-    query: MultiMapping[str], *, once: Collection[str] = (), often: Collection[str] = ()
+    query: MultiMapping[str], *, single: Collection[str] = (), repeated: Collection[str] = ()
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return the values of each parameter that is there.
+    """Return the values of each parameter of the query.
 
     Raises:
-        QueryError: One is unknown or empty, or given twice where it can be given once.
+        QueryError: A parameter is unknown or empty, or occurs twice though it is `single`.
     """
-    known = {*once, *often}
+    known = {*single, *repeated}
     found: dict[str, tuple[str, ...]] = {}
     for name, value in query.items():
         if name not in known:
-            raise QueryError(f'unknown parameter "{quoted(name)}"; {_meant(name, known)}')
+            raise QueryError(f'unknown parameter "{excerpt(name)}"; {_suggestion(name, known)}')
         if not value:
             raise QueryError(f"the parameter {name} is empty")
-        if name in found and name in once:
+        if name in found and name in single:
             raise QueryError(f"the parameter {name} is given more than once")
         found[name] = (*found.get(name, ()), value)
     return found
 
 
-def quoted(word: str) -> str:
-    """Make a word of the request fit to be said back: printable and short."""
+def excerpt(word: str) -> str:
+    """Return the start of a word of the request for a message: printable, 80 characters."""
     word = printable(word)
-    return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."
+    return word if len(word) <= _MAX_EXCERPT else f"{word[:_MAX_EXCERPT]}..."
 
 
-def check_systems(named: Collection[str], known: Collection[str]) -> None:
-    """Refuse a system that there is not.
+def check_systems(names: Collection[str], known: Collection[str]) -> None:
+    """Check that each system exists.
 
     Raises:
-        QueryError: The first of them, with what it may have been meant to be.
+        QueryError: One does not; the message has a suggestion.
     """
-    for name in named:
+    for name in names:
         if name not in known:
-            raise QueryError(f'unknown system "{quoted(name)}"; {_meant(name, known)}')
+            raise QueryError(f'unknown system "{excerpt(name)}"; {_suggestion(name, known)}')
 
 
-def _meant(word: str, known: Collection[str]) -> str:
-    return suggestion(word[:_LONGEST_WORD], known)
+def _suggestion(word: str, known: Collection[str]) -> str:
+    return suggestion(word[:_MAX_EXCERPT], known)

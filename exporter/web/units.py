@@ -1,4 +1,4 @@
-"""Numbers become text for people: sizes, durations, moments and shares."""
+"""Numbers as text with units: sizes, durations, times and shares."""
 
 import math
 from datetime import UTC, datetime
@@ -7,28 +7,28 @@ from typing import NamedTuple
 from exporter.pipeline.render import value_text
 
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
-# From here on, milliseconds have no decimal.
+# Milliseconds from here on have no decimals: 9.95 is rounded to 10.
 _TEN_MS = 0.00995
 _THOUSANDS = 10_000
-# No duration is that long (31 years), and no moment of interest that old (2001).
+# A value in seconds from here on is a Unix time (2001), not a duration (31 years).
 _FIRST_MOMENT = 1e9
-_LAST_MOMENT = 253402300800.0  # The year 10000, which datetime does not have.
+_LAST_MOMENT = 253402300800.0  # The year 10000, which datetime does not support.
 _SIZES = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _NARROW_SPACE = "\u202f"
 
 
 class Quantity(NamedTuple):
-    """A value for people."""
+    """A value as text with a unit."""
 
     text: str
     raw: str
-    """As it is at /metrics; empty where the text is the same."""
+    """The number at /metrics; empty if it equals the text."""
     moment: float | None = None
-    """Unix seconds, if it is a moment."""
+    """Unix seconds, if the value is a time."""
 
 
 def quantity(metric: str, value: float) -> Quantity:
-    """Return the value in the unit that the metric's name says: bytes, seconds or a ratio."""
+    """Return the value in the unit of the metric's name: bytes, seconds or a ratio."""
     raw, base = value_text(value), metric.removesuffix("_total")
     text, moment = raw, None
     if not math.isfinite(value):
@@ -48,10 +48,10 @@ def quantity(metric: str, value: float) -> Quantity:
 
 
 def size_text(size: float) -> str:
-    """Write bytes, such as 86.8 MiB."""
+    """Format bytes, such as 86.8 MiB."""
     unit, step = "B", 1024
     for larger in _SIZES:
-        # What would be rounded up to 1024 is 1 of the next unit.
+        # A size that would be rounded to 1024 is 1 of the next unit.
         if abs(size) < step - 0.05:
             break
         size, unit = size / step, larger
@@ -59,29 +59,29 @@ def size_text(size: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Write seconds by their two largest units, such as 3 d 14 h, 1.5 s or 28 ms."""
+    """Format seconds with their two largest units, such as 3 d 14 h, 1.5 s or 28 ms."""
     sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
     whole = round(seconds)
     if whole >= _DAY:
         hours = round(seconds / _HOUR)
-        return sign + _two(hours // 24, "d", hours % 24, "h")
+        return sign + _two_units(hours // 24, "d", hours % 24, "h")
     if whole >= _HOUR:
         minutes = round(seconds / _MINUTE)
-        return sign + _two(minutes // 60, "h", minutes % 60, "min")
+        return sign + _two_units(minutes // 60, "h", minutes % 60, "min")
     if whole >= _MINUTE:
-        return sign + _two(whole // 60, "min", whole % 60, "s")
+        return sign + _two_units(whole // 60, "min", whole % 60, "s")
     if seconds >= 1 or not seconds:
         return f"{sign}{seconds:.3g} s"
     digits = 0 if seconds >= _TEN_MS else 1
     return f"{sign}{seconds * 1000:.{digits}f} ms".replace(".0 ", " ")
 
 
-def _two(many: int, large: str, few: int, small: str) -> str:
-    return f"{many} {large} {few} {small}" if few else f"{many} {large}"
+def _two_units(larger: int, unit: str, smaller: int, smaller_unit: str) -> str:
+    return f"{larger} {unit} {smaller} {smaller_unit}" if smaller else f"{larger} {unit}"
 
 
 def ago_text(seconds: float) -> str:
-    """Write how long ago something was, in its largest unit."""
+    """Format an age in its largest unit, such as 3 min ago."""
     if seconds < 1:
         return "now"
     for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
@@ -91,22 +91,22 @@ def ago_text(seconds: float) -> str:
 
 
 def due_text(seconds: float | None) -> str:
-    """Write in how long something is due; empty where that is not known."""
+    """Format the time until something is due; empty if unknown."""
     if seconds is None:
         return ""
     return "now" if seconds < 1 else f"in {duration_text(round(seconds))}"
 
 
 def moment_text(moment: float) -> str:
-    """Write Unix seconds as a UTC date and time."""
+    """Format Unix seconds as a UTC date and time."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def iso_text(moment: float) -> str:
-    """Write Unix seconds as HTML's `datetime` has them."""
+    """Format Unix seconds for the `datetime` attribute of HTML."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def share_text(share: float | None) -> str:
-    """Write a share in percent, rounded down: only what was never down has 100%."""
+    """Format a share in percent, rounded down: only a target that was never down has 100%."""
     return "" if share is None else f"{math.floor(share * 10_000) / 100:g}%"

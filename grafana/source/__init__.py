@@ -1,23 +1,21 @@
-"""Boards declared as data become the dashboards' JSON and their description for people.
+"""The dashboards, declared as data, and what writes their JSON and documentation.
 
-words       what boards are declared in
-overview, genesys_ucs, webitel, mdworkbench, clanforge, exporter
-            one BOARD each
-intake      what of the exporters' board is about what they are given
-forms       a panel -> that of Grafana's own library
-build       a board -> that library's dashboard -> JSON
-catalogue   that JSON -> the form that grafana.com takes
-page        all boards -> docs/dashboards.md
+words           the classes and helpers of the declarations
+clanforge, genesys_ucs, mdworkbench, webitel
+                one BOARD each, named like a file of exporter/systems
+system_boards   finds those
+intake          the sections of the exporter's board about answers, lists and logins
+exporter        the board of the exporters
+overview        the board of all targets
+forms           a panel -> a panel of Grafana's Foundation SDK
+classic         a board -> a dashboard of the SDK -> JSON
+catalogue       that JSON -> the format of grafana.com
+dashboard_page  all boards -> docs/dashboards.md
+listings        all boards -> the files of other tools that list the dashboards
 """
 
-from grafana.source import clanforge, exporter, genesys_ucs, mdworkbench, overview, webitel
+from grafana.source import exporter, overview
+from grafana.source.system_boards import SYSTEM_BOARDS
 
-BOARDS = (
-    overview.BOARD,
-    genesys_ucs.BOARD,
-    webitel.BOARD,
-    mdworkbench.BOARD,
-    clanforge.BOARD,
-    exporter.BOARD,
-)
+BOARDS = (overview.BOARD, *SYSTEM_BOARDS, exporter.BOARD)
 """Every dashboard, in the order in which they are described."""

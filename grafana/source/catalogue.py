@@ -1,7 +1,4 @@
-"""A dashboard -> the form that grafana.com takes, with `__inputs`.
-
-There the data source is asked for once, at the import, and everything named that it needs.
-"""
+"""The format of grafana.com: `__inputs` that the import asks for, and `__requires`."""
 
 import json
 from typing import Any
@@ -17,10 +14,10 @@ _NAMES = {
 }
 
 
-def catalogued(dashboard: dict[str, Any]) -> dict[str, Any]:
-    """Return the dashboard as grafana.com takes it."""
+def with_inputs(dashboard: dict[str, Any]) -> dict[str, Any]:
+    """Return the dashboard in the format of grafana.com: the data source is an input."""
     text = json.dumps(dashboard).replace("${datasource}", f"${{{INPUT}}}")
-    # Links name the data source's variable, which is not there any more.
+    # Links pass on the variable of the data source, which the input replaces.
     body = json.loads(text.replace("${datasource:queryparam}&", ""))
     variables = [one for one in body["templating"]["list"] if one["type"] != "datasource"]
     kinds = {panel["type"] for panel in body["panels"]} - {"row"}

@@ -75,12 +75,13 @@ def _figure(condition: Word, description: str) -> Stat:
 BOARD = Board(
     name="clanforge",
     title="Status exporter / Clanforge fleet",
-    description="A fleet of game servers: how many are free where, who plays, which are in trouble."
-    " Each server counts under the first condition that is true of it: locked, restarting, stopped,"
-    " allocated, free. Players are missing, not 0, where a server did not answer its query. A server"
-    " that is polled by itself and with its fleet counts once. Its figures come from recording rules"
-    " and follow *Job*, *Profile* and *Location*, not *Instance* and *Target*.",
-    targets='system=~"clanforge|clanforge_fleet"',
+    description="A fleet of game servers: free servers by location, players, and servers with"
+    " problems. Each server has the first condition that applies: locked, restarting, stopped,"
+    " allocated, free. If a server did not answer its query, its players are missing, not 0. A server"
+    " that is polled individually and with its fleet counts once. The figures come from recording"
+    " rules, and depend on *Job*, *Profile* and *Location*, not on *Instance* and *Target*.",
+    systems="clanforge|clanforge_fleet",
+    alerts="Clanforge",
     variables=(
         Variable(
             "profileid",
@@ -102,7 +103,7 @@ BOARD = Board(
             'clanforge_server_state{@target,state="restarting"} == 1',
             "server {{serverid}}",
             ORANGE,
-            # Of a thousand servers there is always one.
+            # In a large fleet, a server always restarts.
             is_shown=False,
         ),
         Mark(
@@ -116,7 +117,7 @@ BOARD = Board(
     unused=(
         (
             "clanforge_server_query_info",
-            "map and status of each match are off unless a target requests them, and have no value.",
+            "map and status of a match are texts, and only targets with `match_info` report them",
         ),
     ),
     sections=(
@@ -125,15 +126,15 @@ BOARD = Board(
             *figures(
                 EXPORTERS_DOWN,
                 targets_down(
-                    "Targets, servers or whole fleets, whose last poll failed. Their servers are"
-                    " counted nowhere else here.",
+                    "Targets, single servers or whole fleets, whose last poll failed. Their servers"
+                    " are in no other panel.",
                     ',system=~"clanforge|clanforge_fleet"',
                 ),
                 Stat(
                     "Places out of servers",
                     f"sum({_in('free')} == bool 0 and ignoring (condition) {UNLOCKED} > 0)",
-                    "Profiles and locations without a free server, where players get no match."
-                    " Places whose servers are all locked are left out. The alert is at 5 minutes.",
+                    "Profiles and locations without a free server, where players get no match. Those"
+                    " whose servers are all locked do not count. The alert fires after 5 minutes.",
                     steps=(Step(1, RED),),
                 ),
                 Stat(
@@ -149,12 +150,12 @@ BOARD = Board(
                         CONDITIONS,
                         (
                             (
-                                "Servers that wait for players. *Places out of servers* shows whether"
-                                " they are where they are needed."
+                                "Servers that wait for players. *Places out of servers* shows where"
+                                " there are none."
                             ),
-                            "Servers with a match, or reserved for one.",
+                            "Servers with a match, or reserved for a match.",
                             "Servers that are stopped.",
-                            "Servers that restart. Restarts shorter than the interval are not seen.",
+                            "Servers that restart. Restarts shorter than the interval are missed.",
                             "Servers that the vendor has locked.",
                         ),
                         strict=True,
@@ -163,13 +164,13 @@ BOARD = Board(
                 Stat(
                     "Servers",
                     f"sum({COUNT}{{@job,@place}})",
-                    "How many of the chosen servers the API reports.",
+                    "The number of chosen servers that the API reports.",
                     base=GREY,
                 ),
                 Stat(
                     "Slots used",
                     f"sum({PLAYERS}) / sum({SLOTS})",
-                    "Players, of the maximum of the servers that answered their query.",
+                    "Players, as a share of the maximum of the servers that answered their query.",
                     unit="percentunit",
                     steps=FULL,
                     decimals=0,
@@ -195,7 +196,7 @@ BOARD = Board(
                 Lines(
                     "Least free servers",
                     (Query(top(_in("free"), by=BY_PLACE, lowest=True), PLACE),),
-                    "Free servers of the profiles and locations that have the fewest. The alert is"
+                    "Free servers of the profiles and locations with the fewest. The alert fires"
                     " at 0.",
                 ),
             ),
@@ -246,7 +247,7 @@ BOARD = Board(
                 Lines(
                     "Slots used by place",
                     (Query(top(SLOTS_USED, by=BY_PLACE), PLACE),),
-                    "Players, of the maximum of the servers. Spectators may bring it over 100 %.",
+                    "Players, as a share of the maximum. With spectators, it can exceed 100 %.",
                     unit="percentunit",
                 ),
             ),
@@ -260,8 +261,8 @@ BOARD = Board(
                             PLACE,
                         ),
                     ),
-                    "Servers that did not answer their query. Stopped and restarting ones never do;"
-                    " the vendor restarts started ones that do not.",
+                    "Servers that did not answer their query. Stopped and restarting servers never"
+                    " answer. The vendor restarts a started server that does not answer.",
                     empty="All queries were answered",
                 ),
                 height=6,
@@ -273,8 +274,8 @@ BOARD = Board(
                 Timeline(
                     "Condition",
                     (Query(top(CONDITION, by="job, serverid"), "server {{serverid}}"),),
-                    "The condition of each server. Of many, those that were locked, restarting or"
-                    " stopped longest are shown.",
+                    "The condition of each server. If there are many, those that were locked,"
+                    " restarting or stopped longest are shown.",
                     words=CONDITIONS,
                 ),
             ),

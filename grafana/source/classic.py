@@ -1,4 +1,4 @@
-"""A board -> Grafana's classic dashboard as JSON, each panel in its position."""
+"""The JSON of a board, in Grafana's classic format."""
 
 import json
 from collections.abc import Iterator
@@ -8,26 +8,26 @@ from grafana_foundation_sdk.builders import dashboard as sdk
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.source.forms import SOURCE, shaped
+from grafana.source.forms import SOURCE, panel_builder
 from grafana.source.words import Board, Mark, Panel, Row, Variable
 
 TAG = "status-exporter"
 RUNBOOKS = "https://github.com/status-exporter/status-exporter/blob/main/docs/runbooks"
-# The one of Grafana 10.0. Later releases can read it; an older release would not migrate a newer one.
+# The version of Grafana 10.0. Later releases migrate it; an older release cannot read a newer one.
 SCHEMA = 38
 _HEADING = 1
-# More lines cannot be told apart.
+# More lines cannot be distinguished.
 _TOP = (5, 10, 20, 50)
 _USUAL_TOP = 10
 
 
 def text_of(board: Board) -> str:
-    """Write the dashboard as it is committed."""
+    """Return the dashboard as text, as it is committed."""
     return json.dumps(build(board), indent=2, ensure_ascii=False) + "\n"
 
 
 def build(board: Board) -> dict[str, Any]:
-    """Build the dashboard."""
+    """Return the dashboard as a JSON object."""
     one = (
         sdk.Dashboard(board.title)
         .uid(board.uid)
@@ -38,7 +38,7 @@ def build(board: Board) -> dict[str, Any]:
         .timezone("browser")
         .time("now-6h", "now")
         .refresh("1m")
-        .link(_siblings())
+        .link(_dashboards_link())
     )
     for variable in _variables(board):
         one.with_variable(variable)
@@ -53,10 +53,10 @@ def build(board: Board) -> dict[str, Any]:
         for row in section.rows:
             for panel, place in _places(row, top):
                 number += 1
-                one.with_panel(shaped(panel).id(number).grid_pos(place))
+                one.with_panel(panel_builder(panel).id(number).grid_pos(place))
             top += row.height
     built = json.loads(json.dumps(one.build(), cls=JSONEncoder))
-    whole: dict[str, Any] = _cleaned(built)
+    whole: dict[str, Any] = _without_unused(built)
     return {**whole, "id": None, "schemaVersion": SCHEMA}
 
 
@@ -67,24 +67,24 @@ def _places(row: Row, top: int) -> Iterator[tuple[Panel, model.GridPos]]:
         left += width
 
 
-# The library writes these for every object, though few have them.
-_NEEDLESS = frozenset({"auto", "auto_count", "auto_min", "repeatDirection"})
-# It would hide links and annotations in a menu.
-_HIDING = "inControlsMenu"
+# The SDK writes these keys for every object, though few kinds have them.
+_UNUSED_KEYS = frozenset({"auto", "auto_count", "auto_min", "repeatDirection"})
+# This value would move links and annotations into a menu.
+_IN_MENU = "inControlsMenu"
 
 
-def _cleaned(value: Any) -> Any:
-    """Drop nulls and what is needless, but keep the null of the first threshold's value."""
+def _without_unused(value: Any) -> Any:
+    """Drop nulls and unused keys, but keep the null value of the first threshold."""
     if isinstance(value, dict):
-        kept = {key: _cleaned(one) for key, one in value.items() if key not in _NEEDLESS}
-        kept = {key: one for key, one in kept.items() if one is not None and one != _HIDING}
+        kept = {key: _without_unused(one) for key, one in value.items() if key not in _UNUSED_KEYS}
+        kept = {key: one for key, one in kept.items() if one is not None and one != _IN_MENU}
         return {"value": None} | kept if set(kept) == {"color"} else kept
     if isinstance(value, list):
-        return [_cleaned(one) for one in value]
+        return [_without_unused(one) for one in value]
     return value
 
 
-def _siblings() -> sdk.DashboardLink:
+def _dashboards_link() -> sdk.DashboardLink:
     return (
         sdk.DashboardLink("Status exporter")
         .type(model.DashboardLinkType.DASHBOARDS)
@@ -98,7 +98,7 @@ def _siblings() -> sdk.DashboardLink:
 def _variables(board: Board) -> Iterator[Any]:
     chosen = 'job=~"$job"'
     both = f'{chosen},instance=~"$instance"'
-    more = f",{board.targets}" if board.targets else ""
+    more = f',system=~"{board.systems}"' if board.systems else ""
     yield sdk.DatasourceVariable("datasource").label("Data source").type("prometheus")
     instances = f"label_values(status_exporter_build_info{{{chosen}}},instance)"
     targets = f"label_values(status_exporter_target_up{{{both}{more}}},target)"
@@ -110,7 +110,7 @@ def _variables(board: Board) -> Iterator[Any]:
     ):
         yield _query_variable(variable)
     if "${runbooks}" in repr(board):
-        # Users who publish their own pages change it.
+        # For users who publish their own runbooks.
         yield (
             sdk.TextBoxVariable("runbooks")
             .label("Runbooks")

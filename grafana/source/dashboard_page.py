@@ -1,4 +1,4 @@
-"""All boards -> docs/dashboards.md: what each panel of each dashboard shows."""
+"""docs/dashboards.md: what each panel of each dashboard shows."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,33 +11,33 @@ TIMINGS = Path(__file__).parent.parent.parent / "bench" / "dashboards.md"
 OPENING = """\
 # Dashboards
 
-Six dashboards for Grafana 10 to 13, in [grafana/dashboards](../grafana/dashboards). Import the
+Dashboards for Grafana 10 to 13, in [grafana/dashboards](../grafana/dashboards). Import the
 files, or provision the folder. They need a Prometheus that scrapes the exporter and loads its
-[recording rules](../deploy/prometheus/status-exporter.rules.yml): what takes too long to compute
-for many targets comes from those. The panels about alerts need the alerting rules too.
+[recording rules](../deploy/prometheus/status-exporter.rules.yml), because some queries would take
+too long for many targets. The panels about alerts also need the alerting rules.
 
-Each lets you choose the data source, the job and instance of the exporter, and targets. Links at
-the top lead to the others with the same choice and time. Where two exporters poll the same
-targets, choose one instance, or targets are counted twice.
+On each dashboard you can choose the data source, the job and instance of the exporter, and the
+targets. Links at the top open the other dashboards with the same choice and time range. If two
+exporters poll the same targets, choose one instance, or targets are counted twice.
 
-- Figures and tables show the present, by instant queries. They say "not polled" where no exporter
-  is scraped; *Exporters down* on each dashboard says why.
-- Graphs of single targets show as many as *Most lines* says: those with the highest (or lowest)
-  average over the time shown. Tables have all targets.
+- Figures and tables show current values. "Not polled" means that no exporter is scraped; see
+  *Exporters down* on the same dashboard.
+- Graphs of single targets show the number of targets in *Most lines*: those with the highest (or
+  lowest) average in the time range. Tables have all targets.
 - A dashed line across a graph is the threshold of an alert; a dashed curve is a limit or a peak.
-- Colours have one meaning: green is well, red is down, orange and yellow need attention, blue is
-  maintenance on purpose, purple is in use.
+- Colours: green is healthy, red is down, orange and yellow need attention, blue is planned
+  maintenance, purple is in use.
 
-*Runbooks* on the overview is the address before the links of alerts to their runbooks.
+*Runbooks* on the overview is the base URL for the links from alerts to their runbooks.
 
-The files are written from `grafana/source` by `make dashboards`, and so is this page.
-`python -m grafana.source --grafana.com FOLDER` writes them in the form that grafana.com takes.
-`make screenshots` draws their pictures with Grafana's own components.
+`make dashboards` generates the files and this page from `grafana/source`.
+`python -m grafana.source --grafana.com FOLDER` writes them in the format of grafana.com.
+`make screenshots` renders their pictures with Grafana's own components.
 """
 
 
 def page(boards: Sequence[Board]) -> str:
-    """Write the page."""
+    """Return the page as Markdown."""
     lines = [OPENING, *(line for board in boards for line in _board(board))]
     return "\n".join(lines) + "\n" + TIMINGS.read_text(encoding="utf-8")
 
@@ -47,10 +47,14 @@ def _board(board: Board) -> Iterator[str]:
     yield from (f"![The upper part of the dashboard](dashboard-{board.name}.png)", "")
     if board.variables:
         labels = ", ".join(f"*{variable.label}*" for variable in board.variables)
-        yield from (f"Choices of its own: {labels}.", "")
+        yield from (f"Further variables: {labels}.", "")
     if board.marks:
-        yield "Marked across the graphs:"
-        yield from ("", *(f"- {mark.name}: {_hidden(mark.is_shown)}" for mark in board.marks), "")
+        yield "Annotations:"
+        yield from (
+            "",
+            *(f"- {mark.name}: {_visibility(mark.is_shown)}" for mark in board.marks),
+            "",
+        )
     for section in board.sections:
         yield from (f"### {section.title}", "", "| panel | as | shows |", "| --- | --- | --- |")
         yield from (_line(panel) for row in section.rows for panel in row.panels)
@@ -61,8 +65,8 @@ def _board(board: Board) -> Iterator[str]:
         yield ""
 
 
-def _hidden(shown: bool) -> str:
-    return "shown" if shown else "hidden until it is switched on"
+def _visibility(is_shown: bool) -> str:
+    return "shown" if is_shown else "off by default"
 
 
 def _line(panel: Panel) -> str:

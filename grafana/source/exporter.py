@@ -1,4 +1,4 @@
-"""The exporters themselves: whether they poll, keep up and understand what they get."""
+"""The exporters themselves: whether they poll on time, and can read what they receive."""
 
 from grafana.source.intake import ANSWERS, LIST_AGE, LISTS
 from grafana.source.words import (
@@ -29,7 +29,10 @@ FAILURES = "target_reason:status_exporter_poll_failures:increase10m{@target}"
 DURATION = "job_instance:status_exporter_poll_duration_seconds:quantile{@exporter}"
 LATE = "rate(status_exporter_late_polls_total{@exporter}[15m])"
 LAG = "rate(status_exporter_loop_lag_seconds_%s{@exporter}[5m])"
-LOGIN_FAILURES = "increase(status_exporter_login_failures_total{@exporter}[15m])"
+LOGIN_FAILURES = (
+    "increase(status_exporter_login_failures_total{@exporter}[15m])"
+    " and status_exporter_login_failures_total{@exporter}"
+)
 RELOADED = "status_exporter_config_last_reload_success_timestamp_seconds{@exporter}"
 
 
@@ -43,9 +46,10 @@ def _lag(part: float, legend: str) -> Query:
 
 BOARD = Board(
     name="exporter",
+    alerts="StatusExporter|StatusFields|StatusAnswers",
     title="Status exporter / Exporter",
-    description="The exporters themselves: whether they poll, keep up and understand what they"
-    " get.",
+    description="The exporters themselves: whether they poll on time, and can read answers, lists and"
+    " configuration.",
     marks=(
         Mark(
             "Exporter restarted",
@@ -63,7 +67,7 @@ BOARD = Board(
     unused=(
         (
             "status_exporter_last_success_timestamp_seconds",
-            "the overview shows the age of results.",
+            "the overview shows the age of results",
         ),
     ),
     sections=(
@@ -87,8 +91,8 @@ BOARD = Board(
                 Stat(
                     "Configuration",
                     "min(status_exporter_config_last_reload_successful{@exporter})",
-                    "Whether every exporter has loaded its file, or one works with an old"
-                    " configuration.",
+                    "Whether every exporter has loaded its configuration file, or one continues with"
+                    " the old configuration.",
                     unit="none",
                     base=RED,
                     steps=(Step(1, GREEN),),
@@ -97,7 +101,8 @@ BOARD = Board(
                 Stat(
                     "Failing",
                     f"(sum({FAILURES}) or vector(0))"
-                    " / (sum(increase(status_exporter_polls_total{@target}[10m])) > 0)",
+                    " / (sum(increase(status_exporter_polls_total{@target}[10m])"
+                    " and status_exporter_polls_total{@target}) > 0)",
                     "The share of polls that failed in the last 10 minutes. Failing targets are"
                     " polled less often, so it is lower than the share of targets that are down.",
                     unit="percentunit",
@@ -108,8 +113,8 @@ BOARD = Board(
                     "Late",
                     f"sum({LATE} and status_exporter_late_polls_total{{@exporter}})"
                     f" / (sum({POLLS}) > 0)",
-                    "The share of polls that started late in the last 15 minutes. The alert is at"
-                    " 5 %.",
+                    "The share of polls that started late in the last 15 minutes. The alert fires"
+                    " at 5 %.",
                     unit="percentunit",
                     steps=(Step(0.01, YELLOW), Step(0.05, RED)),
                     decimals=1,
@@ -117,8 +122,8 @@ BOARD = Board(
                 Stat(
                     "Oldest list",
                     f"max({LIST_AGE})",
-                    "How long ago all lists of a discovery were last read, of the discovery where it"
-                    " is longest. Beyond a few refresh intervals its targets are outdated.",
+                    "The age of the oldest lists of a discovery. If it exceeds a few refresh"
+                    " intervals, the targets are outdated.",
                     unit="s",
                     steps=(Step(900, YELLOW), Step(3600, RED)),
                     decimals=0,
@@ -127,8 +132,8 @@ BOARD = Board(
                 Stat(
                     "Failed logins",
                     f"sum({LOGIN_FAILURES}) or 0 * count(status_exporter_build_info{{@exporter}})",
-                    "Logins and token requests that failed in the last 15 minutes. Their targets"
-                    " are up for as long as the current token is valid.",
+                    "Logins and token requests that failed in the last 15 minutes. The targets stay"
+                    " up while the current token is valid.",
                     steps=(Step(0.1, RED),),
                     decimals=0,
                 ),
@@ -146,8 +151,8 @@ BOARD = Board(
                 Lines(
                     "Failures by reason",
                     (Query(f"sum by (reason) ({FAILURES})", "{{reason}}"),),
-                    "Failed polls in the last 10 minutes. `stale` and `internal` are the exporter's"
-                    " own fault.",
+                    "Failed polls in the last 10 minutes. The exporter itself causes `stale` and"
+                    " `internal`.",
                     is_stacked=True,
                     empty="No poll failed",
                 ),
@@ -156,14 +161,15 @@ BOARD = Board(
                 Lines(
                     "How long polls take",
                     (Query(f"max by (quantile) ({DURATION})", "{{quantile}}"),),
-                    "Quantiles over the last poll of each target, of the chosen exporter where they are highest.",
+                    "Quantiles over the last poll of each target, for the chosen exporter with the"
+                    " highest.",
                     unit="s",
                 ),
                 Lines(
                     "Late polls",
                     _by_instance(f"sum by (instance) ({LATE}) / (sum by (instance) ({POLLS}) > 0)"),
                     "The share of polls that started more than one tick late, over 15 minutes. The"
-                    " line is the alert's.",
+                    " line is the alert's threshold.",
                     unit="percentunit",
                     steps=(Step(0.05, RED),),
                 ),
@@ -172,7 +178,7 @@ BOARD = Board(
                 Lines(
                     "Loop lag",
                     (_lag(0.5, "p50"), _lag(0.9, "p90"), _lag(0.99, "p99")),
-                    "How late the event loop ran its callbacks. The line is the alert's.",
+                    "How late the event loop ran its callbacks. The line is the alert's threshold.",
                     unit="s",
                     steps=(Step(0.25, RED),),
                 ),
@@ -197,8 +203,8 @@ BOARD = Board(
                     _by_instance(
                         f"rate(process_cpu_seconds_total{{@exporter}}[$__rate_interval]) {OURS}"
                     ),
-                    "Share of one core, which is all that an exporter can use. Near it, share the"
-                    " targets between several exporters.",
+                    "Share of one core, which is the maximum for an exporter. If it is close to 100 %,"
+                    " divide the targets between several exporters.",
                     unit="percentunit",
                     steps=(Step(0.8, YELLOW), Step(0.95, RED)),
                 ),
@@ -216,15 +222,15 @@ BOARD = Board(
                     _by_instance(
                         f"process_open_fds{{@exporter}} / process_max_fds{{@exporter}} {OURS}"
                     ),
-                    "Share of the open files that the process may have. Each connection is one.",
+                    "Open files of the process, as a share of its limit. Each connection is one.",
                     unit="percentunit",
                     steps=(Step(0.8, RED),),
                 ),
                 Lines(
                     "Scrapes",
                     _by_instance(f"scrape_duration_seconds{{@exporter}} {OURS}"),
-                    "How long Prometheus' scrapes take. Beyond its `scrape_timeout` the exporter"
-                    " counts as down.",
+                    "How long Prometheus' scrapes take. Beyond `scrape_timeout`, the exporter counts"
+                    " as down.",
                     unit="s",
                 ),
             ),

@@ -1,4 +1,4 @@
-"""A panel -> that of Grafana's own library, without its position on the dashboard."""
+"""Panels of Grafana's Foundation SDK, without their position on the dashboard."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,21 +12,22 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana.source.words import GREY, Column, Lines, Panel, Query, Stat, Step, Table, Word
 
 SOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
-# One a minute at six hours. More points cost more and show little more.
+# One point a minute at six hours. More points take longer to query and show little more.
 _POINTS = 360
-# An axis ends above the lines of alerts, and where all values are 0, at this; for rates at a tenth.
+# An axis ends above the thresholds of alerts. Without one it ends at least here, by unit, so that
+# zeros do not fill the graph.
 _ABOVE_LINE = 1.1
 _AXIS = {"short": 1, "s": 0.01, "percentunit": 0.01, "bytes": 1024}
 _AXIS_OF_RATES = 0.1
 
-# The panel types of the library that share the methods used here.
-Form = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
+# The panel builders of the SDK share the methods used here.
+PanelBuilder = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 
 
-def shaped(panel: Panel) -> Form:
-    """Build the panel."""
+def panel_builder(panel: Panel) -> PanelBuilder:
+    """Return the SDK's builder of the panel."""
     if isinstance(panel, Stat):
-        one: Form = _stat(panel)
+        one: PanelBuilder = _stat(panel)
     elif isinstance(panel, Lines):
         one = _lines(panel)
     elif isinstance(panel, Table):
@@ -154,7 +155,7 @@ def _table(panel: Table) -> table.Panel:
     names = {column.field: column.title for column in panel.columns}
     if len(panel.queries) == 1:
         names = {key.replace("Value #A", "Value"): title for key, title in names.items()}
-    # Only what has a column is kept, in the order of the columns.
+    # Keep only the fields that have a column, in the order of the columns.
     keep = {"include": {"names": list(names)}}
     order = {key: at for at, key in enumerate(names)}
     arrange = {"excludeByName": {}, "indexByName": order, "renameByName": names}
@@ -172,16 +173,17 @@ def _table(panel: Table) -> table.Panel:
     )
     for column in panel.columns:
         properties = [model.DynamicConfigValue(key, value) for key, value in _properties(column)]
-        if properties:
-            one.override_by_name(column.title, properties)
+        one.override_by_name(column.title, properties)
     return one
 
 
 def _properties(column: Column) -> Iterator[tuple[str, object]]:
+    # The text of the panel explains an empty table, not an empty cell.
+    yield "noValue", "-"
     if column.unit != "none":
         yield "unit", column.unit
     if column.is_hidden:
-        # Grafana 13 knows the second one only.
+        # Grafana 13 reads only the second property.
         yield "custom.hidden", True
         yield "custom.hideFrom", {"viz": True, "legend": True, "tooltip": True}
     if column.width:

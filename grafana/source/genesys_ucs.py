@@ -60,7 +60,8 @@ BOARD = Board(
     name="genesys_ucs",
     title="Status exporter / Genesys UCS",
     description="Universal Contact Servers: mode, requests and errors, heap, clock.",
-    targets='system="genesys_ucs"',
+    systems="genesys_ucs",
+    alerts="Ucs",
     marks=(
         Mark(
             "UCS restarted",
@@ -88,13 +89,13 @@ BOARD = Board(
                 Stat(
                     "In maintenance",
                     'sum(genesys_ucs_mode{@target,mode="maintenance"})',
-                    "Servers that answer 503 to all but schema operations.",
+                    "Servers that answer 503 to everything except schema operations.",
                     steps=(Step(1, MAINTENANCE),),
                 ),
                 Stat(
                     "Servers",
                     'count(status_exporter_target_up{@target,system="genesys_ucs"})',
-                    "How many of the chosen servers are polled.",
+                    "The number of chosen servers that are polled.",
                     base=GREY,
                 ),
                 Stat(
@@ -111,7 +112,7 @@ BOARD = Board(
                     f"sum({ERRORS} and genesys_ucs_request_errors_total{{@target}})"
                     f" / (sum({OF_REQUESTS}) > 0)",
                     "The share of requests that got a server error in the last 15 minutes. The alert"
-                    " is at 5 % of one server's.",
+                    " fires at 5 % of a single server.",
                     unit="percentunit",
                     steps=(Step(0.01, YELLOW), Step(0.05, RED)),
                     decimals=1,
@@ -120,7 +121,7 @@ BOARD = Board(
                 Stat(
                     "Fullest heap",
                     f"max({HEAP})",
-                    "The highest share of its maximum heap that a JVM uses. The alert is at 90 %.",
+                    "The highest share of its maximum heap that a JVM uses. The alert fires at 90 %.",
                     unit="percentunit",
                     steps=(Step(0.8, YELLOW), Step(0.9, RED)),
                     decimals=0,
@@ -128,7 +129,7 @@ BOARD = Board(
                 Stat(
                     "Since a restart",
                     f"min({UPTIME})",
-                    "How long ago the last of the servers started.",
+                    "The time since the most recent start of a server.",
                     unit="dtdurations",
                     base=GREY,
                 ),
@@ -138,7 +139,7 @@ BOARD = Board(
                     "Mode",
                     (MODE,),
                     "The mode of each server. A gap is a server that was down, or between two modes."
-                    " Of many servers, those that were in production least are shown.",
+                    " If there are many, those that were in production least are shown.",
                     words=MODES,
                 ),
             ),
@@ -155,8 +156,8 @@ BOARD = Board(
                 Lines(
                     "Server errors by server",
                     top("target:genesys_ucs_server_errors:ratio_increase15m{@target}"),
-                    "The share of a server's requests that got a server error in 15 minutes, of the"
-                    " servers where it is highest. The line is the alert's.",
+                    "The share of a server's requests that got a server error in 15 minutes, for the"
+                    " servers with the highest. The line is the alert's threshold.",
                     unit="percentunit",
                     steps=(Step(0.05, RED),),
                 ),
@@ -171,8 +172,8 @@ BOARD = Board(
                             "{{class}}",
                         ),
                     ),
-                    "Errors per second of all chosen servers: `client` is the caller's fault,"
-                    " `server` the server's.",
+                    "Errors per second of all chosen servers. The caller causes those of class"
+                    " `client`, and the server those of class `server`.",
                     unit="suffix:errors/s",
                     words=(Word("client", "client", YELLOW), Word("server", "server", RED)),
                     is_stacked=True,
@@ -186,7 +187,7 @@ BOARD = Board(
                     "Heap by server",
                     top(HEAP),
                     "The share of its maximum heap that a JVM uses. A saw-tooth is normal. The line"
-                    " is the alert's.",
+                    " is the alert's threshold.",
                     unit="percentunit",
                     steps=(Step(0.9, RED),),
                     highest=1,
@@ -199,8 +200,7 @@ BOARD = Board(
                         _sum("free", "free of the committed"),
                         _sum("max", "maximum", is_dashed=True),
                     ),
-                    "What the JVMs use, hold from their machines, have free of it, and may hold at"
-                    " most, added up.",
+                    "The sums of used, committed, free and maximum heap.",
                     unit="bytes",
                 ),
             ),
@@ -208,8 +208,8 @@ BOARD = Board(
                 Lines(
                     "Since the last request",
                     top_of(CLOCK, "-", LAST_REQUEST),
-                    "How long ago the last request came, by the server's own clock. The alert is at"
-                    " 30 minutes in production.",
+                    "The time since the last request, by the server's clock. The alert fires after 30"
+                    " minutes in production.",
                     unit="s",
                     steps=(Step(1800, YELLOW),),
                 ),
@@ -217,7 +217,7 @@ BOARD = Board(
                     "Clock skew",
                     top("abs(genesys_ucs_clock_skew_seconds{@target})"),
                     "How far the server's clock is from the exporter's, ahead or behind. The line is"
-                    " the alert's.",
+                    " the alert's threshold.",
                     unit="s",
                     steps=(Step(30, YELLOW),),
                 ),

@@ -1,4 +1,4 @@
-"""What the exporters are given: answers, lists, logins and their configuration."""
+"""The sections of the exporter's board about answers, lists, logins and configuration."""
 
 from grafana.source.words import (
     BY_TARGET,
@@ -41,7 +41,7 @@ ANSWERS = section(
                 ),
             ),
             "Fields per second that were present and could not be read, by metric. A step is a sign"
-            " of a vendor's new release.",
+            " of a new release of the vendor.",
             unit="suffix:fields/s",
             empty="All fields can be read",
         ),
@@ -67,17 +67,16 @@ ANSWERS = section(
                 Query(_rate("system", "dropped_items"), "{{system}} items"),
                 Query(_rate("", "duplicate_series"), "duplicate series"),
             ),
-            "Series beyond a target's `max_series`, items beyond the `limit` of a list, and series"
-            " that an answer gave more than once, of which the first was kept, per second. No alert"
-            " sees what is left out.",
+            "Dropped per second: series beyond a target's `max_series`, items beyond the `limit` of a"
+            " list, and duplicate series. No alert covers them.",
             unit="suffix:series/s",
             empty="Nothing was left out",
         ),
         Lines(
             "Unmapped values",
             f"{UNMAPPED} {chosen(f'{UNMAPPED} @ end()')}",
-            "Values of an answer that no field maps. If they rise, the vendor has changed"
-            " something.",
+            "Values of an answer that no field maps. If their number rises, the vendor has changed"
+            " the API.",
         ),
     ),
 )
@@ -95,8 +94,8 @@ LISTS = section(
                 ),
                 f"max by (job, instance, discovery) ({LIST_AGE})",
             ),
-            "How many targets each discovery's lists have, how many are not polled because other"
-            " targets have their names, and how long ago all lists were read.",
+            "The number of targets in each discovery's lists, the number of those that are not polled"
+            " because other targets have the same names, and the age of the lists.",
             columns=(
                 Column("discovery", "Discovery"),
                 Column("A", "Targets", width=90),
@@ -121,8 +120,8 @@ LISTS = section(
                     "{{discovery}}",
                 ),
             ),
-            "Lists that could not be read or were rejected; the old ones stay. The exporter's log"
-            " has the reason.",
+            "Lists that could not be read or were rejected. The previous ones stay. The exporter's"
+            " log has the reason.",
             empty="No discovery is configured",
         ),
     ),
@@ -144,9 +143,9 @@ LISTS = section(
                 Query(_rate("", "web_config_errors"), "web configuration"),
                 Query(_rate("", "dropped_log_records"), "log records"),
             ),
-            "Requests and connections to the exporters' own ports that were rejected, per second."
-            " While the web configuration cannot be used all are rejected, Prometheus' too, so that"
-            " it shows afterwards. Log records are dropped where standard error is not read.",
+            "Requests and connections to the exporters' ports that were rejected, per second. While"
+            " the web configuration cannot be used, all are rejected, and Prometheus sees the count"
+            " afterwards. Log records are dropped if standard error is not read.",
             unit="suffix:requests/s",
         ),
     ),
@@ -157,12 +156,12 @@ LISTS = section(
                 Query(_rate("", "config_reloads", over="increase"), "tried"),
                 Query(_rate("", "config_reload_failures", over="increase"), "failed"),
             ),
-            "Attempts to load a configuration, and those that left the old one in place.",
+            "Attempts to reload the configuration, and those that failed.",
         ),
         Timeline(
             "Configuration over time",
             (Query("status_exporter_config_last_reload_successful{@exporter}", "{{instance}}"),),
-            "Whether each exporter has loaded its file.",
+            "Whether each exporter has loaded its configuration file.",
             words=(Word(0, "old one", RED), Word(1, "loaded", GREEN)),
         ),
     ),

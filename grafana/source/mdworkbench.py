@@ -54,7 +54,8 @@ BOARD = Board(
     title="Status exporter / MDWorkbench",
     description="MDWorkbench servers: their state and their launch queues. The server reports how"
     " many launches wait and run, not how many were completed, so there is no throughput.",
-    targets='system="mdworkbench"',
+    systems="mdworkbench",
+    alerts="Mdworkbench",
     marks=(
         Mark(
             "State changed",
@@ -72,8 +73,8 @@ BOARD = Board(
                 Stat(
                     "Stuck",
                     f"sum(({WAITING} > bool 0) * {ON} ({RUNNING} == bool 0) * {ON} {ACTIVE})",
-                    "Active servers where launches wait and none runs. For a moment that is normal;"
-                    " the alert is at 5 minutes.",
+                    "Active servers where launches wait and none runs. That is normal for a moment;"
+                    " the alert fires after 5 minutes.",
                     steps=(Step(1, RED),),
                 ),
                 Stat(
@@ -85,15 +86,15 @@ BOARD = Board(
                 Stat(
                     "Waiting",
                     f"sum({WAITING})",
-                    "Launches that wait, of all chosen servers.",
+                    "Waiting launches of all chosen servers.",
                     base=GREY,
                     has_trend=True,
                 ),
                 Stat(
                     "Waits longest",
                     f"max({OLDEST_WAITING})",
-                    "How long the oldest launch has waited. The alert is at an hour, for servers"
-                    " that are active. Only targets with `launch_queue` report it.",
+                    "How long the oldest launch has waited. The alert fires after an hour, for active"
+                    " servers. Only targets with `launch_queue` report it.",
                     unit="s",
                     steps=(Step(1800, YELLOW), Step(3600, RED)),
                     decimals=0,
@@ -112,7 +113,7 @@ BOARD = Board(
                 Stat(
                     "Safe to stop",
                     f"sum({SAFE})",
-                    "Servers in maintenance on which no launch runs any more.",
+                    "Servers in maintenance without a running launch.",
                     base=GREY,
                     steps=(Step(1, GREEN),),
                 ),
@@ -121,7 +122,7 @@ BOARD = Board(
                 Timeline(
                     "State",
                     (STATE,),
-                    "The requested state of each server; launches may still run. Of many servers,"
+                    "The requested state of each server; launches may still run. If there are many,"
                     " those that were active least are shown.",
                     words=STATES,
                 ),
@@ -156,22 +157,22 @@ BOARD = Board(
                 Lines(
                     "Longest queues",
                     top(WAITING),
-                    "Launches that wait. While a server is suspended its queue grows. The alert is"
-                    " for more than ten that keep growing.",
+                    "Waiting launches. While a server is suspended, its queue grows. The alert fires"
+                    " if more than ten wait and the number grows.",
                     steps=(Step(10, YELLOW),),
                 ),
                 Lines(
                     "Running by server",
                     top(RUNNING),
-                    "Launches that run, of the servers with the most.",
+                    "Running launches of the servers with the most.",
                 ),
             ),
             row(
                 Lines(
                     "Oldest launches that wait",
                     f"time() - ({top(SINCE_WAITING, lowest=True)})",
-                    "How long the oldest launch has waited. A line that rises steadily is one launch"
-                    " that is passed over. The line across is the alert's. Only targets with"
+                    "How long the oldest launch has waited. A line that rises steadily is a launch"
+                    " that never starts. The dashed line is the alert's threshold. Only targets with"
                     " `launch_queue` report it.",
                     unit="s",
                     steps=(Step(3600, RED),),
@@ -180,7 +181,7 @@ BOARD = Board(
                 Lines(
                     "Oldest launches that run",
                     f"time() - ({top(SINCE_RUNNING, lowest=True)})",
-                    "How long the oldest launch has run. Others wait for its slot. Only targets with"
+                    "How long the oldest launch has run. It occupies a slot. Only targets with"
                     " `launch_queue` report it.",
                     unit="s",
                     empty="none known",
@@ -201,8 +202,8 @@ BOARD = Board(
                         f"max by ({BY_TARGET}) ({OLDEST_WAITING})",
                         f"max by ({BY_TARGET}) ({OLDEST_RUNNING})",
                     ),
-                    "Every chosen server that is up. Whether its queue resumes after a restart"
-                    " matters in maintenance alone.",
+                    "Every chosen server that is up. Whether the queue resumes after a restart"
+                    " matters in maintenance only.",
                     columns=(
                         Column("target", "Target"),
                         Column(

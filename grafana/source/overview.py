@@ -1,5 +1,7 @@
 """All targets at a glance: what is down, which alerts fire, what is in maintenance."""
 
+from grafana.source import exporter
+from grafana.source.system_boards import SYSTEM_BOARDS
 from grafana.source.words import (
     BY_TARGET,
     EXPORTERS_DOWN,
@@ -30,7 +32,7 @@ from grafana.source.words import (
 )
 
 OURS = (
-    'alertname=~"(Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge).+"'
+    f'alertname=~"({"|".join(["Status", *(board.alerts for board in SYSTEM_BOARDS)])}).+"'
     # Declared maintenance is no alarm.
     ',maintenance="",job=~"$job|",instance=~"$instance|",target=~"$target|"'
 )
@@ -86,19 +88,11 @@ def _with_board(expr: str, label: str, patterns: dict[str, str]) -> str:
     return expr
 
 
-# A fleet and its servers share a dashboard. That of a custom system is the overview.
-SYSTEM_BOARDS = {
-    "genesys_ucs": "genesys_ucs",
-    "webitel": "webitel",
-    "mdworkbench": "mdworkbench",
-    "clanforge": "clanforge(_fleet)?",
-}
-ALERT_BOARDS = {
-    "genesys_ucs": "Ucs.+",
-    "webitel": "(Webitel|Freeswitch).+",
-    "mdworkbench": "Mdworkbench.+",
-    "clanforge": "Clanforge.+",
-    "exporter": "Status(Exporter|Fields|Answers).+",
+# The dashboard of a custom system is the overview.
+BOARD_OF_SYSTEM = {board.name: board.systems for board in SYSTEM_BOARDS}
+BOARD_OF_ALERT = {
+    **{board.name: f"({board.alerts}).+" for board in SYSTEM_BOARDS},
+    exporter.BOARD.name: f"({exporter.BOARD.alerts}).+",
 }
 TO_BOARD = (
     "/d/status-exporter-${__data.fields.board}?${datasource:queryparam}&${job:queryparam}"
@@ -155,7 +149,7 @@ BOARD = Board(
                 Stat(
                     "Targets",
                     f"count({UP})",
-                    "How many of the chosen targets are polled.",
+                    "The number of chosen targets that are polled.",
                     base=GREY,
                 ),
                 Stat(
@@ -179,8 +173,8 @@ BOARD = Board(
                 Stat(
                     "In maintenance",
                     f"sum({SERVICE} == bool {IN_MAINTENANCE})",
-                    "UCS in maintenance, MDWorkbench in maintenance or suspended, and game servers"
-                    " locked that are polled individually.",
+                    "UCS in maintenance, MDWorkbench in maintenance or suspended, and locked game"
+                    " servers that are polled individually.",
                     base=GREY,
                     steps=(Step(1, MAINTENANCE),),
                 ),
@@ -198,13 +192,13 @@ BOARD = Board(
                                 for one in SEVERITIES
                             ),
                             "alertname",
-                            ALERT_BOARDS,
+                            BOARD_OF_ALERT,
                         ),
                         f"time() - ALERTS_FOR_STATE{{{OURS}}} and ignoring (alertstate) {FIRING}",
                     ),
-                    "Alerts of the rules that come with the exporter, the most severe first. The"
-                    " name of an alert leads to its runbook and its dashboard. *Since* is how long"
-                    " its condition has been true.",
+                    "Alerts of the exporter's own rules, the most severe first. The name of an alert"
+                    " links to its runbook and its dashboard. *Since* is how long its condition has"
+                    " been true.",
                     columns=(
                         Column("A", "Severity", words=SEVERITIES, width=85),
                         Column("B", "Since", "dtdurations", width=130),
@@ -244,7 +238,8 @@ BOARD = Board(
                             "{{reason}}",
                         ),
                     ),
-                    "Failed polls in the last 10 minutes, by reason. README lists the reasons.",
+                    "Failed polls in the last 10 minutes, by reason. docs/metrics.md explains the"
+                    " reasons.",
                     is_stacked=True,
                     empty="No poll failed",
                 ),
@@ -257,14 +252,14 @@ BOARD = Board(
                     "All targets",
                     (
                         _with_board(
-                            f"max by ({BY_TARGET}, system) ({UP})", "system", SYSTEM_BOARDS
+                            f"max by ({BY_TARGET}, system) ({UP})", "system", BOARD_OF_SYSTEM
                         ),
                         f"max by ({BY_TARGET}) ({AGE})",
                         f"max by ({BY_TARGET}) ({DURATION})",
                         f"max by ({BY_TARGET}) (status_exporter_field_faults{{@target}})",
                         f"max by ({BY_TARGET}, state) ({STATE})",
                     ),
-                    "Every chosen target, those that are down first. The name leads to the dashboard"
+                    "Every chosen target, those that are down first. The name links to the dashboard"
                     " of its system.",
                     columns=(
                         Column(
@@ -294,7 +289,7 @@ BOARD = Board(
                 Timeline(
                     "Targets over time",
                     (top(SERVICE, lowest=True),),
-                    "Whether targets are down, in service or in maintenance. Of many targets, those"
+                    "Whether targets are down, in service or in maintenance. If there are many, those"
                     " that were down longest are shown.",
                     words=(
                         Word(DOWN, "down", RED),
@@ -322,8 +317,8 @@ BOARD = Board(
                 Lines(
                     "Oldest results",
                     f"time() - ({SUCCESS} {chosen(f'{SUCCESS} @ end()', lowest=True)})",
-                    "The targets whose last successful poll is longest ago. A line that rises is a"
-                    " target that is down.",
+                    "The targets with the oldest successful polls. A rising line is a target that is"
+                    " down.",
                     unit="s",
                 ),
             ),

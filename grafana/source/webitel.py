@@ -61,9 +61,10 @@ def _lost(title: str, metric: str, what: str) -> Stat:
 BOARD = Board(
     name="webitel",
     title="Status exporter / Webitel and FreeSWITCH",
-    description="Webitel engines and their FreeSWITCH: links, sessions, workers. Where several"
-    " workers share a port, each poll meets another worker, and the worker's values change with it.",
-    targets='system="webitel"',
+    description="Webitel engines and their FreeSWITCH: links, sessions, workers. If several workers"
+    " share a port, each poll reaches another one, so values of the worker jump.",
+    systems="webitel",
+    alerts="Webitel|Freeswitch",
     marks=(
         Mark(
             "FreeSWITCH restarted",
@@ -89,10 +90,7 @@ BOARD = Board(
     unused=(
         (
             "webitel_process_id",
-            (
-                "a number without an order; a change of it is a restart, which is marked, or another"
-                " worker."
-            ),
+            "an identifier; a change is a restart, which is an annotation, or another worker",
         ),
     ),
     sections=(
@@ -106,7 +104,7 @@ BOARD = Board(
                 Stat(
                     "Engines",
                     'count(status_exporter_target_up{@target,system="webitel"})',
-                    "How many of the chosen engines are polled.",
+                    "The number of chosen engines that are polled.",
                     base=GREY,
                 ),
                 Stat(
@@ -119,7 +117,7 @@ BOARD = Board(
                 Stat(
                     "Fullest switch",
                     f"max({USED})",
-                    "The highest share of its limit of sessions that a switch uses. The alert is at"
+                    "The highest share of its limit of sessions that a switch uses. The alert fires at"
                     " 85 %.",
                     unit="percentunit",
                     steps=(Step(0.7, YELLOW), Step(0.85, RED)),
@@ -128,7 +126,7 @@ BOARD = Board(
                 Stat(
                     "Users",
                     "sum(webitel_user_sessions{@target})",
-                    "Users online, of all chosen engines.",
+                    "Users online on all chosen engines.",
                     base=GREY,
                     has_trend=True,
                 ),
@@ -137,8 +135,8 @@ BOARD = Board(
                 Timeline(
                     "FreeSWITCH",
                     (LINK,),
-                    "Whether the engine has its FreeSWITCH, and whether that accepts calls. A gap is"
-                    " an engine that was down.",
+                    "Whether the engine is connected to its FreeSWITCH, and whether FreeSWITCH accepts"
+                    " calls. A gap is an engine that was down.",
                     words=(
                         Word(0, "lost", RED),
                         Word(1, "not ready", ORANGE),
@@ -148,7 +146,7 @@ BOARD = Board(
                 Timeline(
                     "Console",
                     (top("webitel_console_connected{@target}", lowest=True),),
-                    "Whether the engine has its Webitel console.",
+                    "Whether the engine is connected to the Webitel console.",
                     words=(Word(0, "lost", RED), Word(1, "connected", GREEN)),
                 ),
             ),
@@ -159,7 +157,8 @@ BOARD = Board(
                 Lines(
                     "Sessions by switch",
                     top(USED),
-                    "The share of its limit of sessions that a switch uses. The line is the alert's.",
+                    "The share of its limit of sessions that a switch uses. The line is the alert's"
+                    " threshold.",
                     unit="percentunit",
                     steps=(Step(0.85, RED),),
                 ),
@@ -171,8 +170,7 @@ BOARD = Board(
                         _sum("freeswitch_sessions_peak", "peak since the start", is_dashed=True),
                         _sum("freeswitch_sessions_limit", "limit", is_dashed=True),
                     ),
-                    "Open sessions, their peaks and their limit, added up. The peak of 5 minutes"
-                    " restarts every 5 minutes.",
+                    "The sums of open sessions, peaks and limits. The peak restarts every 5 minutes.",
                 ),
             ),
             row(
@@ -188,8 +186,8 @@ BOARD = Board(
                         top("webitel_freeswitch_idle_cpu_ratio{@target}", lowest=True),
                         _max("min_idle_cpu_ratio", "refuses below"),
                     ),
-                    "Idle CPU of the machines that have the least, and the limit below which"
-                    " FreeSWITCH refuses calls (0: never).",
+                    "Idle CPU of the machines with the least, and the limit below which FreeSWITCH"
+                    " refuses calls (0: never).",
                     unit="percentunit",
                     highest=1,
                 ),
@@ -203,8 +201,9 @@ BOARD = Board(
                         _max("session_rate_peak", "peak since reset"),
                         _max("session_rate_limit", "limit"),
                     ),
-                    "Session attempts in one second, refused ones included, of the switch that had the"
-                    " most. The attempt that reaches the limit is refused, and all after it.",
+                    "Session attempts in one second, refused ones included, of the switch with the"
+                    " most. The attempt that reaches the limit is refused, and all later ones of that"
+                    " second.",
                     unit="suffix:sessions/s",
                 ),
                 Lines(
@@ -215,7 +214,7 @@ BOARD = Board(
                         _sum("user_sessions_peak", "users, peak since the start", is_dashed=True),
                         _sum("domain_sessions", "domains with a user"),
                     ),
-                    "Connections and users of all chosen engines. The peak is no limit.",
+                    "Connections and users of all chosen engines. The peak is not a limit.",
                 ),
             ),
         ),
@@ -228,14 +227,14 @@ BOARD = Board(
                         Query(top("webitel_console_api_queue_length{@target}"), "{{target}} api"),
                         Query(top("webitel_console_cmd_queue_length{@target}"), "{{target}} cmd"),
                     ),
-                    "Commands to the console without an answer yet. The alert is for more than 50"
-                    " that keep growing.",
+                    "Commands to the console that wait for an answer. The alert fires if more than 50"
+                    " wait and the number grows.",
                     steps=(Step(50, YELLOW),),
                 ),
                 Lines(
                     "Workers that died",
                     top("increase(webitel_worker_crashes_total{@target}[15m])"),
-                    "Workers that ended and were replaced within 15 minutes. With several workers"
+                    "Workers that died and were replaced within 15 minutes. With several workers"
                     " behind one port, the value is approximate.",
                 ),
             ),
@@ -250,7 +249,7 @@ BOARD = Board(
                     "Free memory of the machine",
                     top_of(FREE, "/", MEMORY, lowest=True),
                     "Free memory of the machines with the least. The page cache counts as used, so"
-                    " little free memory alone is no alarm. The line is the alert's.",
+                    " low values are often harmless. The line is the alert's threshold.",
                     unit="percentunit",
                     steps=(Step(0.03, YELLOW),),
                 ),
@@ -262,7 +261,7 @@ BOARD = Board(
                         _sum("nodejs_heap_size_used_bytes", "used"),
                         _sum("nodejs_heap_size_total_bytes", "committed", is_dashed=True),
                     ),
-                    "Heap of Node.js, of all chosen engines.",
+                    "Node.js heap of all chosen engines.",
                     unit="bytes",
                 ),
             ),

@@ -1,8 +1,7 @@
-"""The words that dashboards are declared in.
+"""The classes and helpers that dashboards are declared with.
 
-In a query these are replaced by matchers: `@target` by those of the chosen targets, `@exporter` by
-those of the chosen exporters, `@job` by that of their jobs, and `@place` by those of the chosen
-profiles and locations of game servers.
+In a query, these words stand for the matchers of what the user selected: `@target` targets,
+`@exporter` exporters, `@job` their jobs, and `@place` profiles and locations of game servers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ _MATCHERS = {
     "@place": 'profileid=~"$profileid",locationid=~"$locationid"',
 }
 
-# One meaning a colour, on every dashboard. Locked or suspended on purpose is maintenance too.
+# A colour has the same meaning on every dashboard. Locked and suspended servers are in maintenance.
 GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
 MAINTENANCE, SUSPENDED, IN_USE, GREY = "blue", "light-blue", "purple", "text"
 
@@ -29,43 +28,43 @@ ON = f"on ({BY_TARGET})"
 
 
 def average(expr: str) -> str:
-    """Return the average over the time shown, which is the same at each point of it."""
+    """Return the average over the time range, the same at each point of it."""
     return f"avg_over_time(({expr})[$__range:$__interval] @ end())"
 
 
 def chosen(rank: str, *, by: str = BY_TARGET, lowest: bool = False) -> str:
-    """Keep the series that rank highest, or lowest.
+    """Return the operator that keeps the series with the highest, or lowest, rank.
 
-    They are chosen once. Chosen at each point, they would be other series at each.
+    The rank must not depend on the point in time, or other series are kept at each point.
     """
     return f"and on ({by}) {'bottomk' if lowest else 'topk'}($top, {rank})"
 
 
 def top(expr: str, *, by: str = BY_TARGET, lowest: bool = False) -> str:
-    """Keep the series that are highest, or lowest, on average over the time shown."""
+    """Return the series with the highest, or lowest, average over the time range."""
     return f"({expr}) {chosen(average(expr), by=by, lowest=lowest)}"
 
 
 def top_of(left: str, operator: str, right: str, *, lowest: bool = False) -> str:
-    """Do the same for a difference or ratio, which is computed for the chosen alone."""
+    """Return the same of a difference or ratio, which is computed only for the series kept."""
     rank = f"{average(left)} {operator} {average(right)}"
     return f"({left} {chosen(rank, lowest=lowest)}) {operator} {right}"
 
 
 @dataclass(frozen=True)
 class Query:
-    """One PromQL query; its legend names the series by their labels."""
+    """One PromQL query with its legend, a format of the series' labels."""
 
     expr: str
     legend: str = "{{target}}"
     _: KW_ONLY
     is_instant: bool = False
     is_dashed: bool = False
-    """Whether it is a limit or a peak, not a measured value."""
+    """Whether it is a limit or a peak, drawn as a dashed line."""
 
     @property
     def promql(self) -> str:
-        """The query as Grafana gets it."""
+        """The query in PromQL, with Grafana's variables."""
         text = self.expr
         for word, matchers in _MATCHERS.items():
             text = text.replace(word, matchers)
@@ -74,7 +73,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Step:
-    """From this value on, a colour."""
+    """A threshold: the colour from this value on."""
 
     value: float
     color: str
@@ -82,7 +81,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Word:
-    """What a value or series is called, and its colour."""
+    """The text and colour of a value or series."""
 
     value: int | str
     text: str
@@ -101,42 +100,42 @@ class Column:
     words: tuple[Word, ...] = ()
     width: int = 0
     links: tuple[tuple[str, str], ...] = ()
-    """Title and URL of each."""
+    """The title and URL of each."""
     is_hidden: bool = False
-    """Whether it is there only for the links of others."""
+    """Whether only the links of other columns need it."""
 
     @property
     def field(self) -> str:
-        """The name that Grafana gives the field."""
+        """Grafana's name of the field."""
         return f"Value #{self.source}" if self.source.isupper() else self.source
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What is shown, and what it means."""
+    """One panel: its queries, and a description for users."""
 
     title: str
-    asked: str | tuple[str | Query, ...]
+    expressions: str | tuple[str | Query, ...]
     description: str
     _: KW_ONLY
     width: int = 0
-    """In columns of the grid; 0 shares what others leave."""
+    """In columns of the grid; panels of width 0 share the rest of the row."""
     unit: str = "short"
     steps: tuple[Step, ...] = ()
     words: tuple[Word, ...] = ()
     empty: str = "not polled at this time"
-    """The text where a query finds nothing."""
+    """The text if the query returns nothing."""
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """The queries, lettered from A on."""
-        asked = (self.asked,) if isinstance(self.asked, str) else self.asked
-        return tuple(Query(one) if isinstance(one, str) else one for one in asked)
+        """The queries; Grafana calls them A, B and so on."""
+        many = (self.expressions,) if isinstance(self.expressions, str) else self.expressions
+        return tuple(Query(one) if isinstance(one, str) else one for one in many)
 
 
 @dataclass(frozen=True)
 class Stat(Panel):
-    """One figure, as it is now."""
+    """One current figure."""
 
     _: KW_ONLY
     unit: str = "locale"
@@ -145,17 +144,16 @@ class Stat(Panel):
     """The colour below the first step."""
     decimals: int | None = None
     has_trend: bool = False
-    """Whether a line over the time shown is behind the figure."""
+    """Whether a line of the time range is behind the figure."""
     trend: str = ""
-    """The query for it, where that of the figure would take too long at each point."""
+    """The query of the line, if that of the figure takes too long for a range."""
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """The instant query, after the one of the trend.
+        """The range query of the trend, if any, and the instant query.
 
-        The last point of a range is up to a step old, and older where a series ended. So the value
-        of now is appended. It is no number where nothing is polled: a figure without any value
-        would be green.
+        The last point of a range is up to one step old, and older if a series ended, so the figure
+        is the instant value. It is NaN if nothing is polled: without a value it would be green.
         """
         (query,) = super().queries
         now = Query(f"({query.expr}) or vector(NaN)", "", is_instant=True)
@@ -173,12 +171,12 @@ class Lines(Panel):
 
 @dataclass(frozen=True)
 class Timeline(Panel):
-    """Bars that change their colour with the state."""
+    """Bars whose colour is the state."""
 
 
 @dataclass(frozen=True)
 class Table(Panel):
-    """A table of what is now."""
+    """A table of current values."""
 
     _: KW_ONLY
     columns: tuple[Column, ...]
@@ -187,13 +185,13 @@ class Table(Panel):
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """The queries, which are all instant."""
+        """The queries, all instant."""
         return tuple(Query(query.expr, "", is_instant=True) for query in super().queries)
 
 
 @dataclass(frozen=True)
 class Row:
-    """Panels side by side, equally high and together as wide as the grid."""
+    """Panels side by side, of one height, that fill the width of the grid."""
 
     height: int
     panels: tuple[Panel, ...]
@@ -214,23 +212,23 @@ class Section:
 
 
 def section(title: str, *rows: Row) -> Section:
-    """Put rows under a heading."""
+    """Return rows under a heading."""
     return Section(title, rows)
 
 
 def row(*panels: Panel, height: int = 9) -> Row:
-    """Put panels side by side."""
+    """Return panels side by side."""
     return Row(height, panels)
 
 
 def figures(*panels: Stat) -> Sequence[Row]:
-    """Put figures into rows of four, so that their titles are whole on a screen of 1366 pixels."""
+    """Return rows of four figures, so that their titles fit a screen of 1366 pixels."""
     return [Row(5, panels[at : at + 4]) for at in range(0, len(panels), 4)]
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice of label values, by a query for them."""
+    """A variable whose values a query returns."""
 
     name: str
     label: str
@@ -240,7 +238,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Mark:
-    """An annotation: a line across the graphs wherever the query finds something."""
+    """An annotation: a line across the graphs where the query returns something."""
 
     name: str
     expr: str
@@ -250,28 +248,30 @@ class Mark:
 
     @property
     def promql(self) -> str:
-        """The query as Grafana gets it."""
+        """The query in PromQL, with Grafana's variables."""
         return Query(self.expr).promql
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """One dashboard. `name` is that of its file, and the end of its uid."""
+    """One dashboard; `name` is the name of its file and the end of its uid."""
 
     name: str
     title: str
     description: str
     sections: tuple[Section, ...]
-    targets: str = ""
-    """Matchers that narrow the choice of targets."""
+    systems: str = ""
+    """Regular expression of the systems whose targets it shows; empty for all."""
+    alerts: str = ""
+    """Regular expression of the prefixes of its alerts' names."""
     variables: tuple[Variable, ...] = ()
     marks: tuple[Mark, ...] = ()
     unused: tuple[tuple[str, str], ...] = ()
-    """Metrics of the system that are left out on purpose, each with the reason."""
+    """Metrics of the system that are omitted on purpose, each with the reason."""
 
     @property
     def uid(self) -> str:
-        """What links know it by."""
+        """The identifier in links."""
         return f"status-exporter-{self.name}"
 
     def panels(self) -> Iterator[Panel]:
@@ -281,13 +281,13 @@ class Board:
                 yield from line.panels
 
 
-# An exporter that is down no longer has a build, but had one.
+# An exporter that is down had build information within the time range.
 EXPORTERS_DOWN = Stat(
     "Exporters down",
     "sum(up{@exporter} == bool 0 and on (job, instance)"
     " present_over_time(status_exporter_build_info{@exporter}[$__range]))",
-    "Exporters that Prometheus cannot scrape and could within the time shown. Their targets are"
-    " counted nowhere.",
+    "Exporters that Prometheus cannot scrape, but could earlier in the time range. Their targets are"
+    " in no other panel.",
     steps=(Step(1, RED),),
     empty="not scraped",
 )

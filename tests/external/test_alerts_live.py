@@ -17,8 +17,10 @@ from exporter.simulator.app import SimulatedServers
 from exporter.simulator.game_server import GameServer, Phase
 from exporter.simulator.mdworkbench import Launch
 from exporter.simulator.pace import Traffic, Wave
+from exporter.systems import SYSTEMS
 from grafana.source import BOARDS
 from support.dashboards import VARIABLES, panels_of, written
+from support.demo_targets import SIMULATED
 from support.live_scene import (
     LISTED,
     PATIENCE,
@@ -27,7 +29,7 @@ from support.live_scene import (
     calm,
     scene,
 )
-from support.metric_names import alerts
+from support.metric_names import alert_groups, alerts
 from support.prometheus_server import ask
 
 # The time shown, of a Prometheus that has run for so long.
@@ -237,10 +239,18 @@ def restart(one: Scene) -> Firing:
     return {("UcsRestarted", "ucs-ams"), ("FreeswitchRestarted", "pbx-new")}
 
 
+def is_unknown(name: str) -> bool:
+    """Return whether a board or a group of alerts is about a system that is not simulated."""
+    system = name.replace("-", "_")
+    return system in SYSTEMS and system not in SIMULATED
+
+
 def questions() -> dict[str, str]:
     """Return every query of every panel, as Grafana would send it, by where it stands."""
     found = {}
     for board in BOARDS:
+        if is_unknown(board.name):
+            continue
         for panel in panels_of(written(board)):
             for target in panel["targets"]:
                 query = target["expr"]
@@ -271,8 +281,7 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
             "sum(job_profile_location:clanforge_servers:count)",
             f"sum({questions()['clanforge: Capacity: F']})",
         ):
-            data = await asyncio.to_thread(ask, one.address, "query", query=query)
-            assert [result["value"][1] for result in data["result"]] == ["6"]
+            await one.expect_value(query, "6")
         shown = await asyncio.to_thread(answered, one.address)
         losses = loss(one)
         await one.expect(losses, left_over=troubles)
@@ -289,4 +298,5 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
 
     fired = {name for name, _ in troubles | losses | held | restarts | ends}
     assert set(questions()) - shown == NOTHING_TO_SHOW
-    assert {rule["alert"] for rule in alerts()} - fired == set(NOT_HERE)
+    known = {one for name, group in alert_groups().items() if not is_unknown(name) for one in group}
+    assert known - fired == set(NOT_HERE)

@@ -1,4 +1,4 @@
-"""The status pages in Chromium: what is read, clicked, typed and heard."""
+"""The status pages in Chromium: layout, colours, links, forms, refreshing and accessibility."""
 
 import json
 import re
@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, expect
 from support.browser_page import opened, until_ready
 from support.process import started
 
-# Milliseconds. The pages renew themselves every five seconds.
+# Milliseconds; the pages refresh every five seconds.
 SOON = 60_000
 
 
 class Vendor(BaseHTTPRequestHandler):
-    """A contact server that answers as it is told."""
+    """A contact server whose path and `status` determine its answer."""
 
     status = 200
 
@@ -50,7 +50,7 @@ def vendor() -> Iterator[str]:
 def address(vendor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config = tmp_path_factory.mktemp("browser") / "config.yaml"
     targets = [
-        # The one that a test breaks is polled often.
+        # A test lets this one fail, so it is polled often.
         f'  - {{name: ucs-{at:03}, system: genesys_ucs, url: "{vendor}"{", interval: 1s, timeout: 900ms" if at == 7 else ""}}}'
         for at in range(120)
     ]
@@ -71,7 +71,7 @@ def address(vendor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_table_fits_and_can_be_read(
+def test_the_list_fits_and_has_contrast(
     browser: Browser, address: str, width: int, *, dark: bool
 ) -> None:
     with opened(browser, address, width=width, dark=dark) as page:
@@ -101,21 +101,21 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_search_filter_and_pages_lead_to_what_is_wanted(browser: Browser, address: str) -> None:
+def test_search_filters_and_pages_select_targets(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         page.get_by_label("Search").fill("berlin")
         page.get_by_label("Search").press("Enter")
         expect(page.get_by_role("status")).to_have_text("2 targets.")
         page.get_by_role("link", name=re.compile("in total")).click()
-        expect(page.get_by_role("status")).to_have_text("122 targets, 1 to 100 of them here.")
-        page.get_by_role("link", name="Later").click()
-        expect(page.get_by_role("status")).to_have_text("122 targets, 101 to 122 of them here.")
+        expect(page.get_by_role("status")).to_have_text("122 targets, 1 to 100 shown.")
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_role("status")).to_have_text("122 targets, 101 to 122 shown.")
         page.locator("#state").select_option("down")
         page.get_by_role("button", name="Show").click()
         expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_tiles_reasons_labels_and_headings_choose_and_sort(browser: Browser, address: str) -> None:
+def test_tiles_reasons_labels_and_headings_filter_and_sort(browser: Browser, address: str) -> None:
     with opened(browser, address) as page:
         chosen = page.locator(".counts [aria-current]")
         expect(chosen).to_have_text("122 in total")
@@ -152,7 +152,7 @@ def test_maintenance_is_neither_green_nor_red(browser: Browser, address: str) ->
         assert mode.evaluate(colour) == colours[0]
 
 
-def test_on_a_phone_everything_fits_and_has_its_label(browser: Browser, address: str) -> None:
+def test_on_a_phone_values_fit_and_have_labels(browser: Browser, address: str) -> None:
     fits = "document.documentElement.scrollWidth <= 390"
     with opened(browser, f"{address}/target?name=ucs-001", width=390) as page:
         expect(page.get_by_role("columnheader", name="Metric")).to_have_count(1)
@@ -172,7 +172,7 @@ def test_on_a_phone_everything_fits_and_has_its_label(browser: Browser, address:
         assert label.startswith('"Took')
 
 
-def test_values_and_times_are_for_people(browser: Browser, address: str) -> None:
+def test_values_have_units_and_times_are_local(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/target?name=ucs-001") as page:
         row = page.get_by_role("row").filter(has_text="genesys_ucs_jvm_memory_used_bytes")
         expect(row).to_contain_text("86.8 MiB")
@@ -183,7 +183,7 @@ def test_values_and_times_are_for_people(browser: Browser, address: str) -> None
         expect(page.get_by_text(re.compile(r"^GET http://.*/server/status$"))).to_be_visible()
 
 
-def test_what_is_not_there_has_a_way_back(browser: Browser, address: str) -> None:
+def test_an_error_page_links_to_the_list(browser: Browser, address: str) -> None:
     page = browser.new_page()
     for path in ("/target?name=nothing", "/nothing"):
         page.goto(f"{address}{path}")
@@ -193,7 +193,7 @@ def test_what_is_not_there_has_a_way_back(browser: Browser, address: str) -> Non
     page.close()
 
 
-def test_a_target_is_seen_going_down_and_coming_back(browser: Browser, address: str) -> None:
+def test_the_page_follows_a_target_down_and_up(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/?search=ucs-007") as page:
         state = page.locator("tbody .state")
         expect(state).to_have_text("up", timeout=SOON)
@@ -205,18 +205,18 @@ def test_a_target_is_seen_going_down_and_coming_back(browser: Browser, address: 
         finally:
             Vendor.status = 200
         expect(state).to_have_text("up", timeout=SOON)
-        # It was the same page all along.
+        # The page was not reloaded.
         assert page.evaluate("window.kept")
 
 
-def test_a_renewal_leaves_the_place_and_the_typing_alone(browser: Browser, address: str) -> None:
+def test_a_refresh_keeps_focus_scrolling_and_typing(browser: Browser, address: str) -> None:
     with opened(browser, address, height=400) as page:
         page.get_by_label("Search").fill("half a wor")
         page.evaluate("scrollTo(0, 600)")
         link = page.get_by_role("link", name="ucs-050")
         link.focus()
         scrolled = page.evaluate("scrollY")
-        # A renewal puts another element in its place.
+        # A refresh replaces the element.
         link.evaluate("(link) => { link.dataset.before = '' }")
         expect(page.locator("[data-before]")).to_have_count(0, timeout=SOON)
         expect(page.get_by_role("link", name="ucs-050")).to_be_focused()
@@ -225,7 +225,7 @@ def test_a_renewal_leaves_the_place_and_the_typing_alone(browser: Browser, addre
         assert page.evaluate("scrollY") == scrolled
 
 
-def test_everything_can_be_reached_and_heard(browser: Browser, address: str) -> None:
+def test_keyboard_and_screen_readers_reach_everything(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/?search=lab") as page:
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -241,10 +241,10 @@ def test_everything_can_be_reached_and_heard(browser: Browser, address: str) -> 
 
     for words in ("banner", "main", "search", 'searchbox "Search"', "columnheader", "rowheader"):
         assert words in heard
-    assert re.search(r'table "Targets, those that are down first"', heard)
+    assert re.search(r'table "Targets, down first"', heard)
 
 
-def test_a_page_says_when_the_exporter_no_longer_answers(browser: Browser, address: str) -> None:
+def test_a_page_shows_that_the_exporter_does_not_respond(browser: Browser, address: str) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(address)
@@ -255,7 +255,7 @@ def test_a_page_says_when_the_exporter_no_longer_answers(browser: Browser, addre
     context.close()
 
 
-def test_the_page_of_a_target_that_is_gone_says_so(browser: Browser, address: str) -> None:
+def test_the_page_of_a_removed_target_becomes_an_error_page(browser: Browser, address: str) -> None:
     page = browser.new_page()
     page.goto(f"{address}/target?name=ucs-002")
     page.route("**/target*", lambda route: route.continue_(url=f"{address}/target?name=gone"))
@@ -263,11 +263,11 @@ def test_the_page_of_a_target_that_is_gone_says_so(browser: Browser, address: st
     page.close()
 
 
-def test_without_a_script_the_page_is_whole(browser: Browser, address: str) -> None:
+def test_without_a_script_the_page_is_complete(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/target?name=ucs-001")
-    expect(page.get_by_role("heading", name="Readings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Values")).to_be_visible()
     expect(page.locator("time.moment").first).to_contain_text(" UTC")
     assert page.locator("noscript").count() == 1
     page.goto(f"{address}/?label=site%3Dberlin")

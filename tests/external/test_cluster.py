@@ -126,7 +126,8 @@ class Release:
     after: int = 3
 
 
-CONFIG: dict[str, Any] = {"config": {"targets": []}}
+IMAGE: dict[str, Any] = {"image": {"registry": "registry.example.com"}}
+CONFIG: dict[str, Any] = IMAGE | {"config": {"targets": []}}
 RELEASES = {
     "defaults": Release(CONFIG),
     "all": Release(values_of("all"), before=3, change="--set=shards=1", after=1),
@@ -140,7 +141,8 @@ RELEASES = {
         CONFIG | {"shards": 2, "service": {"type": "NodePort", "port": 80}}, before=2
     ),
     "names that YAML reads as something else": Release(
-        {
+        IMAGE
+        | {
             "existingConfigMap": "1e3",
             "secret": {"existing": "12345"},
             "web": {"existingSecret": "no"},
@@ -156,7 +158,7 @@ RELEASES = {
         namespace="12e4567",
     ),
     "the longest names": Release(CONFIG | {"nameOverride": "n" * 60}, name="r" * 53),
-    "a configuration in a Secret": Release({"existingConfigSecret": "it"}),
+    "a configuration in a Secret": Release(IMAGE | {"existingConfigSecret": "it"}),
     "a password for the ServiceMonitor": Release(
         CONFIG | {"serviceMonitor": {"enabled": True, "interval": "5s", "endpoint": PASSWORD}}
     ),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from exporter.declare.document import Document
-from support.manifests import CHART, KUBERNETES, documents, helm, rendered, schema
+from support.manifests import CHART, KUBERNETES, REGISTRY, documents, helm, rendered, schema
 
 POLICY = "templates/networkpolicy.yaml"
 MONITORING = "templates/monitoring.yaml"
@@ -26,10 +26,10 @@ TARGET = '--set-json=config={"targets":[]}'
         ),
         ([TARGET, "--set=shard=2"], "additional properties 'shard' not allowed"),
         ([TARGET, "--set=image.pullPolicy=Sometimes"], "value must be one of"),
-        ([TARGET, "--set=probe.enabled=true,shards=2"], "goes with shards: 1"),
+        ([TARGET, "--set=probe.enabled=true,shards=2"], "set shards: 1"),
         (
             [TARGET, "--set=probe.enabled=true,serviceMonitor.enabled=true"],
-            "each series would be there twice",
+            "each series would exist twice",
         ),
         ([TARGET, "--set=serviceMonitor.interval=often"], "/serviceMonitor/interval"),
         ([TARGET, "--set=livenessProbe.exec.command={a}"], "/livenessProbe/exec"),
@@ -48,6 +48,7 @@ TARGET = '--set-json=config={"targets":[]}'
             ],
             "probe: scrapeTimeout 1m1s501ms is longer than interval 1m1s500ms",
         ),
+        ([TARGET, "--set=image.registry="], "image.registry: name the registry"),
         (['--set-json=config={"a": 9007199254740993}'], "cannot keep the number 9007199254740992"),
         (['--set-json=config={"a": {"b": [1e-7]}}'], "cannot keep the number 1e-7"),
     ],
@@ -141,16 +142,35 @@ def test_further_keys_of_an_endpoint_win() -> None:
     ]
 
 
-def test_an_authority_that_is_named_is_checked() -> None:
+@pytest.mark.parametrize("kind", ["serviceMonitor", "probe"])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"serverName": "rel-status-exporter.monitoring.svc"}),
+        (
+            {"ca": {"secret": {"name": "web", "key": "ca.crt"}}},
+            {
+                "serverName": "rel-status-exporter.monitoring.svc",
+                "ca": {"secret": {"name": "web", "key": "ca.crt"}},
+            },
+        ),
+        ({"serverName": "a"}, {"serverName": "a"}),
+    ],
+)
+def test_prometheus_verifies_the_certificate_for_the_name_of_the_service(
+    kind: str, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
     done = rendered(
         TARGET,
-        "--set=serviceMonitor.enabled=true,web.tls=true,serviceMonitor.tlsConfig.serverName=a",
+        f"--set={kind}.enabled=true,web.tls=true,probe.targets={{a}}",
+        f"--set-json={kind}.tlsConfig={json.dumps(given)}",
         "--show-only",
         MONITORING,
     )
 
-    (endpoint,) = yaml.safe_load(done.stdout)["spec"]["endpoints"]
-    assert endpoint["tlsConfig"] == {"serverName": "a"}
+    spec = yaml.safe_load(done.stdout)["spec"]
+    (scrape,) = spec["endpoints"] if kind == "serviceMonitor" else [spec]
+    assert scrape["tlsConfig"] == expected
 
 
 def test_every_single_value_can_be_null(tmp_path: Path) -> None:
@@ -192,6 +212,7 @@ def test_the_chart_can_be_a_conditional_dependency(tmp_path: Path) -> None:
             "status-exporter": {
                 "enabled": enabled,
                 "config": {"targets": []},
+                "image": {"registry": "registry.example.com"},
                 "imagePullSecrets": None,
             },
         }
@@ -230,6 +251,7 @@ def test_the_notes_name_the_clients_that_the_network_policy_admits(
         chart,
         "--kube-version=1.33",
         TARGET,
+        f"--set={REGISTRY}",
         *given,
         "--show-only=templates/notes.yaml",
     )

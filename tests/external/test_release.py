@@ -1,6 +1,8 @@
 """What the workflows run: scripts that are valid, and a release only for its own tag."""
 
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from exporter import __version__
 from support.manifests import documents
 from support.repository import ROOT
-from support.tools import tool
+from support.tools import missing, tool
 
 SCRIPTS = [
     pytest.param(step["run"], id=f"{file.stem}-{job}-{number}")
@@ -47,3 +49,27 @@ def test_a_tag_of_another_version_is_not_released(tag: str, fault: str) -> None:
 
     assert done.returncode == 1
     assert fault in done.stderr
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_locked_version_has_a_wheel(machine: str, tmp_path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pythons = re.search(r"^PYTHONS := (.*)$", makefile, re.MULTILINE)
+    assert pythons
+    for python in pythons[1].split():
+        done = subprocess.run(
+            [
+                *(Path(sys.executable).with_name("uv"), "pip", "install", "--dry-run"),
+                *("--target", tmp_path, "--python-version", python),
+                *("--python-platform", f"{machine}-unknown-linux-gnu"),
+                *("--only-binary", ":all:", "--require-hashes", "--no-deps"),
+                *("--requirement", ROOT / "requirements.lock"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if done.returncode and "no usable wheels" not in done.stderr:
+            missing("the network, in which wheels are looked up")
+        assert done.returncode == 0, done.stderr

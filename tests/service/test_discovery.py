@@ -41,13 +41,13 @@ async def test_targets_come_and_go_and_what_stays_is_not_disturbed(
     put(path, vendor.url)
     async with serving(config(ucs("a", other.url)), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 2)
-        await service.until(lambda: service.tracked(vendor.url).tally.polls >= 2)
+        await service.until(lambda: service.tracked(vendor.url).counts.polls >= 2)
         before = service.tracked(vendor.url)
         put(path, f"{other.url}/x", vendor.url)
         await service.until(lambda: len(service.targets) == 3)
         shown = service.tracked(vendor.url).snapshot
-        polls = before.tally.polls
-        await service.until(lambda: before.tally.polls >= polls + 2)
+        polls = before.counts.polls
+        await service.until(lambda: before.counts.polls >= polls + 2)
         await service.until(lambda: service.tracked(f"{other.url}/x").snapshot)
         after, names = service.tracked(vendor.url), service.names()
         put(path, f"{other.url}/x")
@@ -67,7 +67,7 @@ async def test_targets_come_and_go_and_what_stays_is_not_disturbed(
 async def test_many_new_targets_come_a_few_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge, "_MOST_A_TURN", 10)
+    monkeypatch.setattr(merge, "_MAX_ADDED_AT_ONCE", 10)
     path = tmp_path / "a.json"
     put(path, *(f"127.0.0.1:{port}" for port in range(1, 36)))
     async with serving(config(), tmp_path) as service:
@@ -76,7 +76,7 @@ async def test_many_new_targets_come_a_few_at_a_time(
         await service.until(lambda: len(service.targets) == 25)
         labels = {one.target.labels["site"] for one in service.targets}
 
-    assert [(len(one.come), len(one.gone)) for one in service.changes] == [
+    assert [(len(one.added), len(one.removed)) for one in service.changes] == [
         (10, 0),
         (10, 0),
         (10, 0),
@@ -132,8 +132,8 @@ async def test_a_bad_list_is_counted_told_once_and_the_old_one_kept(
         put(path, text='[{"targets": ["a"')
         await service.until(lambda: service.value("refresh_failures_total") == 1)
         since = service.value("last_refresh_success_timestamp_seconds")
-        polls = service.tracked(vendor.url).tally.polls
-        await service.until(lambda: service.tracked(vendor.url).tally.polls > polls + 1)
+        polls = service.tracked(vendor.url).counts.polls
+        await service.until(lambda: service.tracked(vendor.url).counts.polls > polls + 1)
         kept = service.names()
         still = service.value("last_refresh_success_timestamp_seconds")
         put(path, "127.0.0.1:2", vendor.url)
@@ -158,14 +158,14 @@ async def test_a_mistake_of_ours_stops_at_one_discovery(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "a.json", vendor.url)
-    real, crashes = FileLists.look, iter([True])
+    real, crashes = FileLists.refresh, iter([True])
 
     async def look(files: FileLists) -> ListResult:
         if next(crashes, False):
             raise KeyError("x")
         return await real(files)
 
-    monkeypatch.setattr(FileLists, "look", look)
+    monkeypatch.setattr(FileLists, "refresh", look)
     async with serving(config(), tmp_path) as service:
         await service.until(lambda: len(service.targets) == 1)
         failures = service.value("refresh_failures_total")
@@ -290,7 +290,7 @@ async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
             broken.delattr("exporter.runtime.target_state.build")
             put(tmp_path / "a.json", vendor.url, "127.0.0.1:1")
             await service.until(lambda: service.value("refresh_failures_total") == 1)
-        polls = service.tracked(vendor.url).tally.polls
-        await service.until(lambda: service.tracked(vendor.url).tally.polls > polls + 1)
+        polls = service.tracked(vendor.url).counts.polls
+        await service.until(lambda: service.tracked(vendor.url).counts.polls > polls + 1)
         put(tmp_path / "a.json", vendor.url, "127.0.0.1:2")
         await service.until(lambda: len(service.targets) == 2)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("any_timeout", "healthy")
 async def test_readiness_waits_for_the_targets_of_the_first_lists(
     vendor: Vendor, other: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge, "_MOST_A_TURN", 1)
+    monkeypatch.setattr(merge, "_MAX_ADDED_AT_ONCE", 1)
     vendor.answer = response(
         json.dumps([{"targets": [f"{other.url}/{n}" for n in "abc"]}]).encode()
     )
@@ -30,16 +30,16 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
         def note(_: TargetChanges) -> None:
             states.add((len(service.targets), service.targets.is_ready))
 
-        take = Lists._take
+        take = Lists._accept
 
         def take_and_note(lists: Lists, *given: Any) -> None:
             take(lists, *given)
             note(TargetChanges())
 
-        monkeypatch.setattr(Lists, "_take", take_and_note)
-        service.targets.followers.append(note)
+        monkeypatch.setattr(Lists, "_accept", take_and_note)
+        service.targets.subscribe(note)
         await service.until(lambda: len(service.targets) == 3)
-        await service.until(lambda: not service.targets.untried)
+        await service.until(lambda: "discoveries" not in service.targets.missing)
         missing = service.targets.missing
         other.answer = HEALTHY
         await service.until(lambda: service.targets.is_ready)

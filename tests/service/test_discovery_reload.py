@@ -20,17 +20,17 @@ pytestmark = pytest.mark.usefixtures("any_timeout", "healthy")
 async def test_a_reload_while_targets_come_is_not_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge, "_MOST_A_TURN", 1)
+    monkeypatch.setattr(merge, "_MAX_ADDED_AT_ONCE", 1)
     items = [f"127.0.0.1:{port}" for port in range(1, 200)]
     put(tmp_path / "a.json", *items)
     dead = "http://127.0.0.1:1"
     async with serving(config(ucs("old", dead)), tmp_path) as service:
-        lists = service.reloader._targets
+        lists = service.reloader._lists
         async with asyncio.timeout(60):
             while len(service.targets) < 10:
                 await asyncio.sleep(0)
         service.text = config(ucs("new", dead))
-        lists.take_over(service.load())
+        lists.apply(service.load())
         at_once = service.names()
         for _ in range(1000):
             await asyncio.sleep(0)
@@ -49,8 +49,8 @@ async def test_a_reload_keeps_the_list_of_an_entry_that_is_the_same(
         before = service.tracked(other.url)
         said = await service.reload(config(ucs("x", other.url), discovery=FILES + http))
         same = service.tracked(other.url) is before
-        polls = before.tally.polls
-        await service.until(lambda: before.tally.polls > polls)
+        polls = before.counts.polls
+        await service.until(lambda: before.counts.polls > polls)
         asked = len(vendor.requests)
         gone = await service.reload(config(ucs("x", other.url)))
         forgotten = service.value("targets", f"http_sd:{vendor.url.removeprefix('http://')}")

@@ -51,12 +51,12 @@ def test_a_fault_has_its_reason_and_ends_with_it(name: str, evidence: Evidence) 
         assert pages["after"].up is (fault.reason is None), "the page 'after' has another state"
     assert evidence.overdue(name) <= SLACK, "the schedule left it out though it was due"
     assert evidence.recovers_after(name) == 1, "the first poll after the fault failed"
-    assert pages["mended"].up, "it is down though the fault has ended"
+    assert pages["repaired"].up, "it is down though the fault has ended"
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_targets_never_fail_and_are_polled_when_due(name: str, evidence: Evidence) -> None:
-    seen = evidence.pages["mended"][name]
+    seen = evidence.pages["repaired"][name]
 
     assert (seen.up, seen.failures) == (True, {})
     assert evidence.overdue(name) <= SLACK
@@ -67,7 +67,7 @@ def test_connections_tasks_and_memory_stay_flat(evidence: Evidence) -> None:
 
     assert held["after"].files <= held["well"].files + len(TRIED) + len(GOOD)
     assert not held["after"].exceeds(held["before"])
-    assert not held["mended"].exceeds(replace(held["well"], memory=held["mended"].memory))
+    assert not held["repaired"].exceeds(replace(held["well"], memory=held["repaired"].memory))
 
 
 def test_nothing_is_logged_but_what_the_log_is_for(evidence: Evidence) -> None:

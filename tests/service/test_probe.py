@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -51,11 +50,11 @@ async def test_a_large_page_is_written_beside_the_event_loop(
 ) -> None:
     threads = list[threading.Thread]()
 
-    def expose(*given: Any, **named: Any) -> Iterator[bytes]:
+    def expose(*given: Any, **named: Any) -> list[bytes]:
         threads.append(threading.current_thread())
         return expose_targets(*given, **named)
 
-    monkeypatch.setattr(probe_module, "_MAX_SERIES_AT_ONCE", limit)
+    monkeypatch.setattr(probe_module, "_MAX_SERIES_IN_LOOP", limit)
     monkeypatch.setattr(probe_module, "expose_targets", expose)
     async with site_of(target(gate)) as site:
         status, page = await site.get("/probe?target=t")

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from exporter.clock import Clock
 from exporter.http.connections import Connections
-from exporter.runtime.schedule import Schedule, ScheduleEntry
+from exporter.runtime.poll_run import PollRun
+from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.settings import Settings
 from exporter.telemetry import Telemetry
@@ -21,7 +24,7 @@ async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate
 
     async def asked_at(moment: float) -> int:
         now[0] = moment
-        while schedule.leave_due(moment):
+        while schedule.start_due(moment):
             pass
         while schedule.under_way:
             await asyncio.sleep(0.01)
@@ -51,7 +54,7 @@ async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gat
     probe = asyncio.create_task(schedule.poll_now(tracked, 0.0, 60.0))
     await until(lambda: gate.asked)
     for moment in (1.0, 11.0, 21.0):
-        schedule.leave_due(moment)
+        schedule.start_due(moment)
     polls = schedule.under_way
     gate.open.set()
     await probe
@@ -60,24 +63,20 @@ async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gat
     assert (polls, gate.asked, gate.most) == (1, 1, 1)
 
 
-async def test_turns_that_are_moved_leave_nothing_behind(gate: Gate) -> None:
+async def test_turns_that_are_moved_leave_nothing_behind(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, telemetry = Clock(monotonic=lambda: 0.0), Telemetry()
     targets = Targets(Settings(targets=(target(gate),)), telemetry, clock)
-
-    class Stepped(Schedule):
-        left = 0
-
-        def _depart(self, turn: ScheduleEntry) -> None:
-            del turn
-            self.left += 1
-
-    schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
-    (turn,) = schedule._turns.values()
+    left = list[object]()
+    monkeypatch.setattr(PollRun, "start", lambda run, *_, **__: left.append(run))
+    schedule = Schedule(targets, Connections(clock), telemetry, clock, 100)
+    (turn,) = schedule._entries.values()
     for number in range(10_000):
         schedule._slots.put(turn, 20_000.0 - number)
     kept = sum(len(slot) for slot in schedule._slots._slots.values())
     for _ in range(10):
-        schedule.leave_due(30_000.0)
+        schedule.start_due(30_000.0)
 
     assert kept == 1
-    assert schedule.left == 1
+    assert len(left) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.http.connections import Connections
-from exporter.runtime import poll_limits as limits_module
+from exporter.runtime import host_queues as limits_module
 from exporter.runtime import schedule as schedule_module
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
@@ -155,7 +155,7 @@ async def test_a_full_exporter_polls_for_a_probe_once_there_is_room(gate: Gate) 
     await connections.close()
 
     assert (gate.asked, gate.most) == (2, 1)
-    assert [one.tally.polls for one in (t, u)] == [1, 1]
+    assert [one.counts.polls for one in (t, u)] == [1, 1]
 
 
 async def test_a_target_altered_while_it_is_probed_is_polled_as_it_is_now(gate: Gate) -> None:

@@ -29,7 +29,7 @@ async def test_what_stays_keeps_its_snapshot_rhythm_and_connection(
         said = await service.reloader.reload("test")
         after = service.tracked("a")
         kept = after.snapshot is not None
-        await service.polled("a", before.tally.polls + 2)
+        await service.polled("a", before.counts.polls + 2)
         await service.polled("b", 1)
 
     assert after is before
@@ -46,7 +46,7 @@ async def test_what_goes_is_shown_and_asked_no_more(vendor: Vendor, other: Vendo
         service.text = config(ucs("a", vendor))
         said = await service.reloader.reload("test")
         asked = len(other.requests)
-        await service.polled("a", service.tracked("a").tally.polls + 3)
+        await service.polled("a", service.tracked("a").counts.polls + 3)
         shown = [target.name for target, _ in snapshots_of(service.targets)]
 
     assert said == "1 targets: 0 new, 0 changed, 1 gone"
@@ -66,9 +66,9 @@ async def test_a_poll_of_what_goes_is_ended_and_its_outcome_dropped(
         slow = service.tracked("slow")
         service.text = config(ucs("b", other))
         await service.reloader.reload("test")
-        await service.polled("b", service.tracked("b").tally.polls + 2)
+        await service.polled("b", service.tracked("b").counts.polls + 2)
 
-    assert slow.tally.polls == 0
+    assert slow.counts.polls == 0
     assert slow.snapshot is None
 
 
@@ -76,7 +76,7 @@ async def test_what_is_changed_is_polled_anew_and_counted_on(vendor: Vendor, oth
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         await service.polled("a", 2)
-        polls = service.tracked("a").tally.polls
+        polls = service.tracked("a").counts.polls
         service.text = config(ucs("a", other))
         said = await service.reloader.reload("test")
         asked = len(vendor.requests)
@@ -98,7 +98,7 @@ async def test_a_new_password_is_used_at_once(vendor: Vendor) -> None:
         service.text = config(target, clients=client.format("new"))
         await service.reloader.reload("test")
         asked = len(vendor.requests)
-        await service.polled("a", service.tracked("a").tally.polls + 1)
+        await service.polled("a", service.tracked("a").counts.polls + 1)
 
     assert "Basic dTpvbGQ=" in vendor.requests[0]
     assert all("Basic dTpuZXc=" in request for request in vendor.requests[asked:])
@@ -114,7 +114,7 @@ async def test_a_fault_leaves_the_old_one_at_work(
         with caplog.at_level(logging.INFO), pytest.raises(ConfigError) as error:
             await service.reloader.reload("test")
         states = [service.value("last_reload_successful"), service.value("reload_failures_total")]
-        await service.polled("a", service.tracked("a").tally.polls + 2)
+        await service.polled("a", service.tracked("a").counts.polls + 2)
         service.text = good
         await service.reloader.reload("test")
         states += [service.value("last_reload_successful"), service.value("reloads_total")]
@@ -138,10 +138,10 @@ async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> N
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
         service.text = config(ucs("a", vendor))
-        service.targets.followers.insert(0, broken)
+        service.targets.subscribe(broken)
         with pytest.raises(ConfigError, match="a fault of the exporter"):
             await service.reloader.reload("test")
-        await service.polled("a", service.tracked("a").tally.polls + 1)
+        await service.polled("a", service.tracked("a").counts.polls + 1)
 
     assert service.value("last_reload_successful") == 0.0
     assert service.value("reload_failures_total") == 2.0
@@ -199,7 +199,7 @@ async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendo
         await service.polled("pbx", 2)
         service.text = config(pbx, ucs("a", vendor), clients=clients)
         await service.reloader.reload("test")
-        await service.polled("pbx", service.tracked("pbx").tally.polls + 2)
+        await service.polled("pbx", service.tracked("pbx").counts.polls + 2)
         kept = service.telemetry.registry.get_sample_value(
             "status_exporter_logins_total", {"client": "w"}
         )

@@ -11,10 +11,12 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import Supervisor
 from exporter.web.routes import make_app
+from support.file_sd import replace_file
 from support.process import fetch_until, started
 from support.reloading_service import config, serving, ucs
 from support.vendor import HEALTHY, Vendor
@@ -50,12 +52,10 @@ async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
 
 
 def write(path: Path, *names: str, body: str | None = None) -> None:
-    """Replace the file in one step, as configuration management does."""
+    """Replace the configuration by one with targets of these names, or by the body."""
     targets = [f"name: {name}, system: genesys_ucs, url: http://127.0.0.1:1" for name in names]
-    new = path.with_suffix(".new")
     text = config(*targets).replace("200ms, timeout: 1m", "10s")
-    new.write_text(text if body is None else body)
-    new.replace(path)
+    replace_file(path, text if body is None else body)
 
 
 def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
@@ -105,7 +105,8 @@ class Heard(Supervisor):
 async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
-        reloader = Reloader(service.load, service.targets, service.telemetry, Clock(), heard)
+        lists = Lists(service.load(), service.targets, service.telemetry, Clock())
+        reloader = Reloader(service.load, lists, service.telemetry, Clock(), heard)
         service.text = config(ucs("a", vendor), ucs("b", vendor))
         await reloader.reload("test")
         service.text = "targets: 7"

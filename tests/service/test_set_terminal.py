@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from support.simulator_stage import Stage
+from support.simulator_stage import Stage, setting
 
 # Whoever starts the tests in the background has them ignore what Ctrl-C sends.
 PROGRAM = (
@@ -113,6 +113,38 @@ async def test_anything_but_yes_sends_nothing(answer: bytes, stage: Stage, start
     assert "ucs-ams: nothing was sent; the server has not changed\n" in terminal.printed
     assert "outcome=declined\n" in terminal.printed
     assert stage.writes == []
+
+
+async def test_a_state_that_changed_while_the_question_was_open_is_not_overwritten(
+    stage: Stage, start: Starts
+) -> None:
+    terminal = start("mdw", "state", "maintenance")
+    await terminal.until("[y/N] ")
+    other = await setting(stage, "mdw", "state", "suspended", "--yes")
+    terminal.type(b"y\n")
+
+    assert await terminal.end() == 1
+    assert other.returncode == 0
+    assert "mdw: not sent, as its state has changed from active " in terminal.printed
+    assert "; the server has not changed\n" in terminal.printed
+    assert "outcome=not_sent\n" in terminal.printed
+    assert len(stage.writes) == 1
+
+
+async def test_two_who_set_it_at_once_learn_who_was_the_last(stage: Stage) -> None:
+    values = ("suspended", "maintenance")
+    done = await asyncio.gather(
+        *(setting(stage, "mdw", "state", value, "--yes", "--settle", "2s") for value in values)
+    )
+    written = [one.path.partition("value=")[2] for one in stage.writes]
+    codes = {value: one.returncode for value, one in zip(values, done, strict=True)}
+
+    assert sorted(written) == sorted(values)
+    assert stage.world.mdworkbench.state == written[-1]
+    assert codes[written[-1]] == 0
+    for value, one in zip(values, done, strict=True):
+        outcome = "confirmed" if codes[value] == 0 else "unconfirmed"
+        assert f"to={value} outcome={outcome}\n" in one.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

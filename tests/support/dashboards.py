@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from grafana.source.system_boards import SYSTEM_BOARDS
 from grafana.source.words import Board
 from support.repository import ROOT
 
@@ -51,5 +52,7 @@ def queries_of(dashboard: Json) -> Iterator[str]:
 
 
 def board_of(system: str) -> str:
-    """Return which dashboard a system has; that of a fleet is that of its servers."""
-    return system.removesuffix("_fleet")
+    """Return the name of the dashboard of a system."""
+    return next(
+        (board.name for board in SYSTEM_BOARDS if re.fullmatch(board.systems, system)), "overview"
+    )

@@ -12,7 +12,7 @@ from exporter.declare.extraction import Extraction
 from exporter.declare.system import System
 from exporter.errors import ConfigError
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.systems import SYSTEMS
 from support.polling import NOW
 

@@ -17,6 +17,7 @@ from exporter.service import running
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
+from support.file_sd import replace_file
 
 
 class Service:
@@ -62,9 +63,9 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
     clock, settings = Clock(), service.load()
     async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
-        targets.followers.append(service.changes.append)
+        targets.subscribe(service.changes.append)
         owns = service.shard.owns
-        lists = Lists(settings, targets, telemetry, clock, owns=owns, look_seconds=0.01)
+        lists = Lists(settings, targets, telemetry, clock, owns=owns, check_seconds=0.01)
         service.reloader = Reloader(service.load, lists, telemetry, clock)
         async with discovering(lists):
             yield service
@@ -84,7 +85,5 @@ def ucs(name: str, url: str) -> str:
 
 
 def put(path: Path, *items: str, text: str | None = None, **labels: str) -> None:
-    """Replace the file in one step."""
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps([{"targets": items, "labels": labels}]) if text is None else text)
-    new.replace(path)
+    """Replace the file by a list of these targets, or by the text."""
+    replace_file(path, json.dumps([{"targets": items, "labels": labels}]) if text is None else text)

@@ -30,7 +30,7 @@ def commands(program: str) -> list[list[str]]:
     return [words for words in found if words[0] == program]
 
 
-def install_yaml() -> tuple[str, str, str]:
-    """Return the configuration for systemd, values of the chart, and such with a password."""
-    systemd, chart, password = re.findall(r"```yaml\n(.*?)```", INSTALL_PAGE, re.DOTALL)
-    return systemd, chart, password
+def install_yaml() -> tuple[str, str, str, str]:
+    """Return the configuration for systemd, and values of the chart: all, a password, and TLS."""
+    systemd, chart, password, tls = re.findall(r"```yaml\n(.*?)```", INSTALL_PAGE, re.DOTALL)
+    return systemd, chart, password, tls

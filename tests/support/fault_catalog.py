@@ -1,4 +1,4 @@
-"""Every way in which a vendor's server was seen, or can be made, to fail: a name becomes data.
+"""Every known failure of a vendor's server, by name.
 
 A fault says what is sent, what happens to the connection then, and the one reason that a poll
 must get from it; with no reason, the target bears it and stays up.
@@ -19,7 +19,7 @@ ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNTIL_END = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 GZIP = "Content-Encoding: gzip\r\n"
-# As OpenSSL says it: a fatal alert, handshake_failure.
+# A fatal TLS alert, handshake_failure.
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAUGHS = b"".join(
@@ -49,20 +49,20 @@ class Listens(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way to fail; `answers` take turns, a request each."""
+    """One failure; requests get the `answers` in turn."""
 
     reason: Reason | None
     answers: tuple[bytes, ...] = (b"",)
     then: Then = Then.KEEP
     piece: bytes = b""
-    """What follows the answer without end."""
+    """Sent after the answer, again and again."""
     pause: float = 0.0
-    """Between two pieces, or before a reset, in seconds."""
+    """Seconds between two pieces, or before a reset."""
     asks_first: bool = True
-    """Whether it happens after the request, not before it."""
+    """Whether the fault follows the request instead of preceding it."""
     listens: Listens = Listens.HTTP
     secure: bool = False
-    """Whether the target, and the server once it is mended, speak TLS."""
+    """Whether the target, and the server after its repair, use TLS."""
     either: bool = True
     """Whether it is tried with and without TLS."""
     host: str = "127.0.0.1"
@@ -112,7 +112,7 @@ def _tls(listens: Listens) -> Fault:
     return Fault(reason=Reason.TLS, listens=listens, secure=True, either=False)
 
 
-# A busy machine may take so long to read an answer.
+# A busy machine may take this long to read an answer.
 _READ_SECONDS = 4.0
 _TIMEOUT, _CONNECT, _HTTP = Reason.TIMEOUT, Reason.CONNECT, Reason.BAD_HTTP
 _JSON, _XML, _SHAPE, _TYPE = (
@@ -134,7 +134,7 @@ FAULTS: Mapping[str, Fault] = {
     "reset instead of an answer": _answer(_CONNECT, b"", then=Then.RESET),
     "reset within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.RESET),
     "closed within the head": _answer(_CONNECT, HEALTHY[:30], then=Then.CLOSE),
-    # What a client reads together with the reset may be lost to it.
+    # A reset may discard bytes that the client has not read yet.
     "reset within the body": replace(
         _answer(_HTTP, HEALTHY[:-5], then=Then.RESET), pause=_READ_SECONDS
     ),
@@ -142,12 +142,12 @@ FAULTS: Mapping[str, Fault] = {
     "silence after connecting": _early(_TIMEOUT, Then.WAIT),
     "silence instead of an answer": _answer(_TIMEOUT, b"", then=Then.WAIT),
     "silence after the head": _answer(_TIMEOUT, HEALTHY[: -len(BODY)], then=Then.WAIT),
-    "a byte a second": _endless(_TIMEOUT, response(bytes(99))[:-99], b" ", pause=1.0),
+    "one byte a second": _endless(_TIMEOUT, response(bytes(99))[:-99], b" ", pause=1.0),
     # TLS.
     "certificate expired": _tls(Listens.EXPIRED),
     "certificate of another host": _tls(Listens.OTHER_HOST),
     "certificate of an unknown CA": _tls(Listens.OTHER_CA),
-    "no TLS on the TLS port": replace(
+    "plain HTTP on the TLS port": replace(
         _status(Reason.TLS, "400 Bad Request"),
         listens=Listens.HTTP,
         secure=True,
@@ -167,23 +167,21 @@ FAULTS: Mapping[str, Fault] = {
     "length too long, then silence": _sized(_TIMEOUT, "Content-Length: 99", Then.WAIT),
     "length too short": _sized(_JSON, "Content-Length: 9"),
     "length 0": _sized(_JSON, "Content-Length: 0"),
-    "length below 0": _sized(_HTTP, "Content-Length: -9"),
-    "two lengths": _sized(_HTTP, "Content-Length: 21\r\nContent-Length: 9"),
+    "negative length": _sized(_HTTP, "Content-Length: -9"),
+    "conflicting lengths": _sized(_HTTP, "Content-Length: 21\r\nContent-Length: 9"),
     "length of 10 GiB": _sized(Reason.TOO_LARGE, "Content-Length: 10737418240"),
-    "chunks that are none": _answer(_HTTP, CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n"),
+    "malformed chunks": _answer(_HTTP, CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n"),
     "endless chunks": _endless(
         Reason.TOO_LARGE, CHUNKED, b"ffff\r\n" + b" " * 0xFFFF + b"\r\n", pause=0.001
     ),
     "endless body": _endless(Reason.TOO_LARGE, UNTIL_END, b" " * 0xFFFF, pause=0.001),
     "bytes after the answer": _answer(None, HEALTHY + b"\r\n\r\nand more"),
-    "somebody else's answer after ours": _answer(
-        None, HEALTHY + response(b'{"mode":"maintenance"}')
-    ),
-    # Compression, which was not asked for.
+    "second answer after the first": _answer(None, HEALTHY + response(b'{"mode":"maintenance"}')),
+    # Compression that was not requested.
     "gzip bomb": _packed(Reason.TOO_LARGE, gzip.compress(bytes(32 * MAX_BODY))),
     "deflate bomb": _packed(Reason.TOO_LARGE, zlib.compress(bytes(32 * MAX_BODY)), "deflate"),
     "gzip in gzip": _packed(_JSON, gzip.compress(gzip.compress(BODY))),
-    "gzip that is none": _packed(_HTTP, BODY),
+    "invalid gzip": _packed(_HTTP, BODY),
     # Statuses.
     "204 without a body": _answer(_JSON, b"HTTP/1.1 204 No Content\r\n\r\n"),
     "redirect to itself": _status(Reason.REDIRECT, "302 Found", "Location: /server/status\r\n"),
@@ -194,7 +192,7 @@ FAULTS: Mapping[str, Fault] = {
         secure=True,
         either=False,
     ),
-    "redirect to nowhere": _status(Reason.REDIRECT, "301 Moved Permanently"),
+    "redirect without a Location": _status(Reason.REDIRECT, "301 Moved Permanently"),
     "400": _status(Reason.HTTP_4XX, "400 Bad Request", body=LOGIN),
     "401": _status(Reason.HTTP_401, "401 Unauthorized", "WWW-Authenticate: Negotiate\r\n"),
     "403": _status(Reason.HTTP_403, "403 Forbidden", body=LOGIN),
@@ -202,18 +200,18 @@ FAULTS: Mapping[str, Fault] = {
     "429 with Retry-After: 1": _status(Reason.HTTP_429, "429 Too Many", "Retry-After: 1\r\n"),
     "500": _status(Reason.HTTP_5XX, "500 Internal Server Error", body=LOGIN),
     "503": _status(Reason.HTTP_503, "503 Service Unavailable", body=LOGIN),
-    "up and down by turns": Fault(
+    "503 and 200 by turns": Fault(
         reason=Reason.HTTP_503,
         answers=(response(b"", status="503 Service Unavailable"), HEALTHY),
         flaps=True,
     ),
     # Bodies.
     "login page with 200": _body(_TYPE, LOGIN, content_type="text/html"),
-    "login page said to be JSON": _body(_TYPE, LOGIN),
+    "login page labelled as JSON": _body(_TYPE, LOGIN),
     "image": _body(_TYPE, b"\x89PNG\r\n\x1a\n", content_type="image/png"),
-    "JSON said to be an image": _body(None, BODY, content_type="image/png"),
-    "XML where JSON is meant": _body(_TYPE, b"<a/>", content_type="application/xml"),
-    "JSON cut short": _body(_JSON, BODY[:-3]),
+    "JSON labelled as an image": _body(None, BODY, content_type="image/png"),
+    "XML instead of JSON": _body(_TYPE, b"<a/>", content_type="application/xml"),
+    "truncated JSON": _body(_JSON, BODY[:-3]),
     "100,000 levels": _body(_JSON, b'{"mode":' + b"[" * 100_000),
     "65 levels": _body(_JSON, b'{"a":' * 65 + b"1" + b"}" * 65),
     "20,000 objects": _body(_JSON, b'{"mode":[' + b"{}," * 20_000 + b"{}]}"),
@@ -222,14 +220,16 @@ FAULTS: Mapping[str, Fault] = {
         None, b'{"mode":"production","totalRequestCount":' + b"9" * 5000 + b"}"
     ),
     "NaN": _body(None, b'{"mode":"production","totalRequestCount":NaN}'),
-    "key twice": _body(None, b'{"mode":"production","mode":"maintenance"}'),
-    "numbers beyond any": _body(
+    "duplicate key": _body(None, b'{"mode":"production","mode":"maintenance"}'),
+    "numbers too large for a float": _body(
         None, b'{"mode":"production","totalRequestCount":1e999,"errorCount":' + b"9" * 400 + b"}"
     ),
     "lone surrogates": _body(None, b'{"mode":"\\ud800","x":"\\udfff\\ud800"}'),
     "bytes that are not UTF-8": _body(None, b'{"mode":"production\xff\xfe"}'),
-    "another kind of answer each time": _body(_SHAPE, b"1", b'"production"', b"null", b"[]", b"{}"),
-    "another kind of field each time": _body(
+    "different type of answer each time": _body(
+        _SHAPE, b"1", b'"production"', b"null", b"[]", b"{}"
+    ),
+    "different type of field each time": _body(
         None,
         *(
             b'{"mode":%b,"max_memory":1}' % one
@@ -245,12 +245,12 @@ FAULTS: Mapping[str, Fault] = {
     "billion laughs": _xml(
         _XML, b'<!DOCTYPE a [<!ENTITY l0 "l">' + LAUGHS + b"]><a><state>&l9;</state></a>"
     ),
-    "entity that nobody declared": _xml(_XML, b"<a><state>&e;</state></a>"),
+    "undeclared entity": _xml(_XML, b"<a><state>&e;</state></a>"),
 }
 
 
 def tried() -> dict[str, Fault]:
-    """Return the faults as they are tried: most of them twice, the second time over TLS."""
+    """Return the faults to try: most of them twice, the second time over TLS."""
     twice = {
         f"{name}, over TLS": replace(
             one,

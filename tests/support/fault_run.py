@@ -1,4 +1,4 @@
-"""The whole service polls every fault at once; out comes what was seen of each, before and after."""
+"""Runs the whole service against every fault at once, and records each before and after."""
 
 import asyncio
 import json
@@ -36,25 +36,25 @@ from support.repository import ROOT
 
 INTERVAL = 0.4
 GOOD_TARGETS = 10
-# Long enough for a handshake on a busy machine; no longer, as each poll of a silent server lasts it.
+# Long enough for a handshake on a busy machine. Each poll of a silent server takes this long.
 _TIMEOUT = 5.0
 _PATIENT = 60.0
-# So many polls of each fault are looked at: more than it takes to be polled at the longest spacing.
+# Polls of each fault: more than it takes to reach the longest back-off.
 _ROUNDS = 5
-# Those whose polls take seconds are polled less often in the same time.
+# For faults whose polls take seconds.
 _SLOW_ROUNDS = 2
-# What a moment may hold more than another: evidence, and connections that are just being made, since
-# the polls of a tick leave together.
+# Differences between two moments: recorded evidence, and connections that are being opened, since
+# the polls of a tick start together.
 _MORE_FILES = 40
 _MORE_TASKS = 2
 _MORE_BYTES = 4 * 2**20
-# A fault that never comes to this is a failure of the test, not a reason to wait on.
+# A fault that does not get this far is a failure of the test.
 _LONGEST = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """One poll: when it left and ended, what came of it, and what its snapshot shows."""
+    """One poll: its start, its end, its result, and its snapshot."""
 
     left: float
     ended: float
@@ -62,19 +62,19 @@ class Told:
     up: bool
     vendor: bool
     pause: float
-    """How long the vendor wants not to be polled, in seconds."""
+    """The pause that the vendor requests, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What the process holds."""
+    """Memory, files and tasks of the process."""
 
     files: int
     tasks: int
     memory: int
 
     def exceeds(self, before: "Held") -> bool:
-        """Say whether it is more than what a moment may hold more than another."""
+        """Return whether the difference is too large for two moments."""
         return (
             self.files > before.files + _MORE_FILES
             or self.tasks > before.tasks + _MORE_TASKS
@@ -84,26 +84,26 @@ class Held:
 
 @dataclass(kw_only=True, repr=False)
 class Evidence:
-    """Everything that was seen."""
+    """All observations of a run."""
 
     polls: dict[str, list[Told]] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     broken: float = 0.0
-    mending: float = 0.0
-    mended: float = 0.0
+    repair: float = 0.0
+    repaired: float = 0.0
     ticks: list[float] = field(default_factory=list)
-    """When the schedule looked for polls that are due."""
+    """The times of the schedule's ticks."""
     logged: list[logging.LogRecord] = field(default_factory=list)
 
     def while_broken(self, name: str) -> list[Told]:
-        """Return the polls that left and ended while the servers were broken."""
+        """Return the polls that started and ended while the servers were broken."""
         return [
-            one for one in self.polls[name] if self.broken < one.left and one.ended < self.mending
+            one for one in self.polls[name] if self.broken < one.left and one.ended < self.repair
         ]
 
     def overdue(self, name: str) -> int:
-        """Return how many ticks of the schedule passed without a poll that was due, at the most.
+        """Return the maximum number of consecutive ticks without a poll that was due.
 
         However late the ticks are, at each of them the schedule can start every poll that is due.
         """
@@ -116,8 +116,8 @@ class Evidence:
         return most
 
     def recovers_after(self, name: str) -> int:
-        """Return which of the polls that left after mending was the first that worked; 0: none."""
-        after = [one for one in self.polls[name] if one.left > self.mended]
+        """Return the number of the first poll after the repair that succeeded; 0 if none did."""
+        after = [one for one in self.polls[name] if one.left > self.repaired]
         return next((at for at, one in enumerate(after, 1) if one.reason is None), 0)
 
 
@@ -199,7 +199,7 @@ class _Siege:
         patch.setattr(targets, "record", spy)
 
     async def run(self, say: Callable[[str], Any], down: set[str]) -> None:
-        """Go through the three phases."""
+        """Run the three phases."""
         evidence = self._evidence
         await self._until(lambda: all(one.snapshot and one.snapshot.up for one in self._targets))
         await self._look("well")
@@ -214,15 +214,15 @@ class _Siege:
         await self._until(lambda: self._polled(_ROUNDS, slow=_SLOW_ROUNDS))
         await self._look("after", like="before")
         tracemalloc.stop()
-        evidence.mending = self._now()
-        await say("mend")
+        evidence.repair = self._now()
+        await say("repair")
         down.clear()
-        evidence.mended = self._now()
+        evidence.repaired = self._now()
         await self._until(lambda: all(evidence.recovers_after(name) for name in evidence.polls))
-        await self._look("mended", like="well")
+        await self._look("repaired", like="well")
 
     def _polled(self, times: int, *, slow: int) -> bool:
-        """Say whether each target was polled so many times while broken."""
+        """Return whether each target was polled often enough while broken."""
         evidence = self._evidence
         return all(
             sum(one.left > evidence.broken for one in evidence.polls[name])
@@ -236,13 +236,13 @@ class _Siege:
             await asyncio.sleep(0.05)
 
     async def _look(self, name: str, like: str = "") -> None:
-        """Take a page, and what is held: as little as at an earlier look, once polls have ended."""
+        """Record a page, and the holdings once polls have ended and they are back at their level."""
         async with self._scraper.get(self._url) as answer:
             self._evidence.pages[name] = read_page(await answer.text())
         samples = list[tuple[int, int, int]]()
 
         def least() -> Held:
-            """Return the least of many moments: what is under way at one of them is no leak."""
+            """Return the minimum of many samples: a poll in progress is no leak."""
             samples.append(_holds())
             files, tasks, memory = (min(one) for one in zip(*samples, strict=True))
             return Held(files=files, tasks=tasks, memory=memory)
@@ -315,7 +315,7 @@ def _target(
 
 
 def _misname(patch: pytest.MonkeyPatch) -> set[str]:
-    """Let the names in the returned set be unknown, and all others mean this machine."""
+    """Resolve the names in the returned set to nothing, and all others to this machine."""
     unknown: set[str] = set()
     find = socket.getaddrinfo
 
@@ -325,14 +325,14 @@ def _misname(patch: pytest.MonkeyPatch) -> set[str]:
         return find("127.0.0.1" if str(host).endswith(".invalid") else host, port, *rest, **more)
 
     patch.setattr(socket, "getaddrinfo", getaddrinfo)
-    # A look-up serves for half a minute; here it is asked again each time.
+    # Addresses are cached for half a minute; here every request resolves the name.
     patch.setattr("exporter.http.resolve._FRESH_SECONDS", 0.0)
     return unknown
 
 
 def table(evidence: Evidence) -> str:
-    """Write what was seen as a table: fault, reason, the poll after mending that works again."""
-    lines = ["| fault | reason | works again with poll |", "| --- " * 3 + "|"]
+    """Return a table of each fault, its reason, and the first good poll after it has ended."""
+    lines = ["| fault | reason | first good poll |", "| --- " * 3 + "|"]
     for name, fault in FAULTS.items():
         tries = [name, f"{name}, over TLS"] if fault.either else [name]
         failing = [one for one in tries if tried()[one].reason]

@@ -1,6 +1,6 @@
-"""Serves every fault at a port of its own, in a process of its own, and is broken and mended by lines.
+"""Serves each fault at a separate port, in a separate process; lines on stdin break and repair them.
 
-`break` and `mend` on standard input, each answered by `done`; the first line on standard output
+`break` and `repair` on standard input, each answered by `done`; the first line on standard output
 is JSON: the port of each fault, and the CA to trust. It ends with its input.
 """
 
@@ -25,7 +25,7 @@ _XML_HEALTHY = response(b'{"state":{"value":"active"}}')
 
 
 class Place:
-    """A port that is well until it is broken."""
+    """A port that works until it is broken."""
 
     def __init__(self, fault: Fault | None, *, secure: bool, contexts: "Contexts") -> None:
         self._fault = fault
@@ -35,12 +35,12 @@ class Place:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.broken = False
-        # It holds the port for as long as nothing listens there.
+        # Reserves the port while nothing listens on it.
         self._reserved = _bound(0)
         self.port = int(self._reserved.getsockname()[1])
 
     async def turn(self, *, broken: bool) -> None:
-        """Break or mend it."""
+        """Break or repair the port."""
         before, after = self._listens(), self._listens(broken and self._fault is not None)
         self.broken = broken and self._fault is not None
         for writer in self._open if self.broken else ():
@@ -62,7 +62,7 @@ class Place:
         return Listens.TLS if self._secure else Listens.HTTP
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A client that leaves is no fault; nor is one that waits when the server ends.
+        # A client may disconnect, or still wait when the server ends.
         self._open.add(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             await self._serve(reader, writer)
@@ -132,7 +132,7 @@ def _contexts(authority: trustme.CA) -> Contexts:
 
 async def main() -> None:
     """Serve until the input ends."""
-    # Clients that break off a handshake are what this is for.
+    # Clients abort handshakes on purpose.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     authority = trustme.CA()
     contexts = _contexts(authority)

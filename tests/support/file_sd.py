@@ -12,7 +12,7 @@ UCS = "system: genesys_ucs"
 Make = Callable[..., FileLists]
 
 
-def put(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Replace the file in one step, as configuration management does."""
     new = path.with_suffix(".new")
     new.write_text(text, encoding="utf-8")

@@ -25,7 +25,7 @@ TLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
 
 
 class Site:
-    """A running site behind a guard, with a client to ask it."""
+    """A running site behind a guard, with a client for it."""
 
     limiter: ConnectionLimiter
 

@@ -1,4 +1,4 @@
-"""Sends a request over a connection of its own, by HTTP or TLS, and returns the answer."""
+"""Sends a request on a new connection, with or without TLS, and returns the answer."""
 
 import base64
 import http.client
@@ -16,7 +16,7 @@ SERVER = AUTHORITY.issue_cert("127.0.0.1")
 
 @dataclass(frozen=True)
 class Answer:
-    """Status 0 stands for a connection that was refused or broken off."""
+    """An answer; status 0 means that the connection was refused or aborted."""
 
     status: int
     headers: Message = field(default_factory=Message)
@@ -33,7 +33,7 @@ def trusting(
     newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     authority: trustme.CA = AUTHORITY,
 ) -> ssl.SSLContext:
-    """Make a client's context that trusts the authority, and shows the certificate."""
+    """Return a client's context that trusts the authority and presents the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(context)
     context.maximum_version = newest

@@ -22,10 +22,10 @@ from support.tools import tool
 
 PACE = 150
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# Far beyond what is needed, so that only a hang fails.
+# Far more than necessary, so that only a hang fails.
 PATIENCE = 180.0
-# These fire when polls or scrapes fail. At this pace they would do so after 1.2 s, which a busy
-# machine takes now and then to answer three scrapes; here it takes a target or exporter that is gone.
+# These fire when polls or scrapes fail. At this pace they would fire after 1.2 s, which a busy machine
+# sometimes needs for three scrapes; with a longer time only a target or exporter that is down does.
 UNREACHABLE = (
     "StatusTargetDown",
     "StatusManyTargetsDown",
@@ -33,7 +33,7 @@ UNREACHABLE = (
     "StatusExporterAbsent",
 )
 UNREACHABLE_SECONDS = 8
-# What a busy machine brings about by itself, and a slow one lives to see, is no fault of the rules.
+# A busy machine causes these without a fault of the rules.
 BUSY = frozenset({"StatusExporterPollsLate", "StatusExporterLoopLag", "StatusFieldsUntaken"})
 Firing = set[tuple[str, str]]
 
@@ -74,7 +74,7 @@ def prometheus(target: str, folder: Path) -> Iterator[str]:
 
 @dataclass
 class Scene:
-    """Everything that runs, and what is done to it again and again."""
+    """All running parts, and what is repeated while a test waits."""
 
     world: SimulatedServers
     address: str
@@ -91,7 +91,7 @@ class Scene:
         return {one for one in found if one[0] not in BUSY}
 
     async def seen_until(self, done: Callable[[Firing, Firing], bool]) -> Firing:
-        """Gather what fires until it is enough, given all that fired and what does now."""
+        """Collect alerts until `done`, given all that have fired and those that fire now."""
         seen: Firing = set()
         now: Firing = set()
         loop = asyncio.get_running_loop()
@@ -106,18 +106,28 @@ class Scene:
         pytest.fail(f"waited in vain; now {sorted(now)}, in all {sorted(seen)}")
 
     async def expect(self, expected: Firing, *, left_over: Firing = frozenset()) -> None:  # type: ignore[assignment]
-        """Wait for every alert expected, and let none other fire, save what is left over."""
+        """Wait for each expected alert; no other may fire, except those left over."""
         seen = await self.seen_until(lambda all_of_them, _: expected <= all_of_them)
-        # Some of what must not fire would need a moment more.
+        # Alerts that must not fire would fire a moment later.
         loop = asyncio.get_running_loop()
         end = loop.time() + 1.5
         seen |= await self.seen_until(lambda _, __: loop.time() > end)
 
         assert seen - left_over == expected - left_over
 
+    async def expect_value(self, query: str, value: str) -> None:
+        """Wait for the one result of a query; a scrape that a busy machine misses has none."""
+        found: list[str] = []
+        async with asyncio.timeout(PATIENCE):
+            while found != [value]:
+                self.again()
+                data = await asyncio.to_thread(ask, self.address, "query", query=query)
+                found = [result["value"][1] for result in data["result"]] if data else []
+                await asyncio.sleep(0.1)
+
 
 def named(labels: dict[str, str]) -> tuple[str, str]:
-    """Name an alert and what it is about, as briefly as can be."""
+    """Return the name of an alert and its subject."""
     place = ":".join(labels[name] for name in ("profileid", "locationid") if name in labels)
     about = labels.get("target") or labels.get("metric") or place or labels.get("system", "")
     return labels["alertname"], about
@@ -132,7 +142,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
         config, lists = folder / "config.yaml", folder / "lists"
         text = config_text(f"http://{simulator}", "500ms")
         text = text.replace("timeout:", "max_age: 10s, timeout:", 1)
-        # A login that is not answered in time is tried again after half a minute, at any pace.
+        # A login that times out is retried after half a minute, at any pace.
         text = text.replace("name: pbx-new,", "name: pbx-new, interval: 2s, timeout: 1900ms,")
         config.write_text(f"{text}{fleet(f'http://{simulator}')}")
         lists.mkdir()
@@ -146,7 +156,7 @@ async def scene(folder: Path) -> AsyncIterator[Scene]:
 
 
 def fleet(url: str) -> str:
-    """Configure the servers a second time as a fleet, and one of them a third time by a list."""
+    """Return configuration of the servers as a fleet as well, and of one of them in a list."""
     return (
         f"  - {{name: fleet, system: clanforge_fleet, url: '{url}', client: clanforge,"
         f" params: {{accountserviceid: '{ACCOUNT_SERVICE}'}}, max_series: {FLEET_SERIES}}}\n"
@@ -155,14 +165,14 @@ def fleet(url: str) -> str:
     )
 
 
-# Five servers that answer their query have no more.
+# More than five servers that answer their query have.
 FLEET_SERIES = 50
 LISTED = "listed-1200345"
 TARGETS = 11
 
 
 async def calm(one: Scene) -> None:
-    """Let everything be well for so long that the rules have a past to compare with."""
+    """Wait until the rules have a past without alerts to compare with."""
     query = "count_over_time(status_exporter_target_up[1m]) > 20"
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE

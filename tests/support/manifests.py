@@ -121,6 +121,7 @@ def selectors(document: dict[str, Any]) -> list[dict[str, str]]:
 
 
 CHART = DEPLOY / "helm" / "status-exporter"
+REGISTRY = "image.registry=registry.example.com"
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -130,8 +131,12 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def rendered(*values: str | Path) -> subprocess.CompletedProcess[str]:
-    """Render the chart as a release `rel` in the namespace `monitoring`."""
-    return helm("template", "rel", CHART, "--namespace=monitoring", "--kube-version=1.33", *values)
+    """Render the chart as a release `rel` in the namespace `monitoring`.
+
+    The image has a registry unless the values set another one.
+    """
+    fixed = ("--namespace=monitoring", "--kube-version=1.33", f"--set={REGISTRY}")
+    return helm("template", "rel", CHART, *fixed, *values)
 
 
 def schema() -> dict[str, Any]:

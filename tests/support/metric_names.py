@@ -47,7 +47,7 @@ PROMETHEUS_OWN = {
 
 @dataclass(frozen=True)
 class Known:
-    """The labels of a metric, and the values of those that have but a few."""
+    """The labels of a metric, and the values of those with few values."""
 
     labels: frozenset[str]
     values: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -59,6 +59,12 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+def alert_groups() -> dict[str, list[str]]:
+    """Return the names of the alerts of each group."""
+    groups = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    return {group["name"]: [rule["alert"] for rule in group["rules"]] for group in groups}
+
+
 @cache
 def recordings() -> list[dict[str, Any]]:
     groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
@@ -67,7 +73,7 @@ def recordings() -> list[dict[str, Any]]:
 
 @cache
 def exported() -> dict[str, Known]:
-    """Return what the exporter serves, and what Prometheus adds of its own."""
+    """Return the metrics of the exporter, and those that Prometheus adds."""
     known = dict(_of_systems()) | dict(_of_targets()) | dict(_of_telemetry())
     for name, labels in PROMETHEUS_OWN.items():
         known[name] = Known(labels | SCRAPED, {"alertname": _alert_names()})
@@ -76,7 +82,7 @@ def exported() -> dict[str, Known]:
 
 @cache
 def known_to_rules() -> dict[str, Known]:
-    """Return what is exported or recorded."""
+    """Return the metrics that are exported or recorded."""
     known = exported()
     for rule in recordings():
         labels = frozenset(labels_of(promql.parse(rule["expr"]), known)) | set(
@@ -91,7 +97,7 @@ def known_to_rules() -> dict[str, Known]:
 
 
 def faults(query: str, known: Mapping[str, Known]) -> list[str]:
-    """Tell each name in the query that does not exist."""
+    """Return a message for each name in the query that does not exist."""
     return list(_faults(promql.parse(query), known))
 
 
@@ -158,7 +164,7 @@ def _text(node: promql.Expr) -> str:
 
 
 def labels_of(tree: promql.Expr, known: Mapping[str, Known]) -> set[str]:
-    """Return the labels that what the query finds may have."""
+    """Return the labels that results of the query may have."""
     if isinstance(tree, promql.VectorSelector):
         return set(known[tree.name or ""].labels)
     if isinstance(tree, promql.AggregateExpr):

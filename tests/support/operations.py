@@ -10,7 +10,7 @@ from exporter.config import load_file
 from exporter.errors import ActionError
 from exporter.http.connections import Connections
 from exporter.operate.operation import Operation
-from exporter.operate.order import ordered
+from exporter.operate.order import make_order
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from support.simulator_stage import Stage
@@ -25,7 +25,7 @@ async def operating(
     """Make an operation that sets the one thing there is to be set."""
     ((name, action),) = target.system.actions.items()
     connections = Connections(Clock())
-    order = ordered(target, name, value or action.values[-1], options or {})
+    order = make_order(target, name, value or action.values[-1], options or {})
     try:
         yield Operation(order, connections, Clock())
     finally:

@@ -23,10 +23,8 @@ NOW = 1710753164.25
 
 
 FIXED = Clock(wall=lambda: NOW, monotonic=lambda: 1000.0)
-PARAMS = {
-    "clanforge": {"serverid": "1200345", "query_info": "true", "match_info": "false"},
-    "clanforge_fleet": {"accountserviceid": "42", "query_info": "1", "match_info": "false"},
-}
+REQUIRED_PARAM = "1200345"
+"""The value of each parameter without a default."""
 
 
 def make_target(
@@ -37,13 +35,18 @@ def make_target(
     params: Mapping[str, str] | None = None,
     timeout: float = 5.0,
 ) -> Target:
-    """Make a target with nothing special about it."""
+    """Make a target with nothing special about it; its parameters are the defaults."""
+    declared = SYSTEMS[system]
+    defaults = {
+        name: REQUIRED_PARAM if param.default is None else param.default
+        for name, param in declared.params.items()
+    }
     return Target(
         name="t",
-        system=SYSTEMS[system],
+        system=declared,
         url=url,
         client=client or Client(name=""),
-        params=params if params is not None else PARAMS.get(system, {}),
+        params=defaults if params is None else params,
         interval=15.0,
         timeout=timeout,
         max_age=45.0,
@@ -51,7 +54,7 @@ def make_target(
 
 
 def snapshots_of(targets: Targets) -> list[tuple[Target, Snapshot]]:
-    """Return what scrapes show, at one moment; what is too old is failed first."""
+    """Return the snapshots that a scrape shows; stale targets fail first."""
     targets.age()
     shown = ((one.target, one.snapshot) for one in targets if not one.target.on_probe)
     return [(target, snapshot) for target, snapshot in shown if snapshot is not None]
@@ -67,7 +70,7 @@ Polls = Callable[[Target], Awaitable[PollResult]]
 
 
 class Hand:
-    """A clock that stands still until it is moved."""
+    """A clock that tests advance."""
 
     def __init__(self, start: float) -> None:
         self.passed = 0.0
@@ -79,7 +82,7 @@ class Hand:
 
 
 class Poller:
-    """Polls with connections that are kept from one poll to the next, and counts their logins."""
+    """Polls with connections that outlive a poll, and counts logins."""
 
     def __init__(self, hand: Hand) -> None:
         self.logins: Counter[str] = Counter()
@@ -96,7 +99,7 @@ class Poller:
         return await poll_once(PollRun(target, build(target), self.connections, self._hand.clock))
 
     async def together(self, target: Target, count: int) -> list[PollResult]:
-        """Poll so many targets of one server at once."""
+        """Poll this many targets of one server at once."""
         targets = [replace(target, name=str(number)) for number in range(count)]
         return list(await asyncio.gather(*map(self.poll, targets)))
 

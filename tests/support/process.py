@@ -1,4 +1,4 @@
-"""Runs the program as a process, the way a user does."""
+"""Runs the program as a process, as users do."""
 
 import atexit
 import json
@@ -57,7 +57,7 @@ _idle = list[_ForkServer]()
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program as a process of its own, forked from one that has imported it."""
+    """Run the program in a process that is forked from one that has imported it."""
     server = _idle.pop() if _idle else _ForkServer()
     done = server.run(arguments, cwd or Path.cwd())
     _idle.append(server)
@@ -71,7 +71,7 @@ def said(stderr: str) -> list[str]:
 
 @contextmanager
 def started(*arguments: str, first: str = "") -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Start the program and yield it with the address it says it listens on.
+    """Start the program and yield it with the address that it logs.
 
     `first` is what a shell does first, such as `ulimit -n 64`.
     """
@@ -107,7 +107,7 @@ def fetch(url: str) -> str:
 
 
 def fetch_until(url: str, expected: str) -> str:
-    """Fetch the page until it holds the text, and return it."""
+    """Fetch the page until it contains the text, and return it."""
     deadline = time.monotonic() + 60
     while expected not in (page := fetch(url)):
         assert time.monotonic() < deadline, page

@@ -47,7 +47,7 @@ class Port:
     async def connect(
         self, sent: bytes = b"", path: Path | None = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection that takes little in advance; by a path it is another address's."""
+        """Open a connection with a small receive buffer; a path names a Unix socket."""
         one = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.setblocking(False)
@@ -60,7 +60,7 @@ class Port:
         return reader, writer
 
     async def ask(self, sent: bytes, path: Path | None = None) -> bytes:
-        """Return everything that comes until the end of the connection."""
+        """Return all bytes until the end of the connection."""
         async with asyncio.timeout(60):
             reader, writer = await self.connect(sent, path)
             parts = [b""]
@@ -87,7 +87,7 @@ class Port:
 async def opened(
     limits: Limits, grace: float = 0.2, path: Path | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Port]:
-    """Serve with these limits, measured by the clock; the end has to come in time."""
+    """Serve with these limits; shutdown must end in time."""
     telemetry = Telemetry()
     targets = Targets(Settings(targets=()), telemetry, Clock())
     app = make_app(targets, telemetry, "/metrics", limits=limits)
@@ -107,12 +107,12 @@ async def opened(
 
 
 def enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the page of metrics larger than what lies between two processes."""
+    """Make the page of metrics larger than the buffers between two processes."""
     monkeypatch.setattr(routes, "expose", lambda *_: [PIECE] * PIECES)
 
 
 MARK = "zqxj"
-"""Is in what is sent, and must not be in the answer."""
+"""A part of requests that no answer may repeat."""
 
 
 def is_safe(answer: bytes) -> bool:

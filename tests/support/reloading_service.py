@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.config import load_text
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
 from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
@@ -44,7 +45,7 @@ class Service:
 
     async def polled(self, name: str, polls: int) -> None:
         async with asyncio.timeout(60):
-            while self.tracked(name).tally.polls < polls:
+            while self.tracked(name).counts.polls < polls:
                 await asyncio.sleep(0.01)
 
 
@@ -52,9 +53,11 @@ class Service:
 async def serving(text: str) -> AsyncIterator[Service]:
     service = Service(text)
     clock = Clock()
-    async with running(service.load(), clock) as (targets, telemetry, _):
+    settings = service.load()
+    async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
-        service.reloader = Reloader(service.load, targets, telemetry, clock)
+        lists = Lists(settings, targets, telemetry, clock)
+        service.reloader = Reloader(service.load, lists, telemetry, clock)
         yield service
 
 

@@ -1,4 +1,4 @@
-"""An HTTP server that answers each path as a test says, and keeps the requests."""
+"""An HTTP server with an answer for each path, which records requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,7 @@ from aiohttp import web
 
 @dataclass
 class Seen:
-    """One request as it came."""
+    """One request."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ Answer = Callable[[Seen], web.Response]
 
 
 class Site:
-    """A server that answers as it is told, by path, and keeps what it was asked."""
+    """A server that answers by path, and records requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -46,7 +46,7 @@ class Site:
 
 @asynccontextmanager
 async def open_site() -> AsyncIterator[Site]:
-    """Start a site and stop it."""
+    """Serve a site within the context."""
     site = Site()
     runner = web.ServerRunner(web.Server(site.handle), shutdown_timeout=0.1)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""The running program with good targets, beside which something hostile happens.
+"""The running program with good targets, under attack.
 
 The verdict is the same for all: good targets are polled as owed, the page can be parsed, memory,
 threads and open files are bounded, and SIGTERM ends the program.
@@ -27,31 +27,33 @@ INTERVAL = 1.0
 """Of the good targets, in seconds."""
 
 _WATCHED_SECONDS = 4.0
-# A busy machine may make half of the polls late; what is hostile must not stop them.
+# A busy machine may delay half of the polls; an attack must not stop them.
 _SHARE_OF_POLLS = 0.5
 _MAX_BYTES = 256 * 2**20
-# The threads of look-ups, and some for what else there is.
+# The threads of look-ups, and some more.
 _MAX_THREADS = 100
-# In which polls that are under way may end; the program takes a fraction of it.
+# Time for polls in progress to end; the program takes a fraction of it.
 _END_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hostile:
-    """What is added to a configuration with good targets."""
+    """Additions to a configuration with good targets."""
 
     systems: Mapping[str, Any] = field(default_factory=dict)
     clients: Mapping[str, Any] = field(default_factory=dict)
     discovery: tuple[Any, ...] = ()
     targets: tuple[Any, ...] = ()
     first: str = ""
-    """What a shell does first, such as `ulimit -n 64`."""
+    """A shell command to run first, such as `ulimit -n 64`."""
+    listen: str = "127.0.0.1:0"
+    """Where the program listens; the test connects by IPv4."""
     max_bytes: int = _MAX_BYTES
-    """Of memory that the program may have in use."""
+    """The maximum of memory that the program may use."""
 
 
 class Siege:
-    """The program, with what a test does to it and sees of it."""
+    """The program under attack, and what a test observes of it."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class Siege:
             return answer.status, await answer.text()
 
     async def reload(self, hostile: Hostile) -> None:
-        """Reload the configuration with what is hostile now."""
+        """Reload the configuration with these additions."""
         text = configuration(hostile, self.good.url)
         (self._folder / "config.yaml").write_text(text, encoding="utf-8")
         status, answer = await self.post("/-/reload")
@@ -98,7 +100,7 @@ class Siege:
                 await asyncio.sleep(0.1)
 
     async def watch(self, seconds: float = _WATCHED_SECONDS) -> str:
-        """Watch the program while something hostile happens, and return the last page."""
+        """Watch the program during an attack, and return the last page."""
         before, began = read_page(await self.fetch()), time.monotonic()
         await asyncio.sleep(seconds)
         text, ended = await self.fetch(), time.monotonic()
@@ -148,21 +150,22 @@ def configuration(hostile: Hostile, url: str) -> str:
 
 
 @contextmanager
-def _program(folder: Path, first: str) -> Any:
-    arguments = ("--config.file", str(folder / "config.yaml"), "--web.listen-address=127.0.0.1:0")
-    with started("serve", *arguments, first=first) as found:
+def _program(folder: Path, hostile: Hostile) -> Any:
+    config = str(folder / "config.yaml")
+    arguments = ("--config.file", config, f"--web.listen-address={hostile.listen}")
+    with started("serve", *arguments, first=hostile.first) as found:
         yield found
 
 
 @asynccontextmanager
 async def besieged(folder: Path, hostile: Hostile) -> AsyncIterator[Siege]:
-    """Start the program with the good targets and what is hostile."""
+    """Start the program with the good targets and the additions."""
     if sys.platform != "linux":
         missing("Linux, whose /proc the siege reads")
     async with open_vendor() as good:
         good.answer = HEALTHY
         (folder / "config.yaml").write_text(configuration(hostile, good.url), encoding="utf-8")
-        program = _program(folder, hostile.first)
+        program = _program(folder, hostile)
         process, address = await asyncio.to_thread(program.__enter__)
         try:
             siege = Siege(process, address, folder, hostile, good)

@@ -1,4 +1,4 @@
-"""The simulator on loopback, with a clock that a test moves and faults that it asks for."""
+"""The simulator on loopback, with a clock and faults that a test controls."""
 
 import asyncio
 import subprocess
@@ -34,7 +34,7 @@ SimulatorClient = TestClient[web.Request, web.Application]
 
 
 class HandClock:
-    """A clock for the simulator that stands still until it is moved."""
+    """A clock for the simulator that tests advance."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -45,7 +45,7 @@ class HandClock:
 
 @dataclass
 class Seen:
-    """One request as it came."""
+    """One request."""
 
     method: str
     path: str
@@ -57,7 +57,7 @@ Hook = Callable[[web.Request], Awaitable[None]]
 
 
 class Stage:
-    """The simulator on loopback, with a clock that is moved by hand."""
+    """The simulator on loopback, with a clock that tests advance."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
@@ -66,13 +66,13 @@ class Stage:
         self.world = SimulatedServers(clock=self.clock, seed=1, switch_seconds=SWITCH_SECONDS)
         self.seen: list[Seen] = []
         self.answer: web.Response | None = None
-        """What a write is answered with, without being taken."""
+        """The answer to each write, which is not applied; None to apply it."""
         self.loses_answer = False
-        """Whether the connection breaks once a write was taken."""
+        """Whether the connection breaks after a write was applied."""
         self.holds_answer = False
-        """Whether a write that was taken is never answered."""
+        """Whether a write is applied and not answered."""
         self.reads_until_over = 1
-        """How many readings after a write until the clock passes a switch and every launch."""
+        """Number of reads after a write until the clock advances past a switch and every launch."""
         self._reads_after = 0
 
     @property
@@ -88,7 +88,7 @@ class Stage:
 
     @web.middleware
     async def play(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Note the request, and fail as told."""
+        """Record the request, and fail where the test says so."""
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(request.method, request.path_qs, headers, body))
@@ -111,7 +111,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(folder: Path) -> AsyncIterator[Stage]:
-    """Start the simulator and stop it."""
+    """Serve the simulator within the context."""
     stage = Stage(folder / "config.yaml")
     app = make_app(stage.world)
     app.middlewares.insert(0, stage.play)

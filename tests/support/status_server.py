@@ -1,4 +1,4 @@
-"""A server that gives every request one answer, and keeps what it was sent."""
+"""A server that gives every request the same answer, and records requests."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ class Received:
     method: str
     path: str
     headers: Mapping[str, str]
-    """By name in small letters."""
+    """By lower-case name."""
     body: str
 
 
 @dataclass
 class StatusServer:
-    """A server on loopback, in a thread of its own."""
+    """A server on loopback, in a thread."""
 
     url: str = ""
     status: int = 200
@@ -30,7 +30,7 @@ class StatusServer:
 
 @contextmanager
 def status_server() -> Iterator[StatusServer]:
-    """Start a server and stop it."""
+    """Serve within the context."""
     state = StatusServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def status_server() -> Iterator[StatusServer]:
         do_GET = do_POST = answer  # noqa: N815 - names of the library
 
         def log_message(self, *_: object) -> None:
-            """Keep standard error for what is tested."""
+            """Log nothing to standard error."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -1,6 +1,7 @@
 """Vendor servers on loopback: one that replays bytes, one with a handler."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,8 +10,10 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
-    """Serve connections with the handler; a client that leaves is no fault.
+async def serving(
+    handler: Handler, port: int = 0, *, context: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve connections with the handler, over TLS with a context; clients may disconnect any time.
 
     No connection and no handler outlives it: their warnings would fail another test.
     """
@@ -27,9 +30,9 @@ async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
             writer.close()
             del handlers[task]
 
-    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=context)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         await _transports_end()  # What was just accepted has no handler yet.
@@ -42,7 +45,7 @@ async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
 
 
 async def _transports_end() -> None:
-    """Let transports that were closed close their sockets, which takes two turns of the loop."""
+    """Let closed transports close their sockets, which takes two iterations of the loop."""
     for _ in range(3):
         await asyncio.sleep(0)
 
@@ -62,7 +65,7 @@ HEALTHY = response(BODY)
 
 
 def recorded(path: Path) -> bytes | None:
-    """Return the HTTP answer a recording stands for, or None where the vendor never answers."""
+    """Return the HTTP answer of a recording, or None if the vendor never answers."""
     raw = path.read_bytes()
     if path.suffix == ".http":
         head, _, body = raw.partition(b"\n\n")
@@ -78,7 +81,7 @@ def recorded(path: Path) -> bytes | None:
 
 
 class Vendor:
-    """A server on loopback that gives every request the same bytes and keeps what it was asked."""
+    """A server on loopback that answers each request with the same bytes, and records requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -89,7 +92,7 @@ class Vendor:
 
     async def close(self) -> None:
         """Close every connection."""
-        await _transports_end()  # What was just accepted is not among them yet.
+        await _transports_end()  # A connection that was just accepted is not among them yet.
         for writer in self._open:
             writer.transport.abort()
         await _transports_end()
@@ -118,7 +121,7 @@ class Vendor:
 
 @asynccontextmanager
 async def open_vendor() -> AsyncIterator[Vendor]:
-    """Start a vendor and stop it."""
+    """Serve a vendor within the context."""
     vendor = Vendor()
     server = await asyncio.start_server(vendor.handle, "127.0.0.1", 0)
     vendor.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,59 +1,62 @@
-// Renews the page without a reload: scrolling, focus and what is being typed stay as they are.
-// Without it, the page reloads itself and shows UTC.
+// Refreshes the page in place, which keeps scrolling, focus and what is being typed.
+// Without this script, the page reloads itself and shows times in UTC.
 "use strict";
 
-const PAUSE = 5000;
+const INTERVAL = 5000;
 
-async function renew() {
+async function refresh() {
   const main = document.querySelector("[data-live]");
   if (!main) return;
   const form = main.querySelector("[data-keep]");
   if (document.hidden || (form && form.contains(document.activeElement))) return;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
-    if (answer.status === 404) return location.reload(); // The target is gone.
-    if (!answer.ok) throw new Error(answer.status);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
+    if (response.status === 404) return location.reload(); // The target was removed.
+    if (!response.ok) throw new Error(response.status);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.querySelector("[data-live]");
     localize(fresh);
     const focused = document.activeElement;
-    const where = focused && main.contains(focused) ? path(main, focused) : null;
-    const scrolls = [...main.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+    const focusedIndexes = focused && main.contains(focused) ? childIndexes(main, focused) : null;
+    const scrolls = [...main.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
     const { scrollX, scrollY } = window;
-    const kept = fresh.querySelector("[data-keep]");
-    if (form && kept) kept.replaceWith(form);
+    const freshForm = fresh.querySelector("[data-keep]");
+    if (form && freshForm) freshForm.replaceWith(form);
     main.replaceChildren(...fresh.childNodes);
     window.scrollTo(scrollX, scrollY);
     main.classList.remove("halted");
     document.title = page.title;
-    [...main.querySelectorAll(".scroll")].forEach((one, at) => (one.scrollLeft = scrolls[at] || 0));
-    if (where) where.reduce((one, at) => one && one.children[at], main)?.focus({ preventScroll: true });
+    [...main.querySelectorAll(".scroll")].forEach((element, at) => (element.scrollLeft = scrolls[at] || 0));
+    focusedIndexes
+      ?.reduce((element, at) => element && element.children[at], main)
+      ?.focus({ preventScroll: true });
   } catch {
     main.classList.add("halted");
   }
 }
 
-function path(main, element) {
-  const places = [];
-  for (let one = element; one !== main; one = one.parentElement) {
-    places.unshift([...one.parentElement.children].indexOf(one));
+// Returns the position of an element: an index among children for each level below the ancestor.
+function childIndexes(ancestor, element) {
+  const indexes = [];
+  for (let one = element; one !== ancestor; one = one.parentElement) {
+    indexes.unshift([...one.parentElement.children].indexOf(one));
   }
-  return places;
+  return indexes;
 }
 
-// Writes moments in the reader's time zone, and keeps UTC as what hovering shows.
-function localize(part) {
-  for (const one of part.querySelectorAll("time[datetime]")) {
-    const local = new Date(one.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
-    if (one.classList.contains("moment")) {
-      one.title = one.textContent;
-      one.textContent = local;
+// Shows times in the reader's time zone, and UTC when the pointer is over them.
+function localize(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const local = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+    if (time.classList.contains("moment")) {
+      time.title = time.textContent;
+      time.textContent = local;
     } else {
-      one.title = local;
+      time.title = local;
     }
   }
 }
 
 localize(document);
-setInterval(renew, PAUSE);
-document.addEventListener("visibilitychange", renew);
+setInterval(refresh, INTERVAL);
+document.addEventListener("visibilitychange", refresh);

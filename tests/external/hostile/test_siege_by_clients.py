@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from support.siege import Hostile, besieged
+from support.siege_catalog import siege
 
 _SECONDS = 3.0
 
@@ -24,6 +25,7 @@ async def _loop(address: str, path: str) -> None:
             writer.close()
 
 
+@siege("eight clients probe a target in a loop")
 async def test_probes_in_a_loop_poll_no_target_more_than_twice_per_interval(
     tmp_path: Path,
 ) -> None:
@@ -42,6 +44,7 @@ async def test_probes_in_a_loop_poll_no_target_more_than_twice_per_interval(
     assert requests <= 2
 
 
+@siege("30 clients request `/sd` with 4,000 targets")
 async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
     idle = tuple(
         {
@@ -60,6 +63,7 @@ async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
         await siege.end()
 
 
+@siege("100 idle connections, `ulimit -n 64`, 300 targets")
 async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
     async with (
         besieged(tmp_path, Hostile(first="ulimit -n 64")) as siege,
@@ -73,6 +77,7 @@ async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
         await siege.end()
 
 
+@siege("a form on a page of another site posts to `/-/reload`")
 async def test_another_sites_page_reloads_nothing(tmp_path: Path) -> None:
     async with besieged(tmp_path, Hostile()) as siege:
         status, _ = await siege.post("/-/reload", Origin="http://evil.test")
@@ -82,6 +87,7 @@ async def test_another_sites_page_reloads_nothing(tmp_path: Path) -> None:
     assert status == 403
 
 
+@siege("standard error is a pipe that is not read")
 async def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
     """The test reads no line of the log until the end; each poll of these fails anew."""
     targets = tuple(

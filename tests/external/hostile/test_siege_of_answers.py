@@ -3,17 +3,20 @@
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from soak.hostile import DECLARATION, Site
 from soak.hostile import targets as costly_targets
 from support.metrics_page import read_page
 from support.siege import Hostile, besieged
+from support.siege_catalog import siege
 from support.vendor import response, serving
 
 SECRET = 'hunter22"/x'
@@ -121,6 +124,13 @@ ANSWERS: dict[str, tuple[bytes, list[str]]] = {
 }  # fmt: skip
 
 
+@siege(
+    "an item whose label is null, empty or too long",
+    "two values that are equal after redaction",
+    "a password sent back as hex, base64, in the other case, or escaped",
+    "ESC, BEL, C1 or a line feed in a key",
+    "headers of a 103 answer, and trailers",
+)
 @pytest.mark.parametrize(("answer", "shown"), ANSWERS.values(), ids=ANSWERS)
 async def test_an_odd_answer_shows_what_is_true(
     answer: bytes, shown: list[str], tmp_path: Path
@@ -140,6 +150,7 @@ async def test_an_odd_answer_shows_what_is_true(
         assert not any(form(SECRET) in text for form in ENCODINGS)
 
 
+@siege("a password that is part of a label's name")
 async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_whole(tmp_path: Path) -> None:
     client = {"h": {"basic_auth": {"username": "u", "password": "user"}}}
     async with serving(answering(as_json(username="a user b", calls=1))) as url:
@@ -154,7 +165,14 @@ async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_whole(tmp_pa
     assert _labels(page, "hub_info") == ['hub_info{target="h0",username="a <secret> b"} 1']
 
 
-async def test_late_second_answers_reach_no_other_target(tmp_path: Path) -> None:
+@siege("a second, late answer on a kept connection")
+@pytest.mark.parametrize("is_secure", [False, True], ids=["HTTP", "HTTPS"])
+async def test_late_second_answers_reach_no_other_target(is_secure: bool, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    client = {"h": {"tls_config": {"ca": authority.cert_pem.bytes().decode()}}}
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].split(b"/")
@@ -165,8 +183,11 @@ async def test_late_second_answers_reach_no_other_target(tmp_path: Path) -> None
             await writer.drain()
 
     async with (
-        serving(handle) as url,
-        besieged(tmp_path, Hostile(systems=HUB, targets=hub(url, 50))) as siege,
+        serving(handle, context=context if is_secure else None) as url,
+        besieged(
+            tmp_path,
+            Hostile(systems=HUB, clients=client, targets=hub(url, 50, client="h")),
+        ) as siege,
     ):
         await siege.until_polled("h0", "h49")
         page = await siege.watch()
@@ -177,6 +198,7 @@ async def test_late_second_answers_reach_no_other_target(tmp_path: Path) -> None
     assert {name: f"h{value}" for name, value in shown.items()} == {name: name for name in shown}
 
 
+@siege("1,000 targets send 1 MiB and stall")
 async def test_answers_that_stall_do_not_fill_the_memory(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"
 
@@ -193,6 +215,7 @@ async def test_answers_that_stall_do_not_fill_the_memory(tmp_path: Path) -> None
             await siege.end()
 
 
+@siege("name servers do not answer, and threads are scarce")
 async def test_names_that_are_unknown_take_a_few_threads(tmp_path: Path) -> None:
     targets = tuple(one | {"url": f"http://{one['name']}.invalid"} for one in hub("http://x", 300))
     async with besieged(tmp_path, Hostile(systems=HUB, targets=targets)) as siege:
@@ -207,6 +230,7 @@ async def costly() -> AsyncIterator[int]:
         yield int(url.rpartition(":")[2])
 
 
+@siege("250 targets with 110,000 keys each", "1,000 items with 19 gauges and long labels")
 async def test_answers_that_cost_as_much_as_they_can(tmp_path: Path) -> None:
     async with costly() as port:
         targets = tuple(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support.metrics_page import read_page
 from support.siege import Hostile, Siege, besieged, configuration
+from support.siege_catalog import siege
 from support.vendor import HEALTHY, open_vendor, response
 
 FILES = {
@@ -55,6 +57,11 @@ LISTS: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
+@siege(
+    "an http_sd list with 300,000 keys and a duplicate",
+    "a list of millions of parts, groups of many items with many labels, keys or items of a megabyte",
+    "merge keys nested 24 deep",
+)
 @pytest.mark.parametrize(("form", "text"), LISTS.values(), ids=LISTS)
 async def test_a_hostile_file_is_refused(
     form: str, text: Callable[[], str], tmp_path: Path
@@ -67,6 +74,27 @@ async def test_a_hostile_file_is_refused(
     assert len(log) < 2**20
 
 
+@siege("a pattern of a file_sd that matches 100,000 files")
+async def test_a_pattern_that_matches_too_many_files_keeps_the_targets(tmp_path: Path) -> None:
+    few, many = tmp_path / "few", tmp_path / "many"
+    for folder, count in ((few, 1), (many, 20_000)):
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.json").write_text('[{"targets": ["127.0.0.1:1"]}]')
+    (tmp_path / "lists").symlink_to(few)
+    files = FILES | {"file_sd": {"files": ["lists/*.json"], "refresh_interval": "1s"}}
+    async with besieged(tmp_path, Hostile(discovery=(files,))) as siege:
+        await siege.until_polled("127.0.0.1:1")
+        (tmp_path / "new").symlink_to(many)
+        (tmp_path / "new").replace(tmp_path / "lists")
+        await _watch_until_refused(siege)
+        page = await siege.fetch()
+        log = await siege.end()
+
+    assert "127.0.0.1:1" in read_page(page)
+    assert "more than 10000 files" in log
+
+
 async def _watch_until_refused(siege: Siege) -> None:
     """Watch the program until it has refused a list, which takes a busy machine long."""
     async with asyncio.timeout(300):
@@ -77,6 +105,7 @@ async def _watch_until_refused(siege: Siege) -> None:
                 return
 
 
+@siege("an http_sd list with 300,000 keys and a duplicate")
 async def test_a_hostile_endpoint_is_refused(tmp_path: Path) -> None:
     async with open_vendor() as vendor:
         vendor.answer = response(_twice(300_000).encode())
@@ -86,6 +115,7 @@ async def test_a_hostile_endpoint_is_refused(tmp_path: Path) -> None:
             await siege.end()
 
 
+@siege("aliases of aliases in `systems:`", "merge keys nested 24 deep")
 @pytest.mark.parametrize(
     "declaration",
     [nested(20), f"x-list:\n{merges(30)}\n"],
@@ -105,6 +135,7 @@ async def test_a_hostile_configuration_is_not_loaded(declaration: str, tmp_path:
     assert "its aliases stand for" in text
 
 
+@siege("more hosts than open files", "128 open files and 310 hosts")
 async def test_more_hosts_than_open_files_leave_the_port_open(tmp_path: Path) -> None:
     hosts = tuple(
         {"name": f"h{at}", "system": "genesys_ucs", "interval": "1s", "timeout": "900ms"}
@@ -122,6 +153,7 @@ async def test_more_hosts_than_open_files_leave_the_port_open(tmp_path: Path) ->
         await siege.end()
 
 
+@siege("`/-/ready` with discoveries only")
 async def test_readiness_waits_for_the_targets_of_a_list(tmp_path: Path) -> None:
     async with open_vendor() as vendor:
         vendor.answer = None

@@ -7,10 +7,10 @@ import pytest
 
 from exporter.config import load_file, load_text
 from exporter.declare.explanation import explain
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from exporter.errors import ConfigError
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import parse
+from exporter.pipeline.read import parse
 from exporter.systems import SYSTEMS
 from support.configurations import HUB, LINES, LISTED
 from support.polling import NOW, make_target
@@ -102,7 +102,7 @@ def test_a_client_whose_name_is_no_text_is_a_fault() -> None:
     ],
 )
 def test_values_that_no_field_reads_are_found(tree: object, expected: list[str]) -> None:
-    assert unmapped(tree, SYSTEMS["genesys_ucs"].endpoints[0]) == expected
+    assert find_unmapped(tree, SYSTEMS["genesys_ucs"].endpoints[0]) == expected
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "answers").glob("*/*page*.json")))
@@ -111,7 +111,7 @@ def test_unmapped_values_are_found_in_every_recording(path: Path) -> None:
     tree = parse(Answer("application/json", path.read_bytes(), NOW), endpoint).tree
 
     assert endpoint.extract(tree, make_target(path.parent.name).params, NOW).samples
-    assert len(unmapped(tree, endpoint)) < 200
+    assert len(find_unmapped(tree, endpoint)) < 200
 
 
 NESTED = """
@@ -137,7 +137,7 @@ def test_items_of_an_object_are_alike_where_no_field_reads_them() -> None:
     line = {"off": 1, "new": 2, "part": 3, "ports": {"x": {"deep": 1}, "y": {"deep": 1}}}
     tree = {"lines": {"a": line, "b": line, "c": 7}, "other": {"a": 1}}
 
-    assert unmapped(tree, endpoint) == [
+    assert find_unmapped(tree, endpoint) == [
         "/lines/*/new",
         "/lines/*/ports/*/deep",
         "/lines/*",

@@ -1,10 +1,10 @@
-"""Declared paths that an answer does not have, each with the key that may have been meant."""
+"""Declared paths that an answer does not have, each with a suggestion."""
 
 from typing import Any
 
 import pytest
 
-from exporter.declare.absent import absent
+from exporter.declare.absent import find_absent
 from support.declarations import Field, declared, system_of
 
 V: Field = {"gauge": "s_v", "path": "/v"}
@@ -117,7 +117,7 @@ CASES: dict[str, tuple[Field, list[str]]] = {
 def test_a_path_that_finds_nothing_is_named(field: Field, expected: list[str]) -> None:
     endpoint = declared([field]).endpoints[0]
 
-    assert [str(one) for one in absent(TREE, endpoint, {})] == expected
+    assert [str(one) for one in find_absent(TREE, endpoint, {})] == expected
 
 
 def test_a_path_is_named_once_and_only_where_its_field_is_read() -> None:
@@ -131,8 +131,8 @@ def test_a_path_is_named_once_and_only_where_its_field_is_read() -> None:
     )
     endpoint = system.endpoints[0]
 
-    assert [one.place for one in absent({"a": 1}, endpoint, {"detail": "no"})] == ["/gone"]
-    assert [one.place for one in absent({"a": 1}, endpoint, {"detail": "yes"})] == [
+    assert [one.place for one in find_absent({"a": 1}, endpoint, {"detail": "no"})] == ["/gone"]
+    assert [one.place for one in find_absent({"a": 1}, endpoint, {"detail": "yes"})] == [
         "/gone",
         "/lost",
     ]

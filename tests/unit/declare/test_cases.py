@@ -1,11 +1,11 @@
-"""Answers that users of other exporters could not declare, or that lost their target: each once."""
+"""Answers that other exporters cannot read, or that make their whole target fail."""
 
 import json
 from typing import Any
 
 import pytest
 
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from support.declarations import declared, extracted, written
 
 INFO = {"info": "s_info", "labels": {"name": "/name"}}
@@ -140,7 +140,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], Any, list[str]]] = {
 
 
 @pytest.mark.parametrize(("fields", "answer", "expected"), CASES.values(), ids=CASES)
-def test_an_answer_gives_its_samples(
+def test_an_answer_has_its_samples(
     fields: list[dict[str, Any]], answer: Any, expected: list[str]
 ) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -255,8 +255,8 @@ def test_indices_and_conditions_count_as_mapped() -> None:
     )
     tree = {"result": [{"rows": [{"n": "x", "v": 1, "tags": ["a"]}]}], "parts": [{"p": 1}]}
 
-    assert unmapped(tree, system.endpoints[0]) == []
-    assert unmapped(tree | {"new": [{"a": 1}, {"a": 2}]}, system.endpoints[0]) == ["/new/*/a"]
+    assert find_unmapped(tree, system.endpoints[0]) == []
+    assert find_unmapped(tree | {"new": [{"a": 1}, {"a": 2}]}, system.endpoints[0]) == ["/new/*/a"]
 
 
 def test_a_line_that_resembles_a_pattern_is_unmapped() -> None:
@@ -271,4 +271,4 @@ def test_a_line_that_resembles_a_pattern_is_unmapped() -> None:
     )
     tree = {"t": "4 session(s) - peak 9\n5 session(s) - peak: 9\nhello"}
 
-    assert unmapped(tree, system.endpoints[0]) == ['/t: "5 session(s) - peak: 9"']
+    assert find_unmapped(tree, system.endpoints[0]) == ['/t: "5 session(s) - peak: 9"']

@@ -1,4 +1,4 @@
-"""`where`, `when` and `match`: every word, for values of every type and for none."""
+"""`where`, `when` and `match`: every condition, for values of all types and missing values."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Durations of every usual form, and those that can be read in two ways."""
+"""Durations of all usual forms, and durations that are ambiguous."""
 
 import pytest
 from hypothesis import given, settings
@@ -123,7 +123,7 @@ def test_every_form_of_a_duration_is_the_same(seconds: int, microseconds: int) -
 
 
 @pytest.mark.parametrize("part", ["1 ", "1d ", "and ", "1h, ", "9", "P1", "1:"])
-def test_a_hostile_text_is_refused_whatever_its_length(part: str) -> None:
+def test_a_hostile_text_of_any_length_is_rejected(part: str) -> None:
     for length in (60, 10**6):
         with pytest.raises(FieldError):
             read((part * length)[:length] + "!")

@@ -1,4 +1,4 @@
-"""Lists in answers: what is read of each item, what is counted, merged, left out and dropped."""
+"""Lists: items are read, counted, merged, skipped by conditions, and dropped beyond the limit."""
 
 import gc
 import weakref
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.declare import readings
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from exporter.systems import SYSTEMS
 from support.declarations import declared, extracted, faults_of, given, read, written
 from support.polling import Polls, make_target
@@ -320,7 +320,7 @@ def test_systems_that_are_not_used_any_more_are_freed() -> None:
     def use(number: int) -> weakref.ref[Any]:
         system = declared([LINES], path=f"/{number}")
         extracted(system, b'{"lines": []}')
-        unmapped({"lines": [{"new": 1}]}, system.endpoints[0])
+        find_unmapped({"lines": [{"new": 1}]}, system.endpoints[0])
         return weakref.ref(system.endpoints[0])
 
     refs = [use(number) for number in range(1100)]

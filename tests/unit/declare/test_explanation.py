@@ -1,4 +1,4 @@
-"""What each declared field finds in an answer, for a person."""
+"""Explanations of fields for people."""
 
 from typing import Any
 

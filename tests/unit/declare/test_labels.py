@@ -1,4 +1,4 @@
-"""Labels: fixed, by path, from several paths, within a text, by query, reading and pattern."""
+"""Labels: fixed texts, paths, several paths, insertions, queries, readings and patterns."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ LABELS: dict[str, tuple[Any, str]] = {
     "the first of several paths": (["/none", "/gone", "/id", "/name"], "7"),
     "a template": ("server {/id}", "server 7"),
     "a template of two": ("{/name}:{/deep/a b/0}", "main:x"),
-    "a template with braces of its own": ("{x}-{/id}-{}", "{x}-7-{}"),
+    "a template with other braces": ("{x}-{/id}-{}", "{x}-7-{}"),
     "a mapping": ({"path": "/name"}, "main"),
     "upper case": ({"path": "/host", "read": "upper_case"}, "DB-01.EXAMPLE.COM"),
     "lower case": ({"path": ["/gone", "/host"], "read": "lower_case"}, "db-01.example.com"),
@@ -168,9 +168,9 @@ INFO: dict[str, tuple[dict[str, Any], Any, list[str]]] = {
     "fixed beside found": ({"a": "fixed", "b": "/id"}, TREE, ['s_info{a="fixed",b="7"} 1']),
     "fixed alone": ({"a": "fixed"}, TREE, ['s_info{a="fixed"} 1']),
     "one that cannot be read": (
-        {"a": "/id", "b": "/list"},
+        {"a": "/id", "b": "/list", "c": "/list"},
         TREE,
-        ['s_info{a="7"} 1', "s_info! label b: a list is not a text"],
+        ["s_info! label b: a list is not a text"],
     ),
 }
 

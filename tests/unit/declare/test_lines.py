@@ -1,4 +1,4 @@
-"""`lines`: the fields of a text, and whether it is the text that it should be."""
+"""`lines`: the fields of a text, and texts that are not a status."""
 
 from typing import Any
 

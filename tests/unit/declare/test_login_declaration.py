@@ -1,4 +1,4 @@
-"""Logins and actions as systems declare them: what they send, and what cannot work."""
+"""Declarations of logins and actions: their requests, and errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Gauges and counters: what comes between a value of an answer and a sample."""
+"""Gauges and counters: from a value of an answer to a sample."""
 
 from typing import Any
 

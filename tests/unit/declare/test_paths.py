@@ -1,4 +1,4 @@
-"""JSON Pointers, and which places of an answer paths and queries read."""
+"""JSON Pointers, and the values that paths and queries read."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from exporter.declare.paths import (
     Query,
     make_get,
     pointer_steps,
+    pointer_text,
     resolve,
     source_of,
-    written_pointer,
 )
 from exporter.errors import FieldError
 
@@ -71,7 +71,7 @@ def test_a_path_is_a_json_pointer(pointer: str, expected: Any) -> None:
     assert make_get(pointer)(TREE, context) == expected
     if not pointer.startswith("@"):
         assert resolve(TREE, pointer_steps(pointer)) == expected
-        assert written_pointer(pointer_steps(pointer)) == pointer
+        assert pointer_text(pointer_steps(pointer)) == pointer
 
 
 def test_an_item_may_be_a_list_or_no_container() -> None:

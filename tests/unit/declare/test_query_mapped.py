@@ -1,4 +1,4 @@
-"""Which places a JMESPath expression reads: all others of an answer are unmapped."""
+"""The values that a JMESPath expression reads; all others are unmapped."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Properties of readings, whatever the value."""
+"""Properties of readings for any value."""
 
 import json
 import math

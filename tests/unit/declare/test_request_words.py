@@ -1,4 +1,4 @@
-"""What is sent: words that are filled in, each quoted as its location demands."""
+"""Words of requests are filled in, and quoted for their location."""
 
 import json
 from typing import Any

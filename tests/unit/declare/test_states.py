@@ -1,4 +1,4 @@
-"""States: by name and by code, and what is none of them."""
+"""States by name and by code, and unknown states."""
 
 from typing import Any
 
@@ -146,6 +146,7 @@ def test_codes_that_mean_nothing_are_refused(codes: Any, message: str) -> None:
         ({"known": []}, "known: must not be empty"),
         ({"known": [""]}, "known[0]: must not be empty"),
         ({"known": ["a"], "query": "x"}, "give either path or query, not both"),
+        ({"known": ["a"], "idle": ["b"]}, 'idle: "b" is not one of the states: a'),
         (
             {"known": ["a"], "label": "le"},
             "s_mode: 'le' cannot be a label: small letters, digits and _, and no reserved name",

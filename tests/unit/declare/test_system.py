@@ -1,4 +1,4 @@
-"""Systems: everything that is wrong with one is reported at once, with its location."""
+"""All errors of a system are reported at once, with their locations."""
 
 import re
 from typing import Any

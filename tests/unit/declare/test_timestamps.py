@@ -1,4 +1,4 @@
-"""Times of every usual form, and the formats and zones that a declaration names."""
+"""Times of all usual forms, and declared formats and zones."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,10 +1,10 @@
-"""The values of an answer that no field reads."""
+"""Values of an answer that no field reads."""
 
 from typing import Any
 
 import pytest
 
-from exporter.declare.unmapped import unmapped
+from exporter.declare.unmapped import find_unmapped
 from support.declarations import Field, declared
 
 V: Field = {"gauge": "s_v", "path": "/v"}
@@ -93,7 +93,7 @@ CASES: dict[str, tuple[list[Field], Any, list[str]]] = {
 def test_a_value_that_no_field_reads_is_unmapped(
     fields: list[Field], tree: Any, expected: list[str]
 ) -> None:
-    assert unmapped(tree, declared(fields).endpoints[0]) == expected
+    assert find_unmapped(tree, declared(fields).endpoints[0]) == expected
 
 
 def test_what_a_refusal_reads_is_mapped() -> None:
@@ -106,10 +106,10 @@ def test_what_a_refusal_reads_is_mapped() -> None:
     endpoint = declared([V], refusal=refusal).endpoints[0]
     tree = {"v": 1, "error": 0, "ok": 1, "text": "", "info": "", "code": 200, "new": 1}
 
-    assert unmapped(tree, endpoint) == ["/new"]
+    assert find_unmapped(tree, endpoint) == ["/new"]
 
 
 def test_as_much_as_a_person_can_read_is_returned() -> None:
     endpoint = declared([V]).endpoints[0]
 
-    assert len(unmapped({f"k{at}": at for at in range(1000)}, endpoint)) == 200
+    assert len(find_unmapped({f"k{at}": at for at in range(1000)}, endpoint)) == 200

@@ -1,4 +1,4 @@
-"""`within`: whether an object is there, is no failure, and what is read of it."""
+"""`within`: missing objects, objects that report a failure, and the fields of an object."""
 
 import json
 from typing import Any

@@ -1,6 +1,7 @@
 """The chart, as far as it can be read without helm."""
 
 import re
+import tomllib
 from typing import Any
 
 import jsonschema
@@ -14,7 +15,7 @@ from support.manifests import (
     paths,
     schema,
 )
-from support.repository import DEPLOY
+from support.repository import DEPLOY, ROOT
 
 
 @pytest.mark.parametrize("name", ["values.yaml", "ci/all.yaml", "ci/nodes.yaml", "ci/probe.yaml"])
@@ -76,3 +77,12 @@ def test_the_chart_is_of_this_version() -> None:
     ]
 
     assert {chart["version"], chart["appVersion"], *tags} == {__version__}
+
+
+def test_the_chart_names_its_project() -> None:
+    (chart,) = documents(CHART / "Chart.yaml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert chart["home"] == project["urls"]["Homepage"]
+    assert chart["sources"] == [chart["home"]]
+    assert [one["name"] for one in chart["maintainers"]] == ["status-exporter maintainers"]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from exporter.systems import SYSTEMS
+from grafana.source.system_boards import SYSTEM_BOARDS
 from support.metric_names import (
     ALERTS,
     RULES,
@@ -28,6 +29,8 @@ UNIT_TESTS = sorted((DEPLOY / "prometheus" / "tests").glob("*.test.yml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 LISTING = ROOT / "docs" / "alerts.md"
 START, END = "<!-- alerts: written by `make docs` -->\n", "<!-- end of alerts -->"
+SYSTEM_NAMES = "|".join(board.name for board in SYSTEM_BOARDS)
+ALERT_NAMES = "|".join(board.alerts for board in SYSTEM_BOARDS)
 SECTIONS = ["## What it means", "## How to check", "## What to do"]
 
 
@@ -99,16 +102,8 @@ def test_no_page_is_left_over() -> None:
 def test_pages_name_only_metrics_and_alerts_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     known = exported()
-    metrics = set(
-        re.findall(
-            r"\b(?:status_exporter|genesys_ucs|webitel|mdworkbench|clanforge"
-            r"|process)_[a-z0-9_]+",
-            text,
-        )
-    )
-    told = set(
-        re.findall(r"\b(?:Status|Ucs|Webitel|Freeswitch|Mdworkbench|Clanforge)[A-Z]\w+", text)
-    )
+    metrics = set(re.findall(rf"\b(?:status_exporter|process|{SYSTEM_NAMES})_[a-z0-9_]+", text))
+    told = set(re.findall(rf"\b(?:Status|{ALERT_NAMES})[A-Z]\w+", text))
     queries = re.findall(r"`([^`]*\{[^`]*|[^`]*\([^`]*)`", text)
 
     # A histogram is named as a whole.

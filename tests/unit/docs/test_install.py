@@ -5,8 +5,10 @@ import shlex
 from pathlib import Path
 
 import jsonschema
+import pytest
 import yaml
 
+from exporter import __version__
 from exporter.config import load_text
 from exporter.systems import SYSTEMS
 from exporter.toolkit.sockets import parse_address
@@ -19,21 +21,30 @@ from support.repository import DEPLOY, ROOT
 def test_every_command_of_the_program_is_one_that_it_has() -> None:
     found = commands("status-exporter")
 
-    assert len(found) >= 8
+    assert len(found) >= 6
     for words in found:
         parsed(words[1:])
+
+
+@pytest.mark.parametrize("page", ["install.md", "verifying.md"])
+def test_the_names_of_released_files_have_this_version(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    versions = re.findall(r"\bstatus[_-]exporter[-_:](\d+\.\d+\.\d+)", text)
+
+    assert len(versions) >= 5
+    assert set(versions) == {__version__}
 
 
 def test_what_the_page_names_is_there() -> None:
     paths = re.findall(r"\b(?:deploy|docs)/[\w./-]*\w", INSTALL_PAGE)
     links = re.findall(r"\]\(([^)#:]+)\)", INSTALL_PAGE)
     anchors = re.findall(r"\]\(#([^)]+)\)", INSTALL_PAGE)
-    titles = {title.lower() for title in re.findall(r"^## (\w+)$", INSTALL_PAGE, re.MULTILINE)}
+    titles = re.findall(r"^## (.+)$", INSTALL_PAGE, re.MULTILINE)
 
     assert len(paths) > 10
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
-    assert set(anchors) == titles
+    assert set(anchors) == {title.lower().replace(" ", "-") for title in titles}
 
 
 def test_units_are_installed_where_systemd_looks_and_the_service_finds_its_files() -> None:
@@ -49,7 +60,7 @@ def test_units_are_installed_where_systemd_looks_and_the_service_finds_its_files
     assert len(placed) == 2
     assert str(parsed(line.split()[1:-1]).config_file) in files
     assert credentials.partition(":")[2] in folders
-    assert f"gives it {MOST_EXPOSED / 10} of 10" in re.sub(r"\s+", " ", INSTALL_PAGE)
+    assert f"rates its exposure as {MOST_EXPOSED / 10} of 10" in re.sub(r"\s+", " ", INSTALL_PAGE)
 
 
 def test_the_credentials_of_the_page_are_those_that_systemd_gives(tmp_path: Path) -> None:
@@ -96,12 +107,13 @@ def test_overlays_that_are_shown_are_built_by_a_test() -> None:
 
 
 def test_values_that_are_shown_are_taken_by_the_chart(tmp_path: Path) -> None:
-    _, chart, password = install_yaml()
+    _, chart, *others = install_yaml()
     values = yaml.safe_load(chart)
     (tmp_path / "ucs").write_text("s", encoding="utf-8")
     config = yaml.safe_dump(values["config"])
     config = config.replace("/run/secrets/status-exporter", str(tmp_path))
 
     jsonschema.validate(values, schema())
-    jsonschema.validate(yaml.safe_load(password), schema())
+    for other in others:
+        jsonschema.validate(yaml.safe_load(other), schema())
     load_text(config, "install.md", tmp_path, SYSTEMS)

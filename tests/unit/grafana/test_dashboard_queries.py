@@ -1,4 +1,4 @@
-"""What the dashboards ask exists, what exists is shown, and queries follow Grafana's linter."""
+"""Queries use metrics that exist, every metric is shown, and queries follow Grafana's linter."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ panels = pytest.mark.parametrize(
 
 
 @boards
-def test_the_data_source_is_a_variable_and_everything_uses_it(board: Board) -> None:
+def test_everything_uses_the_data_source_variable(board: Board) -> None:
     dashboard = written(board)
     source = {"type": "prometheus", "uid": "${datasource}"}
     first = dashboard["templating"]["list"][0]
@@ -58,7 +58,7 @@ def test_the_data_source_is_a_variable_and_everything_uses_it(board: Board) -> N
 
 
 @boards
-def test_job_and_instance_can_be_chosen_and_each_query_keeps_to_the_choice(board: Board) -> None:
+def test_each_query_has_the_selected_job_and_instance(board: Board) -> None:
     variables = {one["name"]: one for one in written(board)["templating"]["list"]}
 
     for name in ("job", "instance", "target"):
@@ -85,7 +85,7 @@ def test_rates_are_over_the_rate_interval_and_counters_are_only_in_rates(board: 
 
 
 @panels
-def test_a_graph_of_targets_has_no_more_lines_than_chosen(panel: Panel) -> None:
+def test_a_graph_of_targets_has_at_most_the_selected_number_of_lines(panel: Panel) -> None:
     for query in panel.queries:
         if isinstance(panel, Timeline | Lines) and "{{target}}" in query.legend:
             assert "k($top, " in query.expr
@@ -103,7 +103,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize("panel", TABLES)
-def test_a_table_has_a_column_for_what_it_asks(panel: Table) -> None:
+def test_a_table_has_a_column_for_each_query(panel: Table) -> None:
     letters = {chr(ord("A") + at) for at in range(len(panel.queries))}
     sources = [column.source for column in panel.columns]
     labels = {
@@ -121,7 +121,7 @@ def test_a_table_has_a_column_for_what_it_asks(panel: Table) -> None:
 
 
 @boards
-def test_no_query_names_what_does_not_exist(board: Board) -> None:
+def test_queries_use_existing_metrics_and_labels(board: Board) -> None:
     known = known_to_rules()
     for query in queries_of(written(board)):
         assert faults(filled(query), known) == []
@@ -146,7 +146,7 @@ def asked(board: Board) -> set[str]:
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda system: system.name)
-def test_each_metric_of_a_system_is_on_its_dashboard_or_left_out_on_purpose(system: Any) -> None:
+def test_each_metric_of_a_system_is_on_its_dashboard_or_omitted_on_purpose(system: Any) -> None:
     (board,) = [one for one in BOARDS if one.name == board_of(system.name)]
     families = {family.name for family in system.families}
     unused = {name for name, _ in board.unused}
@@ -154,7 +154,7 @@ def test_each_metric_of_a_system_is_on_its_dashboard_or_left_out_on_purpose(syst
     assert families - asked(board) == unused
 
 
-def test_each_metric_of_the_exporter_is_shown_or_left_out_on_purpose() -> None:
+def test_each_metric_of_the_exporter_is_shown_or_omitted_on_purpose() -> None:
     own = {family.name for family in TARGET_FAMILIES}
     for family in Telemetry().registry.collect():
         if family.name.startswith("status_exporter_"):
@@ -166,7 +166,7 @@ def test_each_metric_of_the_exporter_is_shown_or_left_out_on_purpose() -> None:
 
 
 @boards
-def test_marks_are_there_for_restarts_and_changes(board: Board) -> None:
+def test_restarts_and_changes_are_annotated(board: Board) -> None:
     text = " ".join(mark.promql for mark in board.marks)
 
     assert board.marks
@@ -181,7 +181,7 @@ def test_the_benchmark_fills_in_each_variable() -> None:
             assert not re.search(r"\$[a-z_{]", measured.filled(query, 60, 6))
 
 
-def test_the_measured_panels_are_there_and_took_less_than_two_seconds() -> None:
+def test_the_measured_panels_exist_and_took_less_than_two_seconds() -> None:
     rows = re.findall(
         r"^\| ([^|]+) \| ([^|]+) \| ([\d.]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -15,6 +15,7 @@ from exporter.errors import Reason
 from exporter.http import answer_reader
 from exporter.http.answer import MAX_BODY
 from support.polling import OK, Polls, make_target, mode, result
+from support.pooled_requests import silent
 from support.vendor import BODY, HEALTHY, Handler, Vendor, open_vendor, response, serving
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -165,10 +166,6 @@ async def reset_mid_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWr
     )
 
 
-async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
 def repeat(head: bytes, piece: bytes) -> Handler:
     async def handle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(head)
@@ -183,7 +180,7 @@ def repeat(head: bytes, piece: bytes) -> Handler:
 FAULTS = {
     "closes at once": (close_at_once, BROKEN),
     "resets mid-body": (reset_mid_body, DAMAGED),
-    "says nothing": (say_nothing, SILENT),
+    "says nothing": (silent, SILENT),
     "one byte at a time": (repeat(response(b" " * MAX_BODY)[:-MAX_BODY], b" "), SILENT),
     "endless 100 Continue": (repeat(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), SILENT),
     "endless headers": (repeat(b"HTTP/1.1 200 OK\r\n", b"X: aaaaaaaaaaaaaaaa\r\n" * 50), INVALID),

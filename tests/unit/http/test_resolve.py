@@ -1,4 +1,4 @@
-"""Host names: a silent name server delays only its own names."""
+"""Host names: one silent name server holds up its own names and nothing else."""
 
 import asyncio
 import socket
@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from exporter.clock import Clock
-from exporter.http.resolve import Address, LookUpResult, Resolver
+from exporter.http.resolve import Address, LookUpResult, Resolver, literal_address
 
 FOUND: list[Any] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+NUMBER, INTERFACE = socket.if_nameindex()[0]
 ADDRESSES = ((socket.AF_INET, ("127.0.0.1", 80)),)
 
 
 async def look_up(resolver: Resolver, host: str) -> tuple[Address, ...]:
-    """Return the addresses of a host, or raise the error of the look-up."""
+    """Wait for the addresses of a host, or raise why there are none."""
     waiter: asyncio.Future[LookUpResult] = asyncio.get_running_loop().create_future()
 
     def on_found(found: LookUpResult) -> None:
@@ -31,7 +32,7 @@ async def look_up(resolver: Resolver, host: str) -> tuple[Address, ...]:
 
 
 class Names:
-    """Replaces the name service of the system."""
+    """Stands in for the system's name service."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -54,7 +55,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return one
 
 
-async def test_silent_name_servers_do_not_delay_other_names(names: Names) -> None:
+async def test_silent_name_servers_do_not_hold_up_other_names(names: Names) -> None:
     resolver = Resolver(Clock())
     waiting = [asyncio.create_task(look_up(resolver, f"slow-{at}")) for at in range(20)]
     await asyncio.sleep(0)
@@ -65,7 +66,7 @@ async def test_silent_name_servers_do_not_delay_other_names(names: Names) -> Non
     assert await asyncio.gather(*waiting) == [ADDRESSES] * 20
 
 
-async def test_concurrent_requests_share_a_look_up(names: Names) -> None:
+async def test_a_name_is_looked_up_once_for_all_who_ask(names: Names) -> None:
     resolver = Resolver(Clock())
     await asyncio.gather(*(look_up(resolver, "good") for _ in range(50)))
     await look_up(resolver, "good")
@@ -73,7 +74,7 @@ async def test_concurrent_requests_share_a_look_up(names: Names) -> None:
     assert names.asked == {"good": 1}
 
 
-async def test_a_cancelled_request_does_not_cancel_the_look_up(names: Names) -> None:
+async def test_who_no_longer_waits_takes_nothing_from_the_others(names: Names) -> None:
     resolver = Resolver(Clock())
     gone = asyncio.create_task(look_up(resolver, "slow"))
     stays = asyncio.create_task(look_up(resolver, "slow"))
@@ -84,7 +85,7 @@ async def test_a_cancelled_request_does_not_cancel_the_look_up(names: Names) -> 
     assert await stays == ADDRESSES
 
 
-async def test_the_last_addresses_are_used_during_a_look_up(names: Names) -> None:
+async def test_the_last_addresses_serve_while_new_ones_are_looked_up(names: Names) -> None:
     now = [0.0]
     resolver = Resolver(Clock(monotonic=lambda: now[0]))
     names.silent.set()
@@ -122,7 +123,7 @@ async def test_a_thread_that_cannot_start_fails_one_look_up(
     assert await look_up(resolver, "good") == ADDRESSES
 
 
-async def test_the_number_of_threads_is_limited(names: Names) -> None:
+async def test_threads_are_bounded_and_silent_names_queue(names: Names) -> None:
     resolver = Resolver(Clock())
     before = threading.active_count()
     waiting = [asyncio.create_task(look_up(resolver, f"slow-{at}")) for at in range(200)]
@@ -145,3 +146,27 @@ async def test_names_that_are_no_longer_used_are_forgotten() -> None:
     await look_up(resolver, "new")
 
     assert len(resolver) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        ("127.0.0.1", ((socket.AF_INET, ("127.0.0.1", 80)),)),
+        ("::1", ((socket.AF_INET6, ("::1", 80, 0, 0)),)),
+        ("fe80::1%7", ((socket.AF_INET6, ("fe80::1", 80, 0, 7)),)),
+        (f"fe80::1%{INTERFACE}", ((socket.AF_INET6, ("fe80::1", 80, 0, NUMBER)),)),
+        # Names: a socket would look them up in the event loop.
+        ("999.999.999.999", ()),
+        ("1.2.3.4.5", ()),
+        ("1.2", ()),
+        ("\N{SUPERSCRIPT TWO}", ()),
+    ],
+)
+def test_only_a_valid_address_is_used_without_a_look_up(host: str, addresses: object) -> None:
+    assert literal_address(host, 80) == addresses
+
+
+@pytest.mark.parametrize("host", ["::zz", "1::2::3", "fe80::1%nope", f"fe80::1%{2**32 + 1}"])
+def test_an_invalid_ipv6_address_is_an_error(host: str) -> None:
+    with pytest.raises(OSError, match=r"illegal IP|no interface"):
+        literal_address(host, 80)

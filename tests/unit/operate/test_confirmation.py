@@ -18,13 +18,13 @@ def ignore(_: object) -> None:
 
 async def test_a_switch_is_waited_for_while_the_server_denies_everything(stage: Stage) -> None:
     stage.reads_until_over = 2
-    told = list[object]()
+    results = list[object]()
     async with operating(target_of(stage, "ucs-ams")) as operation:
         await operation.send()
-        seen = await operation.watch(60.0, told.append, drained=False)
+        seen = await operation.watch(60.0, results.append, drained=False)
 
     assert seen == ActionState(state="maintenance")
-    assert [str(one) for one in told[:-1]] == ["http_503: HTTP 503"] * 2
+    assert [str(one) for one in results[:-1]] == ["http_503: HTTP 503"] * 2
 
 
 async def test_a_switch_that_does_not_end_is_not_confirmed(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from exporter.cli.parser import make_parser
 from exporter.config import load_text
 from exporter.declare.system import System
 from exporter.errors import ConfigError
-from exporter.operate.order import ordered
+from exporter.operate.order import make_order
 from exporter.systems import SYSTEMS
 from support.polling import make_target
 
@@ -40,7 +40,7 @@ def test_an_order_that_cannot_be_is_told(
     system: str, name: str, value: str, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
-        ordered(make_target(system), name, value, options)
+        make_order(make_target(system), name, value, options)
 
 
 PBX = """

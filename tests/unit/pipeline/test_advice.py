@@ -1,4 +1,4 @@
-"""A failed poll says what was requested, what it means, and what to correct where that is known."""
+"""A failed poll shows its request, and a hint if the cause is known."""
 
 from dataclasses import replace
 

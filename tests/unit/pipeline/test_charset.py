@@ -1,4 +1,4 @@
-"""The bytes of an answer are decoded by what they are, then by what is said of them."""
+"""The bytes of an answer decide on its character set before its labels do."""
 
 import codecs
 import encodings.aliases

@@ -1,4 +1,4 @@
-"""JSON is read as it was meant, one bad value costs itself, and limits hold before the parser."""
+"""JSON: a bad value affects only itself, and limits apply before the parser runs."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The bytes of an answer become one plain tree, or one reason why not; nothing else."""
+"""The bytes of an answer become a tree, or a failure with a reason."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.declare.endpoint import Endpoint
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.pipeline.parse import ParsedAnswer, parse
+from exporter.pipeline.read import ParsedAnswer, parse
 from exporter.systems import SYSTEMS
 
 JSON_ONLY = ("json",)

@@ -1,15 +1,17 @@
 """Lines that are kept from one poll to the next are those of the last poll."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
 from exporter.pipeline import snapshot as snapshot_module
-from exporter.pipeline.render import base_labels
+from exporter.pipeline.render import _value_texts, base_labels, value_text
 from exporter.pipeline.snapshot import (
     NO_SERIES,
     PollCounts,
@@ -48,6 +50,10 @@ class Source:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
 
+    @property
+    def counts(self) -> PollCounts:
+        return self.snapshot.counts if self.snapshot else PollCounts()
+
 
 class Outcome(NamedTuple):
     number: int
@@ -65,9 +71,9 @@ def test_lines_that_are_kept_are_those_of_a_fresh_page(
         block.add(source)
     last = NO_SERIES
     for number, (at, (outcome, duration, unmapped)) in enumerate(given, 1):
-        tally = PollCounts(polls=number, failures={"tls": number // 2}, last_success=NOW)
+        counts = PollCounts(polls=number, failures={"tls": number // 2}, last_success=NOW)
         poll = PollResult(outcome, duration, NOW, 0.0)
-        snapshot = take_snapshot(TARGET, poll, tally, last=last, unmapped=unmapped)
+        snapshot = take_snapshot(TARGET, poll, counts, last=last, unmapped=unmapped)
         last = snapshot.served if snapshot.up else last
         sources[at].snapshot = snapshot
         if number % 2:  # Not each poll is scraped.
@@ -77,6 +83,22 @@ def test_lines_that_are_kept_are_those_of_a_fresh_page(
         fresh.refresh()
 
         assert block.families == fresh.families
+
+
+numbers = st.floats(allow_nan=False) | st.integers(-(2**60), 2**60).map(float)
+decimals = st.decimals(-1000, 1000, places=6, allow_nan=False).map(float)
+
+
+@given(st.lists(numbers, min_size=1) | st.lists(decimals, min_size=1))
+def test_many_values_are_written_as_each_of_them(values: list[float]) -> None:
+    assert [str(text) for text in _value_texts(values)] == [value_text(one) for one in values]
+
+
+@pytest.mark.parametrize("value", [-0.0, 1e-4, 9.9e-5, 10.00005, 2.0**53, 1e16, math.inf])
+def test_a_rare_value_changes_no_other(value: float) -> None:
+    values = [0.5, value, 3.0, -0.25]
+
+    assert [str(text) for text in _value_texts(values)] == [value_text(one) for one in values]
 
 
 def test_lines_of_values_that_did_not_change_are_kept() -> None:
@@ -96,6 +118,15 @@ def test_lines_of_values_that_did_not_change_are_kept() -> None:
     assert any(before)
     for one, other in zip(before, after, strict=True):
         assert one is other
+
+
+def test_a_percent_sign_in_a_label_is_written_once() -> None:
+    target = replace(TARGET, labels={"share": "5%s"})
+    family = SYSTEM.families[0].name
+    read = Extraction.of((Sample(family, (("state", "%d%%"),), 0.5),))
+    page = lines_of(target, take_snapshot(target, PollResult(read, 0.1, NOW, 0.0), PollCounts()))
+
+    assert 'share="5%s",state="%d%%"} 0.5' in page
 
 
 def test_series_that_are_the_same_once_redacted_are_served_once() -> None:
@@ -144,13 +175,13 @@ def test_a_target_of_few_series_may_have_long_lines() -> None:
 
 def test_layouts_of_long_lists_are_not_kept() -> None:
     names = [family.name for family in SYSTEM.families]
-    kept = snapshot_module._small_layout.cache_info().currsize
+    kept = snapshot_module._shared_layout.cache_info().currsize
     for number in range(10):
         layout = layout_of(SYSTEM, (*names, *names[:1] * (20_000 + number)))
-        assert layout.by_family[0] == [0, *range(len(names), len(layout.places))]
+        assert layout.by_family[0] == [0, *range(len(names), len(layout.families))]
         assert layout.by_family[1] == [1]
 
-    assert snapshot_module._small_layout.cache_info().currsize == kept
+    assert snapshot_module._shared_layout.cache_info().currsize == kept
     assert layout_of(SYSTEM, tuple(names)) is layout_of(SYSTEM, tuple(names))
 
 

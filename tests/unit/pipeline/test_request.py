@@ -223,7 +223,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("content", "expected"), BAD_FILES.values(), ids=BAD_FILES)
-async def test_a_bad_file_is_told_without_its_content_and_nothing_is_sent(
+async def test_a_bad_file_is_reported_without_its_content_and_nothing_is_sent(
     content: bytes | None, expected: str, tmp_path: Path, vendor: Vendor, poll: Polls
 ) -> None:
     path = tmp_path / "token"

@@ -1,4 +1,4 @@
-"""XML becomes a tree like that of JSON; nothing in it reads a file or fills memory."""
+"""XML becomes a tree like JSON; it cannot read files or fill memory."""
 
 from typing import Any
 

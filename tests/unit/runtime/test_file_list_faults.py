@@ -11,10 +11,10 @@ from exporter.runtime import target_builder, target_groups
 from exporter.runtime.target_groups import (
     MAX_ITEM,
     MAX_LABELS_SIZE,
-    MOST_PARTS,
+    MAX_PARTS,
 )
 from exporter.text import printable
-from support.file_sd import CLANFORGE, UCS, Make, put, targets
+from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ from support.file_sd import CLANFORGE, UCS, Make, put, targets
 async def test_a_bad_list_is_refused_with_its_reason(
     files: Make, tmp_path: Path, name: str, text: str, why: str
 ) -> None:
-    put(tmp_path / name, text)
-    look = await files().look()
+    replace_file(tmp_path / name, text)
+    look = await files().refresh()
 
     assert [fault.removeprefix(f"{tmp_path}/") for fault in look.faults.values()] == [why]
     assert (look.failures, targets(look)) == (1, {})
@@ -107,8 +107,8 @@ async def test_a_bad_list_is_refused_with_its_reason(
 async def test_an_item_must_fit_its_entry(
     files: Make, tmp_path: Path, entry: str, text: str, why: str
 ) -> None:
-    put(tmp_path / "a.yaml", text)
-    look = await files(entry).look()
+    replace_file(tmp_path / "a.yaml", text)
+    look = await files(entry).refresh()
 
     assert [fault.split(": ", 1)[1] for fault in look.faults.values()] == [why]
 
@@ -116,8 +116,8 @@ async def test_an_item_must_fit_its_entry(
 async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.yaml", "- targets:\n" + "  - a b\n" * 500)
-    look = await files().look()
+    replace_file(tmp_path / "a.yaml", "- targets:\n" + "  - a b\n" * 500)
+    look = await files().refresh()
 
     (why,) = look.faults.values()
     assert why.endswith("(and 19 more)")
@@ -126,10 +126,10 @@ async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
 async def test_a_list_that_repeats_itself_without_end_is_refused(
     files: Make, tmp_path: Path
 ) -> None:
-    again = "- *one\n" * (MOST_PARTS // 1000 + 1)
-    put(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
-    put(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
-    look = await files().look()
+    again = "- *one\n" * (MAX_PARTS // 1000 + 1)
+    replace_file(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
+    replace_file(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
+    look = await files().refresh()
 
     assert [*targets(look)] == ["b"]
     assert [fault.split("/")[-1] for fault in look.faults.values()] == [
@@ -138,11 +138,11 @@ async def test_a_list_that_repeats_itself_without_end_is_refused(
 
 
 async def test_a_list_of_too_many_targets_is_refused(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", f"- targets: [{'a, ' * (MOST_PARTS + 1)}]\n")
-    look = await files().look()
+    replace_file(tmp_path / "a.yaml", f"- targets: [{'a, ' * (MAX_PARTS + 1)}]\n")
+    look = await files().refresh()
 
     assert [fault.split("/")[-1] for fault in look.faults.values()] == [
-        f"a.yaml: more than {MOST_PARTS} targets and labels"
+        f"a.yaml: more than {MAX_PARTS} targets and labels"
     ]
 
 
@@ -150,25 +150,27 @@ async def test_a_json_list_of_too_many_parts_is_not_parsed(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json, "loads", None)
-    put(tmp_path / "a.json", f"[{'[],' * (5 * MOST_PARTS)}[]]")
-    look = await files().look()
+    replace_file(tmp_path / "a.json", f"[{'[],' * (5 * MAX_PARTS)}[]]")
+    look = await files().refresh()
 
     (why,) = look.faults.values()
-    assert why.endswith(f"a.json: more than {MOST_PARTS} targets and labels")
+    assert why.endswith(f"a.json: more than {MAX_PARTS} targets and labels")
 
 
 async def test_a_yaml_list_of_too_many_parts_is_not_built(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", f"[{'{},' * (5 * MOST_PARTS)}]")
-    look = await files().look()
+    replace_file(tmp_path / "a.yaml", f"[{'{},' * (5 * MAX_PARTS)}]")
+    look = await files().refresh()
 
     (why,) = look.faults.values()
-    assert why.endswith(f"more than {5 * MOST_PARTS} keys and values")
+    assert why.endswith(f"more than {5 * MAX_PARTS} keys and values")
 
 
 async def test_the_labels_of_all_targets_together_are_bounded(files: Make, tmp_path: Path) -> None:
     items = ", ".join(f"a{number}" for number in range(1000))
-    put(tmp_path / "a.yaml", f"- {{targets: [{items}], labels: {{__meta_x: {'x' * 70_000}}}}}")
-    look = await files().look()
+    replace_file(
+        tmp_path / "a.yaml", f"- {{targets: [{items}], labels: {{__meta_x: {'x' * 70_000}}}}}"
+    )
+    look = await files().refresh()
 
     (why,) = look.faults.values()
     assert why.endswith(f"the labels of all targets have more than {MAX_LABELS_SIZE} characters")
@@ -190,7 +192,7 @@ def test_a_key_that_is_given_twice_is_found_in_one_pass(monkeypatch: pytest.Monk
     monkeypatch.setattr(_Key, "compared", 0)
     pairs: list[tuple[str, object]] = [(_Key(number), 1) for number in (*range(5000), 4999)]
     with pytest.raises(ValueError, match='the key "4999" is given twice'):
-        target_groups.once(pairs)
+        target_groups.unique_keys(pairs)
 
     assert _Key.compared < 100
 
@@ -201,8 +203,8 @@ def test_a_key_that_is_given_twice_is_found_in_one_pass(monkeypatch: pytest.Monk
 async def test_a_fault_is_short_however_long_a_key_or_item_is(
     files: Make, tmp_path: Path, group: dict[str, object]
 ) -> None:
-    put(tmp_path / "a.json", json.dumps([group]))
-    look = await files().look()
+    replace_file(tmp_path / "a.json", json.dumps([group]))
+    look = await files().refresh()
 
     (why,) = look.faults.values()
     assert len(why) < 600
@@ -212,8 +214,8 @@ async def test_a_fault_is_short_however_long_a_key_or_item_is(
 async def test_nested_merge_keys_are_refused(files: Make, tmp_path: Path, depth: int) -> None:
     lists = ["- &m0 {targets: [a]}"]
     lists += [f"- &m{n + 1} {{<<: [*m{n}, *m{n}]}}" for n in range(depth)]
-    put(tmp_path / "a.yaml", "\n".join(lists))
-    look = await files().look()
+    replace_file(tmp_path / "a.yaml", "\n".join(lists))
+    look = await files().refresh()
 
     (why,) = look.faults.values()
     assert why.endswith("parts, which is too many")
@@ -223,11 +225,13 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = files()
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
-    await watched.look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    await watched.refresh()
     monkeypatch.setattr(target_builder, "_MAX_SECONDS", -1.0)
-    put(tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}]))
-    look = await watched.look()
+    replace_file(
+        tmp_path / "a.json", json.dumps([{"targets": [f"a{number}" for number in range(50)]}])
+    )
+    look = await watched.refresh()
 
     (why,) = look.faults.values()
     assert why == "the list takes longer than -1s to read"
@@ -235,16 +239,16 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
 
 
 async def test_no_character_of_a_label_commands_a_terminal(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
-    one = targets(await files().look())["a"]
+    replace_file(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
+    one = targets(await files().refresh())["a"]
 
     assert dict(one.labels) == {"site": "\ufffd[31mx\ufffdy\ufffd"}
 
 
 @pytest.mark.parametrize("character", ["\\e", "\\x9b", "\\u202e", "\\u200b", "\\ufeff"])
 async def test_a_name_has_printable_characters(files: Make, tmp_path: Path, character: str) -> None:
-    put(tmp_path / "a.yaml", f'- {{targets: ["1{character}2"]}}')
-    look = await files(CLANFORGE).look()
+    replace_file(tmp_path / "a.yaml", f'- {{targets: ["1{character}2"]}}')
+    look = await files(CLANFORGE).refresh()
 
     (why,) = look.faults.values()
     assert "a name has 1 to 128 printable characters" in why
@@ -256,7 +260,7 @@ async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path
     (tmp_path / "b.json").mkdir()
     os.mkfifo(tmp_path / "c.json")
     (tmp_path / "d.json").write_bytes(b" " * (16 * 1024 * 1024 + 1))
-    look = await files().look()
+    look = await files().refresh()
 
     assert [fault.removeprefix(f"{tmp_path}/") for fault in look.faults.values()] == [
         "a.json: not UTF-8 at byte 1",
@@ -269,8 +273,8 @@ async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path
 async def test_a_fault_in_a_large_list_is_told_without_its_line(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")
-    look = await files().look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")
+    look = await files().refresh()
     (why,) = look.faults.values()
 
     assert why.startswith(f"{tmp_path}/a.json: [0].targets[0]: ")

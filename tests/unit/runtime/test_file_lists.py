@@ -10,14 +10,16 @@ from exporter.runtime.target_groups import (
     TargetGroup,
 )
 from exporter.systems import SYSTEMS
-from support.file_sd import CLANFORGE, UCS, Make, put, targets
+from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
 
 
 async def test_items_are_the_parameter_of_a_system_that_has_one(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.json", '[{"targets": ["17", "18"]}]')
-    look = await files(f'{CLANFORGE}, name: "cf-{{item}}", params: {{match_info: "true"}}').look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["17", "18"]}]')
+    look = await files(
+        f'{CLANFORGE}, name: "cf-{{item}}", params: {{match_info: "true"}}'
+    ).refresh()
 
     assert [
         (one.name, one.url, one.params["serverid"], one.params["match_info"])
@@ -38,8 +40,8 @@ async def test_items_are_the_parameter_of_a_system_that_has_one(
 async def test_items_are_addresses_everywhere_else(
     files: Make, tmp_path: Path, entry: str, item: str, url: str
 ) -> None:
-    put(tmp_path / "a.yaml", f'- targets: ["{item}"]')
-    look = await files(entry).look()
+    replace_file(tmp_path / "a.yaml", f'- targets: ["{item}"]')
+    look = await files(entry).refresh()
 
     assert [(one.name, one.url) for one in targets(look).values()] == [(item, url)]
 
@@ -51,8 +53,8 @@ async def test_labels_of_the_group_win_and_meta_labels_are_dropped(
 - targets: [17]
   labels: {site: ams, rack: "", __meta_x: y, __param_query_info: "false", no: 7}
 """
-    put(tmp_path / "a.yaml", text)
-    look = await files(f"{CLANFORGE}, labels: {{site: fra, rack: r1, game: g}}").look()
+    replace_file(tmp_path / "a.yaml", text)
+    look = await files(f"{CLANFORGE}, labels: {{site: fra, rack: r1, game: g}}").refresh()
     one = targets(look)["17"]
 
     assert dict(one.labels) == {"site": "ams", "game": "g", "no": "7"}
@@ -67,7 +69,7 @@ discovery:
   - {system: genesys_ucs, client: c, timeout: 4s, file_sd: {files: ["*.json"]}}
   - {system: genesys_ucs, interval: 1m, file_sd: {files: ["*.json"]}}
 """
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     settings = load_text(text, "config.yaml", tmp_path, SYSTEMS)
     a, b = (one.template.make("a", {}) for one in settings.discoveries)
 
@@ -78,15 +80,15 @@ discovery:
 
 async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_path: Path) -> None:
     watched = files()
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
-    put(tmp_path / "b.json", '[{"targets": ["b"]}]')
-    await watched.look()
-    put(tmp_path / "a.json", '[{"targets": ["a", "a2"')
-    put(tmp_path / "b.json", '[{"targets": ["b", "b2"]}]')
-    bad = await watched.look()
-    again = await watched.look()
-    put(tmp_path / "a.json", '[{"targets": ["a3"]}]')
-    good = await watched.look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    replace_file(tmp_path / "b.json", '[{"targets": ["b"]}]')
+    await watched.refresh()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a", "a2"')
+    replace_file(tmp_path / "b.json", '[{"targets": ["b", "b2"]}]')
+    bad = await watched.refresh()
+    again = await watched.refresh()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a3"]}]')
+    good = await watched.refresh()
 
     assert ([*targets(bad)], bad.failures, len(bad.faults)) == (["a", "b", "b2"], 1, 1)
     assert (again.built, again.failures, again.faults) == (None, 0, bad.faults)
@@ -95,12 +97,12 @@ async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_p
 
 async def test_a_file_that_goes_takes_its_targets_along(files: Make, tmp_path: Path) -> None:
     watched = files()
-    none = await watched.look()
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
-    put(tmp_path / "b.yml", "- targets: [b]")
-    one = await watched.look()
+    none = await watched.refresh()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    replace_file(tmp_path / "b.yml", "- targets: [b]")
+    one = await watched.refresh()
     (tmp_path / "a.json").unlink()
-    gone = await watched.look()
+    gone = await watched.refresh()
 
     assert none.built is None
     assert [*targets(one)] == ["a"]
@@ -110,23 +112,23 @@ async def test_a_file_that_goes_takes_its_targets_along(files: Make, tmp_path: P
 async def test_what_has_not_changed_is_read_only_at_the_refresh_interval(
     files: Make, tmp_path: Path
 ) -> None:
-    put(tmp_path / "a.json", '[{"targets": ["a"]}]')
+    replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     seldom, always = files(), files(refresh=0.0)
-    await seldom.look()
-    first = await always.look()
-    second = await always.look()
+    await seldom.refresh()
+    first = await always.refresh()
+    second = await always.refresh()
 
-    assert (await seldom.look()).built is None
+    assert (await seldom.refresh()).built is None
     assert targets(second)["a"] is targets(first)["a"]
 
 
 async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path: Path) -> None:
     watched = files()
-    put(tmp_path / "a.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
-    before = targets(await watched.look())
+    replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
+    before = targets(await watched.refresh())
     text = '[{"targets": ["c"]}, {"labels": {"site": "x"}, "targets": ["b"]}, {"targets": ["a"]}]'
-    put(tmp_path / "a.json", text)
-    after = targets(await watched.look())
+    replace_file(tmp_path / "a.json", text)
+    after = targets(await watched.refresh())
 
     assert [*after] == ["c", "b", "a"]
     assert after["b"] is before["b"]
@@ -134,9 +136,9 @@ async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path:
 
 
 async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: Path) -> None:
-    put(tmp_path / "a.json", '[{"targets": ["a", "a"]}, {"targets": ["a"]}]')
-    put(tmp_path / "b.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
-    look = await files().look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a", "a"]}, {"targets": ["a"]}]')
+    replace_file(tmp_path / "b.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
+    look = await files().refresh()
 
     assert look.built
     assert {name: dict(one.labels) for name, one in look.built.targets.items()} == {
@@ -148,10 +150,10 @@ async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: P
 
 async def test_another_shards_targets_are_checked_and_left_out(files: Make, tmp_path: Path) -> None:
     watched = files(owns=lambda name: name == "a")
-    put(tmp_path / "a.json", '[{"targets": ["a", "b"]}]')
-    good = await watched.look()
-    put(tmp_path / "a.json", '[{"targets": ["a", "b c"]}]')
-    bad = await watched.look()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"]}]')
+    good = await watched.refresh()
+    replace_file(tmp_path / "a.json", '[{"targets": ["a", "b c"]}]')
+    bad = await watched.refresh()
 
     assert [*targets(good)] == ["a"]
     assert bad.failures == 1
@@ -161,7 +163,7 @@ async def test_a_file_that_was_written_while_it_was_read_is_read_again(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, watched = tmp_path / "a.json", files()
-    put(path, '[{"targets": ["a"]}]')
+    replace_file(path, '[{"targets": ["a"]}]')
     real = ListText.groups
 
     def slow(text: ListText) -> tuple[TargetGroup, ...]:
@@ -171,7 +173,7 @@ async def test_a_file_that_was_written_while_it_was_read_is_read_again(
         return groups
 
     monkeypatch.setattr(ListText, "groups", slow)
-    first, second, third = [await watched.look() for _ in range(3)]
+    first, second, third = [await watched.refresh() for _ in range(3)]
 
     assert [*targets(first)] == ["a"]
     assert [*targets(second)] == ["a", "b"]

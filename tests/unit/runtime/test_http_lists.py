@@ -42,7 +42,7 @@ async def test_the_request_is_the_one_prometheus_sends(vendor: Vendor) -> None:
     sd = http(
         f"{vendor.url}/sd/x?site=ams&site=f%20a", ", client: c, refresh_interval: 90s", client
     )
-    look = await sd.look()
+    look = await sd.refresh()
     (request,) = vendor.requests
 
     assert request.startswith("GET /sd/x?site=ams&site=f%20a HTTP/1.1\r\n")
@@ -63,7 +63,7 @@ async def test_the_clients_secret_parameters_go_along_and_do_not_show(vendor: Ve
     client = "c: {query_params: {token: {secrets: [hunter22-canary]}}}"
     vendor.answer = response(b'[{"targets": ["a"], "hunter22-canary": 1}]')
     for path, sent in (("", "/?"), ("/sd?site=ams", "/sd?site=ams&")):
-        look = await http(f"{vendor.url}{path}", ", client: c", client).look()
+        look = await http(f"{vendor.url}{path}", ", client: c", client).refresh()
 
         assert vendor.requests[-1].startswith(f"GET {sent}token=hunter22-canary HTTP/1.1\r\n")
         assert look.faults
@@ -92,7 +92,7 @@ def test_a_client_that_logs_in_is_refused(kind: str, login: str) -> None:
 async def test_these_content_types_are_good(vendor: Vendor, content_type: str) -> None:
     vendor.answer = response(b"[]", content_type)
 
-    assert names(await http(vendor.url).look()) == []
+    assert names(await http(vendor.url).refresh()) == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_bad_answer_is_refused_with_its_reason(
 ) -> None:
     vendor.answer = answer
     client = "c: {basic_auth: {username: u, password: hunter22-canary}}"
-    look = await http(f"{vendor.url}/?token=canary", ", client: c", client).look()
+    look = await http(f"{vendor.url}/?token=canary", ", client: c", client).refresh()
 
     assert [*look.faults.values()] == [why]
     assert (look.built, look.failures) == (None, 1)
@@ -142,7 +142,7 @@ async def test_no_server_and_no_answer_are_told(vendor: Vendor) -> None:
     vendor.answer = None
     slow = http(vendor.url)
     slow._source = replace(slow._source, refresh_interval=0.05)
-    looks = [await http("http://127.0.0.1:1/").look(), await slow.look()]
+    looks = [await http("http://127.0.0.1:1/").refresh(), await slow.refresh()]
 
     assert [[*look.faults.values()] for look in looks] == [
         ["no connection: Connection refused"],
@@ -154,7 +154,7 @@ async def test_a_list_may_be_larger_than_a_status(vendor: Vendor) -> None:
     items = [f"server-{number}.example.com:8080" for number in range(40_000)]
     vendor.answer = response(json.dumps([{"targets": items}]).encode())
 
-    assert names(await http(vendor.url).look()) == items
+    assert names(await http(vendor.url).refresh()) == items
 
 
 async def test_the_same_list_again_brings_nothing_and_another_only_what_is_new(
@@ -162,12 +162,12 @@ async def test_the_same_list_again_brings_nothing_and_another_only_what_is_new(
 ) -> None:
     vendor.answer = response(LIST)
     sd = http(vendor.url)
-    first = await sd.look()
-    same = await sd.look()
+    first = await sd.refresh()
+    same = await sd.refresh()
     vendor.answer = response(b"[", "text/html")
-    bad = await sd.look()
+    bad = await sd.refresh()
     vendor.answer = response(LIST.replace(b"b:1", b"c:1"))
-    other = await sd.look()
+    other = await sd.refresh()
 
     assert (same.built, same.faults, same.failures) == (None, {}, 0)
     assert bad.failures == 1
@@ -188,8 +188,8 @@ async def test_a_list_is_had_over_the_clients_tls(tmp_path: Path) -> None:
     async with server:
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         client = "c: {tls_config: {ca_file: ca.pem}}"
-        trusting = await http(url, ", client: c", client, tmp_path).look()
-        other = await http(url).look()
+        trusting = await http(url, ", client: c", client, tmp_path).refresh()
+        other = await http(url).refresh()
 
     assert names(trusting) == ["a:1", "b:1"]
     (why,) = other.faults.values()
@@ -199,7 +199,7 @@ async def test_a_list_is_had_over_the_clients_tls(tmp_path: Path) -> None:
 async def test_a_list_is_had_through_the_clients_proxy(vendor: Vendor) -> None:
     vendor.answer = response(LIST)
     client = f'c: {{proxy_url: "{vendor.url}"}}'
-    look = await http("http://sd.example.com/x", ", client: c", client).look()
+    look = await http("http://sd.example.com/x", ", client: c", client).refresh()
 
     assert names(look) == ["a:1", "b:1"]
     assert vendor.requests[0].startswith("GET http://sd.example.com/x HTTP/1.1\r\n")

@@ -61,6 +61,7 @@ async def test_a_large_answer_whose_poll_is_given_up_waits_no_longer(vendor: Ven
     try:
         target = make_target(url=vendor.url, timeout=0.2)
         run = PollRun(target, build(target), connections, FIXED)
+        (reader,) = run._readers
         outcome = (await runtime_poll.poll(run)).outcome
         await asyncio.sleep(0)
         held = connections.pool.held.size
@@ -72,6 +73,8 @@ async def test_a_large_answer_whose_poll_is_given_up_waits_no_longer(vendor: Ven
     assert isinstance(outcome, PollError)
     assert outcome.reason is Reason.TIMEOUT
     assert held == 0
+    # The thread may still use it.
+    assert run._readers != [reader]
 
 
 async def test_a_large_answer_that_no_thread_can_read_is_a_failed_poll(

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,6 +16,7 @@ from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
 from exporter.http.connections import Connections
 from exporter.pipeline.snapshot import PollResult
+from exporter.runtime.poll_run import PollRun
 from exporter.runtime.schedule import Schedule, ScheduleEntry
 from exporter.runtime.shard import Shard
 from exporter.runtime.target_state import TargetState
@@ -118,7 +118,7 @@ async def until(targets: Targets, polls: int, *, names: set[str] | None = None) 
     """Wait until each target was polled that often."""
     async with asyncio.timeout(60):
         while any(
-            tracked.tally.polls < polls
+            tracked.counts.polls < polls
             for tracked in targets
             if names is None or tracked.target.name in names
         ):
@@ -222,7 +222,7 @@ class Overtaken(Schedule):
 
     def _plan_next(self, turn: ScheduleEntry, now: float, pause: float) -> None:
         super()._plan_next(turn, now, pause)
-        self.leave_due(turn.due)
+        self.start_due(turn.due)
 
 
 async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: Crowd) -> None:
@@ -232,7 +232,7 @@ async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: 
     connections = Connections(clock)
     schedule = Overtaken(targets, connections, telemetry, clock, 100)
     for now[0] in (1.0, 3.0, 5.0):
-        schedule.leave_due(now[0])
+        schedule.start_due(now[0])
         while schedule.under_way:
             await asyncio.sleep(0.01)
     await connections.close()
@@ -274,18 +274,10 @@ def test_a_tick_is_long_enough_for_polls_to_leave_together(
     assert tick_seconds(Counter(intervals)) == pytest.approx(expected)
 
 
-class Stepped(Schedule):
-    """A schedule whose departures are written down and not made."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.left: list[tuple[float, str]] = []
-
-    def _depart(self, turn: ScheduleEntry) -> None:
-        self.left.append((self._clock.monotonic(), turn.tracked.target.name))
-
-
-async def test_a_rate_limit_spaces_polls_out_beyond_its_burst() -> None:
+async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = list[tuple[float, str]]()
     now = [0.0]
     clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
     limited = Client(name="c", rate_limit=RateLimit(requests_per_second=2, burst=3))
@@ -293,15 +285,20 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst() -> None:
     targets = Targets(
         Settings(targets=tuple(replace(base, name=f"t{at}") for at in range(9))), telemetry, clock
     )
-    schedule = Stepped(targets, Connections(clock), telemetry, clock, 100)
+
+    def start(_run: PollRun, _on_done: object, turn: ScheduleEntry, **_: object) -> None:
+        left.append((now[0], turn.tracked.target.name))
+
+    monkeypatch.setattr(PollRun, "start", start)
+    schedule = Schedule(targets, Connections(clock), telemetry, clock, 100)
     for tick in range(100):
         now[0] = tick * 0.1
-        schedule.leave_due(now[0])
+        schedule.start_due(now[0])
 
-    moments = [moment for moment, _ in schedule.left]
-    assert len({name for _, name in schedule.left}) == 9
-    for start in moments:
-        assert sum(start <= moment < start + 1 for moment in moments) <= 3 + 2
+    moments = [moment for moment, _ in left]
+    assert len({name for _, name in left}) == 9
+    for first in moments:
+        assert sum(first <= moment < first + 1 for moment in moments) <= 3 + 2
     assert moments[-1] - moments[0] >= (9 - 3) / 2 - 0.1
 
 

@@ -11,20 +11,20 @@ START = 1000.0
 
 
 @dataclass(eq=False)
-class ScheduleEntry:
+class Entry:
     due: float = 0.0
     slot: int | None = None
 
 
-def taken(slots: Slots, *moments: float) -> list[tuple[float, float]]:
+def taken(slots: Slots[Entry], *moments: float) -> list[tuple[float, float]]:
     """Return when turns came up, and when they were due."""
     return [(moment, turn.due) for moment in moments for turn in slots.take(moment)]
 
 
 def test_a_turn_comes_up_at_the_first_tick_after_it_is_due() -> None:
-    slots = Slots(START, 0.5)
+    slots = Slots[Entry](START, 0.5)
     for due in (1000.7, 1000.2, 1000.5):
-        slots.put(ScheduleEntry(), due)
+        slots.put(Entry(), due)
 
     assert taken(slots, 1000.0, 1000.5, 1001.0) == [
         (1000.5, 1000.2),
@@ -34,7 +34,7 @@ def test_a_turn_comes_up_at_the_first_tick_after_it_is_due() -> None:
 
 
 def test_a_turn_that_is_moved_comes_up_once() -> None:
-    slots, turn = Slots(START, 0.5), ScheduleEntry()
+    slots, turn = Slots[Entry](START, 0.5), Entry()
     for due in (1003.0, 1001.0, 1002.0):
         slots.put(turn, due)
 
@@ -42,7 +42,7 @@ def test_a_turn_that_is_moved_comes_up_once() -> None:
 
 
 def test_a_turn_that_is_removed_does_not_come_up() -> None:
-    slots, turn = Slots(START, 0.5), ScheduleEntry()
+    slots, turn = Slots[Entry](START, 0.5), Entry()
     slots.put(turn, 1001.0)
     slots.remove(turn)
     slots.remove(turn)
@@ -51,7 +51,7 @@ def test_a_turn_that_is_removed_does_not_come_up() -> None:
 
 
 def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
-    slots, turn = Slots(START, 0.5), ScheduleEntry()
+    slots, turn = Slots[Entry](START, 0.5), Entry()
     assert taken(slots, 1002.0) == []
     slots.put(turn, 1001.0)
 
@@ -59,9 +59,9 @@ def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
 
 
 def test_all_that_was_due_in_a_long_pause_comes_up_in_order() -> None:
-    slots = Slots(START, 0.1)
+    slots = Slots[Entry](START, 0.1)
     for due in (5000.0, 1001.0, 3000.0, 9000.0):
-        slots.put(ScheduleEntry(), due)
+        slots.put(Entry(), due)
 
     assert [due for _, due in taken(slots, 8000.0)] == [1001.0, 3000.0, 5000.0]
 
@@ -74,9 +74,9 @@ def test_all_that_was_due_in_a_long_pause_comes_up_in_order() -> None:
 def test_ticks_of_another_length_leave_no_turn_out(
     dues: list[float], before: float, after: float
 ) -> None:
-    slots = Slots(START, before)
+    slots = Slots[Entry](START, before)
     for due in dues:
-        slots.put(ScheduleEntry(), START + due)
+        slots.put(Entry(), START + due)
     slots = slots.with_seconds(after)
     found, now = [], START
     while now < START + 61:
@@ -90,11 +90,11 @@ def test_ticks_of_another_length_leave_no_turn_out(
 @given(st.integers(0, 100_000), st.sampled_from([0.1, 0.15, 0.3, 0.5]))
 def test_the_next_tick_is_the_next(number: int, seconds: float) -> None:
     """Floats have no exact tenths: a tick must neither come twice nor be left out."""
-    slots = Slots(START, seconds)
+    slots = Slots[Entry](START, seconds)
     tick = START + number * seconds
     following = slots.next_tick(tick)
 
     assert 0.5 * seconds < following - tick < 1.5 * seconds
-    turn = ScheduleEntry()
+    turn = Entry()
     slots.put(turn, following)
     assert taken(slots, tick, following) == [(following, following)]

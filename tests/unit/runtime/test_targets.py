@@ -179,8 +179,8 @@ def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
 
         assert [*now] == [*wanted.items()]
         assert all(now[key] is one for key, one in known.items() if key in now)
-        assert {*change.come} == {*now.values()} - {*known.values()}
-        assert {*change.gone} == {*known.values()} - {*now.values()}
+        assert {*change.added} == {*now.values()} - {*known.values()}
+        assert {*change.removed} == {*known.values()} - {*now.values()}
         for one in data.draw(st.lists(st.sampled_from([*now.values()]))) if now else ():
             moment.now += 1
             targets.record(one, good(moment))
@@ -226,7 +226,7 @@ def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
     moment: Moment, telemetry: Telemetry
 ) -> None:
     targets = make(moment, telemetry, "a")
-    system = make_target().system.model_copy().named("own")
+    system = make_target().system.model_copy().set_name("own")
     targets.replace([replace(make_target(), name="b", system=system)])
 
     assert "own" in targets.systems
@@ -256,12 +256,12 @@ def test_readiness_waits_for_all_targets_that_are_added_before_it(
     moment: Moment, telemetry: Telemetry
 ) -> None:
     targets = make(moment, telemetry, "a")
-    targets.untried = 1
+    targets.expect_lists(1)
     targets.record(first(targets), good(moment))
     steps = [targets.is_ready]
     old = first(targets).target
     targets.replace((old, replace(old, name="b")))
-    targets.untried = 0
+    targets.expect_lists(0)
     steps.append(targets.is_ready)
     targets.record([*targets][1], bad(moment))
     targets.replace((old, replace(old, name="b"), replace(old, name="c")))

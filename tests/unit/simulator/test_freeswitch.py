@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from exporter.simulator.freeswitch import FreeSwitch
-from exporter.simulator.pace import DAY, HOUR, Wave
+from exporter.simulator.pace import Wave
 
 NOON = 1710763200.0
 QUIET = Wave(low=0.0, high=0.0)
@@ -66,36 +66,6 @@ def test_attempts_over_the_session_limit_are_counted(switch: Switch) -> None:
     )
 
 
-def test_a_paused_or_busy_switch_counts_nothing_and_empties(switch: Switch) -> None:
-    switch.pass_second(20)
-    assert switch.pass_second(25, accepting=False) == 0
-    assert switch.one.rate == 0
-    switch.one.min_idle_cpu = 100.0
-    assert switch.pass_second(25) == 0
-    assert switch.one.rate == 0
-    for _ in range(3000):
-        switch.pass_second(accepting=False)
-    assert switch.one.active == 0
-
-
-def test_the_rate_is_negative_for_a_second_after_the_limit_is_lowered(switch: Switch) -> None:
-    switch.one.rate_limit = 1000
-    switch.pass_second()
-    switch.one.rate_limit = 30
-    assert switch.pass_second(2) == 2
-    assert "\n-968 session(s) per Sec out of max 30, " in switch.one.text(switch.now, ready=True)
-    switch.pass_second(2)
-    assert switch.one.rate == 2
-
-
-def test_the_peak_is_false_after_the_limit_is_raised(switch: Switch) -> None:
-    switch.one.rate_limit = 1000
-    assert switch.pass_second(2) == 2
-    assert (switch.one.rate, switch.one.rate_peak) == (972, 972)
-    switch.pass_second(2)
-    assert (switch.one.rate, switch.one.rate_peak) == (2, 972)
-
-
 def test_sessions_come_and_go_below_their_peaks() -> None:
     switch = Switch(BUSY)
     seen = []
@@ -123,15 +93,3 @@ def test_a_restart_counts_from_0() -> None:
         "0 session(s) since startup",
         "0 session(s) - peak 0, last 5min 0 ",
     ]
-
-
-def test_units_are_singular_only_for_one(switch: Switch) -> None:
-    switch.one.started = NOON - (366 * DAY + HOUR + 61.001001)
-    assert switch.one.text(NOON, ready=True).startswith(
-        "UP 1 year, 1 day, 1 hour, 1 minute, 1 second, 1 millisecond, 1 microsecond\n"
-    )
-    switch.one.started = NOON - 2.5
-    assert TEXT.fullmatch(switch.one.text(NOON, ready=True))
-    assert "0 minutes, 2 seconds, 500 milliseconds, 0 microseconds\n" in switch.one.text(
-        NOON, ready=True
-    )

@@ -11,7 +11,6 @@ from support.simulator_stage import SimulatorClient as Client
 
 AUTHORIZED = {"Authorization": ADMIN.authorization}
 MORNING = 1710756000.0
-HOUR = 3600.0
 
 
 async def launches(client: Client) -> tuple[int, int]:

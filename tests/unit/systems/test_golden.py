@@ -6,7 +6,6 @@ import pytest
 
 from exporter.errors import PollError
 from exporter.pipeline.snapshot import PollCounts, take_snapshot
-from exporter.systems import SYSTEMS
 from exporter.toolkit.negotiate import Format
 from exporter.web.exposition import expose_targets
 from support.polling import Polls, make_target
@@ -42,13 +41,6 @@ async def test_a_recorded_answer_gives_its_golden_exposition(
         golden.write_text(actual, encoding="utf-8")
 
     assert actual == golden.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_system_has_recordings(system: str) -> None:
-    cases = [path for path in ANSWERS if path.parent.name == system]
-
-    assert cases, f"put an answer of {system} into tests/data/answers/{system}/"
 
 
 def test_no_golden_file_is_left_without_its_answer() -> None:

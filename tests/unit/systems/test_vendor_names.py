@@ -5,10 +5,12 @@ from pathlib import Path
 
 from support.repository import ROOT
 
-NAMES = re.compile(
-    r"genesys|\bucs\b|webitel|freeswitch|mdworkbench|clanforge|multiplay|sodius", re.IGNORECASE
-)
 PACKAGE = ROOT / "exporter"
+FILES = sorted((PACKAGE / "systems").glob("*.yaml"))
+PRODUCTS = [word for file in FILES for word in file.stem.split("_")]
+# Names of vendors and of parts, which no file is named after.
+OTHERS = ["freeswitch", "multiplay", "sodius"]
+NAMES = re.compile(rf"(?<![a-z])({'|'.join([*PRODUCTS, *OTHERS])})(?!\d)", re.IGNORECASE)
 
 
 def names_in(path: Path) -> list[str]:

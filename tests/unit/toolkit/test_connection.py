@@ -118,7 +118,7 @@ async def test_a_client_that_does_not_read_a_response_is_closed(
 async def test_a_client_that_does_not_read_the_end_of_a_response_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_handlers, "status_page", lambda *_: "x" * 20_000_000)
+    monkeypatch.setattr(page_handlers, "render_list", lambda *_: iter(["x" * 20_000_000]))
     async with opened(Limits(response=0.3)) as port:
         await port.connect(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         await port.until(lambda: port.rejected("slow_response") == 1)

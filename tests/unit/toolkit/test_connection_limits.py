@@ -113,10 +113,10 @@ def test_the_document_has_the_limits() -> None:
     limits = Limits()
 
     assert set(re.findall(r"`(\w+)` \|$", text, re.MULTILINE)) == set(RejectReason)
-    assert f"| connections at once | {limits.connections}, " in text
-    assert f"| scrapes at once | {limits.scrapes}, " in text
+    assert f"| concurrent connections | {limits.connections}, " in text
+    assert f"| concurrent scrapes | {limits.scrapes}, " in text
     assert f"| time for the head of a request | {limits.head:.0f} s |" in text
-    assert f"| {limits.response:.0f} s, or the scraper's timeout and {limits.margin:.0f} s" in text
+    assert f"| {limits.response:.0f} s, or the scraper's timeout plus {limits.margin:.0f} s" in text
     assert f"| {limits.request_bytes // 1024} KiB |" in text
     assert f"| idle between two requests | {limits.idle:.0f} s |" in text
 

@@ -28,8 +28,9 @@ def has_ipv6() -> bool:
     return True
 
 
-async def test_a_bare_port_is_that_of_both_protocols() -> None:
-    async with listening(site(), [":0"]) as addresses:
+@pytest.mark.parametrize("address", [":0", "[::]:0"])
+async def test_no_host_and_its_ipv6_form_are_both_protocols(address: str) -> None:
+    async with listening(site(), [address]) as addresses:
         ports = {int(one.rpartition(":")[2]) for one in addresses}
 
         assert len(ports) == 1

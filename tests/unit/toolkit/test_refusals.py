@@ -124,7 +124,7 @@ async def test_an_unexpected_exception_is_logged_and_not_shown(
     def fail(*_: object) -> str:
         raise ZeroDivisionError(MARK)
 
-    monkeypatch.setattr(page_handlers, "status_page", fail)
+    monkeypatch.setattr(page_handlers, "render_list", fail)
     answer = await port.ask(b"GET / HTTP/1.0\r\nAccept: text/html\r\n\r\n")
 
     assert answer.split()[1] == b"500"

@@ -8,9 +8,7 @@ import bcrypt
 import pytest
 
 from exporter.toolkit import users as module
-from exporter.toolkit.guard import TokenBucket
 from exporter.toolkit.users import FairLock, Users, Verdict, credentials
-from exporter.toolkit.web_config import RequestLimit
 from support.http_client import basic
 
 WORK = bcrypt.checkpw
@@ -234,18 +232,3 @@ async def test_the_cache_is_bounded_and_guesses_evict_no_success(
 )
 def test_credentials_are_read_as_in_go(header: str, expected: tuple[bytes, bytes] | None) -> None:
     assert credentials(header) == expected
-
-
-def test_a_limit_lets_a_burst_through_and_then_one_at_a_time() -> None:
-    bucket = TokenBucket(RequestLimit(interval=0.5, burst=2))
-    moments = (10.0, 10.0, 10.0, 10.4, 10.5, 10.5, 11.0, 99.0, 99.0, 99.0)
-    found = [bucket.take(moment) for moment in moments]
-
-    assert found == [True, True, False, False, True, False, True, True, True, False]
-
-
-@pytest.mark.parametrize("burst", [0, -1])
-def test_a_limit_without_a_burst_lets_nothing_through(burst: int) -> None:
-    bucket = TokenBucket(RequestLimit(interval=1e-9, burst=burst))
-
-    assert [bucket.take(moment) for moment in (0.0, 1.0)] == [False, False]

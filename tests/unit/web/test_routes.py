@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 
 import aiohttp
@@ -65,7 +65,7 @@ def record(site: Site, **outcomes: Extraction | PollError) -> None:
             site.targets.record(tracked, PollResult(outcome, 0.1, NOW, 0.0))
 
 
-async def test_text_is_what_is_served_without_a_wish(site: Site) -> None:
+async def test_text_is_the_default_format(site: Site) -> None:
     record(site, a=Extraction((), ()))
     status, headers, body = await site.get("/metrics")
 
@@ -76,7 +76,7 @@ async def test_text_is_what_is_served_without_a_wish(site: Site) -> None:
     assert list(parse_text(body.decode()))
 
 
-async def test_openmetrics_is_served_where_it_is_asked_for(site: Site) -> None:
+async def test_openmetrics_is_served_on_request(site: Site) -> None:
     record(site, a=PollError(Reason.TLS, "x"))
     status, headers, body = await site.get("/metrics", Accept=OPENMETRICS)
 
@@ -85,7 +85,7 @@ async def test_openmetrics_is_served_where_it_is_asked_for(site: Site) -> None:
     assert list(parse_openmetrics(body.decode()))  # type: ignore[no-untyped-call]
 
 
-async def test_gzip_holds_the_same_page(site: Site) -> None:
+async def test_gzip_has_the_same_page(site: Site) -> None:
     record(site, a=Extraction((), ()))
     _, headers, packed = await site.get("/metrics", Accept_Encoding="gzip")
     _, _, plain = await site.get("/metrics")
@@ -111,7 +111,7 @@ async def test_head_has_the_headers_and_no_body(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/", "/-/healthy", "/-/ready"])
-async def test_nothing_takes_a_post(site: Site, path: str) -> None:
+async def test_no_route_accepts_post(site: Site, path: str) -> None:
     status, _, _ = await site.get(path, "POST")
 
     assert status == 405
@@ -134,7 +134,7 @@ async def test_ready_waits_for_the_first_poll_of_each_target(site: Site) -> None
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nowhere"])
-async def test_every_answer_has_safe_headers(site: Site, path: str) -> None:
+async def test_every_response_has_safe_headers(site: Site, path: str) -> None:
     _, headers, _ = await site.get(path)
 
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -142,7 +142,7 @@ async def test_every_answer_has_safe_headers(site: Site, path: str) -> None:
     assert headers["Server"] == "status-exporter"
 
 
-async def test_a_path_that_is_not_there_reflects_nothing(site: Site) -> None:
+async def test_a_missing_path_is_not_repeated_in_the_response(site: Site) -> None:
     status, _, body = await site.get("/<script>alert(1)</script>")
 
     assert status == 404
@@ -159,7 +159,7 @@ async def test_the_telemetry_path_can_be_the_root() -> None:
         assert "status_exporter_build_info" in await answer.text()
 
 
-async def test_a_served_target_shows_and_disappears(vendor: Vendor) -> None:
+async def test_a_target_appears_and_disappears(vendor: Vendor) -> None:
     vendor.answer = response(b'{"mode": "production"}')
     target = replace(make_target(url=vendor.url), interval=0.2, timeout=60.0, max_age=600.0)
     async with running(Settings(targets=(target,)), Clock()) as (targets, telemetry, _):
@@ -180,7 +180,7 @@ async def test_a_served_target_shows_and_disappears(vendor: Vendor) -> None:
             await shown('genesys_ucs_mode{target="t",mode="maintenance"} 1')
 
 
-async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
+async def test_at_most_one_page_is_rendered_in_a_turn_of_the_loop(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turn = 0
@@ -192,11 +192,11 @@ async def test_pages_at_once_are_written_one_a_turn_of_the_loop(
             turn += 1
             await asyncio.sleep(0)
 
-    def page(*_: object) -> str:
+    def page(*_: object) -> Iterator[str]:
         written_in.append(turn)
-        return "page"
+        yield "page"
 
-    monkeypatch.setattr(page_handlers, "status_page", page)
+    monkeypatch.setattr(page_handlers, "render_list", page)
     counting = asyncio.create_task(count())
     await asyncio.gather(*(site.get("/") for _ in range(50)))
     counting.cancel()

@@ -1,4 +1,4 @@
-"""The list that has Prometheus scrape each target by itself."""
+"""The list for HTTP service discovery, with which Prometheus scrapes each target by itself."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ async def listed(address: str, query: str = "", **headers: str) -> list[Any]:
         return found
 
 
-async def test_each_target_is_a_group_that_leads_to_its_probe() -> None:
+async def test_each_target_is_a_group_with_the_address_of_its_probe() -> None:
     name = 'a "b"&é'
     async with site_of(on_probe(name, site="ams", instance="mine"), make_target()) as address:
         groups = await listed(address)
@@ -98,7 +98,7 @@ async def test_without_targets_the_list_is_empty() -> None:
 @pytest.mark.parametrize(
     "host", ["exporter:10125", "exporter.example.com", "[::1]:80", "10.0.0.1:1", "a_b-c"]
 )
-async def test_the_address_is_the_one_we_were_asked_by(host: str) -> None:
+async def test_the_address_is_the_one_that_the_client_used(host: str) -> None:
     async with site_of(on_probe("a")) as address:
         (group,) = await listed(address, Host=host)
 
@@ -106,14 +106,14 @@ async def test_the_address_is_the_one_we_were_asked_by(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "a b", "a/b", "a:x", "user@a", "a:1:2", "[::1", "é"])
-async def test_a_host_that_is_none_gives_the_address_of_the_socket(host: str) -> None:
+async def test_a_malformed_host_is_replaced_by_the_address_of_the_socket(host: str) -> None:
     async with site_of(on_probe("a")) as address:
         (group,) = await listed(address, Host=host)
 
     assert group["targets"] == [address]
 
 
-async def test_systems_can_be_chosen() -> None:
+async def test_the_query_selects_systems() -> None:
     targets = [on_probe(system, system) for system in ("genesys_ucs", "mdworkbench", "webitel")]
     async with site_of(*targets) as address:
         answers = [
@@ -138,7 +138,7 @@ async def test_systems_can_be_chosen() -> None:
         ("POST", "", 405, "405 Method Not Allowed\n"),
     ],
 )
-async def test_what_is_wrong_is_told(method: str, query: str, status: int, text: str) -> None:
+async def test_a_wrong_query_is_an_error(method: str, query: str, status: int, text: str) -> None:
     async with (
         site_of(on_probe("a")) as address,
         aiohttp.request(method, f"http://{address}/sd{query}") as answer,
@@ -147,15 +147,29 @@ async def test_what_is_wrong_is_told(method: str, query: str, status: int, text:
 
 
 @pytest.mark.parametrize("number", [1, 249, 250, 251, 10_000])
-def test_a_long_list_comes_in_pieces(number: int) -> None:
+def test_a_long_list_is_sent_in_chunks(number: int) -> None:
     targets = [on_probe(f"t{at}") for at in range(number)]
     live = Targets(Settings(targets=tuple(targets)), Telemetry(), Clock())
-    pieces = list(SdGroups(live).listed([*live], "h:1", secure=True))
+    pieces = list(SdGroups(live).render([*live], "h:1", secure=True))
     groups = json.loads(b"".join(pieces))
 
     assert [group["labels"]["target"] for group in groups] == [one.name for one in targets]
     assert {group["labels"]["__scheme__"] for group in groups} == {"https"}
     assert max(piece.count(b'"targets"') for piece in pieces) <= 250
+
+
+@pytest.mark.parametrize("systems", [("webitel",), ("webitel", "genesys_ucs"), ("mdworkbench",)])
+def test_systems_are_selected_in_each_chunk(systems: tuple[str, ...]) -> None:
+    names = ["genesys_ucs"] * 600 + ["webitel"] * 3
+    targets = tuple(on_probe(f"t{at}", name) for at, name in enumerate(names))
+    live = Targets(Settings(targets=targets), Telemetry(), Clock())
+    pieces = list(SdGroups(live).render([*live], "h:1", secure=False, systems=systems))
+    groups = json.loads(b"".join(pieces))
+
+    assert len(pieces) > 600 / 250
+    assert [group["labels"]["target"] for group in groups] == [
+        one.name for one in targets if one.system.name in systems
+    ]
 
 
 def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +184,7 @@ def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = SdGroups(live)
 
     def names(address: str) -> list[str]:
-        listed = json.loads(b"".join(groups.listed([*live], address, secure=False)))
+        listed = json.loads(b"".join(groups.render([*live], address, secure=False)))
         return [f"{one['targets'][0]} {one['labels']['target']}" for one in listed]
 
     both = [*names("h:1"), *names("g:2")]
@@ -181,7 +195,7 @@ def test_each_target_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rendered == ["a", "b", "b", "c"]
 
 
-async def test_others_have_their_turn_while_a_list_is_written() -> None:
+async def test_other_tasks_run_while_a_list_is_sent() -> None:
     turns = 0
 
     async def count() -> None:
@@ -198,7 +212,7 @@ async def test_others_have_their_turn_while_a_list_is_written() -> None:
     assert turns >= 5000 / 250
 
 
-def test_the_targets_that_the_document_shows_load() -> None:
+def test_the_configurations_in_the_document_load() -> None:
     (text,) = (
         block for block in yaml_blocks(ROOT / "docs" / "probe.md") if "scrape_configs" not in block
     )
@@ -224,7 +238,7 @@ tricky = st.lists(
 
 
 @given(names | tricky, st.dictionaries(st.sampled_from(["site", "z"]), tricky), tricky)
-def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
+def test_a_series_loses_only_the_labels_of_its_target(
     name: str, labels: Mapping[str, str], text: str
 ) -> None:
     target = replace(on_probe(name, "mdworkbench"), labels=labels)
@@ -254,7 +268,7 @@ def test_a_series_loses_the_labels_of_its_target_and_nothing_else(
     assert series(with_base=False) == expected
 
 
-async def test_a_probe_leaves_out_what_the_list_says() -> None:
+async def test_a_probe_omits_the_labels_of_the_list() -> None:
     async def answer(_request: web.Request) -> web.Response:
         return web.json_response({"mode": "production"})
 

@@ -20,7 +20,7 @@ async def site() -> AsyncIterator[Site]:
         yield one
 
 
-async def test_a_target_shows_its_readings_beside_the_vendors_fields(site: Site) -> None:
+async def test_a_target_shows_its_values_and_the_vendors_fields(site: Site) -> None:
     site.record(
         "ams", Extraction.of(MODE, (Fault("genesys_ucs_info", "a list is not a text"),)), 0.2
     )
@@ -36,7 +36,7 @@ async def test_a_target_shows_its_readings_beside_the_vendors_fields(site: Site)
     assert "3, 1 http_503" in text
 
 
-async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> None:
+async def test_a_target_that_is_down_shows_why_and_no_old_values(site: Site) -> None:
     site.record("ams", Extraction.of(MODE, ()))
     site.record("ams", DOWN)
     _, text = await site.get("/target?name=ams")
@@ -47,19 +47,19 @@ async def test_a_target_that_is_down_shows_why_and_nothing_old(site: Site) -> No
     assert alert[1].endswith(
         "for 0 s</time>: HTTP &lt;b&gt;503&lt;/b&gt;. The service is unavailable, or is switching its mode."
     )
-    assert "There are none: the last poll failed, and nothing old is shown." in text
+    assert "None: the last poll failed, and old values are not shown." in text
 
 
-async def test_a_poll_that_gave_nothing_is_not_called_one_that_was_not(site: Site) -> None:
+async def test_a_poll_without_values_is_not_shown_as_no_poll(site: Site) -> None:
     before = await site.get("/target?name=ams")
     site.record("ams", Extraction((), ()))
     after = await site.get("/target?name=ams")
 
-    assert "There are none: it was not polled yet." in before[1]
-    assert "There are none: the last poll gave none." in after[1]
+    assert "Not polled yet." in before[1]
+    assert "The last poll returned none." in after[1]
 
 
-async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Site) -> None:
+async def test_of_many_series_50_are_shown_with_any_text_in_labels(site: Site) -> None:
     odd = replace(make_target(), name="odd", labels={"site": "a\u2028b\x85c\rd"})
     site.targets.replace((odd,))
     many = [Sample("genesys_ucs_info", (("version", f"v{at}"),), 1.0) for at in range(70)]
@@ -73,7 +73,7 @@ async def test_of_many_series_some_are_shown_whatever_stands_in_a_label(site: Si
     assert '<dd>genesys_ucs, <span class="attention">maintenance</span></dd>' in text
 
 
-async def test_recent_polls_are_bounded_and_outlive_a_reload(site: Site) -> None:
+async def test_recent_polls_are_bounded_and_survive_a_reload(site: Site) -> None:
     for _ in range(100):
         site.record("ams", Extraction.of(MODE, ()))
     changed = replace(site.targets.named("ams").target, interval=30.0)  # type: ignore[union-attr]
@@ -84,7 +84,7 @@ async def test_recent_polls_are_bounded_and_outlive_a_reload(site: Site) -> None
     assert len(tracked.recent) == 60
 
 
-async def test_values_are_in_units_with_the_raw_one_beside(site: Site) -> None:
+async def test_values_have_units_and_the_raw_number(site: Site) -> None:
     samples = (
         Sample("genesys_ucs_jvm_memory_used_bytes", (), 91017216.0),
         Sample("genesys_ucs_start_time_seconds", (), 1710000000.5),
@@ -113,7 +113,7 @@ async def test_a_target_shows_the_urls_that_are_requested(site: Site) -> None:
     assert "s3cret" not in text
 
 
-async def test_each_reading_has_a_line_of_its_last_values(site: Site) -> None:
+async def test_each_series_has_a_line_of_its_past_values(site: Site) -> None:
     for at in range(5):
         site.hand.passed = at * 60
         site.record("ams", Extraction.of(MODE, ()))

@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Numbers as text with units."""
 
 import math
 
@@ -34,7 +34,7 @@ def test_a_value_has_the_unit_of_its_metric(metric: str, value: float, text: str
     assert quantity(metric, value) == Quantity(text, raw)
 
 
-def test_seconds_since_1970_are_a_moment() -> None:
+def test_large_seconds_are_a_time() -> None:
     found = quantity("a_start_time_seconds", 1710000000.0)
 
     assert found == Quantity("2024-03-09 16:00:00 UTC", "1710000000", 1710000000.0)
@@ -78,7 +78,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None
     assert duration_text(seconds) == text
 
 
-def test_what_is_shown_of_time() -> None:
+def test_ages_and_due_times_are_short() -> None:
     assert [ago_text(one) for one in (-1, 0.5, 59, 60, 7200)] == [
         "now",
         "now",
@@ -89,5 +89,5 @@ def test_what_is_shown_of_time() -> None:
     assert [due_text(one) for one in (None, 0.5, 90.2)] == ["", "now", "in 1 min 30 s"]
 
 
-def test_only_what_was_never_down_has_the_whole_share() -> None:
+def test_only_a_target_that_was_never_down_has_100_percent() -> None:
     assert [share_text(one) for one in (None, 1.0, 0.999999, 0.25)] == ["", "100%", "99.99%", "25%"]

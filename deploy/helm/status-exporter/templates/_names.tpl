@@ -30,7 +30,7 @@ app.kubernetes.io/name: {{ include "status-exporter.name" . | printf "%s-test" |
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Labels of (list root further): the selector's win over further ones, these over common ones. */}}
+{{- /* Labels of (list root further): those of the selector override further ones, which override common ones. */}}
 {{- define "status-exporter.labels" -}}
 {{- $root := index . 0 }}
 {{- $selector := include "status-exporter.selector" $root | fromYaml }}
@@ -43,7 +43,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- merge $selector $further $common $chart | toYaml }}
 {{- end }}
 
-{{- /* Metadata of (list root suffix values): the values' namespace, labels and annotations count. */}}
+{{- /* Metadata of (list root suffix values), with the namespace, labels and annotations of the values. */}}
 {{- define "status-exporter.metadata" -}}
 {{- $root := index . 0 }}
 {{- $values := index . 2 -}}
@@ -69,9 +69,11 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /* Without a registry, container runtimes would pull docker.io/library/status-exporter, which is not
+this program. */}}
 {{- define "status-exporter.image" -}}
-{{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}
-{{- .Values.image.repository }}
+{{- .Values.global.imageRegistry | default .Values.image.registry | required "image.registry: name the registry that has the image, such as registry.example.com" | trimSuffix "/" }}
+{{- printf "/%s" .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}
 {{- else }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end }}
@@ -88,7 +90,7 @@ annotations:
 {{- if .Values.web.tls }}https{{ else }}http{{ end }}
 {{- end }}
 
-{{- /* The kubelet's probes; one that is set to null is left out. */}}
+{{- /* The kubelet's probes; null removes a probe. */}}
 {{- define "status-exporter.probes" -}}
 {{- range $name, $path := dict "startupProbe" "/-/healthy" "livenessProbe" "/-/healthy" "readinessProbe" "/-/ready" }}
 {{- with index $.Values $name }}
@@ -122,7 +124,9 @@ ones win over all. The operator ignores, in silence, a timeout that is longer th
 {{- with index $values $name }}{{ $_ := set $scrape $name . }}{{ end }}
 {{- end }}
 {{- if $root.Values.web.tls }}
-{{- $_ := set $scrape "tlsConfig" ($values.tlsConfig | default (dict "insecureSkipVerify" true)) }}
+{{- /* Prometheus connects to the address of a pod, which no certificate has. */}}
+{{- $service := printf "%s.%s.svc" (include "status-exporter.fullname" $root) (include "status-exporter.namespace" $root) }}
+{{- $_ := set $scrape "tlsConfig" (merge (dict) ($values.tlsConfig | default dict) (dict "serverName" $service)) }}
 {{- end }}
 {{- range $name, $value := index . 3 }}{{ $_ := set $scrape $name $value }}{{ end }}
 {{- if and $scrape.interval $scrape.scrapeTimeout }}

@@ -1,0 +1,43 @@
+"""The places of a host: as many polls at once as there are places, the others in order."""
+
+import pytest
+
+from exporter.runtime import host_queues
+from exporter.runtime.host_queues import HostQueues
+
+A, B = ("a.example", 80), ("b.example", 80)
+
+
+@pytest.fixture(autouse=True)
+def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_queues, "MAX_A_HOST", 2)
+
+
+def test_the_places_of_a_host_are_its_own() -> None:
+    places: HostQueues[str] = HostQueues()
+
+    assert [places.enter(A, name) for name in "abc"] == [True, True, False]
+    assert places.enter(B, "d")
+
+
+def test_those_that_wait_are_next_in_their_order() -> None:
+    places: HostQueues[str] = HostQueues()
+    for name in "abcd":
+        places.enter(A, name)
+    following = []
+    for _ in range(2):
+        name = places.leave(A) or ""
+        following.append(name)
+        assert places.enter(A, name)
+
+    assert following == ["c", "d"]
+    assert places.next_waiting(A) is None
+
+
+def test_those_that_wait_can_be_forgotten() -> None:
+    places: HostQueues[str] = HostQueues()
+    for name in "abc":
+        places.enter(A, name)
+    places.clear()
+
+    assert places.leave(A) is None
