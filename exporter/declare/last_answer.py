@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakSet
 
 import msgspec
 
@@ -11,6 +13,36 @@ from exporter.declare.extraction import MAX_FAULTS, Extraction
 from exporter.declare.leaf_readers import Leaves, UnreadableChangeError
 from exporter.declare.list_items import ItemList, ListItem, find_lists
 from exporter.declare.shapes import NO_TEXT_LINES, Owner, Shape, shape_of
+
+MAX_KEPT_BYTES = 16 * 1024 * 1024
+"""Bytes of all answers with lists that are kept: some forty lists of 1,000 game servers.
+
+Beyond that, further answers with lists are read whole. What was read of an answer takes two to four
+times its bytes.
+"""
+
+
+class _KeptBytes:
+    """The bytes of one answer that is kept."""
+
+    __slots__ = ("__weakref__", "size")
+    _all: ClassVar["WeakSet[_KeptBytes]"] = WeakSet()
+    _lock = Lock()
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def resize(self, size: int) -> bool:
+        """Count these bytes in place of the former ones; return False if there is no room."""
+        if size > self.size:
+            # Small answers are read by the event loop, large ones by a thread.
+            with self._lock:
+                if sum(one.size for one in self._all) - self.size + size > MAX_KEPT_BYTES:
+                    return False
+                self.size = size
+                self._all.add(self)
+        self.size = size
+        return True
 
 
 class _ReadList(NamedTuple):
@@ -34,7 +66,16 @@ _ReadLists = tuple[_ReadList, ...]
 class LastAnswer:
     """The last answer of an endpoint of a target, by which the next is read."""
 
-    __slots__ = ("_leaves", "_lists", "_params", "_plain", "_shape", "_texts", "extraction")
+    __slots__ = (
+        "_kept",
+        "_leaves",
+        "_lists",
+        "_params",
+        "_plain",
+        "_shape",
+        "_texts",
+        "extraction",
+    )
 
     def __init__(
         self,
@@ -51,6 +92,7 @@ class LastAnswer:
         self._plain = plain
         self._params = params
         self._lists = _read_lists(lists, leaves, params)
+        self._kept = _KeptBytes() if lists else None
         self.extraction = _join_lists(plain, self._lists) if lists else plain
 
     @property
@@ -58,8 +100,14 @@ class LastAnswer:
         """Whether the number of values may differ from answer to answer."""
         return bool(self._lists)
 
+    def keeps(self, body: bytes) -> bool:
+        """Return whether an answer may be kept beside all others."""
+        return self._kept is None or self._kept.resize(len(body))
+
     def read(self, body: bytes, poll_time: float) -> Extraction | None:
         """Read an answer that may be of the same shape; None if it has to be read whole."""
+        if not self.keeps(body):
+            return None
         plain, lists = self._plain, self._lists
         values = [*plain.values]
         try:
@@ -102,7 +150,7 @@ def learn(
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnreadableChangeError):
         return None
     # With faults outside of lists or dropped items, it differs.
-    return answer if answer.extraction == extraction else None
+    return answer if answer.extraction == extraction and answer.keeps(body) else None
 
 
 def _separate_lists(
