@@ -12,10 +12,10 @@ Seen = tuple[tuple[int, int, int] | None, ...]
 
 def files_of(tls: Tls) -> Seen:
     """Return what tells whether the files of the settings have changed."""
-    return tuple(_seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+    return tuple(_file_stamp(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
 
-def _seen(path: Path) -> tuple[int, int, int] | None:
+def _file_stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         now = path.stat()
     except OSError:

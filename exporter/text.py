@@ -27,7 +27,7 @@ def printable(value: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", value)
 
 
-def shown(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """Return a short, printable form of a value for a message; of a container only the type."""
     if isinstance(value, dict):
         return "an object"

@@ -28,7 +28,7 @@ _OTHER_TYPE = re.compile(
 )
 
 
-def written(data: dict[Any, Any]) -> str:
+def yaml_text(data: dict[Any, Any]) -> str:
     """Return the mapping as YAML; a value is a scalar, a list or a mapping."""
     return "\n".join(_mapping(data, 0)) + "\n"
 
@@ -42,10 +42,10 @@ def scalar(value: Any, *, flow: bool = False) -> str:
         return value
     if value.isprintable() and ("\\" in value or '"' in value) and "\n" not in value:
         return "'" + value.replace("'", "''") + "'"
-    return _quoted(value)
+    return _quote(value)
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     # One escape each: half of a JSON pair is no character to YAML.
     parts = (one if one.isprintable() else f"\\U{ord(one):08x}" for one in escaped)
@@ -89,7 +89,7 @@ def _list(items: list[Any], indent: int) -> Iterator[str]:
             yield f"{blank}- {lines[0][indent + 2 :]}"
             yield from lines[1:]
         else:
-            yield f"{blank}- {_flow(item) or _quoted(item)}"
+            yield f"{blank}- {_flow(item) or _quote(item)}"
 
 
 def _comment(comment: Comment, indent: int) -> Iterator[str]:
@@ -143,4 +143,4 @@ def _long_text(start: str, text: str, indent: int) -> Iterator[str]:
         yield f"{start} |{ends}"
         yield from ((blank + line).rstrip() if not line else blank + line for line in shown)
     else:
-        yield f"{start} {_quoted(text)}"
+        yield f"{start} {_quote(text)}"

@@ -163,7 +163,7 @@ def _step(text: str, at: int) -> tuple[Steps, int]:
     if name == "*":
         return (Wildcard(of_object=True),), after
     # `{.}` is the item itself.
-    return ((Key(_unescaped(name)),) if name else ()), after
+    return ((Key(_unescape(name)),) if name else ()), after
 
 
 def _bracket(inside: str) -> Steps:
@@ -173,7 +173,7 @@ def _bracket(inside: str) -> Steps:
     if quoted:
         # In this dialect an unescaped dot separates two keys even here.
         parts = re.findall(r"(?:\\.|[^.\\])+", quoted[1] or quoted[2] or "")
-        return tuple(Key(_unescaped(part)) for part in parts)
+        return tuple(Key(_unescape(part)) for part in parts)
     if "," in inside:
         return (Union(tuple(_bracket(part.strip()) for part in inside.split(","))),)
     if re.fullmatch(r"-?[0-9]+", inside, re.ASCII):
@@ -204,7 +204,7 @@ def _constant(text: str, at: int) -> tuple[Constant, int]:
     quoted = _QUOTED.match(text, at)
     if quoted:
         inside = quoted[1] if quoted[1] is not None else quoted[2]
-        return Constant(_unescaped(inside)), quoted.end()
+        return Constant(_unescape(inside)), quoted.end()
     number = _NUMBER.match(text, at)
     if number:
         try:
@@ -219,7 +219,7 @@ def _constant(text: str, at: int) -> tuple[Constant, int]:
     raise JsonPathError(f'unexpected "{word[0] if word else text[at]}"')
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
@@ -246,9 +246,9 @@ def as_query(steps: Steps) -> str:
             query = _join(query, step)
         elif isinstance(step, FilterStep) and several:
             # A filter binds less than what is before it: it would see the list of lists.
-            query = f"{query}[] | {_written(step)}"
+            query = f"{query}[] | {_step_query(step)}"
         else:
-            query = f"{query or '@'}{_written(step)}"
+            query = f"{query or '@'}{_step_query(step)}"
             # Several lists of values become one list.
             query += "[]" if several and isinstance(step, MULTIPLE) else ""
         several = several or isinstance(step, MULTIPLE)
@@ -289,7 +289,7 @@ def _join(query: str, key: Key) -> str:
     return f"{query}.{name}" if query else name
 
 
-def _written(step: Step) -> str:
+def _step_query(step: Step) -> str:
     match step:
         case Index(index):
             return f"[{index}]"

@@ -118,7 +118,7 @@ def _single(template: Template) -> Steps:
 def _object(metric: ModuleMetric, steps: Steps, labels: dict[str, Any], prefix: str) -> Fields:
     inner: Fields = []
     # An info has its own labels; all others get those of the group.
-    own = labels if "info" in {kind for kind, *_ in declared([metric], prefix).values()} else {}
+    own = labels if "info" in {kind for kind, *_ in declarations([metric], prefix).values()} else {}
     kinds: dict[str, Kind] = {}
     for end, template in metric.values.items():
         name = f"{metric.name}_{end}"
@@ -134,10 +134,10 @@ def _object(metric: ModuleMetric, steps: Steps, labels: dict[str, Any], prefix: 
             inner += _metric(metric, name, where, own, prefix)
     if not any(isinstance(one, dict) for one in inner):
         return inner
-    return [_grouped(steps, {} if own else labels, inner)]
+    return [_group(steps, {} if own else labels, inner)]
 
 
-def _grouped(steps: Steps, labels: dict[str, Any], fields: Fields) -> dict[Any, Any]:
+def _group(steps: Steps, labels: dict[str, Any], fields: Fields) -> dict[Any, Any]:
     """Put the fields into the groups that select their item."""
     groups = list(_groups(steps)) or [{"within": ""}]
     if labels:
@@ -246,7 +246,7 @@ That is the kind, the labels and the help.
 """
 
 
-def declared(metrics: Iterable[ModuleMetric], prefix: str) -> Declared:
+def declarations(metrics: Iterable[ModuleMetric], prefix: str) -> Declared:
     """Return the metrics of a module."""
     found: Declared = {}
     for metric in metrics:

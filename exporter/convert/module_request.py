@@ -97,7 +97,7 @@ def convert_client(request: ModuleRequest) -> Plain:
     if given.get("http_headers"):
         client["http_headers"] = given["http_headers"]
     if given.get("tls_config"):
-        client.update(_picked("tls_config", given["tls_config"], _TLS))
+        client.update(_pick("tls_config", given["tls_config"], _TLS))
     if given.get("proxy_url"):
         client["proxy_url"] = given["proxy_url"]
     # json_exporter follows redirects as soon as there is a block http_client_config.
@@ -130,7 +130,7 @@ def _secret_headers(request: ModuleRequest) -> dict[str, Any]:
     for name, value in request.headers.items():
         kind, _, credentials = value.strip().partition(" ")
         if name.lower() == "authorization" and kind.lower() == "basic":
-            user, _, password = _decoded(credentials).partition(":")
+            user, _, password = _decode(credentials).partition(":")
             found["basic_auth"] = {"username": user, "password": password}
         elif name.lower() == "authorization":
             found["authorization"] = {"type": kind, "credentials": credentials.strip()}
@@ -139,7 +139,7 @@ def _secret_headers(request: ModuleRequest) -> dict[str, Any]:
     return {**found, **({"http_headers": others} if others else {})}
 
 
-def _decoded(credentials: str) -> str:
+def _decode(credentials: str) -> str:
     try:
         return b64decode(credentials, validate=True).decode()
     except ValueError:
@@ -148,16 +148,16 @@ def _decoded(credentials: str) -> str:
 
 def _credentials(given: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     if given.get("basic_auth"):
-        yield from _picked("basic_auth", given["basic_auth"], _BASIC_AUTH).items()
+        yield from _pick("basic_auth", given["basic_auth"], _BASIC_AUTH).items()
     if given.get("authorization"):
-        yield from _picked("authorization", given["authorization"], _AUTHORIZATION).items()
+        yield from _pick("authorization", given["authorization"], _AUTHORIZATION).items()
     if given.get("bearer_token"):
         yield "authorization", {"type": "Bearer", "credentials": given["bearer_token"]}
     if given.get("bearer_token_file"):
         yield "authorization", {"type": "Bearer", "credentials_file": given["bearer_token_file"]}
     if given.get("oauth2"):
         oauth2 = given["oauth2"]
-        made = _picked("oauth2", oauth2, (*_OAUTH2, "tls_config"))
+        made = _pick("oauth2", oauth2, (*_OAUTH2, "tls_config"))
         if oauth2.get("tls_config"):
             made["oauth2"]["tls_config"] = {
                 key: value for key, value in oauth2["tls_config"].items() if key in _TLS
@@ -165,7 +165,7 @@ def _credentials(given: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         yield from made.items()
 
 
-def _picked(name: str, given: dict[str, Any], keys: tuple[str, ...]) -> Plain:
+def _pick(name: str, given: dict[str, Any], keys: tuple[str, ...]) -> Plain:
     """Return the keys that mean the same here, with a comment on the others."""
     others = (key for key in given if key not in keys)
     notes: Plain = {Comment(f"{name}.{key} has no counterpart."): None for key in others}

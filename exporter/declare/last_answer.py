@@ -87,13 +87,13 @@ def learn(
     if type(tree) not in {dict, list}:
         return None
     extraction = extraction._replace(unmapped=None)
-    lists = find_lists(endpoint.fields, endpoint.mapped, tree)
+    lists = find_lists(endpoint.fields, endpoint.mapped_paths, tree)
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
         return None  # It may be a list that is not read under some condition.
     plain, read_lists = _separate_lists(extraction, lists)
     steps = [one.steps for one in lists]
-    owner = Owner(endpoint, endpoint.fields, endpoint.mapped)
+    owner = Owner(endpoint, endpoint.fields, endpoint.mapped_paths)
     shape = shape_of(owner, tree, plain.series, steps)
     if shape is None:
         return None

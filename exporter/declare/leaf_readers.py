@@ -175,7 +175,7 @@ def _readers(
         if isinstance(part, Within) and part.parse is None:
             yield from _readers(part.inner(), base + pointer_steps(part.within), positions, leaves)
         elif isinstance(part, Lines):
-            mapped = [steps for one in part.inner() for steps in one.mapped()]
+            mapped = [steps for one in part.inner() for steps in one.mapped_paths()]
             groups = {steps: 0 for steps in mapped if mapped.count(steps) == 1}
             directs = {
                 steps[0]: reader
@@ -192,7 +192,7 @@ def _readers(
 def _number_readers(
     part: Number, base: Steps, position: int, leaves: Mapping[Steps, int]
 ) -> Iterator[tuple[Steps, LeafReader]]:
-    mapped = dict.fromkeys(base + steps for steps in part.mapped())
+    mapped = dict.fromkeys(base + steps for steps in part.mapped_paths())
     places = tuple((steps, leaves[steps]) for steps in mapped if steps in leaves)
     first = _first_leaf(part, base, leaves)
     if first is not None:

@@ -43,7 +43,7 @@ class ItemList:
         self.steps = steps
         self.metrics = frozenset(family.name for family in part.families())
         self._part = part
-        self._owner = Owner(part, part.inner(), tuple(part.item_mapped()))
+        self._owner = Owner(part, part.inner(), tuple(part.item_paths()))
         self._read_item = part.compile_item()
 
     def read(
@@ -141,7 +141,7 @@ def _is_alone(steps: Steps, part: Each, mapped: Sequence[Steps]) -> bool:
         if is_mapped_by(steps, place) or is_mapped_by(steps, place[: len(steps)])
     ]
     return (
-        len(inside) == len([*part.item_mapped()])
+        len(inside) == len([*part.item_paths()])
         and all(place[len(steps) : len(steps) + 1] == (ANY,) for place in inside)
         and len(steps) < _MAX_BRACKETS
         and not part.merges

@@ -106,7 +106,7 @@ class Login(Model):
         return {"Cookie": f"{self.token.cookie}={{token}}"}
 
     @property
-    def inspected(self) -> frozenset[int]:
+    def inspected_statuses(self) -> frozenset[int]:
         """The statuses whose body shows whether the token was rejected."""
         return frozenset(one.status for one in self.rejected_by if one.matches)
 

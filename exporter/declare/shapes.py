@@ -42,7 +42,7 @@ class Owner(NamedTuple):
 
     key: Endpoint | Each
     parts: Sequence[Part]
-    mapped: Collection[Steps]
+    mapped_paths: Collection[Steps]
     """All places of the object that anything reads."""
 
 
@@ -67,7 +67,9 @@ class Shape:
         is_list = type(tree) is list
         kind = list[msgspec.Raw] if is_list else _struct(tree, (), "", names, lists)
         read = [
-            steps for steps in names if steps not in lists and count_readers(steps, owner.mapped)
+            steps
+            for steps in names
+            if steps not in lists and count_readers(steps, owner.mapped_paths)
         ]
         leaves = [*lists, *read]
         if not leaves:
@@ -77,7 +79,7 @@ class Shape:
         self._pick: Callable[[Any], Leaves] = (
             _single_leaf if is_list else attrgetter(*[names[one] for one in (*leaves, leaves[0])])
         )
-        self._readers, timed = find_readers(owner.parts, owner.mapped, series, leaves)
+        self._readers, timed = find_readers(owner.parts, owner.mapped_paths, series, leaves)
         self._readers[: len(lists)] = [LeafReaders() for _ in lists]
         self._timed = {one.position: one for one in timed}
 

@@ -103,7 +103,7 @@ class Exchange:
         on_done, deadline = self._on_done, self._deadline
         self.cancel()
         if on_done is not None and deadline is not None:
-            text = f"no whole answer within {deadline.seconds:g}s"
+            text = f"no complete answer within {deadline.seconds:g}s"
             on_done(PollError(Reason.TIMEOUT, text))
 
     def succeed(self, answer: Answer) -> None:

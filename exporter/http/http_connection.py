@@ -5,7 +5,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import BROKEN, Answer, tls_failure
 from exporter.http.answer_reader import AnswerReader, plain_answer
 from exporter.http.message import HttpRequest
@@ -104,7 +104,7 @@ class HttpConnection:
 
     def on_crash(self) -> None:
         """End the exchange after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, CRASHED))
+        self._fail(PollError(Reason.INTERNAL, UNEXPECTED))
 
     def _send_rest(self) -> None:
         try:

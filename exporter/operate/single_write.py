@@ -59,7 +59,7 @@ class SingleWrite:
 
     async def _send(self, obtained: Headers, seconds: float) -> int:
         order, client = self._order, PooledClient(self._order.client, self._pool)
-        filled = order.filled
+        filled = order.filled_request
         headers = {"Accept": "application/json", **dict(filled.headers)}
         request = make_request(order.client, filled.method, order.url, headers, filled.body)
         # The status alone counts.

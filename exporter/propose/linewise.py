@@ -47,12 +47,14 @@ def patterns_of(text: str) -> tuple[tuple[str, ...], Groups]:
             patterns.append(made[0])
             names += made[1]
         above = line
-    return _matched(patterns, names, text)
+    return _match_lines(patterns, names, text)
 
 
-def _matched(patterns: list[str], names: list[str], text: str) -> tuple[tuple[str, ...], Groups]:
+def _match_lines(
+    patterns: list[str], names: list[str], text: str
+) -> tuple[tuple[str, ...], Groups]:
     """Return the patterns that are valid, and what they find: of one group the first line wins."""
-    valid = [pattern for one in patterns if (pattern := _compiled(one)) is not None]
+    valid = [pattern for one in patterns if (pattern := _try_compile(one)) is not None]
     groups: Groups = {}
     for line in _LINE_END.split(text):
         matches = (one.match_whole(line.strip()) for one in valid)
@@ -63,7 +65,7 @@ def _matched(patterns: list[str], names: list[str], text: str) -> tuple[tuple[st
     }
 
 
-def _compiled(source: str) -> Pattern | None:
+def _try_compile(source: str) -> Pattern | None:
     try:
         return compile_pattern(source)
     except ValueError:
@@ -94,7 +96,7 @@ def _pair_pattern(pair: re.Match[str], taken: set[str]) -> tuple[str, list[str]]
     """Write the pattern of a line such as `key: 12` or `key = 12 Volts`."""
     stripped = pair["value"].rstrip(", ;")
     after, value = _literal(pair["value"].strip()[len(stripped) :]), stripped
-    before, what = _literal(pair["key"]) + _between(pair["between"]), r"\S+"
+    before, what = _literal(pair["key"]) + _separator(pair["between"]), r"\S+"
     words = key_words(pair["key"])
     with_unit = _WITH_UNIT.fullmatch(value)
     unit = with_unit["unit"].strip() if with_unit else ""
@@ -182,7 +184,7 @@ def _group(words: Words, taken: set[str]) -> str:
     return unique
 
 
-def _between(text: str) -> str:
+def _separator(text: str) -> str:
     """Write what is between a key and its value: blanks align columns, so any number of them."""
     mark = text.strip()
     if not mark:

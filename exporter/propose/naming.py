@@ -81,7 +81,7 @@ class _NameRegistry:
                 self.dropped += 1
 
     def _name(self, item: Item) -> str:
-        words = list(_joined(self._system, item.words))
+        words = list(_add_system_name(self._system, item.words))
         while len("_".join(words)) > MAX_NAME and len(words) > len(self._system) + 1:
             del words[len(self._system)]
         is_free = "_".join(words[:-1]) not in self._families and len(words) > len(self._system) + 1
@@ -93,12 +93,12 @@ class _NameRegistry:
         number, unique = 1, family
         while unique in self._families:
             number += 1
-            unique = _numbered(family, number)
+            unique = _add_number(family, number)
         self._families.add(unique)
         return unique + _SUFFIXES.get(item.kind, "")
 
 
-def _numbered(family: str, number: int) -> str:
+def _add_number(family: str, number: int) -> str:
     """Add a number, before a unit: units come last."""
     for unit in ("_timestamp_seconds", "_bytes", "_seconds", "_ratio"):
         if family.endswith(unit):
@@ -106,6 +106,6 @@ def _numbered(family: str, number: int) -> str:
     return f"{family}_{number}"
 
 
-def _joined(system: Words, words: Words) -> Words:
+def _add_system_name(system: Words, words: Words) -> Words:
     """Join the system's name and a field's words, which may begin with that name."""
     return system + (words[len(system) :] if words[: len(system)] == system else words)

@@ -80,8 +80,8 @@ def guess_number(context: Words, key: Words, values: list[Any]) -> Guess | None:
     for guesser in (_epoch, _unit, _bytes, _age):
         found = guesser(context, key, numbers)
         if found is not None:
-            return _counted(context, key, numbers, found, options)
-    return _counted(context, key, numbers, Guess("gauge", key), options)
+            return _detect_counter(context, key, numbers, found, options)
+    return _detect_counter(context, key, numbers, Guess("gauge", key), options)
 
 
 def _without_nulls(values: list[Any], reads: Callable[[Any], bool]) -> tuple[list[Any], Options]:
@@ -161,7 +161,7 @@ def _age(_: Words, key: Words, numbers: list[float]) -> Guess | None:
     return None
 
 
-def _counted(
+def _detect_counter(
     context: Words, key: Words, numbers: list[float], found: Guess, options: Options
 ) -> Guess:
     """Make a counter of what only grows."""
@@ -211,7 +211,7 @@ def guess_quantity(_: Words, key: Words, values: list[Any]) -> Guess | None:
         if kept and not (
             reading == "duration" and TIME & {*key[-1:]} - {"time"} and _are_clocks(kept)
         ):
-            return Guess("gauge", _named(key, unit), (("read", reading), *options), note)
+            return Guess("gauge", _add_unit(key, unit), (("read", reading), *options), note)
     return _moment(key, values)
 
 
@@ -235,7 +235,7 @@ def _are_clocks(values: list[Any]) -> bool:
     return all(_CLOCK.fullmatch(one) for one in values)
 
 
-def _named(key: Words, unit: str) -> Words:
+def _add_unit(key: Words, unit: str) -> Words:
     """Add the base unit, in place of a unit of the key."""
     return (*(key[:-1] if key and UNITS.get(key[-1], ("",))[0] == unit else key), unit)
 

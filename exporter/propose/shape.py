@@ -10,7 +10,7 @@ from exporter.propose.guess import MAX_LABEL, MIXED, guess, is_printable, key_wo
 from exporter.propose.labelling import item_labels, label_name, map_label
 from exporter.propose.linewise import patterns_of
 from exporter.propose.quantities import Guess
-from exporter.propose.sketch import Item, ItemsLocation, Sketch, joined, pointer_step
+from exporter.propose.sketch import Item, ItemsLocation, Sketch, join_words, pointer_step
 from exporter.propose.terms import (
     COUNTS,
     MEMORY,
@@ -58,7 +58,7 @@ def shape(tree: Any, *, is_xml: bool = False) -> Sketch:
         # The name of the document's element is in every path and says nothing in a name.
         ((root, inner),) = tree.items()
         if isinstance(inner, dict) and inner:
-            return _grouped(_object([inner], ItemsLocation(level=1))).below(pointer_step(root))
+            return _group(_object([inner], ItemsLocation(level=1))).below(pointer_step(root))
     return _container([tree], (), ItemsLocation())
 
 
@@ -117,7 +117,7 @@ def _metric(made: Guess, place: ItemsLocation, path: str) -> Item:
     options = made.options
     if made.kind == "states" and "state" in place.labels:
         options = (*options, ("label", label_name(("current", "state"), place.labels)))
-    return Item(made.kind, path, joined(place.words, words), options, note=made.note)
+    return Item(made.kind, path, join_words(place.words, words), options, note=made.note)
 
 
 def _value(key: str, values: list[Any], place: ItemsLocation) -> Guess | Sketch | str:
@@ -127,7 +127,7 @@ def _value(key: str, values: list[Any], place: ItemsLocation) -> Guess | Sketch 
     words = key_words(key)
     if not containers:
         texts = [one for one in scalars if one != ""]
-        return _embedded(texts, words, place) or guess(place.words, words, values)
+        return _guess_embedded(texts, words, place) or guess(place.words, words, values)
     # An empty list where others have an object is how some languages write an empty map.
     filled = [one for one in containers if one]
     if scalars or len({type(one) for one in filled}) > 1:
@@ -144,10 +144,10 @@ def _container(values: Sequence[Any], words: Words, place: ItemsLocation) -> Ske
     if found is not None:
         return found
     inner = _object(values, place.within(words))
-    return _grouped(inner) if words else inner
+    return _group(inner) if words else inner
 
 
-def _grouped(inner: Sketch) -> Sketch:
+def _group(inner: Sketch) -> Sketch:
     """Make a group of an object's fields; a few read better with longer paths."""
     few = len(inner.fields) == 1 or (
         len(inner.fields) <= _FEW_FIELDS and not any(one.fields for one in inner.fields)
@@ -283,7 +283,7 @@ def _each(found: Sketch, labels: tuple[tuple[str, str], ...], size: int) -> Item
     return Item("each", "", (), options, labels, found.fields, left_out=found.left_out)
 
 
-def _embedded(values: list[Any], words: Words, place: ItemsLocation) -> Sketch | None:
+def _guess_embedded(values: list[Any], words: Words, place: ItemsLocation) -> Sketch | None:
     """Propose fields for JSON within a text, or for a text of several lines."""
     texts = [one.strip() for one in values if isinstance(one, str)]
     if not texts or len(texts) < len(values):

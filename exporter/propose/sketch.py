@@ -49,7 +49,7 @@ class ItemsLocation:
 
     def within(self, words: Words) -> "ItemsLocation":
         """Return the place below a key."""
-        kept = self.words if {*words} <= NOISE else joined(self.words, words)
+        kept = self.words if {*words} <= NOISE else join_words(self.words, words)
         return replace(self, words=kept, level=self.level + 1)
 
     def each(self, words: Words, labels: Mapping[str, str]) -> "ItemsLocation":
@@ -78,7 +78,7 @@ def pointer_step(key: str) -> str:
     return f"/{key.replace('~', '~0').replace('/', '~1')}"
 
 
-def joined(context: Words, words: Words) -> Words:
+def join_words(context: Words, words: Words) -> Words:
     """Join words without saying twice what both have: last_write, last_write_date."""
     for size in range(min(len(context), len(words)), 0, -1):
         if context[-size:] == words[:size]:

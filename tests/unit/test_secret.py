@@ -21,7 +21,7 @@ from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
@@ -115,7 +115,7 @@ def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], s
     secret = "S'>\"&?/\u00ff\u00bf~"  # Its base64 differs from the form for URLs.
     one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
 
-    assert scrub(f"a {encode(secret)} b", one) == "a <secret> b"
+    assert redact_secrets(f"a {encode(secret)} b", one) == "a <secret> b"
 
 
 # What a page is made of, so that secrets and answers are often a part of it.
@@ -152,25 +152,25 @@ def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form:
 def test_a_secret_is_redacted_once_it_was_made_printable() -> None:
     one = Client(name="c", http_headers=(("X-Key", (Secret(" hunter\u200b22 "),)),))
 
-    assert scrub("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
+    assert redact_secrets("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
 
 
 def test_the_forms_of_a_long_token_are_not_kept() -> None:
     before = redact._known_forms.cache_info().currsize
     token = "x" * 10_000
 
-    assert scrub(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
+    assert redact_secrets(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
     assert redact._known_forms.cache_info().currsize == before
 
 
 def test_a_short_secret_makes_no_long_form() -> None:
     one = Client(name="c", http_headers=(("X-Key", (Secret("12"),)),))
 
-    assert scrub("serial 3132", one) == "serial 3132"
+    assert redact_secrets("serial 3132", one) == "serial 3132"
 
 
 def test_a_token_that_cannot_be_encoded_is_redacted() -> None:
-    assert scrub("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
+    assert redact_secrets("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
 
 
 async def test_a_user_name_from_a_file_is_a_secret_too(

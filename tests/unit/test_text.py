@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.text import CUT, printable, shown
+from exporter.text import CUT, excerpt, printable
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_letters_of_any_script_are_kept() -> None:
     ],
 )
 def test_a_value_is_shown_briefly(value: Any, expected: str) -> None:
-    assert shown(value) == expected
+    assert excerpt(value) == expected

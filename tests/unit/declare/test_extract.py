@@ -204,7 +204,7 @@ def shapes(system: str) -> st.SearchStrategy[dict[str, Any]]:
     """Make trees whose keys are the system's own and whose values are anything at all."""
     places = [
         [step for step in steps if step not in {ANY, BELOW}]
-        for steps in SYSTEMS[system].endpoints[0].mapped
+        for steps in SYSTEMS[system].endpoints[0].mapped_paths
     ]
 
     def tree(picked: list[tuple[list[str], Any]]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_a_path_or_query_is_shown_as_it_is_declared() -> None:
 def test_a_query_that_takes_too_long_is_a_fault(source: str) -> None:
     query = Query(source)
 
-    assert query.mapped
+    assert query.mapped_paths
     with pytest.raises(FieldError, match="the query takes more than 500000 steps"):
         query.find({"a": [[1]] * 1500})
 

@@ -18,7 +18,7 @@ from exporter.pipeline.snapshot import (
     PollResult,
     Snapshot,
     layout_of,
-    redacted,
+    redact_series,
     serve,
     take_snapshot,
 )
@@ -189,8 +189,8 @@ def test_a_secret_in_one_text_of_many_is_redacted() -> None:
     name = SYSTEM.families[0].name
     texts = [*map(str, range(100)), "a hunter22 b", "a hunt..."]
     series = tuple((name, (("state", text),)) for text in texts)
-    found = [labels[0][1] for _, labels in redacted(series, ["hunter22"])]
+    found = [labels[0][1] for _, labels in redact_series(series, ["hunter22"])]
 
     assert found == [*map(str, range(100)), "a <secret> b", "a <secret>"]
     harmless = series[:100]
-    assert redacted(harmless, ["hunter22"]) is harmless
+    assert redact_series(harmless, ["hunter22"]) is harmless

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.http.message import credentials
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.secret import Secret
 from exporter.settings import Authorization, Client, Tls
 from support.clients import CANARY, basic, bearer, client_headers
@@ -24,7 +24,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
 def test_secrets_are_taken_out_of_a_text(client: Client) -> None:
-    assert scrub(f"no {CANARY}, {CANARY}!", client) == "no <secret>, <secret>!"
+    assert redact_secrets(f"no {CANARY}, {CANARY}!", client) == "no <secret>, <secret>!"
     assert CANARY not in repr(client)
 
 
@@ -35,7 +35,7 @@ def test_a_secret_that_is_not_there_takes_nothing_out(tmp_path: Path) -> None:
         http_headers=(("X-Key", (Secret(""), Secret(CANARY))),),
     )
 
-    assert scrub(f"said {CANARY}", client) == "said <secret>"
+    assert redact_secrets(f"said {CANARY}", client) == "said <secret>"
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ async def test_a_vendor_that_repeats_a_secret_does_not_make_it_known(
 def test_a_secret_that_begins_another_leaves_nothing_of_it() -> None:
     client = client_headers(("X-A", CANARY), ("X-B", f"{CANARY}-and-more"))
 
-    assert scrub(f"no {CANARY}-and-more", client) == "no <secret>"
+    assert redact_secrets(f"no {CANARY}-and-more", client) == "no <secret>"
 
 
 def test_basic_credentials_are_taken_out_as_they_are_sent() -> None:
     client = basic("user", Secret(CANARY))
     ((_, sent),) = credentials(client)
 
-    assert scrub(f"no {sent}", client) == "no Basic <secret>"
+    assert redact_secrets(f"no {sent}", client) == "no Basic <secret>"
 
 
 async def test_a_secret_that_is_cut_off_is_not_made_known(vendor: Vendor, poll: Polls) -> None:
@@ -107,4 +107,4 @@ async def test_a_long_token_that_is_cut_off_is_not_made_known(vendor: Vendor, po
 def test_the_password_of_a_proxy_is_taken_out_in_every_form(form: str) -> None:
     client = Client(name="", proxy_url=Secret(f"http://user:{CANARY}%40@proxy"))
 
-    assert scrub(f"no {form}!", client) == "no <secret>!"
+    assert redact_secrets(f"no {form}!", client) == "no <secret>!"

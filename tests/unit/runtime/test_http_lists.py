@@ -146,7 +146,7 @@ async def test_no_server_and_no_answer_are_told(vendor: Vendor) -> None:
 
     assert [[*look.faults.values()] for look in looks] == [
         ["no connection: Connection refused"],
-        ["no whole answer within 0.05s"],
+        ["no complete answer within 0.05s"],
     ]
 
 
