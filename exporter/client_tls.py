@@ -1,4 +1,4 @@
-"""Tls settings go in; an SSL context comes out, that checks certificates unless told not to."""
+"""Makes the SSL context of a client, which verifies certificates unless the settings disable it."""
 
 import ssl
 from functools import lru_cache
@@ -7,11 +7,11 @@ from pathlib import Path
 from exporter.settings import Tls
 from exporter.toolkit.tls_files import VERSIONS, check_file, load_certificate, unusable
 
-Seen = tuple[tuple[int, int, int] | None, ...]
+FileStamps = tuple[tuple[int, int, int] | None, ...]
 
 
-def files_of(tls: Tls) -> Seen:
-    """Return what tells whether the files of the settings have changed."""
+def file_stamps(tls: Tls) -> FileStamps:
+    """Return a stamp of each file of the settings, which differs once the file has changed."""
     return tuple(_file_stamp(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
 
@@ -29,12 +29,12 @@ def make_context(tls: Tls) -> ssl.SSLContext:
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.
     """
-    return _make(tls, files_of(tls))
+    return _make(tls, file_stamps(tls))
 
 
 # A context takes a fiftieth of a second and a megabyte: clients with equal settings share one.
 @lru_cache(maxsize=64)
-def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
+def _make(tls: Tls, _files: FileStamps) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
         # Naming a CA means trusting it alone, as in Prometheus.
         check_file("ca_file", tls.ca_file)

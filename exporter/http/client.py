@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from exporter.client_tls import Seen, files_of, make_context
+from exporter.client_tls import FileStamps, file_stamps, make_context
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.deadlines import Deadline
@@ -214,7 +214,7 @@ class PooledClient(HttpClient):
         self.pool = pool
         self._settings = settings
         self._context: ssl.SSLContext | None = None
-        self._files: Seen = ()
+        self._files: FileStamps = ()
         self._proxy = _proxy_address(settings.proxy_url)
         self._proxy_login = _proxy_login(settings.proxy_url)
         self.idle: dict[str, HttpConnection] = {}
@@ -226,7 +226,7 @@ class PooledClient(HttpClient):
     @property
     def is_outdated(self) -> bool:
         """Whether the TLS files have changed since."""
-        return bool(self._files) and files_of(self._settings.tls) != self._files
+        return bool(self._files) and file_stamps(self._settings.tls) != self._files
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
@@ -270,7 +270,7 @@ class PooledClient(HttpClient):
         """
         settings, (_, host, port) = self._settings, request.origin
         if request.is_secure and self._context is None:
-            self._files = files_of(settings.tls)
+            self._files = file_stamps(settings.tls)
             try:
                 self._context = make_context(settings.tls)
             except ValueError as error:

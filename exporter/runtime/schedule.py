@@ -147,7 +147,7 @@ class Schedule:
         target = entry.tracked.target
         if entry.is_under_way:
             return ProbeDeadlineError(
-                f'"{target.name}" did not answer in time; its poll goes on', began=True
+                f'"{target.name}" did not answer in time; its poll continues', began=True
             )
         why = "the exporter has no place for it"
         if entry.is_queued:

@@ -62,7 +62,7 @@ class GameServer:
         self.enter("available", now)
 
     def hold(self, phase: Phase) -> None:
-        """Enter a phase and stay in it; players still come and go."""
+        """Enter a phase and stay in it; players still join and leave."""
         self.enter(phase, 0.0)
         self.held = True
 

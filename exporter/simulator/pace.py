@@ -19,7 +19,7 @@ CALMEST, STRONGEST = 0.5, 1.5
 
 
 class Pace:
-    """The progress of a server. It lives in whole seconds, however often it is polled."""
+    """The progress of a server. It advances in whole seconds, independently of polls."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -32,7 +32,7 @@ class PageHandlers:
         self._targets = targets
         self._schedule = schedule
         self._telemetry_path = telemetry_path
-        # One step of one request in each turn of the event loop, however many requests there are.
+        # One step of one request in each turn of the event loop, for any number of requests.
         self._lock = asyncio.Lock()
         folder = files("exporter.web") / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}

@@ -48,7 +48,7 @@ NOT_HERE = {
 }
 # No answer of the simulator has a series twice.
 NOTHING_TO_SHOW = {"exporter: Left out of answers: C"}
-# These tell of maintenance for an hour after it.
+# These report maintenance for an hour after it.
 LINGERING = frozenset(rule["alert"] for rule in alerts() if "maintenance" in rule["labels"])
 GAMES = [f"game-{number}" for number in range(1200345, 1200350)]
 
@@ -233,7 +233,7 @@ def recovery(one: Scene) -> None:
 
 
 def restart(one: Scene) -> Firing:
-    """Restart what tells of it."""
+    """Restart the servers that report their restarts."""
     one.world.ucs.restart()
     one.world.webitel.restart_freeswitch()
     return {("UcsRestarted", "ucs-ams"), ("FreeswitchRestarted", "pbx-new")}
@@ -246,7 +246,7 @@ def is_unknown(name: str) -> bool:
 
 
 def questions() -> dict[str, str]:
-    """Return every query of every panel, as Grafana would send it, by where it stands."""
+    """Return every query of every panel, as Grafana would send it, by its position."""
     found = {}
     for board in BOARDS:
         if is_unknown(board.name):

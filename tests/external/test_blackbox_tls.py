@@ -21,7 +21,7 @@ CLIENTS = {
     "other": AUTHORITY.issue_cert("other.example"),
     "stranger": STRANGERS.issue_cert("scraper.example"),
 }
-# Any certificate will do for them, whoever signed it; here it is verified.
+# blackbox_exporter accepts a certificate of any authority; here it is verified.
 ANY = "client_auth_type: RequireAnyClientCert, client_ca_file: ca.pem"
 NEWEST = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -46,7 +46,7 @@ def test_client_certificates_are_treated_alike(file: Path) -> None:
     assert actual == {(more, newest): MATRIX[more] for more in MATRIX for newest in NEWEST}
 
 
-def test_a_certificate_that_is_asked_for_is_verified_here(file: Path) -> None:
+def test_a_requested_certificate_is_verified_here(file: Path) -> None:
     file.write_text(tls_text(ANY), encoding="utf-8")
     with blackbox(file) as theirs, ours(file) as mine:
         assert (matrix(theirs, "TLS13"), matrix(mine, "TLS13")) == (
@@ -95,7 +95,7 @@ def test_versions_and_ciphers_are_chosen_alike(file: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
-def test_an_old_version_is_there_where_it_is_asked_for(file: Path) -> None:
+def test_an_old_version_is_available_if_configured(file: Path) -> None:
     file.write_text(tls_text("min_version: TLS11"), encoding="utf-8")
     context = trusting()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -109,7 +109,7 @@ def test_an_old_version_is_there_where_it_is_asked_for(file: Path) -> None:
     assert found == [(0, 0), (200, 200)]
 
 
-def test_one_curve_is_the_only_one_for_both(file: Path) -> None:
+def test_a_single_curve_is_the_only_one_on_both_servers(file: Path) -> None:
     file.write_text(tls_text("curve_preferences: [CurveP384]"), encoding="utf-8")
     context = trusting()
     context.set_ecdh_curve("prime256v1")

@@ -95,7 +95,7 @@ def test_overlays_are_applied(
         cluster.wait_for_pods(namespace, **pods)
 
 
-def test_an_exporter_becomes_shards_and_one_again(cluster: Cluster) -> None:
+def test_an_exporter_can_be_sharded_and_merged_again(cluster: Cluster) -> None:
     cluster.create_namespace("monitoring")
     example, sharded = KUBERNETES / "examples/exporter", KUBERNETES / "examples/sharded"
     apply(cluster, "monitoring", example)

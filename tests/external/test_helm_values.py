@@ -18,7 +18,7 @@ TARGET = '--set-json=config={"targets":[]}'
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (
             [],
@@ -53,11 +53,11 @@ TARGET = '--set-json=config={"targets":[]}'
         (['--set-json=config={"a": {"b": [1e-7]}}'], "cannot keep the number 1e-7"),
     ],
 )
-def test_values_that_cannot_be_are_refused(given: list[str], told: str) -> None:
+def test_invalid_values_are_refused(given: list[str], message: str) -> None:
     done = rendered(*given)
 
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -88,15 +88,15 @@ def judged(file: Path, texts: set[str]) -> dict[str, tuple[bool, bool]]:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
-def test_promtool_takes_what_we_take(file: Path) -> None:
+def test_promtool_accepts_what_we_accept(file: Path) -> None:
     assert judged(file, GOOD) == dict.fromkeys(GOOD, (True, True))
 
 
-def test_what_only_we_refuse_is_what_the_document_says(file: Path) -> None:
+def test_what_only_we_refuse_is_documented(file: Path) -> None:
     assert judged(file, STRICTER) == dict.fromkeys(STRICTER, (True, False))
 
 
-def test_promtool_refuses_what_we_refuse_but_for_what_is_told() -> None:
+def test_promtool_refuses_what_we_refuse_with_documented_exceptions() -> None:
     bad = DATA / "configs" / "web_bad"
     taken = {path.stem for path in bad.glob("*.yaml") if is_sound_to_promtool(path)}
 

@@ -34,7 +34,7 @@ def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_little_of_the_system_is_left_to_the_service() -> None:
+def test_the_service_is_confined() -> None:
     done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", SERVICE)
 
     assert done.returncode == 0, done.stdout

@@ -45,7 +45,7 @@ def secret_keys(model: type[BaseModel], path: str = "") -> Iterator[str]:
 
 
 class Canaries:
-    """Invents the secrets, and knows each by the key it stands in."""
+    """Invents the secrets, and knows the key of each."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.known: dict[str, str] = {}
@@ -68,7 +68,7 @@ class Canaries:
         return f"${{{name}}}"
 
     def leaks(self, text: str) -> list[str]:
-        """Return the keys whose secret stands in the text, in whatever form."""
+        """Return the keys whose secret is in the text, in any form."""
         found = []
         for key, value in self.known.items():
             plain = value.split('"')[1]  # The part that no way of writing changes.
@@ -154,10 +154,10 @@ class Parrot:
 
     @staticmethod
     def _token(body: str) -> str:
-        # What a login gives holds what it was given.
-        told = re.sub(r"[^\x21-\x7e]|[\"\\]", "", body)
-        tree = {"access_token": f"t-{told}", "token": f"t-{told}", "key": f"k-{told}"}
-        return _whole("200 OK", json.dumps({**tree, "token_type": "bearer", "error": told}))
+        # The answer to a login contains what was sent.
+        echoed = re.sub(r"[^\x21-\x7e]|[\"\\]", "", body)
+        tree = {"access_token": f"t-{echoed}", "token": f"t-{echoed}", "key": f"k-{echoed}"}
+        return _whole("200 OK", json.dumps({**tree, "token_type": "bearer", "error": echoed}))
 
     @staticmethod
     def _answer(turn: int, head: str, name: str) -> str:
@@ -280,7 +280,7 @@ def _arguments(pid: int) -> str:
 
 
 def _break(path: Path) -> None:
-    """Put faults where secrets stand."""
+    """Put faults at the positions of secrets."""
     text = path.read_text(encoding="utf-8")
     text = text.replace('"username": "monitor"', '"username": 7').replace("secrets", "secret")
     path.write_text(text, encoding="utf-8")
@@ -307,7 +307,7 @@ async def _page(session: aiohttp.ClientSession, url: str) -> str:
         return f"{answer.headers} {await answer.text()}"
 
 
-def test_no_secret_shows_in_what_is_kept(
+def test_no_secret_is_in_the_repr_of_settings_or_states(
     canaries: Canaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -335,4 +335,4 @@ def test_the_search_can_find(canaries: Canaries) -> None:
     """A secret that does show is found, in every form."""
     value = canaries.new("k")
     for form in (value, json.dumps(value), quote(value), base64.b64encode(value.encode()).decode()):
-        assert canaries.leaks(f"told: {form}!") == ["k 0"]
+        assert canaries.leaks(f"found: {form}!") == ["k 0"]

@@ -40,7 +40,7 @@ def tool(name: str, version: str = "") -> str:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test for want of something; with `--require-tools`, fail it."""
+    """Skip the test because something is missing; with `--require-tools`, fail it."""
     if ToolPolicy.required:
         pytest.fail(f"missing: {what}", pytrace=False)
     pytest.skip(f"missing: {what}")

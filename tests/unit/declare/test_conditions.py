@@ -111,7 +111,7 @@ def test_all_conditions_of_a_list_must_hold(tree: Any, expected: list[str]) -> N
     assert given({"gauge": "s_v", "query": "`1`", "where": where}, tree) == expected
 
 
-def test_the_first_path_that_is_there_is_compared() -> None:
+def test_the_first_existing_path_is_compared() -> None:
     where = {"path": ["/new/state", "/state"], "is": "up"}
     field = {"gauge": "s_v", "path": "/v", "where": where}
 

@@ -135,7 +135,7 @@ def test_a_body_is_read_line_by_line() -> None:
     assert [family.fields for family in system.families] == [(), (), ()]
 
 
-def test_a_field_that_cannot_be_read_costs_itself_alone() -> None:
+def test_an_unreadable_field_affects_only_itself() -> None:
     field = TEXT | {"patterns": [r"(?P<active>\S+) of (?P<peak>\S+)"]}
 
     assert given(field, {"t": "many of 9"}) == ["s_peak 9", 's_active! "many" is not a number']
@@ -163,7 +163,7 @@ def test_a_field_that_cannot_be_read_costs_itself_alone() -> None:
         ({"fields": []}, ".fields: must not be empty"),
     ],
 )
-def test_lines_that_cannot_be_read_are_refused(more: Any, fault: str) -> None:
+def test_invalid_lines_are_refused(more: Any, fault: str) -> None:
     found = faults_of([TEXT | more])
 
     assert found[0].startswith(f"endpoints[0].fields[0]{fault}")
@@ -180,7 +180,7 @@ def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
     ]
 
 
-def test_long_lines_are_matched_and_not_kept() -> None:
+def test_long_lines_are_matched_and_not_cached() -> None:
     (field,) = declared([PRESENT]).endpoints[0].fields
     assert isinstance(field, Lines)
     for number in range(3):

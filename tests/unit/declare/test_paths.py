@@ -94,7 +94,7 @@ def test_an_item_may_be_a_list_or_no_container() -> None:
         ("(" * 900 + "a" + ")" * 90, "."),
     ],
 )
-def test_a_query_that_is_none_is_refused(source: str, message: str) -> None:
+def test_an_invalid_query_is_refused(source: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Query(source)
 

@@ -83,7 +83,7 @@ def test_a_body_without_a_value_is_not_sent() -> None:
     assert fill({}, method="POST", body='{"a": "{a}"}').body == b""
 
 
-def test_an_own_content_type_wins() -> None:
+def test_a_declared_content_type_wins() -> None:
     one = fill({}, method="POST", body="x", headers={"content-type": "text/plain"})
 
     assert one.headers == (("content-type", "text/plain"),)
@@ -183,7 +183,7 @@ def test_a_request_that_cannot_be_sent_is_refused(more: dict[str, Any], message:
     assert fault.removeprefix("endpoints[0]").lstrip(".: ").startswith(message)
 
 
-def test_every_body_is_a_body() -> None:
+def test_every_kind_of_body_has_a_body() -> None:
     bodies: list[dict[str, Any]] = [{"json": 0}, {"form": {}}, {"body": ""}]
     for keys in bodies:
         assert Request.model_validate({"path": "/", "method": "POST"} | keys).has_body

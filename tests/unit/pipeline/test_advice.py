@@ -69,7 +69,7 @@ async def test_a_forbidden_request_without_credentials_says_so() -> None:
     assert NONE_SENT not in await explanation(403, "/cv", WITH_USER)
 
 
-async def test_a_detail_that_explains_itself_stays_alone() -> None:
+async def test_a_sufficient_detail_gets_no_explanation() -> None:
     assert await explanation(302, "") == "HTTP 302, which is not followed: correct the url"
 
 
@@ -85,7 +85,7 @@ async def test_tls_to_a_port_of_plain_http_is_named() -> None:
     )
 
 
-def test_what_no_request_led_to_names_none() -> None:
+def test_a_failure_without_a_request_names_none() -> None:
     assert (
         PollError(Reason.CREDENTIALS, "f: the file is empty").explanation == "f: the file is empty"
     )

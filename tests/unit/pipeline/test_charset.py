@@ -194,7 +194,7 @@ def test_any_bytes_give_a_text_and_say_what_was_replaced(body: bytes, label: str
 
 @given(st.text(), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]))
 @settings(deadline=None)
-def test_a_text_with_its_mark_comes_out_as_it_went_in(text: str, codec: str) -> None:
+def test_a_text_with_a_byte_order_mark_is_decoded_unchanged(text: str, codec: str) -> None:
     raw = text.encode(codec, "replace")
 
     assert decode("\ufeff".encode(codec) + raw, "") == (

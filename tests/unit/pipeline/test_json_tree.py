@@ -34,7 +34,7 @@ NOT_FINITE = {
 
 @pytest.mark.parametrize("more", ["1", LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("written", NOT_FINITE, ids=lambda one: one[:9])
-def test_a_number_that_is_none_costs_itself(written: str, more: str) -> None:
+def test_an_invalid_number_affects_only_itself(written: str, more: str) -> None:
     tree = read_json(f'{{"a": {written}, "b": [{written}], "c": {more}, "d": -12}}')
 
     expected = NOT_FINITE[written]
@@ -99,7 +99,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("document", FINE.values(), ids=FINE)
-def test_what_is_within_the_limits_is_read(document: str) -> None:
+def test_json_within_the_limits_is_read(document: str) -> None:
     assert read_json(document) == json.loads(document)
 
 

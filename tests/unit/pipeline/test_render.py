@@ -90,7 +90,7 @@ decimals = st.decimals(-1000, 1000, places=6, allow_nan=False).map(float)
 
 
 @given(st.lists(numbers, min_size=1) | st.lists(decimals, min_size=1))
-def test_many_values_are_written_as_each_of_them(values: list[float]) -> None:
+def test_values_are_written_alike_singly_and_together(values: list[float]) -> None:
     assert [str(text) for text in _value_texts(values)] == [value_text(one) for one in values]
 
 

@@ -160,7 +160,7 @@ def test_values_of_several_items_have_one_reading() -> None:
     assert dict(made.options) == {"null_values": ["-", "n/a"]}
 
 
-def test_each_guess_says_what_it_is_from() -> None:
+def test_each_guess_explains_itself() -> None:
     made = guess((), ("wait", "ms"), [3])
 
     assert isinstance(made, Guess)

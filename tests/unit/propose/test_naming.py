@@ -26,7 +26,7 @@ def test_names_are_unique_even_to_openmetrics() -> None:
     ]
 
 
-def test_a_unit_remains_the_end_of_a_name() -> None:
+def test_a_name_still_ends_in_its_unit() -> None:
     assert names({"heap_kb": 1, "heapBytes": 2}) == ["own_heap_bytes", "own_heap_2_bytes"]
 
 

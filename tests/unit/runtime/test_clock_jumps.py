@@ -36,7 +36,7 @@ class Moved:
         )
 
     def suspend(self, seconds: float) -> None:
-        """Let both clocks go on, and no timer of the event loop."""
+        """Advance both clocks, but no timer of the event loop."""
         self.wall += seconds
         self.monotonic += seconds
 

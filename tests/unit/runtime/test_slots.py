@@ -88,7 +88,7 @@ def test_ticks_of_another_length_leave_no_turn_out(
 
 
 @given(st.integers(0, 100_000), st.sampled_from([0.1, 0.15, 0.3, 0.5]))
-def test_the_next_tick_is_the_next(number: int, seconds: float) -> None:
+def test_each_tick_follows_the_last(number: int, seconds: float) -> None:
     """Floats have no exact tenths: a tick must neither come twice nor be left out."""
     slots = Slots[Entry](START, seconds)
     tick = START + number * seconds

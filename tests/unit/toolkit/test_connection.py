@@ -201,7 +201,7 @@ async def test_idle_connections_of_an_address_make_room_for_its_next() -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_an_address_with_nothing_but_scrapes_has_no_room_for_more(
+async def test_an_address_with_only_scrapes_gets_no_more_connections(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "port"
