@@ -24,7 +24,7 @@ def _file_stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context of the settings, or return the one made of the same files before.
+    """Make the context of the settings, or return the context that the same files made before.
 
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.

@@ -28,7 +28,7 @@ def printable(value: str) -> str:
 
 
 def excerpt(value: Any) -> str:
-    """Return a short, printable form of a value for a message; of a container only the type."""
+    """Return a short, printable form of a value for a message; for a container, only its type."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

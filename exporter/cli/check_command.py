@@ -1,4 +1,4 @@
-"""`check`: reports all faults of a configuration file, or counts what a valid one has."""
+"""`check`: reports all faults of a configuration file, or counts its targets and clients."""
 
 import asyncio
 import sys

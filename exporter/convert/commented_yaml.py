@@ -17,7 +17,7 @@ class Comment:
     text: str
 
 
-# What every YAML reader takes for the same text; all else is quoted.
+# Text that every YAML reader reads alike; all other text is quoted.
 _PLAIN = re.compile(r"[\w/.(<*+-][\w/.()<>=*+@%;'-]*(?: [\w/.()<>=*+@%;'-]+)*", re.ASCII)
 _PLAIN_PROSE = re.compile(
     r"[A-Za-z](?:[\w/.()<>=*+@%;,'-]|:(?=\S))*(?: [\w/.()<>=*+@%;,'-]+)*", re.ASCII
@@ -47,7 +47,7 @@ def scalar(value: Any, *, flow: bool = False) -> str:
 
 def _quote(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    # One escape each: half of a JSON pair is no character to YAML.
+    # One escape each: YAML has no surrogates, of which JSON writes pairs.
     parts = (one if one.isprintable() else f"\\U{ord(one):08x}" for one in escaped)
     return f'"{"".join(parts)}"'
 
@@ -102,7 +102,7 @@ def _comment(comment: Comment, indent: int) -> Iterator[str]:
 
 
 def _flow(value: Any, *, nested: bool = False) -> str | None:
-    """Write a value on one line; None if that is not how people write it."""
+    """Write a value on one line; None if people would write it on several lines."""
     if isinstance(value, dict):
         # A mapping of mappings is easier to read in lines.
         deep = any(isinstance(one, dict) and one for one in value.values())

@@ -110,7 +110,7 @@ class _Module(_Model):
     valid_status_codes: list[int] = Field(default_factory=list)
 
     def request(self) -> ModuleRequest:
-        """Return what the module says about its request."""
+        """Return the module's request."""
         client = self.http_client_config
         return ModuleRequest(
             headers=self.headers,
@@ -126,7 +126,7 @@ class _Config(_Model):
 
 
 def convert(text: str, name: str) -> str:
-    """Return the configuration as YAML in this exporter's words, with comments.
+    """Return the configuration as YAML of this exporter, with comments.
 
     `name` is the file's, for messages.
 
@@ -189,7 +189,7 @@ def _free_name(name: str, taken: _Plain) -> str:
 
 
 def _prefix(metrics: tuple[ModuleMetric, ...], system: str, known: Declared) -> str:
-    """Return what the metrics begin with: the system's name if another module has them differently."""
+    """Return the prefix of the metrics: the system's name if another module declares them differently."""
     prefix = common_prefix((name for one in metrics for name in one.names), system)
     return system if differs(declarations(metrics, prefix), known) else prefix
 

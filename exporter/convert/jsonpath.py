@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class JsonPathError(ValueError):
-    """Not JSONPath, or nothing that a pointer or JMESPath could say."""
+    """A text that is not JSONPath, or that neither a pointer nor JMESPath can express."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Union:
 
 @dataclass(frozen=True)
 class Constant:
-    """A quoted text, number or truth value in place of a path."""
+    """A quoted text, number or truth value instead of a path."""
 
     value: str | float | bool
 
@@ -115,7 +115,7 @@ def parse_template(text: str) -> Template:
 
 
 def constant_text(constant: Constant) -> str:
-    """Return the text that json_exporter puts in place of a constant."""
+    """Return the text that json_exporter writes for a constant."""
     return constant.value if isinstance(constant.value, str) else json.dumps(constant.value)
 
 
@@ -139,7 +139,7 @@ def _expression(text: str, at: int, end: str) -> _Parsed:
             found, at = _step(text, at)
             steps += found
         else:
-            # A constant takes the place of what came before.
+            # A constant replaces the steps before it.
             constant, at = _constant(text, at)
     return _Parsed(constant or tuple(steps), at)
 

@@ -54,7 +54,7 @@ class ModuleMetric:
         return (self.name,)
 
 
-# Those of exporter.declare.family, and of a target.
+# The reserved labels of exporter.declare.family, and `target`.
 _RESERVED_LABELS = frozenset({"target", "system", "job", "instance", "le", "quantile", "reason"})
 RESERVED_PREFIXES = frozenset({"process", "python", "scrape"})
 """First words that metrics of a system cannot begin with."""
@@ -117,7 +117,7 @@ def _single(template: Template) -> Steps:
 
 def _object(metric: ModuleMetric, steps: Steps, labels: dict[str, Any], prefix: str) -> Fields:
     inner: Fields = []
-    # An info has its own labels; all others get those of the group.
+    # An info has its own labels; all other fields have the labels of the group.
     own = labels if "info" in {kind for kind, *_ in declarations([metric], prefix).values()} else {}
     kinds: dict[str, Kind] = {}
     for end, template in metric.values.items():
@@ -285,7 +285,7 @@ def _label(template: Template) -> Any:
     """Return the rule of a label; empty if json_exporter exports none."""
     if all(isinstance(part, str) for part in template):
         text = "".join(map(str, template))
-        # What begins with / or @ would be a path, and braces an insertion.
+        # Text that begins with / or @ would be a path, and braces would insert a value.
         return text if re.fullmatch(r"[^/@{}][^{}]*|", text) else {"query": literal(text)}
     if len(template) == 1 and isinstance(template[0], tuple):
         return _label_path(template[0])

@@ -14,7 +14,7 @@ Plain = dict[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleRequest:
-    """What a module says about its request."""
+    """The request of a module."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
@@ -25,7 +25,7 @@ class ModuleRequest:
 
 
 _FIRST = re.compile(r"\{\{-?\s*(?:\.(\w+)\s*\|\s*first|index\s+\.(\w+)\s+0)\s*-?\}\}")
-# Headers that carry a secret more often than not; those of a client are kept out of messages.
+# Headers that usually have a secret; headers of a client are redacted in messages.
 _SECRET_HEADER = re.compile(r"auth|token|key|secret|cookie|session|password", re.IGNORECASE)
 _BASIC_AUTH = ("username", "username_file", "password", "password_file")
 _AUTHORIZATION = ("type", "credentials", "credentials_file")
@@ -47,13 +47,13 @@ _OWN_HEADERS = {
 
 
 def convert_params(request: ModuleRequest) -> Plain:
-    """Return the system's `params`: those of the body's template, and words that only look like one."""
+    """Return the system's `params`: the body's, and words that only look like parameters."""
     template = request.body if request.is_template else ""
     names = dict.fromkeys(one or other for one, other in _FIRST.findall(template))
     params: Plain = {name: {"help": "Of the body."} for name in names}
     texts = (_FIRST.sub("", template) or request.body, *_plain_headers(request).values())
     for word in (word for text in texts for word in words_of(text)):
-        # It stays as it is: a value that is inserted is not searched for words again.
+        # Its default is the word itself; an inserted value is not searched for words again.
         params.setdefault(word, {"help": "Not a parameter.", "default": f"{{{word}}}"})
     return params
 
@@ -166,7 +166,7 @@ def _credentials(given: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _pick(name: str, given: dict[str, Any], keys: tuple[str, ...]) -> Plain:
-    """Return the keys that mean the same here, with a comment on the others."""
+    """Return the keys with the same meaning here, and a comment for each other key."""
     others = (key for key in given if key not in keys)
     notes: Plain = {Comment(f"{name}.{key} has no counterpart."): None for key in others}
     return {**notes, name: {key: given[key] for key in keys if given.get(key) is not None}}

@@ -145,7 +145,7 @@ class Condition(Selected, Comparison):
         return holds
 
     def condition_text(self) -> str:
-        """Write the condition with its place."""
+        """Write the condition with its path."""
         return f"{self.place} {self.comparison_text()}"
 
 

@@ -106,7 +106,7 @@ class Each(FieldGroup):
         yield from self.inner_families(self.source)
 
     def mapped_paths(self) -> Iterator[Steps]:
-        """Yield the places that the group reads."""
+        """Yield the paths that the group reads."""
         if not isinstance(self.each, str):
             yield from self.each.query.mapped_paths
             return
@@ -115,7 +115,7 @@ class Each(FieldGroup):
             yield (*base, *steps)
 
     def item_paths(self) -> Iterator[Steps]:
-        """Yield the places that the group reads of an item."""
+        """Yield the paths that the group reads of an item."""
         yield from super().mapped_paths()
         yield from self.inner_paths(())
 

@@ -59,7 +59,7 @@ class Refusal(Model):
         return self
 
     def mapped_paths(self) -> Iterator[Steps]:
-        """Yield the places that the refusal reads."""
+        """Yield the paths that the refusal reads."""
         for pointer in (self.error, self.success, *(self.message or ())):
             if pointer is not None:
                 yield pointer_steps(pointer)

@@ -31,7 +31,7 @@ LabelText = Callable[[Any, ExtractContext], str]
 
 
 class LabelMapping(Selected):
-    """A label that is read in a way of its own."""
+    """A label with its own path, reading or pattern."""
 
     read: Annotated[str, value_schema("text", enum=list(TEXT_READINGS))] = "text"
     """The conversion: text, upper_case or lower_case."""

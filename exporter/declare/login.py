@@ -59,7 +59,7 @@ class Expires(Model):
 
 
 class TokenRejection(Model):
-    """An answer that says that the token is refused."""
+    """How to recognize an answer that rejects the token."""
 
     status: Annotated[int, Field(ge=400, le=599)]
     """The HTTP status."""
@@ -68,7 +68,7 @@ class TokenRejection(Model):
 
 
 class Login(Model):
-    """A login with user and password, which gives a token for polls."""
+    """A login with user and password, which returns a token for polls."""
 
     request: LoginRequest
     """The login request. {username} and {password} come from the client's `login`."""

@@ -22,7 +22,7 @@ def fault(message: str) -> PydanticCustomError:
 
 
 def value_schema(kind: str, **schema: Any) -> WithJsonSchema:
-    """Give a value its name in the configuration reference, and its shape for editors."""
+    """Return a value's schema: its name in the configuration reference, and its form for editors."""
     return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
 
 

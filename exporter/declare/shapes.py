@@ -38,16 +38,16 @@ _MAX_SHAPES_OF_ONE = 64
 
 
 class Owner(NamedTuple):
-    """What reads an object: the fields of an endpoint, or of an `each` for its items."""
+    """The owner of an object's fields: an endpoint, or an `each` for its items."""
 
     key: Endpoint | Each
     parts: Sequence[Part]
     mapped_paths: Collection[Steps]
-    """All places of the object that anything reads."""
+    """All paths in the object that are read."""
 
 
 class Shape:
-    """The shape of objects that give the same metrics in the same order."""
+    """The shape of objects with the same metrics in the same order."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Shape:
     ) -> None:
         """Make the shape of an object, or of a list of items.
 
-        `owner` read `series` of it. `lists` are the places of lists whose items are read one by one.
+        `owner` read `series` of it. `lists` are the paths of lists whose items are read one by one.
 
         Raises:
-            ValueError: It has other lists or nothing that is read, or depends on too much.
+            ValueError: It has other lists or no value that is read, or its numbers depend on more than leaves.
         """
         names: dict[Steps, str] = {}
         is_list = type(tree) is list

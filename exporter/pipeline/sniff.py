@@ -6,7 +6,7 @@ from exporter.text import excerpt
 
 _BLANK = " \t\r\n"
 _LOOKED_AT = 1024
-# Bytes shown of binary data: more than fit, so that the cut is marked and redaction sees them.
+# Bytes of binary data in a message: more than fit, so that the cut is marked and redaction sees it.
 _SHOWN_BYTES = 64
 _GZIP = b"\x1f\x8b"
 

@@ -60,7 +60,7 @@ def _candidates(items: list[dict[str, Any]], item: Words) -> list[str]:
 
 
 def _rank(key: str, value: Any, item: Words) -> int | None:
-    """Say how well a key names an item: the less, the better; None if it does not.
+    """Rank how well a key names an item: lower is better; None if it cannot.
 
     Hashes are hard to read, and numbers from 0 on are positions.
     """

@@ -36,7 +36,7 @@ _FILLERS = terms("a an and are for in is of out so the to")
 
 
 def patterns_of(text: str) -> tuple[tuple[str, ...], Groups]:
-    """Return patterns for the lines of a text, and what they find in it by group."""
+    """Return patterns for the lines of a text, and the values of their groups in it."""
     patterns: list[str] = []
     names: list[str] = []
     above = ""
@@ -53,7 +53,7 @@ def patterns_of(text: str) -> tuple[tuple[str, ...], Groups]:
 def _match_lines(
     patterns: list[str], names: list[str], text: str
 ) -> tuple[tuple[str, ...], Groups]:
-    """Return the patterns that are valid, and what they find: of one group the first line wins."""
+    """Return the valid patterns, and the values of their groups in the first line that has them."""
     valid = [pattern for one in patterns if (pattern := _try_compile(one)) is not None]
     groups: Groups = {}
     for line in _LINE_END.split(text):
@@ -140,7 +140,7 @@ def _values_pattern(
 
 
 def _column_names(line: str, above: str, size: int) -> list[Words] | None:
-    """Name a line of nothing but numbers by the line above it, by its last words."""
+    """Name the columns of a line of numbers by the last words of the line above it."""
     words = above.split()
     if any(number_of(one) is None for one in line.split()) or len(words) < size:
         return None
@@ -164,7 +164,7 @@ def _names(line: str, values: list[re.Match[str]]) -> Iterator[Words]:
 
 
 def _halves(text: str) -> tuple[str, str, str]:
-    """Split what is between two values into the words of the first and those of the second."""
+    """Split the text between two values into the words of the first and those of the second."""
     parts = re.split(r"[,;|]|\s[-/]\s|/", text, maxsplit=1)
     return (parts[0], "", parts[1]) if len(parts) > 1 else (text, "", "")
 
@@ -174,7 +174,7 @@ def _plain(words: Words) -> Words:
 
 
 def _group(words: Words, taken: set[str]) -> str:
-    """Return a name for a group that none has yet."""
+    """Return an unused name for a group."""
     name = "_".join(words)[:60].strip("_")
     name = name if name[:1].isalpha() else f"key_{name}"
     number, unique = 1, name
@@ -185,7 +185,7 @@ def _group(words: Words, taken: set[str]) -> str:
 
 
 def _separator(text: str) -> str:
-    """Write what is between a key and its value: blanks align columns, so any number of them."""
+    """Return the pattern of the text between a key and its value; blanks may have any number."""
     mark = text.strip()
     if not mark:
         return r"\s+"

@@ -1,4 +1,4 @@
-"""Gives the proposed fields valid metric names, none twice, and keeps them to a limit."""
+"""Gives the proposed fields unique, valid metric names, and limits their number."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class NamedFields:
 
 
 def system_name(text: str) -> str:
-    """Make a valid name of a system of any text, such as a file's or a host's name."""
+    """Make a valid system name from any text, such as the name of a file or host."""
     name = "_".join(words_of(text))[:MAX_SYSTEM].strip("_")
     return name if _SYSTEM.fullmatch(name) else f"system_{name}".strip("_")
 
@@ -68,7 +68,7 @@ class _NameRegistry:
         self.dropped = 0
 
     def fields(self, items: tuple[Item, ...]) -> Iterator[Item]:
-        """Yield the fields with their names, groups without fields left out."""
+        """Yield the fields with their names, without empty groups."""
         for item in items:
             if item.fields:
                 fields = tuple(self.fields(item.fields))

@@ -63,7 +63,7 @@ def shape(tree: Any, *, is_xml: bool = False) -> Sketch:
 
 
 def _with_lists(tree: Any) -> Any:
-    """Make a list of the only element in one that is named for several, such as `queues`."""
+    """Make a list of a single element whose parent has a plural name, such as `queues`."""
     if not isinstance(tree, dict):
         return [_with_lists(one) for one in tree] if isinstance(tree, list) else tree
     made = {key: _with_lists(value) for key, value in tree.items()}
@@ -121,7 +121,7 @@ def _metric(made: Guess, place: ItemsLocation, path: str) -> Item:
 
 
 def _value(key: str, values: list[Any], place: ItemsLocation) -> Guess | Sketch | str:
-    """Propose something for a key's values: a guess, groups, or why there is nothing."""
+    """Propose a field or groups for a key's values, or note why they are left out."""
     containers = [one for one in values if isinstance(one, dict | list)]
     scalars = [one for one in values if not isinstance(one, dict | list) and one is not None]
     words = key_words(key)
@@ -271,7 +271,7 @@ def _as_row(item: Any) -> Any:
 
 
 def _without(field: Item, used: set[str]) -> Item | None:
-    """Drop what is a label of its group already."""
+    """Remove fields that are labels of their group."""
     if field.kind != "info":
         return field
     labels = tuple(one for one in field.labels if one[1] not in used)

@@ -14,7 +14,7 @@ from exporter.propose.sketch import Item, LeftOut
 
 @dataclass(frozen=True)
 class AnsweredRequest:
-    """What an answer was the answer to."""
+    """The request of an answer."""
 
     path: str
     """Percent-encoded, as it is sent."""
@@ -37,7 +37,7 @@ def propose(
 ) -> str:
     """Propose a declaration for an answer: an object, a list, or a text.
 
-    `request` is what the answer was the answer to, if that is known, and `form` json, xml or text.
+    `request` is the answer's request, if it is known, and `form` json, xml or text.
 
     Raises:
         NothingToMapError: The answer has nothing that can become a metric.
@@ -144,7 +144,7 @@ def _left_out_lines(left_out: LeftOut, indent: int) -> Iterator[str]:
 
 
 def quote_scalar(text: str, *, single: bool = False) -> str:
-    """Write a text as a YAML scalar that is valid in a flow collection, too: plain if it can be."""
+    """Return a text as a YAML scalar that is also valid in a flow collection: plain if possible."""
     if _is_plain(text):
         return text
     if text.isprintable() and (single or '"' in text or "\\" in text):
@@ -173,7 +173,7 @@ def _escape(character: str) -> str:
 
 
 def _comment_text(path: str) -> str:
-    """Show a pointer in a comment: one line, printable, bounded."""
+    """Return a pointer for a comment: one line, printable, bounded."""
     shown = _escape_text(path or "the item itself")
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 

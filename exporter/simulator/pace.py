@@ -10,7 +10,7 @@ Clock = Callable[[], float]
 DAY = 86400.0
 HOUR = 3600.0
 
-# Ten minutes second by second are enough for every figure to forget how it was before.
+# After ten minutes, second by second, no figure depends on its earlier values.
 WARM_UP = 600
 
 GUST_SECONDS = 120.0

@@ -31,7 +31,7 @@ Fault = tuple[int, int, str]
 """Line and column, by which faults are sorted, and the message."""
 
 
-class Faults(Exception):  # noqa: N818 - it carries several
+class Faults(Exception):  # noqa: N818 - it has several
     """All faults of a part and the parts within it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

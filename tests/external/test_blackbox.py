@@ -1,4 +1,4 @@
-"""The same web configuration files, served by blackbox_exporter and by us, say the same."""
+"""blackbox_exporter and this exporter act alike on the same web configuration files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The same TLS settings, served by blackbox_exporter and by us, let the same clients in."""
+"""blackbox_exporter and this exporter admit the same clients with the same TLS settings."""
 
 import ssl
 from pathlib import Path
@@ -32,7 +32,7 @@ def matrix(address: str, newest: str) -> tuple[int, ...]:
 
 
 def test_client_certificates_are_treated_alike(file: Path) -> None:
-    """One server of each has its file written anew for each row: that acts on new connections."""
+    """Each server's file is rewritten for each row, which affects new connections."""
     file.write_text(tls_text(""), encoding="utf-8")
     expected, actual = {}, {}
     with blackbox(file) as theirs, ours(file) as mine:
@@ -71,7 +71,7 @@ VERSIONS = {
 
 
 def versions(address: str) -> tuple[int, ...]:
-    """Return what came with TLS 1.2 alone and with TLS 1.3 alone."""
+    """Return the results with only TLS 1.2 and with only TLS 1.3."""
     found = []
     for version in NEWEST.values():
         context = trusting(newest=version)
@@ -118,7 +118,7 @@ def test_a_single_curve_is_the_only_one_on_both_servers(file: Path) -> None:
 
 
 def test_certificates_that_change_later_are_shown_alike(file: Path) -> None:
-    """Each step: what clients get that trust the first authority, and the second."""
+    """Each step: the results of clients that trust the first authority, and the second."""
     file.write_text(tls_text(""), encoding="utf-8")
     folder = file.parent
 

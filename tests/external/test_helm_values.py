@@ -105,7 +105,7 @@ def test_a_configuration_can_be_a_text(indent: str, tmp_path: Path) -> None:
     }
 
 
-def test_the_labels_that_select_are_the_charts_whatever_the_values_say() -> None:
+def test_values_do_not_change_the_labels_of_selectors() -> None:
     mine = '{"app.kubernetes.io/name": "mine", "helm.sh/chart": "%s", "team": "%s"}'
     done = rendered(
         TARGET,
@@ -260,7 +260,7 @@ def test_the_notes_name_the_clients_that_the_network_policy_admits(
     assert ("kubernetes.io/metadata.name: monitoring" in done.stdout) == named
 
 
-def test_every_client_is_admitted_where_none_is_named() -> None:
+def test_every_client_is_admitted_if_none_is_named() -> None:
     done = rendered(TARGET, "--set-json=networkPolicy.from=[]", "--show-only", POLICY)
     policy = yaml.safe_load(done.stdout)
 

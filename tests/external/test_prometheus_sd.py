@@ -11,7 +11,7 @@ from exporter.simulator.demo import config_text
 from support.process import fetch, started, unused_port
 from support.prometheus_server import ask, prometheus, until_answered, until_scraped
 
-# Of the demo, with one that Prometheus alone sets the pace of.
+# Targets of the demo, of which Prometheus paces one.
 SITE = "labels: {site: ams}"
 ON_PROBE = "ucs-ams"
 

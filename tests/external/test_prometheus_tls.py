@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a port that wants TLS, a client's certificate and a password."""
+"""A real Prometheus scrapes a port that requires TLS, a client certificate and a password."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""promtool accepts the rules, their tests, and every configuration of Prometheus that is shown."""
+"""promtool accepts the rules, their tests, and every documented configuration of Prometheus."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The same web configuration files are sound to promtool and to us, or to neither."""
+"""promtool and this exporter accept the same web configuration files."""
 
 import subprocess
 from pathlib import Path
@@ -38,7 +38,7 @@ GOOD = {
     tls_text("curve_preferences: [CurveP256, CurveP384, CurveP521, X25519]"),
     *(tls_text(more) for more in MATRIX),
 }
-# What only we refuse, each for the reason that the document gives.
+# Files that only this exporter refuses, each for a documented reason.
 STRICTER = {
     "tls_server_config: {client_allowed_sans: [a]}",
     "http_server_config: {http2: on}",
@@ -79,7 +79,7 @@ def is_sound_to_promtool(file: Path) -> bool:
 
 
 def judged(file: Path, texts: set[str]) -> dict[str, tuple[bool, bool]]:
-    """Return what promtool says of each text, and what we do."""
+    """Return the verdicts of promtool and of this exporter on each text."""
     found = {}
     for text in sorted(texts):
         file.write_text(text, encoding="utf-8")

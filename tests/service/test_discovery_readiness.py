@@ -1,4 +1,4 @@
-"""Readiness waits for the targets of the first lists, and for no later ones."""
+"""Readiness waits for the targets of the first lists, but not for later targets."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A fault of a vendor affects its own target alone, and only for as long as it lasts."""
+"""A fault of a vendor affects only its own target, and only while it lasts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def evidence() -> Iterator[Evidence]:
 
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_has_its_reason_and_ends_with_it(name: str, evidence: Evidence) -> None:
-    """A fault without a reason is an odd answer that can be read: its target stays up."""
+    """A fault without a reason is an unusual but readable answer: its target stays up."""
     fault, polls = TRIED[name], evidence.while_broken(name)
     pages = {when: page[name] for when, page in evidence.pages.items()}
     first, after = pages["first"].failures, pages["after"].failures

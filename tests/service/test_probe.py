@@ -63,7 +63,7 @@ async def test_a_large_page_is_written_beside_the_event_loop(
     assert [one is not threading.main_thread() for one in threads] == [is_beside]
 
 
-async def test_probes_in_a_loop_cost_a_target_with_an_interval_nothing(gate: Gate) -> None:
+async def test_probes_in_a_loop_cause_no_polls_of_a_target_with_an_interval(gate: Gate) -> None:
     async with site_of(target(gate, interval=3600.0)) as site:
 
         async def loop() -> list[int]:

@@ -1,4 +1,4 @@
-"""Probes that wait: for polls of others, deadlines, limits and targets that change."""
+"""Probes that wait: concurrent polls, deadlines, limits and targets that change."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What starts a reload, and what is reported of it: HTTP, SIGHUP, changed files, systemd."""
+"""The triggers of a reload, and how its result is reported: HTTP, SIGHUP, changed files, systemd."""
 
 import asyncio
 import os

@@ -73,7 +73,7 @@ async def test_explain_shows_each_field_of_a_live_target(
     assert down.stderr.startswith("one: connect: ")
 
 
-# What a terminal obeys, what shows a text in another order, and what does not show at all.
+# Control, bidirectional and invisible characters.
 COMMANDS = "\x1b\x07\x9b\r\u202e\u2066\u200b\u061c\ufeff"
 
 
@@ -227,7 +227,7 @@ def test_a_sample_suggests_keys_for_paths_that_find_nothing(tmp_path: Path) -> N
 
 
 def test_an_answer_of_another_endpoint_is_explained(tmp_path: Path) -> None:
-    """None of its paths finds anything, which a poll calls a wrong shape."""
+    """None of its paths finds anything, so a poll fails with bad_shape."""
     (tmp_path / "c.yaml").write_text(QUEUES)
     (tmp_path / "a.json").write_text('{"Calls": 7}')
     done = run("check", "c.yaml", "--sample", "hub=a.json", cwd=tmp_path)

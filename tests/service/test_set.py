@@ -10,7 +10,7 @@ from support.simulator_stage import CONFIG, Stage, setting
 
 
 def audited(stderr: str) -> list[str]:
-    """Return what the audit lines say, less the time and the user."""
+    """Return the audit lines without the time and the user."""
     lines = [line for line in stderr.splitlines() if line.startswith("time=")]
     return [line[line.index("target=") :] for line in lines if "msg=action" in line]
 
@@ -34,7 +34,7 @@ async def test_a_mode_is_set_and_confirmed(stage: Stage) -> None:
     assert len(stage.writes) == 1
 
 
-async def test_an_action_is_one_audit_line(stage: Stage) -> None:
+async def test_an_action_writes_one_audit_line(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "maintenance", "--yes")
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("time="))
 
@@ -81,7 +81,7 @@ async def test_a_dry_run_reads_and_sets_nothing(stage: Stage) -> None:
 
 
 async def test_several_targets_are_set_in_the_order_of_the_file(stage: Stage) -> None:
-    # What stands first in the file is the second by its name.
+    # The first in the file is the second by name.
     flags = ("--selector", "system=genesys_ucs", "--yes")
     config = CONFIG.replace("URL/cv", "URL/cv/", 1)
     stage.write_config(config.replace("name: ucs-ams", "name: ucs-zzz"))

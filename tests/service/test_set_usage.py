@@ -102,7 +102,7 @@ def test_systems_lists_what_can_be_set() -> None:
 
 
 class Page:
-    """docs/set.md, whose commands are run where its servers are the simulator."""
+    """docs/set.md, whose commands run against the simulator."""
 
     def __init__(self, stage: Stage) -> None:
         self.path = ROOT / "docs" / "set.md"

@@ -43,7 +43,7 @@ async def test_a_scrape_is_complete_if_the_service_ends_during_it() -> None:
 
 @pytest.mark.usefixtures("large")
 async def test_stalled_readers_do_not_delay_the_end() -> None:
-    # None of them is closed before all of them are there.
+    # No connection is closed before all are open.
     limits = Limits(connections=2000, head=600.0, response=600.0)
     async with opened(limits, grace=0.1) as port:
         for number in range(1000):
@@ -56,7 +56,7 @@ async def test_stalled_readers_do_not_delay_the_end() -> None:
 
 @pytest.fixture
 def busy_config(tmp_path: Path) -> Path:
-    """Configure a page that is larger than what lies between two processes."""
+    """Configure a page that is larger than the buffers between two processes."""
     lines = (
         f"- {{name: t{number}, system: genesys_ucs, url: 'http://127.0.0.1:1',"
         f" labels: {{{LABELS}}}}}"
@@ -129,7 +129,7 @@ def test_a_hanging_vendor_does_not_delay_the_end(tmp_path: Path) -> None:
         flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
         with started(*flags) as (process, _):
             vendor.settimeout(60)
-            connection, _ = vendor.accept()  # It is asked, and never answers.
+            connection, _ = vendor.accept()  # It is polled, and never answers.
             process.send_signal(signal.SIGTERM)
 
             assert process.wait(timeout=60) == 0

@@ -19,7 +19,7 @@ _PR_SET_NO_NEW_PRIVS, _PR_SET_MDWE = 38, 65
 
 
 def confine() -> None:
-    """Take away in this process what the service is not given, as far as a process itself can."""
+    """Confine this process like the service, as far as a process can do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     # Kernels before 6.3 do not know it; the service has it from systemd there.
@@ -112,7 +112,7 @@ def test_a_stopped_program_feeds_no_watchdog(
             box.settimeout(1)
             left = 0
             with suppress(TimeoutError):
-                while left < 100 and box.recv(4096):  # What had been sent before.
+                while left < 100 and box.recv(4096):  # Earlier messages.
                     left += 1
             assert left < 100
             process.send_signal(signal.SIGCONT)

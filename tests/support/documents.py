@@ -1,4 +1,4 @@
-"""Pages of the documentation, read: their blocks of YAML and their commands."""
+"""The blocks of YAML and the commands in pages of the documentation."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Log lines: one a line whatever a vendor sends, and none that strangers can cause at will."""
+"""Log records: one line each, for any text of a vendor; clients cannot cause them at will."""
 
 import asyncio
 import json

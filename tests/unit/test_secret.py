@@ -1,4 +1,4 @@
-"""Secrets: read again when their files change, never waited for, and never given back."""
+"""Secrets are read again when their files change, without blocking, and are redacted."""
 
 import base64
 import html
@@ -118,7 +118,7 @@ def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], s
     assert redact_secrets(f"a {encode(secret)} b", one) == "a <secret> b"
 
 
-# What a page is made of, so that secrets and answers are often a part of it.
+# Characters of the page's syntax, so that secrets and answers often contain them.
 _pieces = st.sampled_from(
     ["mode", "genesys_ucs_mode", "target", "t", "{", "}", '="', '"', "\\", "\n", ",", " 1", "# EOF"]
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)

@@ -89,7 +89,7 @@ async def test_a_page_of_another_site_cannot_reload(tmp_path: Path) -> None:
 
 @siege("standard error is a pipe that is not read")
 async def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
-    """The test reads no line of the log until the end; each poll of these fails anew."""
+    """The test reads no line of the log until the end; each poll of these targets fails."""
     targets = tuple(
         {
             "name": f"flap-{number}",

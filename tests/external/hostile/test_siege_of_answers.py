@@ -1,4 +1,4 @@
-"""Each hostile answer beside good targets: what it harms is its own target."""
+"""Each hostile answer harms only its own target."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ def hub(url: str, count: int = 1, **more: Any) -> tuple[dict[str, Any], ...]:
 
 
 def answering(answer: bytes) -> Any:
-    """Return a handler that answers each request so."""
+    """Return a handler that answers each request with these bytes."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -225,7 +225,7 @@ async def test_unknown_names_occupy_few_threads(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def costly() -> AsyncIterator[int]:
-    """Serve the answers that cost a poller as much as they can, and yield the port."""
+    """Serve the most expensive answers, and yield the port."""
     async with serving(Site().connected) as url:
         yield int(url.rpartition(":")[2])
 

@@ -1,4 +1,4 @@
-"""Networks that change or fail in part beside good targets: TLS, and the two versions of IP."""
+"""Networks that change or fail in part do not affect good targets: TLS, and both versions of IP."""
 
 import asyncio
 import os

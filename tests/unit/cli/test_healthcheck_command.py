@@ -1,4 +1,4 @@
-"""`healthcheck`: what a running exporter answers, as one line and an exit code."""
+"""`healthcheck`: the answer of a running exporter as one line and an exit code."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Systems declared in the configuration: in the words of the built-in ones, checked alike."""
+"""Systems declared in the configuration are checked like the built-in systems."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is written is what was meant, to any YAML reader."""
+"""Every YAML reader reads what was written."""
 
 from typing import Any
 

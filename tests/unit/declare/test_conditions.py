@@ -8,7 +8,7 @@ from support.declarations import faults_of, given, read, system_of, written
 
 MISSING = object()
 
-# What a condition says of each of these values, in this order.
+# The result of a condition for each of these values, in this order.
 VALUES: list[Any] = [1, 0, -2.5, "1", " 1.0 ", "UP", "up ", "", True, False, None, [], {}, MISSING]
 
 CONDITIONS: dict[str, tuple[dict[str, Any], list[Any]]] = {

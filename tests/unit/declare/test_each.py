@@ -292,7 +292,7 @@ QUEUE = [
 ]
 
 
-async def test_mdworkbench_reports_its_queue_where_the_parameter_says_so(
+async def test_mdworkbench_reports_its_queue_if_the_parameter_is_set(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(b'{"state":{"value":"active"}}')

@@ -38,7 +38,7 @@ def test_without_the_query_there_are_no_query_metrics() -> None:
     assert not [name for name in values(found) if "query" in name or "players" in name]
 
 
-def test_match_info_is_exported_only_where_the_parameter_says_so() -> None:
+def test_match_info_is_exported_only_if_the_parameter_is_set() -> None:
     name = "clanforge_server_query_info 1 m s"
 
     assert name not in values(read("clanforge", {"server": SERVER}))

@@ -146,7 +146,7 @@ def test_an_alert_uses_only_labels_that_it_has(rule: dict[str, Any]) -> None:
         "status_exporter_loop_lag_seconds",
     ],
 )
-def test_a_query_that_names_what_does_not_exist_is_found_out(query: str) -> None:
+def test_a_query_with_an_unknown_name_is_detected(query: str) -> None:
     assert len(faults(query, known_to_rules())) == 1
 
 

@@ -1,4 +1,4 @@
-"""The units for systemd: its own judgement of them, and that they fit the program."""
+"""The units for systemd fit the program."""
 
 import configparser
 

@@ -1,4 +1,4 @@
-"""The documents name what there is, all of it and nothing else."""
+"""The documents name everything that exists, and nothing else."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""The page about installing: its commands are run, or held against what they name."""
+"""The page about installing: its commands are run, or compared with what they name."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""After a write: reading the state until it is the wanted one and nothing runs."""
+"""After a write: reading the state until it is confirmed and no work is under way."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from support.simulator_stage import Stage
 
 
 def ignore(_: object) -> None:
-    """Take no notice."""
+    """Do nothing."""
 
 
 async def test_a_switch_is_waited_for_while_the_server_denies_everything(stage: Stage) -> None:

@@ -83,7 +83,7 @@ LIMITS = {
 
 @pytest.mark.parametrize(("document", "expected"), LIMITS.items(), ids=[one[:9] for one in LIMITS])
 def test_limits_hold(document: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What recurses must not see it: a thread's stack may be small.
+    # A recursive parser must not see it: a thread's stack may be small.
     monkeypatch.delattr("exporter.pipeline.json_tree._DECODER")
 
     assert refusal(document) == expected

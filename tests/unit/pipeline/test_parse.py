@@ -55,7 +55,7 @@ BODIES = {
     "text": b"Log in",
 }
 BAD_JSON, BAD_XML, BAD_TYPE = Reason.BAD_JSON, Reason.BAD_XML, Reason.BAD_CONTENT_TYPE
-# For each content type, what becomes of a text; the other bodies are what they are.
+# The result for a text with each content type; other bodies do not depend on it.
 LABELS: dict[str, Reason] = {
     "": BAD_JSON,
     "text/plain": BAD_JSON,
@@ -120,7 +120,7 @@ def test_a_text_is_not_changed(body: bytes) -> None:
     assert parsed(body, "text/html", TEXT) == (body.decode("utf-8-sig"), ())
 
 
-def test_a_text_is_what_is_neither_json_nor_xml() -> None:
+def test_an_answer_that_is_neither_json_nor_xml_is_text() -> None:
     formats = ("json", "xml", "text")
 
     assert parsed(b'{"a": 1}', "", formats).tree == {"a": 1}
@@ -162,7 +162,7 @@ def test_characters_are_read_as_they_were_meant(body: bytes, content_type: str, 
     assert (tree["name"], faults) == (name, ())
 
 
-def test_what_was_replaced_is_a_fault() -> None:
+def test_a_replaced_character_is_a_fault() -> None:
     tree, faults = parsed(b'{"a": "\xe9"}', "application/json; charset=utf-8")
 
     assert tree == {"a": "\ufffd"}

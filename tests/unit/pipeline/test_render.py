@@ -1,4 +1,4 @@
-"""Lines that are kept from one poll to the next are those of the last poll."""
+"""Lines that are cached between polls are those of the last poll."""
 
 import math
 from dataclasses import replace
@@ -43,7 +43,7 @@ polls = st.tuples(outcomes, st.sampled_from([0.1, 0.25]), st.none() | st.integer
 
 
 class Source:
-    """A target of which the test sets the snapshot."""
+    """A target whose snapshot the test sets."""
 
     base = base_labels(TARGET)
 

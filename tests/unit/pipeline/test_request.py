@@ -20,7 +20,7 @@ from support.polling import OK, Polls, make_target, result
 from support.vendor import Vendor, response
 
 URLS = [
-    # A path in the target's URL takes the place of the usual context.
+    # A path in the target's URL replaces the usual context.
     ("mdworkbench", "http://mdw.test", "http://mdw.test/mdworkbench/server/state"),
     ("mdworkbench", "http://mdw.test:8080", "http://mdw.test:8080/mdworkbench/server/state"),
     ("mdworkbench", "http://mdw.test/studio", "http://mdw.test/studio/server/state"),
@@ -70,7 +70,7 @@ async def test_a_post_sends_its_body(vendor: Vendor, poll: Polls) -> None:
 PARAMS = [
     ({"serverid": "12", "query_info": "true"}, "12/status?query_info=true"),
     ({"serverid": "12", "query_info": "false"}, "12/status?query_info=false"),
-    # What only the exporter acts on is not sent.
+    # Parameters that only the exporter uses are not sent.
     (
         {"serverid": "12", "query_info": "true", "match_info": "true"},
         "12/status?query_info=true",
@@ -231,7 +231,7 @@ async def test_a_bad_file_is_reported_without_its_content_and_nothing_is_sent(
         path.write_bytes(content)
     target = make_target(client=bearer(Secret(file=path)))
 
-    # A second poll must not make do with what the first one kept.
+    # A second poll must not use what the first one cached.
     for _ in range(2):
         outcome = (await poll(target)).outcome
 

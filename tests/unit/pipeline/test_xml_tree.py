@@ -99,7 +99,7 @@ def test_xml_declares_its_own_encoding(codec: str) -> None:
         "<s>\ufffe</s>",
     ],
 )
-def test_what_is_not_well_formed_is_refused(document: str) -> None:
+def test_malformed_xml_is_refused(document: str) -> None:
     assert refusal(document).startswith("bad_xml: not well-formed XML at line 1 column ")
 
 

@@ -1,4 +1,4 @@
-"""The places of a host: as many polls at once as there are places, the others in order."""
+"""The slots of a host: a poll for each slot at once, all others in a queue."""
 
 import pytest
 

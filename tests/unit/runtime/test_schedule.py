@@ -1,4 +1,4 @@
-"""When targets are polled: spread out, in a rhythm of their own, never twice at once."""
+"""When targets are polled: spread out, at fixed phases, never twice at once."""
 
 import asyncio
 from collections import Counter
@@ -56,7 +56,7 @@ def test_phases_spread_over_the_interval() -> None:
 
 
 class Crowd:
-    """A vendor that counts who is asking at once, and can be made slow or wrong for some."""
+    """A vendor that counts concurrent requests, and can be slow or wrong for some targets."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -175,7 +175,7 @@ async def test_nothing_is_left_running(crowd: Crowd) -> None:
 
 
 class Broken(Targets):
-    """A set of targets that cannot take in what a poll says."""
+    """Targets that cannot record the result of a poll."""
 
     def record(self, tracked: TargetState, poll: PollResult) -> None:
         if isinstance(poll.outcome, Extraction):
@@ -318,7 +318,7 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
 def test_failing_targets_are_polled_less_often(
     failures: int, retry_after: float, least: float, most: float
 ) -> None:
-    """In intervals of a second: up to every fifth, and not before the vendor said."""
+    """In intervals of a second: at least every fifth, and not before the vendor's pause ends."""
     again = next_turn(
         "t", 1.0, start=0.0, due=100.0, now=100.0, failures=failures, pause=retry_after
     )

@@ -50,7 +50,7 @@ def test_a_turn_that_is_removed_does_not_come_up() -> None:
     assert taken(slots, 1002.0) == []
 
 
-def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
+def test_an_overdue_turn_comes_up_at_the_next_tick() -> None:
     slots, turn = Slots[Entry](START, 0.5), Entry()
     assert taken(slots, 1002.0) == []
     slots.put(turn, 1001.0)

@@ -1,4 +1,4 @@
-"""The live set: what is counted, what is shown, what is logged, and when it is stale."""
+"""The live set: what is counted, shown and logged, and when it is stale."""
 
 import logging
 from dataclasses import replace
@@ -166,7 +166,7 @@ SETS = st.lists(st.dictionaries(st.sampled_from("abcdef"), st.booleans()), max_s
 def test_any_sequence_of_changes_keeps_only_unchanged_targets(
     sets: list[dict[str, bool]], data: st.DataObject
 ) -> None:
-    """A target is altered where its flag is another one, and the same where it is alike."""
+    """A target is changed if its flag differs, else the same."""
     moment, telemetry = Moment(), Telemetry()
     targets = make(moment, telemetry)
     known: dict[tuple[str, bool], TargetState] = {}

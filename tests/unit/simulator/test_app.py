@@ -1,4 +1,4 @@
-"""The simulated servers together, and the demo that polls them."""
+"""All simulated servers, and the demo that polls them."""
 
 import asyncio
 from dataclasses import replace

@@ -83,7 +83,7 @@ async def test_an_error_comes_with_http_200_and_messages(path: str, client: Clie
     assert await fetch(client, path) == {"success": False, "messages": ["No rows in result set"]}
 
 
-async def test_the_keys_are_needed_and_requests_can_be_throttled(
+async def test_keys_are_required_and_requests_can_be_throttled(
     world: SimulatedServers, client: Client
 ) -> None:
     path = f"/cfp/v1/server/{ONE}/status"

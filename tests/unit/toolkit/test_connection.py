@@ -212,7 +212,7 @@ async def test_an_address_with_only_scrapes_gets_no_more_connections(
 
         assert await port.ask(LAST, path) == b""
         assert len(port.limiter) == 3
-        assert await port.is_well()  # Another address takes the place of one of them.
+        assert await port.is_well()  # Another address evicts one of them.
         assert port.rejected("connections") == 2
 
 

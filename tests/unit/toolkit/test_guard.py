@@ -1,4 +1,4 @@
-"""What the web configuration file lets through and what it stops, over real sockets."""
+"""The web configuration file admits and rejects requests, over real sockets."""
 
 import logging
 from pathlib import Path

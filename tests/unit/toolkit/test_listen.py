@@ -1,4 +1,4 @@
-"""Where the exporter listens, and how it says that it cannot."""
+"""The addresses that the exporter listens on, and its messages if it cannot."""
 
 import asyncio
 import errno
