@@ -1,7 +1,8 @@
 """The options of the tests, and the fixtures that several folders share.
 
 `unit/` mirrors `exporter/`, and has the tests of files that are only read: `deploy/`, `docs/`,
-`grafana/`, `soak/`. `service/` runs the whole service or the program as a process. `external/` needs other programs or much time. `support/` has shared helpers, and `data/` the data.
+`grafana/`, `soak/`. `service/` runs the whole service or the program as a process. `external/`
+needs other programs or much time. `support/` has shared helpers, and `data/` the data.
 """
 
 import gc

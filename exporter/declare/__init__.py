@@ -1,6 +1,7 @@
 """The declaration language: YAML becomes functions that read an answer.
 
-Each kind of field is one class with its YAML keys, its metrics, the function that reads it, and the paths that it reads. In order:
+Each kind of field is one class with its YAML keys, its metrics, the function that reads it, and the
+paths that it reads. In order:
 
 model         the base of every mapping
 document      YAML text, with the line and column of each part

@@ -1,6 +1,7 @@
 """Parses YAML into plain data, with the line and column of each part.
 
-YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here everything is text except plain numbers, true and false. A repeated key is an error.
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here everything is text except plain
+numbers, true and false. A repeated key is an error.
 """
 
 import re

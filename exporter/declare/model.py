@@ -22,7 +22,7 @@ def fault(message: str) -> PydanticCustomError:
 
 
 def value_schema(kind: str, **schema: Any) -> WithJsonSchema:
-    """Return a value's schema: its name in the configuration reference, and its form for editors."""
+    """Return a value's schema: its name in the reference, and its form for editors."""
     return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
 
 

@@ -61,7 +61,8 @@ class Shape:
         `owner` read `series` of it. `lists` are the paths of lists whose items are read one by one.
 
         Raises:
-            ValueError: It has other lists or no value that is read, or its numbers depend on more than leaves.
+            ValueError: It has other lists or no value that is read, or its numbers depend on more
+                than leaves.
         """
         names: dict[Steps, str] = {}
         is_list = type(tree) is list

@@ -1,4 +1,4 @@
-"""The parts of a proposal before they have names: fields, groups, and their location in the answer."""
+"""The parts of a proposal before they have names: fields, groups, and where they are found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,8 @@
 """The simulator, the exporter and a real Prometheus, driven through everything that can happen.
 
-Each duration of the rules is divided by PACE, and polls and scrapes are faster by the same factor. Thresholds, expressions and their order are unchanged. NOT_HERE lists the alerts that cannot be caused
-this way; they have unit tests.
+Each duration of the rules is divided by PACE, and polls and scrapes are faster by the same factor.
+Thresholds, expressions and their order are unchanged. NOT_HERE lists the alerts that cannot be
+caused this way; they have unit tests.
 """
 
 import asyncio

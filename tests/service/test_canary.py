@@ -1,4 +1,4 @@
-"""Every secret key has a different secret, and vendors return all that they are sent: none is shown."""
+"""Every secret key has a different secret, vendors return all that they get: none is shown."""
 
 import asyncio
 import base64

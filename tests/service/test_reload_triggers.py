@@ -1,4 +1,4 @@
-"""The triggers of a reload, and how its result is reported: HTTP, SIGHUP, changed files, systemd."""
+"""What triggers a reload, and how its result is reported: HTTP, SIGHUP, files, systemd."""
 
 import asyncio
 import os

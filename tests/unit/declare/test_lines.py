@@ -30,7 +30,8 @@ PRESENT = TEXT | {
         ("4 session(s) - peak 9", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("  4 session(s) - peak 9\t\n", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("4 session(s)", ["s_up 1", "s_active 4"]),
-        # If several lines have a group, the first counts; if several patterns match a line, the first.
+        # If several lines have a group, the first counts; if several patterns match a line, the
+        # first.
         ("4 session(s)\n5 session(s) - peak 9", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("UP 1 day", ["s_up 1"]),
         ("UP 1 day\r\n4 session(s)\rmore", ["s_up 1", "s_active 4"]),

@@ -1,4 +1,4 @@
-"""Documents and code use plain English and the usual terms, so that readers need not decode them."""
+"""Documents and code use plain English and the usual terms, so that nothing must be decoded."""
 
 import re
 from collections.abc import Iterator
