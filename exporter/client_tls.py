@@ -1,4 +1,4 @@
-"""Makes the SSL context of a client, which verifies certificates unless the settings disable it."""
+"""Makes SSL contexts of the TLS settings of clients."""
 
 import ssl
 from functools import lru_cache
@@ -11,32 +11,32 @@ FileStamps = tuple[tuple[int, int, int] | None, ...]
 
 
 def file_stamps(tls: Tls) -> FileStamps:
-    """Return a stamp of each file of the settings, which differs once the file has changed."""
-    return tuple(_file_stamp(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+    """Return time, size and inode of each file of the settings, which change with the file."""
+    return tuple(_stamp(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
 
-def _file_stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        now = path.stat()
+        found = path.stat()
     except OSError:
         return None
-    return now.st_mtime_ns, now.st_size, now.st_ino
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context of the settings, or return the context that the same files made before.
+    """Return a context for the settings, shared by clients with the same settings and files.
 
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.
     """
-    return _make(tls, file_stamps(tls))
+    return _make_context(tls, file_stamps(tls))
 
 
-# A context takes a fiftieth of a second and a megabyte: clients with equal settings share one.
+# A context takes 20 ms and a megabyte.
 @lru_cache(maxsize=64)
-def _make(tls: Tls, _files: FileStamps) -> ssl.SSLContext:
+def _make_context(tls: Tls, _files: FileStamps) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
-        # Naming a CA means trusting it alone, as in Prometheus.
+        # As in Prometheus, a CA replaces those of the system.
         check_file("ca_file", tls.ca_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
