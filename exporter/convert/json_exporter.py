@@ -189,7 +189,7 @@ def _free_name(name: str, taken: _Plain) -> str:
 
 
 def _prefix(metrics: tuple[ModuleMetric, ...], system: str, known: Declared) -> str:
-    """Return the prefix of metrics: the system's name if another module declares them differently."""
+    """Return the prefix of metrics: the system's name if they differ from another module's."""
     prefix = common_prefix((name for one in metrics for name in one.names), system)
     return system if differs(declarations(metrics, prefix), known) else prefix
 

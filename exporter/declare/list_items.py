@@ -134,7 +134,7 @@ def _plain_eaches(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, E
 
 
 def _is_alone(steps: Steps, part: Each, mapped: Sequence[Steps]) -> bool:
-    """Return whether only the `each` depends on the list, and on nothing else."""
+    """Return whether only the `each` depends on the list, and the `each` only on the list."""
     inside = [
         place
         for place in mapped
