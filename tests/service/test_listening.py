@@ -131,7 +131,7 @@ def test_too_few_open_files_are_logged_with_the_number_that_is_needed(config: Pa
 async def test_with_few_open_files_most_are_for_polls(
     files: int, polls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "_most_files", lambda: files)
+    monkeypatch.setattr(service, "_raise_file_limit", lambda: files)
     async with service.running(Settings(targets=()), Clock()) as (_, _, schedule):
         assert schedule._max_at_once == polls
 
