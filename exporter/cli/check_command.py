@@ -1,10 +1,10 @@
-"""`check`: reports all faults of a configuration file, or counts what a valid one has."""
+"""`check`: reports all faults of a configuration file, or counts its targets and clients."""
 
 import asyncio
 import sys
 from dataclasses import replace
 
-from exporter.cli.colours import GREEN, coloured
+from exporter.cli.colours import GREEN, colour_text
 from exporter.cli.options import Arguments, settings_of
 from exporter.clock import Clock
 from exporter.errors import ConfigError
@@ -29,10 +29,10 @@ def run(arguments: Arguments) -> int:
 def report(settings: Settings) -> None:
     """Print that the configuration is valid, what it contains, and warnings."""
     targets, clients = len(settings.targets), len(settings.clients)
-    parts = [counted(targets, "target"), counted(clients, "client")]
+    parts = [count_text(targets, "target"), count_text(clients, "client")]
     if settings.discoveries:
-        parts.append(counted(len(settings.discoveries), "discovery", "discoveries"))
-    print(f"{coloured('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
+        parts.append(count_text(len(settings.discoveries), "discovery", "discoveries"))
+    print(f"{colour_text('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
     for target in settings.targets:
         for path in repeated_paths(target):
             print(
@@ -54,9 +54,9 @@ def _report_files(settings: Settings) -> None:
             found, faults = asyncio.run(read_lists_once(alone, Clock()))
             for fault in faults:
                 print(f"warning: {fault}", file=sys.stderr)
-            print(f"{discovery.name}: {counted(len(found), 'target')} now")
+            print(f"{discovery.name}: {count_text(len(found), 'target')} now")
 
 
-def counted(number: int, one: str, more: str = "") -> str:
+def count_text(number: int, one: str, more: str = "") -> str:
     """Return a number with its noun, in the plural if needed."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"

@@ -20,7 +20,7 @@ from exporter.pipeline.read import parse
 from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
 from exporter.propose import AnsweredRequest, NothingToMapError, propose, system_name
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
@@ -45,8 +45,8 @@ def run(arguments: Arguments) -> int:
             request = AnsweredRequest(path, tuple(parse_qsl(parts.query, keep_blank_values=True)))
             answer = _poll(arguments, request)
         else:
-            answer = Answer("", _read(given), 0.0)
-        form, tree = _parsed(answer)
+            answer = Answer("", _read_answer(given), 0.0)
+        form, tree = _parse_answer(answer)
         sys.stdout.write(propose(tree, system, request, form))
     except (PollError, NothingToMapError) as error:
         why = f"{error.reason}: {error.detail}" if isinstance(error, PollError) else str(error)
@@ -74,7 +74,7 @@ def _is_reserved(name: str) -> bool:
     return any(f"{name}_".startswith(f"{one}_") for one in _RESERVED)
 
 
-def _read(given: str) -> bytes:
+def _read_answer(given: str) -> bytes:
     try:
         if given == "-":
             return sys.stdin.buffer.read(MAX_BODY + 1)[:MAX_BODY]
@@ -97,7 +97,7 @@ def _poll(arguments: Arguments, request: AnsweredRequest) -> Answer:
     try:
         return run_coroutine(_fetch(target))
     except PollError as error:
-        raise PollError(error.reason, scrub(error.detail, target.client, ())) from None
+        raise PollError(error.reason, redact_secrets(error.detail, target.client, ())) from None
 
 
 async def _fetch(target: Target) -> Answer:
@@ -107,7 +107,7 @@ async def _fetch(target: Target) -> Answer:
             http = connections.client_of(target)
             return await http.fetch(build(target)[0], credentials(target.client))
     except TimeoutError:
-        detail = f"no whole answer within {target.timeout:g}s"
+        detail = f"no complete answer within {target.timeout:g}s"
         raise PollError(Reason.TIMEOUT, detail) from None
     finally:
         await connections.close()
@@ -126,7 +126,7 @@ def _endpoint(request: AnsweredRequest, *formats: str) -> Endpoint:
     )
 
 
-def _parsed(answer: Answer) -> tuple[str, Any]:
+def _parse_answer(answer: Answer) -> tuple[str, Any]:
     """Return the format of an answer, and its tree or text.
 
     Raises:

@@ -1,7 +1,7 @@
 """Parses YAML into plain data, with the line and column of each part.
 
-YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here only plain numbers, true and false
-are no text. A repeated key is an error.
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here everything is text except plain
+numbers, true and false. A repeated key is an error.
 """
 
 import re
@@ -37,7 +37,7 @@ class _Loader(_Base):  # type: ignore[misc] # The C loader is not there on every
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    # What is longer is an identifier: Python refuses to convert thousands of digits.
+    # A longer number is an identifier: Python refuses to convert thousands of digits.
     ("int", r"-?(?:0|[1-9][0-9]{0,999})", "-0123456789"),
     ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),

@@ -46,7 +46,7 @@ class _KeptBytes:
 
 
 class _ReadList(NamedTuple):
-    """A list with its items, as they were read last."""
+    """A list with its items of the last answer."""
 
     item_list: ItemList
     cut: int
@@ -64,7 +64,7 @@ _ReadLists = tuple[_ReadList, ...]
 
 
 class LastAnswer:
-    """The last answer of an endpoint of a target, by which the next is read."""
+    """The last answer of an endpoint of a target, to read the next by its changes."""
 
     __slots__ = (
         "_kept",
@@ -85,7 +85,7 @@ class LastAnswer:
         lists: _ReadLists,
         params: Mapping[str, str],
     ) -> None:
-        """Keep an answer; `plain` is what it gave without its lists, which are read here."""
+        """Keep an answer; `plain` is its extraction without its lists, which are read here."""
         self._shape = shape
         self._leaves = leaves
         self._texts = NO_TEXT_LINES
@@ -128,20 +128,20 @@ class LastAnswer:
 def learn(
     endpoint: Endpoint, tree: Any, extraction: Extraction, body: bytes, params: Mapping[str, str]
 ) -> LastAnswer | None:
-    """Return the answer to read the next by; None if what has changed cannot be read alone.
+    """Return the answer to compare the next with; None if changes cannot be read separately.
 
-    `tree` and `extraction` are what the strict reader made of the body.
+    `tree` and `extraction` are the strict reader's results for the body.
     """
     if type(tree) not in {dict, list}:
         return None
     extraction = extraction._replace(unmapped=None)
-    lists = find_lists(endpoint.fields, endpoint.mapped, tree)
+    lists = find_lists(endpoint.fields, endpoint.mapped_paths, tree)
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
         return None  # It may be a list that is not read under some condition.
     plain, read_lists = _separate_lists(extraction, lists)
     steps = [one.steps for one in lists]
-    owner = Owner(endpoint, endpoint.fields, endpoint.mapped)
+    owner = Owner(endpoint, endpoint.fields, endpoint.mapped_paths)
     shape = shape_of(owner, tree, plain.series, steps)
     if shape is None:
         return None
@@ -156,7 +156,7 @@ def learn(
 def _separate_lists(
     extraction: Extraction, lists: Sequence[ItemList]
 ) -> tuple[Extraction, _ReadLists]:
-    """Return an extraction without its faults and the samples of these lists, and the lists."""
+    """Return the extraction without faults and samples of these lists, and the lists."""
     if not lists:
         return Extraction(*extraction[:2]), ()
     names = [name for name, _ in extraction.series]
@@ -180,7 +180,7 @@ def _join_lists(
     last_lists: _ReadLists = (),
     last: Extraction | None = None,
 ) -> Extraction:
-    """Return what an answer gave, its lists included.
+    """Return the extraction of an answer with the samples of its lists.
 
     If the series of all items are those of the last answer, they are the same object.
     """
@@ -199,7 +199,7 @@ def _join_lists(
 
 
 def _pieces(plain: tuple[Any, ...], lists: _ReadLists, of_items: Sequence[Any]) -> Iterator[Any]:
-    """Yield what belongs to the samples, in their order."""
+    """Yield the pieces of the samples and of the lists' items, in the order of the samples."""
     start = 0
     for one, pieces in zip(lists, of_items, strict=True):
         yield plain[start : one.cut]

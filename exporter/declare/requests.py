@@ -35,7 +35,7 @@ class FilledRequest:
     body: bytes
 
 
-def fill(text: str, values: Mapping[str, str], quoted: Quote = str) -> str | None:
+def insert_values(text: str, values: Mapping[str, str], quoted: Quote = str) -> str | None:
     """Insert values into a text; None if one of its words has no value."""
     words = _WORD.split(text)
     for at in range(1, len(words), 2):
@@ -141,13 +141,13 @@ class Request(Model):
         for part in (self.path, self.query, self.headers, self.json_, self.form, self.body):
             yield from words_of(part)
 
-    def filled(self, values: Mapping[str, str]) -> FilledRequest:
+    def fill(self, values: Mapping[str, str]) -> FilledRequest:
         """Return the request with these values; a part with a word without a value is not sent.
 
         Raises:
             ValueError: The path has a word without a value.
         """
-        path = fill(self.path, values, lambda value: quote(value, safe=""))
+        path = insert_values(self.path, values, lambda value: quote(value, safe=""))
         if path is None:
             raise ValueError(f"no value for a word of {self.path}")
         query = "&".join(
@@ -176,7 +176,7 @@ class Request(Model):
             for name, text in self.headers.items()
         ):
             quoted = quote_plus
-        return (fill(self.body or "", values, quoted) or "").encode()
+        return (insert_values(self.body or "", values, quoted) or "").encode()
 
     @property
     def _is_xml(self) -> bool:
@@ -201,14 +201,14 @@ def _pairs(
     given: Mapping[str, str], values: Mapping[str, str], quoted: Quote = str
 ) -> Iterator[tuple[str, str]]:
     for name, text in given.items():
-        value = fill(text, values, quoted)
+        value = insert_values(text, values, quoted)
         if value is not None:
             yield name, value
 
 
 def _fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
     if isinstance(tree, str):
-        return fill(tree, values)
+        return insert_values(tree, values)
     if isinstance(tree, list):
         return [_fill_tree(one, values) for one in tree]
     if isinstance(tree, dict):

@@ -42,16 +42,16 @@ _BYTES_A_VALUE = 560
 
 
 class Owner(NamedTuple):
-    """What reads an object: the fields of an endpoint, or of an `each` for its items."""
+    """The owner of an object's fields: an endpoint, or an `each` for its items."""
 
     key: Endpoint | Each
     parts: Sequence[Part]
-    mapped: Collection[Steps]
-    """All places of the object that anything reads."""
+    mapped_paths: Collection[Steps]
+    """All paths in the object that are read."""
 
 
 class Shape:
-    """The shape of objects that give the same metrics in the same order."""
+    """The shape of objects with the same metrics in the same order."""
 
     def __init__(
         self,
@@ -62,16 +62,19 @@ class Shape:
     ) -> None:
         """Make the shape of an object, or of a list of items.
 
-        `owner` read `series` of it. `lists` are the places of lists whose items are read one by one.
+        `owner` read `series` of it. `lists` are the paths of lists whose items are read one by one.
 
         Raises:
-            ValueError: It has other lists or nothing that is read, or depends on too much.
+            ValueError: It has other lists or no value that is read, or its numbers depend on more
+                than leaves.
         """
         names: dict[Steps, str] = {}
         is_list = type(tree) is list
         kind = list[msgspec.Raw] if is_list else _struct(tree, (), "", names, lists)
         read = [
-            steps for steps in names if steps not in lists and count_readers(steps, owner.mapped)
+            steps
+            for steps in names
+            if steps not in lists and count_readers(steps, owner.mapped_paths)
         ]
         leaves = [*lists, *read]
         if not leaves:
@@ -81,7 +84,7 @@ class Shape:
         self._pick: Callable[[Any], Leaves] = (
             _single_leaf if is_list else attrgetter(*[names[one] for one in (*leaves, leaves[0])])
         )
-        self._readers, timed = find_readers(owner.parts, owner.mapped, series, leaves)
+        self._readers, timed = find_readers(owner.parts, owner.mapped_paths, series, leaves)
         self._readers[: len(lists)] = [LeafReaders() for _ in lists]
         self._timed = {one.position: one for one in timed}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import (
     BROKEN,
     PROXY_DENIES,
@@ -148,7 +148,7 @@ class HttpConnection:
 
     def on_crash(self) -> None:
         """End the request after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, CRASHED))
+        self._fail(PollError(Reason.INTERNAL, UNEXPECTED))
 
     def _write(self, one: socket.socket | TlsSocket) -> None:
         client, request = self.client, self.request

@@ -17,7 +17,7 @@ from exporter.http.client import PooledClient
 from exporter.http.message import HttpRequest, credentials, make_request, normalized_url, with_query
 from exporter.http.pool import ConnectionPool
 from exporter.pipeline.render import value_text
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.file_lists import summary
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder
@@ -50,7 +50,7 @@ class HttpLists:
             async with asyncio.timeout(wait):
                 body = await self._fetch()
         except TimeoutError:
-            return self._refused(f"no whole answer within {wait:g}s")
+            return self._refused(f"no complete answer within {wait:g}s")
         except PollError as error:
             return self._refused(error.detail)
         if body == self._last:
@@ -88,7 +88,7 @@ class HttpLists:
 
     def _refused(self, why: str) -> ListResult:
         # It may quote what the endpoint sent.
-        fault = printable(scrub(why, self._source.client))[:_MAX_FAULT]
+        fault = printable(redact_secrets(why, self._source.client))[:_MAX_FAULT]
         return ListResult(faults={self._name: fault}, failures=1)
 
 

@@ -158,7 +158,7 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("body", DOUBTS.values(), ids=DOUBTS)
-def test_in_doubt_the_answer_is_to_be_read_whole(body: bytes) -> None:
+def test_in_doubt_the_whole_answer_is_read(body: bytes) -> None:
     system, last = learned(FIELDS, ANSWER)
     assert last is not None
 

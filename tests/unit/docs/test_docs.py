@@ -1,4 +1,4 @@
-"""The documents name what there is, all of it and nothing else."""
+"""The documents name everything that exists, and nothing else."""
 
 import argparse
 import re
@@ -135,7 +135,7 @@ def test_every_flag_and_command_is_on_its_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md", "docs/operating.md"])
-def test_a_page_names_only_flags_that_exist(name: str) -> None:
+def test_a_page_names_only_existing_flags(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z.-]*[a-z]", text)) - set(flags()) <= {
@@ -151,7 +151,7 @@ def test_readme_opens_with_the_two_commands() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_links_to_is_there(page: Path) -> None:
+def test_the_targets_of_links_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -164,7 +164,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_sections_that_a_page_links_to_are_there(page: Path) -> None:
+def test_the_sections_of_links_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text(encoding="utf-8"))
     missing = [
         (name, anchor)
@@ -209,7 +209,7 @@ def test_every_page_is_linked_from_another() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         linked |= {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)", text)}
-    # The runbooks stand in a folder that is linked, and in every alert.
+    # Runbooks are in a folder that is linked, and in every alert.
     alone = [page for page in PAGES if page.resolve() not in linked and "runbooks" not in str(page)]
 
     assert [str(page.relative_to(ROOT)) for page in alone] == []

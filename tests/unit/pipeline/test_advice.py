@@ -34,17 +34,17 @@ async def failure(target: Target) -> PollError:
     return done.outcome
 
 
-async def explained(status: int, path: str, client: Client | None = None) -> str:
+async def explanation(status: int, path: str, client: Client | None = None) -> str:
     async with open_site() as site:
         requested = f"{path}/server/status"
         site.answers[requested] = lambda _: web.Response(status=status)
         error = await failure(make_target(url=f"{site.url}{path}", client=client))
         assert error.request == f"GET {site.url}{requested}"
-        return error.explained.removeprefix(f"{error.request}: ")
+        return error.explanation.removeprefix(f"{error.request}: ")
 
 
 async def test_a_missing_endpoint_says_where_the_url_ends() -> None:
-    assert await explained(404, "/cv/server/status") == (
+    assert await explanation(404, "/cv/server/status") == (
         "HTTP 404: there is no such endpoint, or no such server, at this URL; the url of"
         " genesys_ucs targets ends before /server/status"
     )
@@ -61,16 +61,16 @@ async def test_a_missing_endpoint_says_where_the_url_ends() -> None:
 async def test_a_rejected_request_says_whether_it_had_credentials(
     client: Client | None, expected: str
 ) -> None:
-    assert await explained(401, "/cv", client) == expected
+    assert await explanation(401, "/cv", client) == expected
 
 
 async def test_a_forbidden_request_without_credentials_says_so() -> None:
-    assert (await explained(403, "/cv")).endswith(f"; {NONE_SENT}")
-    assert NONE_SENT not in await explained(403, "/cv", WITH_USER)
+    assert (await explanation(403, "/cv")).endswith(f"; {NONE_SENT}")
+    assert NONE_SENT not in await explanation(403, "/cv", WITH_USER)
 
 
-async def test_a_detail_that_explains_itself_stays_alone() -> None:
-    assert await explained(302, "") == "HTTP 302, which is not followed: correct the url"
+async def test_a_sufficient_detail_gets_no_explanation() -> None:
+    assert await explanation(302, "") == "HTTP 302, which is not followed: correct the url"
 
 
 async def test_tls_to_a_port_of_plain_http_is_named() -> None:
@@ -79,14 +79,16 @@ async def test_tls_to_a_port_of_plain_http_is_named() -> None:
         error = await failure(make_target(url=url))
 
     assert error.reason is Reason.TLS
-    assert error.explained == (
+    assert error.explanation == (
         f"GET {url}/server/status: the answer is not TLS: the server seems to speak plain HTTP,"
         " write http://"
     )
 
 
-def test_what_no_request_led_to_names_none() -> None:
-    assert PollError(Reason.CREDENTIALS, "f: the file is empty").explained == "f: the file is empty"
+def test_a_failure_without_a_request_names_none() -> None:
+    assert (
+        PollError(Reason.CREDENTIALS, "f: the file is empty").explanation == "f: the file is empty"
+    )
 
 
 @pytest.mark.parametrize(
