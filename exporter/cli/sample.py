@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.cli.check_command import counted
-from exporter.cli.colours import RED, coloured
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
+from exporter.cli.words import RED, coloured, counted
 from exporter.clock import Clock
 from exporter.declare.absent import find_absent
 from exporter.declare.endpoint import Endpoint
