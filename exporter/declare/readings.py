@@ -336,5 +336,8 @@ _TEXT_TABLE: dict[str, tuple[TextReader, str]] = {
 NUMBER_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _NUMBER_TABLE.items()}
 """The readings of values, and one sentence about each for the documentation, in its order."""
 
+AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
+"""The readings that are never negative, and whose differences are never negative."""
+
 TEXT_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _TEXT_TABLE.items()}
 """The readings of labels, and one sentence about each."""
