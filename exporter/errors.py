@@ -85,10 +85,6 @@ class ListError(ExporterError):
         self.faults = faults
 
 
-class SpecError(ExporterError):
-    """An invalid built-in declaration; stops start-up."""
-
-
 UNEXPECTED = "a fault of the exporter, see its log"
 """What users read about an unexpected exception; the log has its traceback."""
 

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from dataclasses import replace
 
-from exporter.cli.colours import GREEN, colour_text
 from exporter.cli.options import Arguments, settings_of
+from exporter.cli.words import GREEN, colour_text, count_text
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.pipeline.advice import repeated_paths
@@ -55,8 +55,3 @@ def _report_files(settings: Settings) -> None:
             for fault in faults:
                 print(f"warning: {fault}", file=sys.stderr)
             print(f"{discovery.name}: {count_text(len(found), 'target')} now")
-
-
-def count_text(number: int, one: str, more: str = "") -> str:
-    """Return a number with its noun, in the plural if needed."""
-    return f"{number} {one if number == 1 else more or f'{one}s'}"

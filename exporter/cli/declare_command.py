@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve_command import run_coroutine
@@ -15,7 +15,7 @@ from exporter.declare.system import NAME, System
 from exporter.errors import ConfigError, PollError, Reason
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.http.connections import Connections
-from exporter.http.message import credentials
+from exporter.http.message import credentials, quoted_path
 from exporter.pipeline.read import parse
 from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
@@ -27,8 +27,6 @@ from exporter.text import printable
 from exporter.toolkit.read_file import read_file
 
 _SCHEMES = ("http://", "https://")
-# Characters of a URL's path that are not escaped.
-_IN_PATH = "/%:@!$&'()*+,;=~"
 # Prefixes of other metrics, which are not available for systems.
 _RESERVED = ("process", "python", "scrape", "status_exporter")
 
@@ -41,7 +39,7 @@ def run(arguments: Arguments) -> int:
     try:
         if given.startswith(_SCHEMES):
             parts = urlsplit(given)
-            path = quote(parts.path or "/", safe=_IN_PATH)
+            path = quoted_path(parts.path or "/")
             request = AnsweredRequest(path, tuple(parse_qsl(parts.query, keep_blank_values=True)))
             answer = _poll(arguments, request)
         else:

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter import log
-from exporter.cli.colours import GREEN, colour_text
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.poll_command import find_target, report_failure
 from exporter.cli.serve_command import run_coroutine
 from exporter.cli.systems_command import PIPE_WIDTH
+from exporter.cli.words import GREEN, colour_text
 from exporter.clock import Clock
 from exporter.declare.explanation import Explanation
 from exporter.declare.explanation import explain as explain_tree

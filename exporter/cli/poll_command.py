@@ -4,9 +4,9 @@ import sys
 from dataclasses import replace
 
 from exporter import log
-from exporter.cli.colours import GREEN, RED, colour_text
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve_command import run_coroutine
+from exporter.cli.words import GREEN, RED, colour_text
 from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.connections import Connections

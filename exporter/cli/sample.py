@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.cli.check_command import count_text
-from exporter.cli.colours import RED, colour_text
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
+from exporter.cli.words import RED, colour_text, count_text
 from exporter.clock import Clock
 from exporter.declare.absent import find_absent
 from exporter.declare.endpoint import Endpoint

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from exporter.errors import ConfigError
-from exporter.text import CUT, printable
+from exporter.text import printable
+from exporter.toolkit.yaml_parts import key_text, yaml_problem
 
 Location = tuple[str | int, ...]
 LocatedMessage = tuple[tuple[int, int], str]
@@ -26,7 +27,6 @@ _MAX_ALIASED_PARTS = 10_000
 _MAX_ALIASED_RATIO = 20
 # A file of a hundred thousand targets has some two million.
 _MAX_PARTS = 4_000_000
-_WORD = re.compile(r"[\w./-]+")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -79,7 +79,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise ConfigError((f"{place}: not valid YAML: {_problem(error, text)}",)) from None
+            raise ConfigError((f"{place}: not valid YAML: {yaml_problem(error, text)}",)) from None
         except yaml.YAMLError as error:
             reason = str(getattr(error, "reason", "it cannot be decoded"))
             raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None
@@ -189,25 +189,8 @@ class Document:
 
 def location_text(location: Location) -> str:
     """Return a location as text: `targets[2].labels.site`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{key_text(part)}" for part in location)
     return "".join(parts).removeprefix(".")
-
-
-def _key(part: str) -> str:
-    """Return a key as text; if a colon or blank is missing, the rest of it may be a secret."""
-    word = _WORD.match(part)
-    return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
-
-
-def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
-    """Return what is wrong; the messages of the library quote values, which may be secrets."""
-    problem, mark = str(error.problem), error.problem_mark
-    if mark and text[mark.index : mark.index + 1] == "\t":
-        return "a tab; indent with spaces"
-    for sign, kind in (("!", "tag"), ("*", "alias")):
-        if kind in problem:
-            return f"a text that begins with {sign} must be quoted"
-    return problem
 
 
 def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:

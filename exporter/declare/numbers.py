@@ -25,7 +25,14 @@ from exporter.declare.paths import (
     source_of,
 )
 from exporter.declare.patterns import Regex
-from exporter.declare.readings import NUMBER_READINGS, NumberReader, describe, number_reader, text
+from exporter.declare.readings import (
+    AMOUNTS,
+    NUMBER_READINGS,
+    NumberReader,
+    describe,
+    number_reader,
+    text,
+)
 from exporter.errors import FieldError
 from exporter.text import excerpt
 
@@ -35,9 +42,6 @@ Value = Callable[[Any, ExtractContext], float | None]
 Convert = Callable[[Any], float | None]
 
 NO_LABELS: Labels = ()
-
-# Readings that are never negative, and whose differences are never negative.
-_AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
 
 
 def _check_reading(value: Any) -> Any:
@@ -195,7 +199,7 @@ class Number(Metric):
         if any(isinstance(one, Difference) for one in paths):
             read = self.read or self.default_reading
             name = next(iter(read)) if isinstance(read, dict) else read
-            signed = name not in _AMOUNTS
+            signed = name not in AMOUNTS
             return _make_first_number([_make_number(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
         # For all other readings an empty text means that the number is missing.

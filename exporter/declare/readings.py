@@ -6,6 +6,7 @@ Texts are read strictly: `float` alone would read "1_000", "nan" and the digits 
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from exporter.declare.durations import read_duration
@@ -216,18 +217,6 @@ def _shift_point(digits: str, power: int) -> float:
     return _check_finite(float(f"{mantissa}e{int(exponent or 0) - power}"))
 
 
-def _milliseconds(value: Any) -> float:
-    return _divide(value, 3)
-
-
-def _microseconds(value: Any) -> float:
-    return _divide(value, 6)
-
-
-def _nanoseconds(value: Any) -> float:
-    return _divide(value, 9)
-
-
 def _percent(value: Any) -> float:
     if not isinstance(value, str):
         return _divide(value, 2)
@@ -287,6 +276,7 @@ def _lower_case(value: Any) -> str:
     return text(value).lower()
 
 
+_milliseconds, _microseconds, _nanoseconds = (partial(_divide, power=n) for n in (3, 6, 9))
 _SIZES: dict[str, NumberReader] = {"decimal": _size, "binary": _binary_size}
 _UNIX: dict[str, NumberReader] = {
     "seconds": number,
@@ -345,6 +335,9 @@ _TEXT_TABLE: dict[str, tuple[TextReader, str]] = {
 
 NUMBER_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _NUMBER_TABLE.items()}
 """The readings of values, and one sentence about each for the documentation, in its order."""
+
+AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
+"""The readings that are never negative, and whose differences are never negative."""
 
 TEXT_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _TEXT_TABLE.items()}
 """The readings of labels, and one sentence about each."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 from xml.sax.saxutils import escape
 
 from pydantic import Field, field_validator, model_validator
@@ -150,11 +150,8 @@ class Request(Model):
         path = insert_values(self.path, values, lambda value: quote(value, safe=""))
         if path is None:
             raise ValueError(f"no value for a word of {self.path}")
-        query = "&".join(
-            f"{quote(name, safe='')}={quote(value, safe='')}"
-            for name, value in _pairs(self.query, values)
-            if value
-        )
+        pairs = [(name, value) for name, value in _pairs(self.query, values) if value]
+        query = urlencode(pairs, quote_via=quote, safe="")
         headers = dict(_pairs(self.headers, values, _header_escaped))
         kind = "json" if self.json_ is not None else "form" if self.form is not None else ""
         if self.has_body and not any(name.lower() == "content-type" for name in headers):
@@ -168,8 +165,7 @@ class Request(Model):
         if self.json_ is not None:
             return json.dumps(_fill_tree(self.json_, values)).encode()
         if self.form is not None:
-            pairs = _pairs(self.form, values)
-            return "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in pairs).encode()
+            return urlencode(list(_pairs(self.form, values))).encode()
         quoted: Quote = _xml_escaped if self._is_xml else _json_escaped
         if any(
             name.lower() == "content-type" and text.startswith(_TYPES["form"])

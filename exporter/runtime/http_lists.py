@@ -21,13 +21,12 @@ from exporter.redact import redact_secrets
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.file_lists import summary
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder
-from exporter.runtime.target_groups import MAX_LIST_SIZE, ListText
+from exporter.runtime.target_groups import MAX_FAULT, MAX_LIST_SIZE, ListText
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
-_MAX_FAULT = 500
 # Readiness waits for the first answer, but a list may be refreshed only once a day.
 _MAX_WAIT = 60.0
 
@@ -88,7 +87,7 @@ class HttpLists:
 
     def _refused(self, why: str) -> ListResult:
         # It may quote what the endpoint sent.
-        fault = printable(redact_secrets(why, self._source.client))[:_MAX_FAULT]
+        fault = printable(redact_secrets(why, self._source.client))[:MAX_FAULT]
         return ListResult(faults={self._name: fault}, failures=1)
 
 

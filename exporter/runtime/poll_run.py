@@ -234,14 +234,14 @@ class PollRun:
             held.take(size, size)
             reading = loop.run_in_executor(_READER, self._reader(), answer)
         except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
-            held.size -= size
+            held.release(size)
             self._on_failure(error if isinstance(error, PollError) else self._crashed())
             return
         self._reading = reading
         self._deadline.on_over = self._expire
 
         def on_read(done: "asyncio.Future[Extraction | ReadAnswer]") -> None:
-            held.size -= size
+            held.release(size)
             if done is not self._reading:
                 return  # The poll was given up.
             self._reading = None

@@ -115,7 +115,7 @@ class YamlPart:
         for key, node in self.node.value:
             name, mark = str(key.value), key.start_mark
             part = YamlPart(
-                self.file, node, mark, f"{self.path}.{_key_text(name)}".removeprefix(".")
+                self.file, node, mark, f"{self.path}.{key_text(name)}".removeprefix(".")
             )
             first = first_keys.setdefault(name, key)
             try:
@@ -147,7 +147,9 @@ def parse_yaml(text: str, file: str) -> YamlPart | None:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or _start(file)
-        raise YamlPart(file, None, mark).fault(f"not valid YAML: {_problem(error)}") from None
+        raise YamlPart(file, None, mark).fault(
+            f"not valid YAML: {yaml_problem(error, text)}"
+        ) from None
     except yaml.YAMLError as error:
         reason = str(getattr(error, "reason", "it cannot be decoded"))
         raise Faults([(0, 0, _printable(f"{file}: not valid YAML: {reason}"))]) from None
@@ -183,15 +185,17 @@ def _start(file: str) -> yaml.Mark:
     return yaml.Mark(file, 0, 0, 0, None, 0)
 
 
-def _key_text(key: str) -> str:
+def key_text(key: str) -> str:
     """Return a key for a message; after a forgotten colon or blank, the rest may be a secret."""
     word = _WORD.match(key)
     return key if word and word.end() == len(key) else f"{word[0] if word else ''}..."
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
+def yaml_problem(error: yaml.MarkedYAMLError, text: str) -> str:
     """Return the problem, without PyYAML's messages that may quote a secret."""
-    problem = str(error.problem)
+    problem, mark = str(error.problem), error.problem_mark
+    if mark and text[mark.index : mark.index + 1] == "\t":
+        return "a tab; indent with spaces"
     for sign, kind in (("!", "tag"), ("*", "alias")):
         if kind in problem:
             return f"a text that begins with {sign} must be quoted"

@@ -19,6 +19,7 @@ from exporter.errors import Reason
 from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.runtime.target_builder import TargetBuilder
 from exporter.runtime.target_groups import ListText
+from exporter.runtime.timing import rounds
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.documents import PAGES, README, yaml_blocks
@@ -188,6 +189,17 @@ def test_troubleshooting_has_every_reason() -> None:
     text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 
     assert [reason for reason in Reason if f"`{reason}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["operating.md", "scaling.md"])
+def test_a_page_has_the_back_off_of_failed_polls(name: str) -> None:
+    words = {1: "one", 2: "two", 4: "four", 5: "five"}
+    first, second, third, last = (words[rounds(failures)] for failures in (1, 2, 3, 1000))
+
+    text = " ".join((ROOT / "docs" / name).read_text().split())
+    assert (
+        f"again after {first}, {second} and {third} intervals, and then after every {last}." in text
+    )
 
 
 def test_the_page_about_verifying_names_what_a_release_has() -> None:
