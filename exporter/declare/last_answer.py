@@ -138,7 +138,7 @@ def learn(
     lists = find_lists(endpoint.fields, endpoint.mapped_paths, tree)
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
-        return None  # It may be a list that is not read under some condition.
+        return None  # Where its samples belong among the others is not known yet.
     plain, read_lists = _separate_lists(extraction, lists)
     steps = [one.steps for one in lists]
     owner = Owner(endpoint, endpoint.fields, endpoint.mapped_paths)

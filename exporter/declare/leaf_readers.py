@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple
 
 from exporter.declare.extraction import ExtractContext, Labels, Series
-from exporter.declare.groups import FieldGroup, Within
+from exporter.declare.groups import FieldGroup, PresentGroup, Within
 from exporter.declare.lines import MAX_TEXT, Lines, MatchedLine
 from exporter.declare.numbers import Number
 from exporter.declare.parts import Metric, Part
@@ -141,30 +141,52 @@ def timed_numbers(parts: Iterable[Part]) -> Iterator[Number]:
             yield from timed_numbers(part.inner())
 
 
-def _metrics(parts: Iterable[Part]) -> Iterator[Metric]:
+def _metrics(parts: Iterable[Part]) -> Iterator[tuple[str, Metric | None]]:
+    """Yield the name of each metric with its field; a gauge `present` has none."""
     for part in parts:
         if isinstance(part, Metric):
-            yield part
+            yield part.metric, part
         elif isinstance(part, FieldGroup):
+            if isinstance(part, PresentGroup) and part.present:
+                yield part.present, None
             yield from _metrics(part.inner())
 
 
 def _positions(parts: Iterable[Part], series: Sequence[Series]) -> dict[Number, int]:
     """Return the numbers with exactly one sample, which no other part can have, and its position."""
-    given: dict[tuple[str, Labels], list[Metric]] = {}
-    for part in _metrics(parts):
-        own = tuple((name, rule.fixed or "") for name, rule in part.labels.items())
-        given.setdefault((part.metric, own), []).append(part)
+    given: dict[str, list[Metric | None]] = {}
+    for name, part in _metrics(parts):
+        given.setdefault(name, []).append(part)
     found = {}
-    for (metric, own), candidates in given.items():
-        at = [
-            position
-            for position, (name, labels) in enumerate(series)
-            if name == metric and labels[len(labels) - len(own) :] == own
-        ]
-        if len(candidates) == len(at) == 1 and isinstance(candidates[0], Number):
-            found[candidates[0]] = at[0]
+    for metric, fields in given.items():
+        own_labels = [_fixed_labels(field) for field in fields]
+        if len(fields) > 1 and not _distinguish(own_labels):
+            continue
+        for field, own in zip(fields, own_labels, strict=True):
+            at = [
+                position
+                for position, (name, labels) in enumerate(series)
+                if name == metric and labels[len(labels) - len(own) :] == own
+            ]
+            if len(at) == 1 and isinstance(field, Number):
+                found[field] = at[0]
     return found
+
+
+def _fixed_labels(field: Metric | None) -> Labels:
+    """Return the labels of a field, "" for each whose value comes from the answer."""
+    rules = field.labels if field else {}
+    return tuple((name, rule.fixed or "") for name, rule in rules.items())
+
+
+def _distinguish(own_labels: Sequence[Labels]) -> bool:
+    """Return whether each sample of a metric shows by these labels which field it comes from.
+
+    Otherwise a field that was not read could be taken for another that was.
+    """
+    names = {tuple(name for name, _ in own) for own in own_labels}
+    values = [value for own in own_labels for _, value in own]
+    return len(names) == 1 and len({*own_labels}) == len(own_labels) and all(values)
 
 
 def _readers(

@@ -126,10 +126,15 @@ def find_lists(parts: Iterable[Part], mapped: Sequence[Steps], tree: Any) -> lis
 
 
 def _plain_eaches(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, Each]]:
+    """Yield each `each` that is read whatever else the answer has, and the place of its items."""
     for part in parts:
-        if isinstance(part, Each) and isinstance(part.each, str):
+        if part.when is not None:
+            continue
+        if isinstance(part, Each) and isinstance(part.each, str) and part.only != "object":
             yield base + pointer_steps(part.each), part
-        elif isinstance(part, Within) and part.parse is None and not part.labels:
+        elif isinstance(part, Within) and not (
+            part.parse or part.labels or part.where or part.unless or part.refusal
+        ):
             yield from _plain_eaches(part.inner(), base + pointer_steps(part.within))
 
 

@@ -86,23 +86,27 @@ class BlockSource(Protocol):
 class Block:
     """Some targets of one system, and the lines of each family as last rendered."""
 
-    __slots__ = ("_rendered", "_table", "families", "sources", "system")
+    __slots__ = ("_last", "sources", "system")
 
     def __init__(self, system: System, sources: Iterable[BlockSource]) -> None:
         self.system = system
         self.sources = list(sources)
-        # The counts of each source when it was rendered; None: it was not. References to snapshots
-        # would keep two of each target in memory.
-        self._rendered: list[PollCounts | None] = [None] * len(self.sources)
-        self._table: Table | None = None
         count = len(system.families) + len(TARGET_FAMILIES)
-        self.families: Sequence[bytes] = [b""] * count
+        # Replaced as a whole: several scrapes may render the block in threads at the same time.
+        self._last = _RenderedBlock((), None, (b"",) * count)
+
+    @property
+    def families(self) -> Sequence[bytes]:
         """The lines of each family of the system, then of TARGET_FAMILIES."""
+        return self._last.families
 
     @property
     def is_stale(self) -> bool:
         """Whether a target was polled after the lines were rendered."""
-        return any(map(is_not, map(_COUNTS, self.sources), self._rendered))
+        rendered = self._last.counts
+        return len(rendered) < len(self.sources) or any(
+            map(is_not, map(_COUNTS, self.sources), rendered)
+        )
 
     @property
     def is_large(self) -> bool:
@@ -111,9 +115,8 @@ class Block:
         return sum([len(one.values) for one in snapshots if one]) > _MAX_SERIES
 
     def add(self, source: BlockSource) -> None:
-        """Add a target, which must not have been polled yet or be rendered at the next refresh."""
+        """Add a target, which is rendered at the next refresh."""
         self.sources.append(source)
-        self._rendered.append(None)
 
     def without(self, gone: "AbstractSet[BlockSource]") -> "Block":
         """Return a block of the other targets."""
@@ -126,17 +129,28 @@ class Block:
 
     def refresh(self) -> None:
         """Render the families in which a line has changed."""
-        families = [*self.families]
-        rendered: list[PollCounts | None] = [*map(_COUNTS, self.sources)]
+        last = self._last
+        # Before the snapshots, which a poll may replace while a thread runs this.
+        counts = tuple(map(_COUNTS, self.sources))
+        families, table = [*last.families], None
         polled = [(one.base, one.snapshot) for one in self.sources if one.snapshot is not None]
-        table = None
         if polled:
             bases, snapshots = zip(*polled, strict=True)
-            table = make_table(self.system, bases, snapshots, self._table)
-            for index in table.changed_families(self._table):
+            table = make_table(self.system, bases, snapshots, last.table)
+            for index in table.changed_families(last.table):
                 families[index] = table.render(index)
-        # In one statement: another scrape may read the lines while a thread runs this.
-        self._rendered, self.families, self._table = rendered, families, table
+        self._last = _RenderedBlock(counts, table, families)
+
+
+class _RenderedBlock(NamedTuple):
+    """The lines of a block, and what they were rendered from."""
+
+    counts: tuple[PollCounts, ...]
+    """Of each source. References to snapshots would keep two of each target in memory."""
+    table: "Table | None"
+    """None if no target had been polled."""
+    families: Sequence[bytes]
+    """The lines of each family."""
 
 
 class SeriesGroup:

@@ -207,3 +207,35 @@ def test_an_answer_with_very_many_or_very_long_keys_is_read_whole(
     _, last = learned(NUMBERS, {**ANSWER, **more})
 
     assert (last is not None) is is_learned
+
+
+LABELLED: dict[str, Any] = {"gauge": "s_v", "path": "/v", "labels": {"l": "q"}}
+UNREAD = {"where": {"path": "/on", "is": 1}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [{**LABELLED, **UNREAD}, {"gauge": "s_v", "path": "/w", "labels": {"l": "/id"}}],
+        [
+            {"within": "/in", "labels": {"l": "/id"}, "fields": [{"gauge": "s_v", "path": "/v"}]}
+            | UNREAD,
+            {**LABELLED, "path": "/w"},
+        ],
+        [
+            {"gauge": "s_v", "path": "/v", **UNREAD},
+            {"within": "/in", "present": "s_v", "fields": [{"gauge": "s_w", "path": "/w"}]},
+        ],
+    ],
+    ids=["a label of the answer", "a label of a group", "a gauge of a group"],
+)
+def test_a_field_that_is_not_read_changes_no_sample_of_another(
+    fields: list[dict[str, Any]],
+) -> None:
+    answer = {"on": 0, "v": 1, "w": 2, "id": "q", "in": {"v": 1, "id": "q"}}
+    system, last = learned(fields, answer)
+    assert last is not None
+    changed = answer | {"v": 5, "in": {"v": 5, "id": "q"}}
+    found = last.read(as_json(changed), NOW)
+
+    assert found is None or found == whole(system, changed)

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from exporter.declare import last_answer, shapes
+from exporter.declare.extraction import Extraction
 from exporter.declare.list_items import ItemList
+from exporter.declare.system import System
+from exporter.http.answer import Answer
+from exporter.pipeline.read import EndpointReader
+from support.declarations import declared, system_of
 from support.last_answers import as_json, learned, whole
 from support.polling import NOW
 
@@ -167,6 +172,11 @@ def test_in_doubt_the_whole_answer_is_read(body: bytes) -> None:
 
 
 EACH: dict[str, Any] = {"each": "/l", "labels": {"id": "/id"}, "fields": [{"gauge": "s_v", "path": "/v"}]}  # fmt: skip
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "where": {"where": {"path": "/w", "is": 1}},
+    "unless": {"unless": {"path": "/w", "is": 2}},
+    "refusal": {"refusal": {"error": "/error"}},
+}
 NOT_LEARNED: dict[str, list[dict[str, Any]]] = {
     "items are counted": [{"each": "/l", "fields": [{"count": "s_items"}]}],
     "items are merged": [{"each": "/l", "fields": [{"gauge": "s_v", "path": "/v", "merge": "sum"}]}],
@@ -189,6 +199,10 @@ NOT_LEARNED: dict[str, list[dict[str, Any]]] = {
         {"gauge": "s_x", "path": "/w"},
     ],
     "items are dropped": [{**EACH, "limit": 1}],
+    **{
+        f"the items are read under a condition, {name}": [{"within": "", "fields": [EACH]} | condition]
+        for name, condition in CONDITIONS.items()
+    },
 }  # fmt: skip
 
 
@@ -199,6 +213,55 @@ def test_items_that_are_not_independent_are_read_with_the_whole_answer(
     answer = {"w": 1, "l": [{"id": "a", "v": 1}, {"id": "b", "v": 2}]}
 
     assert learned(fields, answer)[1] is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [{"where": {"path": "/w", "is": 2}}, {"unless": {"path": "/w", "is": 1}},
+     {"refusal": {"where": {"path": "/w", "is": 1}}}],
+    ids=["where", "unless", "refusal"],
+)  # fmt: skip
+def test_items_that_a_condition_excludes_are_never_read(condition: dict[str, Any]) -> None:
+    # Samples of the same metric elsewhere do not show that these items are read.
+    other = {**EACH, "each": "/other"}
+    fields: list[dict[str, Any]] = [other, {"within": "", "fields": [EACH], **condition}]
+    answer = {"w": 1, "other": [{"id": "a", "v": 1}], "l": [{"id": "b"}]}
+    assert _read_next(fields, answer, answer | {"l": [{"id": "b", "v": 2}]}) == [("a", 1.0)]
+
+
+def test_a_list_where_an_object_is_expected_is_never_read() -> None:
+    fields = [{**EACH, "each": "/other"}, {**EACH, "only": "object"}]
+    answer = {"other": [{"id": "a", "v": 1}], "l": [{"id": "b"}]}
+    assert _read_next(fields, answer, answer | {"l": [{"id": "b", "v": 2}]}) == [("a", 1.0)]
+
+
+def test_items_for_other_parameters_are_never_read() -> None:
+    other = {**EACH, "each": "/other"}
+    when: dict[str, Any] = {"when": {"role": "x"}}
+    params = {"role": {"help": "The role.", "choices": ["x", "y"]}}
+    answer = {"other": [{"id": "a", "v": 1}], "l": [{"id": "b"}]}
+    for excluded in ({**EACH, **when}, {"within": "", "fields": [EACH], **when}):
+        endpoint = {"path": "/{role}", "fields": [other, excluded]}
+        system = system_of({"params": params, "endpoints": [endpoint]})
+        next_answer = answer | {"l": [{"id": "b", "v": 2}]}
+        assert _values(_reads(system, answer, next_answer, {"role": "y"})) == [("a", 1.0)]
+
+
+def _read_next(
+    fields: list[dict[str, Any]], answer: dict[str, Any], next_answer: dict[str, Any]
+) -> list[tuple[str, float]]:
+    """Return the labels and values of an answer that follows another."""
+    return _values(_reads(declared(fields), answer, next_answer, {}))
+
+
+def _reads(system: System, answer: Any, next_answer: Any, params: dict[str, str]) -> Extraction:
+    reader = EndpointReader(system.endpoints[0], params)
+    reader.read(Answer("application/json", as_json(answer), NOW))
+    return reader.read(Answer("application/json", as_json(next_answer), NOW))
+
+
+def _values(found: Extraction) -> list[tuple[str, float]]:
+    return [(labels[0][1], value) for (_, labels), value in zip(*found[:2], strict=True)]
 
 
 def test_items_that_all_have_other_keys_are_read_without_shapes() -> None:

@@ -1,6 +1,7 @@
 """Lines that are cached between polls are those of the last poll."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -117,6 +118,48 @@ def test_lines_of_values_that_did_not_change_are_kept() -> None:
     assert any(before)
     for one, other in zip(before, after, strict=True):
         assert one is other
+
+
+class SharedSource(Source):
+    """Runs a function between the beginning of a rendering and its first look at a snapshot."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    @property
+    def base(self) -> str:  # type: ignore[override]
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return base_labels(TARGET)
+
+
+def test_scrapes_that_render_a_block_at_the_same_time_keep_no_old_lines() -> None:
+    source = SharedSource()
+    block = Block(SYSTEM, [source])
+    last = NO_SERIES
+    for number in range(3):
+        sample = Sample("mdworkbench_resume_on_restart", (), float(number > 0))
+        poll = PollResult(Extraction.of((sample,)), 0.1, NOW, 0.0)
+        source.snapshot = take_snapshot(TARGET, poll, PollCounts(polls=number), last=last)
+        last = source.snapshot.served
+        if number == 1:
+            source.meanwhile = block.refresh
+        block.refresh()
+    fresh = Block(SYSTEM, [source])
+    fresh.refresh()
+
+    assert [*block.families] == [*fresh.families]
+
+
+def test_a_target_that_is_added_during_a_rendering_is_rendered_next() -> None:
+    source = SharedSource()
+    read = Extraction.of((Sample("mdworkbench_resume_on_restart", (), 1.0),))
+    source.snapshot = take_snapshot(TARGET, PollResult(read, 0.1, NOW, 0.0), PollCounts(polls=1))
+    block = Block(SYSTEM, [source])
+    source.meanwhile = lambda: block.add(Source())
+    block.refresh()
+
+    assert block.is_stale
 
 
 def test_a_percent_sign_in_a_label_is_written_once() -> None:
