@@ -26,7 +26,11 @@ class ProcessMetrics(Collector):
         """Return the metrics as they are now."""
         if self._started is None:
             return
-        virtual, resident = map(int, (_PROCESS / "statm").read_text().split()[:2])
+        try:
+            virtual, resident = map(int, (_PROCESS / "statm").read_text().split()[:2])
+            open_files = _open_files()
+        except OSError:
+            return  # All open files are in use. The rest of the page is served.
         page = resource.getpagesize()
         max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield _gauge("virtual_memory_bytes", "Virtual memory size in bytes.", virtual * page)
@@ -41,7 +45,7 @@ class ProcessMetrics(Collector):
             "Total user and system CPU time spent in seconds.",
             time.process_time(),
         )
-        yield _gauge("open_fds", "Number of open file descriptors.", _open_files())
+        yield _gauge("open_fds", "Number of open file descriptors.", open_files)
         yield _gauge("max_fds", "Maximum number of open file descriptors.", max_files)
 
 

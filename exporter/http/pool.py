@@ -28,11 +28,14 @@ _MAX_KEPT_PER_HOST = 256
 
 RESERVED_FILES = 200
 """Open files for scrapers, listeners, the log and reloads."""
+# The event loop, the log and the listener have 14, and four scrapers need one each.
+_MIN_RESERVED_FILES = 32
 
 
 def connection_files(limit: int) -> int:
-    """Return how many open files connections to vendors may use: at least three quarters."""
-    return limit - min(RESERVED_FILES, limit // 4)
+    """Return how many open files connections to vendors may use: of 128 or more, three quarters."""
+    reserved = min(RESERVED_FILES, max(limit // 4, _MIN_RESERVED_FILES))
+    return max(limit - reserved, limit // 2)
 
 
 class ConnectionPool:

@@ -1,5 +1,6 @@
 """The metrics about the process are those of prometheus-client's collector."""
 
+import errno
 import math
 import time
 from pathlib import Path
@@ -31,6 +32,18 @@ def test_names_texts_and_values_are_those_of_prometheus_client() -> None:
     assert [found[name] for name in same] == [expected[name] for name in same]
     for name in ("process_virtual_memory_bytes", "process_resident_memory_bytes"):
         assert math.isclose(found[name], expected[name], rel_tol=0.2)
+
+
+def test_a_lack_of_open_files_fails_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = CollectorRegistry()
+    registry.register(ProcessMetrics())
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_text", fail)
+
+    assert values_of(registry) == {}
 
 
 def test_open_files_are_counted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support.siege import Hostile, besieged
 from support.siege_catalog import siege
+from support.vendor import HEALTHY, open_vendor
 
 _SECONDS = 3.0
 
@@ -65,10 +66,14 @@ async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
 
 @siege("100 idle connections, `ulimit -n 64`, 300 targets")
 async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
-    async with (
-        besieged(tmp_path, Hostile(first="ulimit -n 64")) as siege,
-        AsyncExitStack() as stack,
-    ):
+    async with open_vendor() as vendor, AsyncExitStack() as stack:
+        vendor.answer = HEALTHY
+        targets = tuple(
+            {"name": f"more-{number}", "system": "genesys_ucs", "url": vendor.url}
+            for number in range(300)
+        )
+        hostile = Hostile(first="ulimit -n 64", targets=targets)
+        siege = await stack.enter_async_context(besieged(tmp_path, hostile))
         host, _, port = siege.address.partition(":")
         for _ in range(100):
             _, writer = await asyncio.open_connection(host, int(port))
