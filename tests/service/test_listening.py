@@ -127,7 +127,7 @@ def test_too_few_open_files_are_logged_with_the_number_that_is_needed(config: Pa
     )
 
 
-@pytest.mark.parametrize(("files", "polls"), [(64, 48), (250, 188), (1024, 824)])
+@pytest.mark.parametrize(("files", "polls"), [(64, 32), (250, 188), (1024, 824)])
 async def test_with_few_open_files_most_are_for_polls(
     files: int, polls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

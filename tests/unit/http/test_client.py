@@ -174,7 +174,7 @@ async def test_the_longest_idle_connection_makes_room(
     vendor.answer = HEALTHY
     moments = iter(range(1, 100))
     monkeypatch.setattr(client.pool, "wall", lambda: next(moments))
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))  # Three, and one in reserve.
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (6, 6))  # Three, and three in reserve.
     for owner in "abcad":
         await client.fetch(request_to(vendor.url, owner), ())
 
