@@ -15,12 +15,12 @@ from aiohttp import web
 from exporter.config import load_file
 from exporter.errors import ConfigError
 from exporter.secret import Secret
-from exporter.settings import BasicAuth, Client, PasswordLogin, Tls
+from exporter.settings import BasicAuth, Client, OAuth2, PasswordLogin, Tls
 from exporter.simulator.webitel_login import USER
 from exporter.systems import SYSTEMS
 from support.polling import OK, Poller, make_target, result
 from support.scripted_site import Site
-from support.vendor import serving
+from support.vendor import open_vendor, response, serving
 from support.webitel_engine import CANARY, Engine
 
 PROXY_PAIR = b64encode(f"user:{CANARY}-proxy".encode()).decode()
@@ -128,3 +128,14 @@ def test_a_proxy_over_https_is_refused(tmp_path: Path) -> None:
         load_file(path, SYSTEMS)
 
     assert "canary" not in str(caught.value)
+
+
+async def test_a_token_endpoint_may_have_an_internationalized_name(poller: Poller) -> None:
+    async with open_vendor() as proxy:
+        proxy.answer = response(b'{"access_token": "t"}')
+        url, own_proxy = "http://b\u00fccher.invalid/token", Secret(proxy.url)
+        login = OAuth2(client_id="i", client_secret=Secret("s"), token_url=url, proxy_url=own_proxy)
+
+        await poller.poll(make_target(url=proxy.url, client=Client(name="c", login=login)))
+
+    assert proxy.requests[0].startswith("POST http://xn--bcher-kva.invalid/token HTTP/1.1\r\n")

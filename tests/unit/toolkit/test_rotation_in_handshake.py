@@ -45,7 +45,11 @@ class SlowClient:
                 return step() or b""
             except ssl.SSLWantReadError:
                 self._socket.sendall(self._to_send.read())
-                self._received.write(self._socket.recv(65536))
+                data = self._socket.recv(65536)
+                if data:
+                    self._received.write(data)
+                else:
+                    self._received.write_eof()  # Else this loop would not end.
             finally:
                 if self._to_send.pending:
                     self._socket.sendall(self._to_send.read())
