@@ -183,8 +183,8 @@ async def test_what_cannot_be_read_is_not_sent_to(stage: Stage) -> None:
     assert said(done.stderr) == [
         (
             "status-exporter: ucs-ams: not sent, as its state cannot be read:"
-            f" GET {stage.url}/cv/server/status: HTTP 403: the credentials are known but may not"
-            " read the status;"
+            f" GET {stage.url}/cv/server/status: HTTP 403: the server denies access: credentials"
+            " are missing, or lack permission;"
             " the server has not changed"
         )
     ]
