@@ -57,8 +57,8 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--url", "http://h"], "--system: this key is required"),
-        (["--system", "webitel"], "--url: this key is required"),
+        (["--url", "http://h"], "--system: this flag is required"),
+        (["--system", "webitel"], "--url: this flag is required"),
         (["--system", "webitle", "--url", "http://h"], 'did you mean "webitel"?'),
         (["--system", "webitel", "--url", "h"], "--url: a target's url begins with"),
         (["--system", "clanforge", "--url", "http://h"], "--param: clanforge needs the parameter"),
