@@ -1,4 +1,4 @@
-"""Tls settings go in; an SSL context comes out, that checks certificates unless told not to."""
+"""Makes SSL contexts of the TLS settings of clients."""
 
 import ssl
 from functools import lru_cache
@@ -7,36 +7,36 @@ from pathlib import Path
 from exporter.settings import Tls
 from exporter.toolkit.tls_files import VERSIONS, check_file, load_certificate, unusable
 
-Seen = tuple[tuple[int, int, int] | None, ...]
+FileStamps = tuple[tuple[int, int, int] | None, ...]
 
 
-def files_of(tls: Tls) -> Seen:
-    """Return what tells whether the files of the settings have changed."""
-    return tuple(_seen(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+def file_stamps(tls: Tls) -> FileStamps:
+    """Return time, size and inode of each file of the settings, which change with the file."""
+    return tuple(_stamp(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
 
 
-def _seen(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        now = path.stat()
+        found = path.stat()
     except OSError:
         return None
-    return now.st_mtime_ns, now.st_size, now.st_ino
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
-    """Make the context of the settings, or return the one made of the same files before.
+    """Return a context for the settings, shared by clients with the same settings and files.
 
     Raises:
         ValueError: A certificate or key is missing or unusable; the message says which.
     """
-    return _make(tls, files_of(tls))
+    return _make_context(tls, file_stamps(tls))
 
 
-# A context takes a fiftieth of a second and a megabyte: clients with equal settings share one.
+# A context takes 20 ms and a megabyte.
 @lru_cache(maxsize=64)
-def _make(tls: Tls, _files: Seen) -> ssl.SSLContext:
+def _make_context(tls: Tls, _files: FileStamps) -> ssl.SSLContext:
     if tls.ca_file or tls.ca:
-        # Naming a CA means trusting it alone, as in Prometheus.
+        # As in Prometheus, a CA replaces those of the system.
         check_file("ca_file", tls.ca_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:

@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.http.client import Cancellable, HttpClient, OnDone
+from exporter.http.client import Cancellable, HttpClient
 from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadline
+from exporter.http.http_connection import OnDone
 from exporter.http.message import Headers, HttpRequest
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, Snapshot, take_snapshot

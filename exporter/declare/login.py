@@ -105,10 +105,10 @@ class Login(Model):
             return self.headers
         return {"Cookie": f"{self.token.cookie}={{token}}"}
 
-    @property
-    def inspected(self) -> frozenset[int]:
+    @cached_property
+    def inspected(self) -> tuple[int, ...]:
         """The statuses whose body shows whether the token was rejected."""
-        return frozenset(one.status for one in self.rejected_by if one.matches)
+        return tuple(one.status for one in self.rejected_by if one.matches)
 
     def rejects(self, status: int, body: bytes) -> bool:
         """Return whether an answer rejects the token."""

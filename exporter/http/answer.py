@@ -1,4 +1,4 @@
-"""The answer to a request, and the reason and message of every way to get none."""
+"""The answer to a request, and the reason and message of each failure."""
 
 import os
 import ssl
@@ -10,20 +10,22 @@ from typing import NamedTuple
 from exporter.errors import PollError, Reason
 
 MAX_BODY = 1024 * 1024
-"""Bytes of an answer, decompressed: the vendors' are a thousandth of it."""
+"""Bytes of a decompressed answer: a thousand times as many as the vendors send."""
 
 MAX_DEPTH = 64
-"""Levels of an answer: the vendors' have four."""
+"""Levels of an answer: the vendors send four."""
 
 MAX_PARTS = 10_000
-"""Objects, lists or XML tags of an answer: each costs time. A server's status has ten of them, a
-list of a thousand servers two thousand."""
+"""Objects, lists or XML tags of an answer: each costs time. The status of a server has ten, a list
+of a thousand servers two thousand."""
 
 MAX_VALUES = 100_000
-"""Values of an answer, whatever holds them: a list of a thousand servers has 25,000."""
+"""Values of an answer: a list of a thousand servers has 25,000."""
 
 MAX_REFUSAL = 4 * 1024
-"""Bytes that are read of a failure's body, where it is read at all."""
+"""Bytes that are read of the body of a failure, if it is read."""
+
+PROXY_DENIES = 407
 
 NOT_HTTP = "not a valid HTTP answer"
 IS_TLS = "the answer is TLS: write https://"
@@ -39,8 +41,8 @@ _STATUS_REASONS = {
 }
 
 
-# What OpenSSL calls an answer that is not TLS, as servers of plain HTTP give one: depending on its
-# version and on what the answer begins with.
+# The reasons of OpenSSL for an answer of plain HTTP: they depend on its version and on the first
+# bytes of the answer.
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 
 _UNTRUSTED = "to trust it, set ca_file in the client's tls_config"
@@ -55,8 +57,8 @@ _CERTIFICATE_HINTS = {
     64: _OTHER_NAME,  # of another IP address
 }
 
-# The statuses with which a Retry-After means what it says.
-_PAUSES = frozenset({429, 503})
+# The statuses for which RFC 9110 and RFC 6585 define Retry-After as a pause.
+_WITH_RETRY_AFTER = frozenset({429, 503})
 
 
 class Answer(NamedTuple):
@@ -72,12 +74,12 @@ class Answer(NamedTuple):
     """The Set-Cookie headers."""
 
     def __repr__(self) -> str:
-        """Leave out what may hold a token."""
+        """Leave out everything that may contain a token."""
         return f"Answer(status={self.status}, content_type={self.content_type!r})"
 
 
 class StatusError(PollError):
-    """An answer that is no 2xx, with what decides how to go on; none of that is ever shown."""
+    """An answer whose status is not 2xx; its location and body are never shown."""
 
     def __init__(
         self, reason: Reason, detail: str, retry_after: float, status: int, location: str
@@ -86,11 +88,11 @@ class StatusError(PollError):
         self.status = status
         self.location = location
         self.body = b""
-        """Its first bytes, if the request inspects them."""
+        """Its first bytes, if the request inspects this status."""
 
 
 def check_status(status: int, retry_after: str = "", location: str = "") -> None:
-    """Raise the reason that a status stands for, if it stands for one."""
+    """Raise StatusError for a status that is not 2xx."""
     if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
         return
     reason = _STATUS_REASONS.get(status)
@@ -98,11 +100,11 @@ def check_status(status: int, retry_after: str = "", location: str = "") -> None
         classes: Mapping[int, Reason] = {3: Reason.REDIRECT, 4: Reason.HTTP_4XX}
         reason = classes.get(status // 100, Reason.HTTP_5XX)
     follow = ", which is not followed: correct the url" if reason is Reason.REDIRECT else ""
-    pause = _pause(retry_after) if status in _PAUSES else 0.0
+    pause = _retry_seconds(retry_after) if status in _WITH_RETRY_AFTER else 0.0
     raise StatusError(reason, f"HTTP {status}{follow}", pause, status, location)
 
 
-def _pause(retry_after: str) -> float:
+def _retry_seconds(retry_after: str) -> float:
     """Read the Retry-After header, seconds or a date (RFC 9110 section 10.2.3), as seconds."""
     if retry_after.isdecimal() and retry_after.isascii():
         return float(retry_after[:9])
@@ -123,14 +125,19 @@ def unknown_host(host: str) -> PollError:
 
 
 def no_connection(error: OSError) -> PollError:
-    """Return the failure of a connection that was not made."""
-    # The loops put texts of their own into strerror; the number is the system's.
+    """Return the failure of a connection that could not be opened."""
+    # Event loops replace strerror, but not errno.
     why = os.strerror(error.errno) if error.errno else type(error).__name__
     return PollError(Reason.CONNECT, f"no connection: {why}")
 
 
+def refused_by_proxy(status: int) -> PollError:
+    """Return the failure of a request that the proxy did not pass on."""
+    return PollError(Reason.CONNECT, f"the proxy answered HTTP {status}")
+
+
 def tls_failure(error: Exception) -> PollError:
-    """Return the failure of a handshake; in TLS 1.3 a server may refuse a client after it."""
+    """Return the failure of a TLS handshake; TLS 1.3 servers may refuse a client after it."""
     match error:
         case ssl.SSLCertVerificationError():
             why = error.verify_message or "not valid for the host"

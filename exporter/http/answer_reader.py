@@ -1,4 +1,4 @@
-"""Reads one answer, within limits: a plain one by an expression, any other by a parser."""
+"""Reads an answer, within limits: a usual one with a regular expression, others with httptools."""
 
 import re
 
@@ -20,23 +20,23 @@ from exporter.http.answer import (
 from exporter.http.inflate import inflate
 from exporter.http.message import HttpRequest
 
-# All headers of an answer together; the vendors' are a hundredth of it.
+# Bytes of all headers of an answer: a hundred times as many as the vendors send.
 _MAX_HEAD = 64 * 1024
 _MAX_HEADERS = 250
-# Chunks may be a byte each, with five more around it. No sensible server sends that.
+# Bytes received per byte of the body: chunks of a single byte would need six.
 _MAX_OVERHEAD = 2
 _SWITCHING = 101
-# What a server with TLS answers to a request without it.
+# The first bytes of the answer of a TLS server to a plain request.
 _TLS_ALERT = b"\x15\x03"
 
-# All bodies that are being received. An answer up to the size of the usual ones is always read,
-# so that a few targets with large ones cannot take the others down.
+# Bytes of all incomplete bodies. A small answer is always read, so that a few targets with large
+# answers cannot take the others down.
 _MAX_HELD = 64 * 1024 * 1024
 _ALWAYS_READ = 16 * 1024
 
 
 class BodyBudget:
-    """How many bytes of incomplete bodies are in memory now."""
+    """Counts the bytes of incomplete bodies in memory."""
 
     __slots__ = ("size",)
 
@@ -44,7 +44,7 @@ class BodyBudget:
         self.size = 0
 
     def take(self, size: int, of_body: int) -> None:
-        """Add bytes to a body of this size.
+        """Add bytes to a body, which then has the size `of_body`.
 
         Raises:
             PollError: All bodies together are too large.
@@ -56,7 +56,7 @@ class BodyBudget:
 
 
 class AnswerReader:
-    """The answer to one request, piece by piece, with all that HTTP/1.1 allows."""
+    """Reads the answer to one request in pieces, in all forms that HTTP/1.1 allows."""
 
     __slots__ = (
         "_body",
@@ -85,7 +85,7 @@ class AnswerReader:
         self._request = request
         self._held = held
         self._parser = HttpResponseParser(self)
-        # A bytearray grows in place: joining bytes would take time by the square of the chunks.
+        # A bytearray grows in place; joining bytes would take quadratic time.
         self._body = bytearray()
         self._limit = request.max_body
         self._received = self._head = 0
@@ -95,52 +95,54 @@ class AnswerReader:
         self._status = 0
         self.is_done = False
         self.is_reusable = False
-        """Whether another request may follow on the connection."""
-        self._forget_head()
+        """Whether another request may use the connection."""
+        self._reset_head()
 
-    def _forget_head(self) -> None:
+    def _reset_head(self) -> None:
         self._head = self._headers = 0
         self._is_framed = False
         self._type = self._encoding = self._retry_after = self._location = b""
         self._cookies: list[bytes] = []
 
     def feed(self, data: bytes) -> bool:
-        """Read on, and return whether the answer is complete.
+        """Read the next bytes, and return whether the answer is complete.
 
         Raises:
-            PollError: It is not one that the request accepts.
+            PollError: The request does not accept the answer.
         """
         self._received += len(data)
         if self._received > _MAX_OVERHEAD * max(self._limit, MAX_BODY):
-            raise self._fail(too_large(self._limit))
+            raise self._failure_of(too_large(self._limit))
         self._head += not self._head_done and len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            self.is_reusable = False  # The head was a complete answer, and was judged.
+            self.is_reusable = False  # The head was a complete answer.
         except HttpParserError as error:
-            # One of the parser's fixed texts, such as "Duplicate Content-Length".
+            # One of the fixed texts of the parser, such as "Duplicate Content-Length".
             is_tls = data.startswith(_TLS_ALERT)
-            self._note(PollError(Reason.BAD_HTTP, IS_TLS if is_tls else f"{NOT_HTTP}: {error}"))
+            self._note_failure(
+                PollError(Reason.BAD_HTTP, IS_TLS if is_tls else f"{NOT_HTTP}: {error}")
+            )
         if not self._head_done and self._head > _MAX_HEAD:
-            self._note(_large_head())
+            self._note_failure(_large_head())
         if self._failure is not None:
-            raise self._fail(self._failure)
+            raise self._failure_of(self._failure)
         return self._is_complete()
 
     def end(self, error: OSError | None) -> None:
-        """Judge what there is as the connection ends: it may be the end of the body.
+        """Handle the end of the connection, which may be the end of the body.
 
         Raises:
             PollError: The answer is not complete.
         """
         self.is_reusable = False
         if not self._head_done:
-            raise self._fail(PollError(Reason.CONNECT, BROKEN))
+            raise self._failure_of(PollError(Reason.CONNECT, BROKEN))
         if self._is_framed:
-            raise self._fail(PollError(Reason.BAD_HTTP, CUT_SHORT))
+            raise self._failure_of(PollError(Reason.BAD_HTTP, CUT_SHORT))
         if error is not None:
-            raise self._fail(PollError(Reason.CONNECT, BROKEN))
+            raise self._failure_of(PollError(Reason.CONNECT, BROKEN))
         self.is_done = True
         self._is_complete()
 
@@ -169,11 +171,11 @@ class AnswerReader:
 
     def _is_complete(self) -> bool:
         if self.is_done and self._refusal is not None:
-            raise self._fail(self._refusal)
+            raise self._failure_of(self._refusal)
         return self.is_done
 
-    def _fail(self, error: PollError) -> PollError:
-        """Return why there is no answer: the status, however its body ends, if it was one."""
+    def _failure_of(self, error: PollError) -> PollError:
+        """Return the failure of the answer: its status, if that was a failure, or this error."""
         refusal = self._refusal
         if refusal is None:
             return error
@@ -183,25 +185,25 @@ class AnswerReader:
             refusal.body = b""
         return refusal
 
-    def _note(self, error: PollError) -> None:
-        # Exceptions do not pass through the parser as they are.
+    def _note_failure(self, error: PollError) -> None:
+        # The parser would replace an exception by its own.
         if self.is_done:
             self.is_reusable = False
         elif self._failure is None:
             self._failure = error
 
-    # Called by the parser. What follows a complete answer is no part of it.
+    # Called by the parser, also for bytes after a complete answer.
 
     def on_message_begin(self) -> None:
-        """Notice a second answer: the connection cannot be trusted."""
+        """Reject the connection for further requests after a second answer."""
         if self.is_done:
             self.is_reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:  # noqa: C901 - one branch a header
-        """Note the few headers that matter; trailers do not."""
+        """Store the headers that are needed, but no trailers."""
         self._headers += 1
         if self._headers > _MAX_HEADERS or len(value) > _MAX_HEAD:
-            self._note(_large_head())
+            self._note_failure(_large_head())
             return
         if self._head_done:
             return
@@ -217,19 +219,19 @@ class AnswerReader:
         elif lower == b"content-length":
             self._is_framed = True
             if value.isdigit() and int(value[:20]) > self._limit > 0:
-                self._note(too_large(self._limit))
+                self._note_failure(too_large(self._limit))
         elif lower == b"location":
             self._location = self._location or value
         elif lower == b"set-cookie":
             self._cookies.append(value)
 
     def on_headers_complete(self) -> None:
-        """Judge the status, before any of the body."""
+        """Check the status, before the body arrives."""
         if self.is_done:
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != _SWITCHING:  # noqa: PLR2004 - RFC 9110's classes
-            self._forget_head()  # An interim answer; the final one follows.
+            self._reset_head()  # An interim answer; the final one follows.
             return
         self._head_done = True
         self._status = status
@@ -254,26 +256,26 @@ class AnswerReader:
                 self._failure = error
 
     def on_body(self, data: bytes) -> None:
-        """Gather the body up to the limit."""
+        """Collect the body up to its limit."""
         if self.is_done or self._failure is not None:
             return
         self._body += data
         try:
             self._held.take(len(data), len(self._body))
         except PollError as error:
-            self._note(error)
+            self._note_failure(error)
         if len(self._body) > self._limit:
-            self._note(too_large(self._limit))
+            self._note_failure(too_large(self._limit))
 
     def on_message_complete(self) -> None:
-        """Note the end of the answer."""
+        """Mark the answer as complete."""
         if self._head_done and not self.is_done:
             self.is_done = True
             self.is_reusable = self._parser.should_keep_alive()
 
 
-# A head with status 200, a length, no coding, and a connection that stays open; headers besides
-# those that decide how to go on may be anything.
+# A head with status 200, a length, no encoding and a persistent connection, with any other headers
+# that do not affect how the body is read.
 _PLAIN_HEAD = re.compile(
     rb"HTTP/1\.1 200 [ -~]*"
     rb"(?:\r\n(?:"
@@ -287,13 +289,13 @@ _PLAIN_HEAD = re.compile(
 )
 _REPEATABLE = re.compile(rb"\r\n(?i:content-(?:length|type)):")
 _MAX_PLAIN_HEAD = 4096
-# Servers of one kind send the same head, apart from its date, within the same second.
+# Servers of the same kind send equal heads within a second.
 _MAX_KNOWN_HEADS = 1024
 _known_heads: dict[bytes, tuple[int, str] | None] = {}
 
 
 def plain_answer(data: bytes) -> tuple[str, bytes] | None:
-    """Return content type and body where the data is one complete, plain answer 200."""
+    """Return content type and body if the data is one complete answer of the usual form, else None."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return None
@@ -308,14 +310,14 @@ def plain_answer(data: bytes) -> tuple[str, bytes] | None:
 
 
 def _read_head(head: bytes) -> tuple[int, str] | None:
-    """Return the length and content type of a plain head."""
+    """Return length and content type of a head of the usual form, else None."""
     if len(head) > _MAX_PLAIN_HEAD:
         return None
     found = _PLAIN_HEAD.fullmatch(head)
     plain = None
     if found and found["length"] and head.count(b"\r\n") <= _MAX_HEADERS:
         length, given = int(found["length"]), 1 + (found["type"] is not None)
-        # Two of one name are for the parser to judge.
+        # The parser decides about repeated headers.
         if length <= MAX_BODY and len(_REPEATABLE.findall(head)) == given:
             plain = length, (found["type"] or b"").decode("latin-1")
     if len(_known_heads) >= _MAX_KNOWN_HEADS:

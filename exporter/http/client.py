@@ -1,178 +1,48 @@
-"""The HTTP client: requests of one client's settings over kept connections, with or without TLS.
+"""The HTTP client: sends requests over kept connections, as the settings of a client say.
 
-Redirects are not followed here, cookies not kept, proxies of the environment not used. No message
-holds more of a failure than its kind: a URL or an answer may hold credentials.
+It follows no redirects, keeps no cookies, and ignores proxies of the environment. Messages of
+failures have no URLs or bytes of answers, which may contain credentials.
 """
 
 import asyncio
-import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from exporter.client_tls import Seen, files_of, make_context
+from exporter.client_tls import FileStamps, file_stamps, make_context
 from exporter.errors import PollError, Reason
-from exporter.http.answer import Answer, StatusError
+from exporter.http.answer import PROXY_DENIES, Answer, refused_by_proxy
 from exporter.http.deadlines import Deadline
-from exporter.http.http_connection import HttpConnection, StaleError
+from exporter.http.http_connection import HttpConnection, OnDone
 from exporter.http.message import Headers, HttpRequest, credentials, make_request
-from exporter.http.opening import Opening, Route
+from exporter.http.opening import Route
 from exporter.http.pool import ConnectionPool
-from exporter.http.tls_socket import TlsSocket
 from exporter.secret import Secret
 from exporter.settings import Client
 
-_PROXY_DENIES = 407
-
-# Of a token endpoint's or a login's answer: the largest there are have a tenth of it.
+# Bytes of the answer to a login: the largest tokens have a tenth of it.
 _MAX_LOGIN_BODY = 64 * 1024
-
-OnDone = Callable[[Answer | PollError], None]
 
 
 class Cancellable(Protocol):
     """A request under way."""
 
     def cancel(self) -> None:
-        """Give it up, without a call of its `on_done`."""
+        """Cancel it, without a call of `on_done`."""
         ...
 
 
-class Exchange:
-    """A request and the answer to it."""
-
-    __slots__ = (
-        "_connection",
-        "_deadline",
-        "_is_retried",
-        "_on_done",
-        "_opening",
-        "client",
-        "is_written",
-        "message",
-        "request",
-        "sent_at",
-    )
-
-    def __init__(
-        self, client: "PooledClient", request: HttpRequest, message: bytes, on_done: OnDone
-    ) -> None:
-        self.client = client
-        self.request = request
-        self.message = message
-        self._on_done: OnDone | None = on_done
-        self._connection: HttpConnection | None = None
-        self._opening: Opening | None = None
-        self._deadline: Deadline | None = None
-        self._is_retried = False
-        self.is_written = False
-        """Whether some of it may have reached the server."""
-        self.sent_at = 0.0
-        """Unix time."""
-
-    def start(self, deadline: Deadline | None) -> None:
-        """Send the request over a kept connection or a new one."""
-        if deadline is not None:
-            self._deadline = deadline
-            if deadline.is_over:
-                asyncio.get_running_loop().call_soon(self.expire)
-                return
-            deadline.on_over = self.expire
-        connection = self.client.pool.take(self.client, self.request)
-        if connection is None:
-            self._open()
-        else:
-            self._connection = connection
-            connection.send(self)
-
-    def cancel(self) -> None:
-        """Give it up, without a call of `on_done`; a connection on its way may go on."""
-        self._end()
-        connection, opening = self._connection, self._opening
-        self._connection = self._opening = None
-        if connection is not None:
-            connection.close()
-        if opening is not None and not self.client.leave(self.request, opening):
-            opening.close()
-
-    def expire(self) -> None:
-        """End with a timeout."""
-        on_done, deadline = self._on_done, self._deadline
-        self.cancel()
-        if on_done is not None and deadline is not None:
-            text = f"no whole answer within {deadline.seconds:g}s"
-            on_done(PollError(Reason.TIMEOUT, text))
-
-    def succeed(self, answer: Answer) -> None:
-        """End with an answer."""
-        self._connection = None
-        on_done = self._end()
-        if on_done is not None:
-            on_done(answer)
-
-    def fail(self, error: PollError) -> None:
-        """End with a failure, or send a poll again where the kept connection was closed."""
-        # The frames of its traceback hold the bytes that were read, in a cycle that is freed late.
-        error.__traceback__ = None
-        self._connection = self._opening = None
-        if isinstance(error, StaleError) and self.request.owner and not self._is_retried:
-            self._is_retried = True
-            self._open()
-            return
-        if isinstance(error, StatusError) and self.request.is_absolute:
-            error = _refused_by_proxy() if error.status == _PROXY_DENIES else error
-        on_done = self._end()
-        if on_done is not None:
-            on_done(error)
-
-    def _end(self) -> OnDone | None:
-        """Return what is to be called, once."""
-        if self._deadline is not None:
-            self._deadline.on_over = None
-            self._deadline = None
-        on_done, self._on_done = self._on_done, None
-        return on_done
-
-    def _open(self) -> None:
-        client = self.client
-        try:
-            way = client.way(self.request)
-        except PollError as error:
-            asyncio.get_running_loop().call_soon(self.fail, error)
-            return
-        self._opening = client.left.pop(self.request.owner, None)
-        if self._opening is not None and self._opening.way == way:
-            self._opening.serve(self._deadline, self._opened)
-            return
-        if self._opening is not None:
-            self._opening.close()
-        self._opening = Opening(client.pool, way)
-        self._opening.serve(self._deadline, self._opened)
-        self._opening.start()
-
-    def _opened(self, made: socket.socket | TlsSocket | PollError) -> None:
-        self._opening = None
-        if isinstance(made, PollError):
-            self.fail(made)
-            return
-        connection = HttpConnection(self.client, self.request, made)
-        self._connection = connection
-        connection.send(self)
-
-
 class HttpClient:
-    """What sends requests."""
+    """Sends requests."""
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
-        """Send a request; `on_done` is called with the outcome, never before this returns.
+        """Send a request, and call `on_done` once with the outcome, never before this returns.
 
-        When the deadline is over, the outcome is a timeout. Another request may follow with the
-        same deadline.
+        After the deadline the outcome is a timeout. Requests that follow may have the same deadline.
         """
         raise NotImplementedError
 
@@ -182,7 +52,7 @@ class HttpClient:
         """Send a request and return the answer.
 
         Raises:
-            PollError: There is none that the request accepts.
+            PollError: There is no answer, or none that the request accepts.
         """
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         outcomes: list[Answer | PollError] = []
@@ -192,11 +62,12 @@ class HttpClient:
             if not waiter.done():
                 waiter.set_result(None)
 
-        exchange = self.start(request, headers, deadline, done)
+        under_way = self.start(request, headers, deadline, done)
         try:
             await waiter
         except asyncio.CancelledError:
-            exchange.cancel()
+            if not outcomes:
+                under_way.cancel()
             raise
         outcome = outcomes.pop()
         if isinstance(outcome, Answer):
@@ -204,7 +75,7 @@ class HttpClient:
         try:
             raise outcome
         finally:
-            del outcome  # It refers to this frame: a cycle that is freed late.
+            del outcome  # It refers to this frame, in a cycle.
 
 
 class PooledClient(HttpClient):
@@ -212,65 +83,74 @@ class PooledClient(HttpClient):
 
     def __init__(self, settings: Client, pool: ConnectionPool) -> None:
         self.pool = pool
-        self._settings = settings
+        self.settings = settings
         self._context: ssl.SSLContext | None = None
-        self._files: Seen = ()
+        self.tls_files: FileStamps = ()
+        """The stamps of the TLS files when they were loaded."""
+        self._looked_at = 0.0
         self._proxy = _proxy_address(settings.proxy_url)
         self._proxy_login = _proxy_login(settings.proxy_url)
-        self.idle: dict[str, HttpConnection] = {}
-        """The kept connections by the targets that they belong to."""
-        self.left: dict[str, Opening] = {}
-        """Connections on their way whose request was given up, by target."""
-        self.is_retired = False
+        self.connections: dict[str, HttpConnection] = {}
+        """Kept connections, busy and idle, by the name of their target."""
+        self._is_retired = False
 
-    @property
     def is_outdated(self) -> bool:
-        """Whether the TLS files have changed since."""
-        return bool(self._files) and files_of(self._settings.tls) != self._files
+        """Return whether the TLS files have changed since they were loaded."""
+        # uvloop updates its time once per turn: all polls of a turn share one check.
+        now = asyncio.get_running_loop().time()
+        if now == self._looked_at:
+            return False
+        self._looked_at = now
+        return file_stamps(self.settings.tls) != self.tls_files
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> Exchange:
+    ) -> HttpConnection:
         """See HttpClient."""
-        parts = [request.head]
-        if headers:
-            parts += [f"{name}: {value}\r\n".encode() for name, value in headers]
+        connection = self.connections.get(request.owner)
+        if connection is None or connection.is_busy:
+            connection = HttpConnection(self, request)
+            if request.owner and not self._is_retired:
+                self.connections.setdefault(request.owner, connection)
+        connection.start(request, headers, deadline, on_done)
+        return connection
+
+    def message(self, request: HttpRequest, headers: Headers) -> bytes:
+        """Return a request with these headers, as it is sent."""
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
         if request.is_absolute:
-            parts.append(self._proxy_login)
+            more += self._proxy_login
         if not request.owner:
-            parts.append(b"Connection: close\r\n")
-        parts += (b"\r\n", request.body)
-        exchange = Exchange(self, request, b"".join(parts), on_done)
-        exchange.start(deadline)
-        return exchange
+            more += b"Connection: close\r\n"
+        return b"%b%b\r\n%b" % (request.head[:-2], more, request.body)
 
     async def send(self, method: str, url: str, body: bytes, headers: Headers) -> Answer:
-        """Send one request of a login, never twice, and return a short answer of any status.
+        """Send a request of a login, never twice, and return the answer, whatever its status.
 
         Raises:
-            PollError: There is no answer, or a long one.
+            PollError: There is no answer, or it is too large.
         """
-        # Of the client's own headers, only the name of the virtual host is for the login, too.
-        host = tuple(one for one in self._settings.http_headers if one[0].lower() == "host")
+        # Of the headers of the client, only Host applies to the login.
+        host = tuple(one for one in self.settings.http_headers if one[0].lower() == "host")
         settings = Client(
-            name="", http_headers=host, tls=self._settings.tls, proxy_url=self._settings.proxy_url
+            name="", http_headers=host, tls=self.settings.tls, proxy_url=self.settings.proxy_url
         )
         request = make_request(settings, method, url, dict(headers), body)
         request = replace(request, any_status=True, max_body=_MAX_LOGIN_BODY)
         answer = await self.fetch(request, credentials(settings))
-        if request.is_absolute and answer.status == _PROXY_DENIES:
-            raise _refused_by_proxy()
+        if request.is_absolute and answer.status == PROXY_DENIES:
+            raise refused_by_proxy(answer.status)
         return answer
 
-    def way(self, request: HttpRequest) -> Route:
-        """Return how to connect for a request.
+    def route(self, request: HttpRequest) -> Route:
+        """Return where and how to connect for a request.
 
         Raises:
-            PollError: The TLS files of the client cannot be used now.
+            PollError: The TLS files of the client cannot be used.
         """
-        settings, (_, host, port) = self._settings, request.origin
+        settings, (_, host, port) = self.settings, request.origin
         if request.is_secure and self._context is None:
-            self._files = files_of(settings.tls)
+            self.tls_files = file_stamps(settings.tls)
             try:
                 self._context = make_context(settings.tls)
             except ValueError as error:
@@ -290,38 +170,23 @@ class PooledClient(HttpClient):
             unix_socket=settings.unix_socket,
         )
 
-    def leave(self, request: HttpRequest, opening: Opening) -> bool:
-        """Let a connection go on to be opened for the target's next request, if it may.
+    def keeps(self, connection: HttpConnection) -> bool:
+        """Return whether the connection is kept for the next request of its target."""
+        return self.connections.get(connection.request.owner) is connection
 
-        Were each given up with the request that waits for it, a server that is short of time for
-        handshakes would never complete one.
-        """
-        if not request.owner or self.is_retired or request.owner in self.left:
-            return False
-
-        def opened(made: socket.socket | TlsSocket | PollError) -> None:
-            del self.left[request.owner]
-            if not isinstance(made, PollError):
-                connection = HttpConnection(self, request, made)
-                if not self.pool.keep(connection):
-                    connection.close()
-
-        opening.serve(None, opened)
-        self.left[request.owner] = opening
-        return True
+    def forget(self, connection: HttpConnection) -> None:
+        """Remove a closed connection."""
+        if self.keeps(connection):
+            del self.connections[connection.request.owner]
 
     def retire(self) -> None:
-        """Close the idle connections now, and the others after their answers."""
-        self.is_retired = True
-        for connection in tuple(self.idle.values()):
-            connection.close()
-        for opening in self.left.values():
-            opening.close()
-        self.left.clear()
-
-
-def _refused_by_proxy() -> PollError:
-    return PollError(Reason.CONNECT, f"the proxy answered HTTP {_PROXY_DENIES}")
+        """Close idle connections now, and busy ones after their answers."""
+        self._is_retired = True
+        connections, self.connections = self.connections, {}
+        for connection in connections.values():
+            connection.may_be_kept = False
+            if not connection.is_busy:
+                connection.close()
 
 
 def _proxy_address(url: Secret | None) -> tuple[str, int] | None:
@@ -332,7 +197,7 @@ def _proxy_address(url: Secret | None) -> tuple[str, int] | None:
 
 
 def _proxy_login(url: Secret | None) -> bytes:
-    """Return the header with the user and password of a proxy's URL, if it has them."""
+    """Return the header with the user and password in the URL of a proxy, or b""."""
     parts = urlsplit(url.reveal() if url else "")
     if parts.username is None:
         return b""

@@ -1,4 +1,4 @@
-"""The HTTP clients and logins of all targets, made when first needed."""
+"""The HTTP clients and logins of all targets."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,70 +12,73 @@ from exporter.http.message import normalized_url
 from exporter.http.oauth2 import OAuth2Method
 from exporter.http.pool import ConnectionPool
 from exporter.http.redirect import RedirectingClient
-from exporter.http.shared_login import Method, OnLogin, SharedLogin
+from exporter.http.shared_login import LoginMethod, OnLogin, SharedLogin
 from exporter.settings import Client, OAuth2, Target
 
 
 def _ignore(_client: str, _error: PollError | None) -> None:
-    """Count no login."""
+    """Ignore a login."""
 
 
 class Connections:
-    """The clients and logins in use."""
+    """Creates clients and logins when a target first needs them."""
 
     def __init__(self, clock: Clock, *, on_login: OnLogin = _ignore) -> None:
-        """Make none yet.
+        """Create no client yet.
 
         `on_login` is called after each login with the name of its client and the error, if any.
         """
         self._clock = clock
         self._on_login = on_login
         self.pool = ConnectionPool(clock)
-        self._clients: dict[str, tuple[Client, PooledClient]] = {}
+        self._clients: dict[str, PooledClient] = {}
         self._logins: dict[tuple[Client, tuple[object, ...]], SharedLogin] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def client_of(self, target: Target) -> HttpClient:
-        """Return the client that sends the target's requests."""
+        """Return the client for the requests of the target."""
         settings = target.client
-        made = self._clients.get(settings.name)
-        if made is None or not (made[0] is settings or made[0] == settings) or made[1].is_outdated:
-            client = PooledClient(settings, self.pool)
-            if made is not None:
-                made[1].retire()
-            self._clients[settings.name] = made = settings, client
-        return RedirectingClient(made[1]) if settings.follow_redirects else made[1]
+        client = self._clients.get(settings.name)
+        if (
+            client is None
+            or (client.tls_files and client.is_outdated())
+            or (client.settings is not settings and client.settings != settings)
+        ):
+            if client is not None:
+                client.retire()
+            client = self._clients[settings.name] = PooledClient(settings, self.pool)
+        return RedirectingClient(client) if settings.follow_redirects else client
 
     def login(self, target: Target) -> SharedLogin | None:
-        """Return the login that the target's polls need, if they need one."""
+        """Return the login that polls of the target need, or None."""
         settings, declaration = target.client.login, target.system.login
         if settings is None:
             return None
-        # A token of OAuth serves all targets of a client; one of a server's own login only it.
+        # An OAuth token is valid for all targets of a client, that of another login for one server.
         shared = isinstance(settings, OAuth2)
-        place: tuple[object, ...] = ()
+        scope: tuple[object, ...] = ()
         if not shared and declaration is not None:
             sent = (target.params.get(name) for name in declaration.params)
-            place = (declaration, normalized_url(target.url), *sent)
-        key = (target.client, place)
+            scope = (declaration, normalized_url(target.url), *sent)
+        key = (target.client, scope)
         login = self._logins.get(key)
         if login is None:
-            method: Method
+            method: LoginMethod
             if isinstance(settings, OAuth2):
                 method = OAuth2Method(target.client, settings)
             elif declaration is not None:
                 method = DeclaredMethod(target, declaration, settings, self._clock)
-            else:  # The configuration refuses such a client.
+            else:  # `check` reports such a client.
                 raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
             login = SharedLogin(method, self.pool, self._clock, self._on_login)
             self._logins[key] = login
         return login
 
     def prune(self, used: AbstractSet[Client]) -> None:
-        """Close the connections and forget the logins of clients that are not among those used."""
+        """Close the connections and remove the logins of clients that are not used."""
         names = {client.name for client in used}
         for name in [name for name in self._clients if name not in names]:
-            self._clients.pop(name)[1].retire()
+            self._clients.pop(name).retire()
         for key in [key for key in self._logins if key[0] not in used]:
             self._end(self._logins.pop(key).close())
 
@@ -85,8 +88,8 @@ class Connections:
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close all of them."""
+        """Close all clients and logins."""
         await asyncio.gather(*(one.close() for one in self._logins.values()), *self._closing)
-        for _, client in self._clients.values():
+        for client in self._clients.values():
             client.retire()
         self.pool.close()

@@ -1,6 +1,6 @@
-"""Moments at which work is given up: one timer of the event loop for all of them.
+"""When requests time out: all deadlines share one timer of the event loop.
 
-Nearly all work ends before its moment. A timer each would be made and cancelled with every poll.
+Nearly all requests end in time, so that a timer for each would be started and cancelled in vain.
 """
 
 import asyncio
@@ -9,28 +9,34 @@ from collections.abc import Callable
 from math import inf
 from operator import itemgetter
 
+from exporter.errors import PollError, Reason
+
 
 class Deadline:
-    """The end of the time for one piece of work."""
+    """When a piece of work times out."""
 
     __slots__ = ("at", "is_over", "on_over", "seconds")
 
     def __init__(self, seconds: float, on_over: Callable[[], object] | None) -> None:
         self.seconds = seconds
-        """How long the whole work may take."""
+        """How long the work may take."""
         self.on_over = on_over
-        """What gives the work up; None: it has ended, or has not begun."""
+        """What is called then; None: the work has ended, or has not begun."""
         self.at = inf
-        """When it passes, by the clock of the event loop; never while it is suspended."""
+        """The moment, by the clock of the event loop; infinite while it is suspended."""
         self.is_over = False
 
+    def error(self) -> PollError:
+        """Return the failure of work that times out."""
+        return PollError(Reason.TIMEOUT, f"no whole answer within {self.seconds:g}s")
+
     def end(self) -> None:
-        """Note that the work has ended in time."""
+        """Mark the work as done."""
         self.on_over = None
         self.is_over = True
 
     def suspend(self) -> None:
-        """Let no time pass, until it is started again."""
+        """Stop the time until `Deadlines.restart`."""
         self.at = inf
 
 
@@ -38,25 +44,26 @@ class Deadlines:
     """All deadlines of an event loop."""
 
     def __init__(self) -> None:
-        # Those of equal length come in the order in which they will pass. An entry whose moment is
-        # not that of its deadline is void.
+        # By their seconds: each queue is ordered by time. An entry is void if its time differs from
+        # that of its deadline.
         self._queues: dict[float, deque[tuple[float, Deadline]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_at = inf
 
     def start(self, seconds: float, on_over: Callable[[], object] | None = None) -> Deadline:
-        """Call `on_over` after so many seconds, unless the deadline ends before."""
+        """Call `on_over` after so many seconds, unless the work is done before."""
         deadline = Deadline(seconds, on_over)
         self.restart(deadline)
         return deadline
 
     def restart(self, deadline: Deadline) -> None:
-        """Give a deadline its whole time again."""
+        """Start the time of a deadline anew."""
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         deadline.at = at = loop.time() + deadline.seconds
+        deadline.is_over = False
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()
@@ -67,7 +74,7 @@ class Deadlines:
             self._wake_at(at, loop)
 
     def close(self) -> None:
-        """Forget all of them."""
+        """Remove all deadlines."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._timer_at = None, inf
@@ -82,12 +89,12 @@ class Deadlines:
     def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer, self._timer_at = None, inf
         now = loop.time()
-        passed: list[tuple[float, Deadline]] = []
+        due: list[tuple[float, Deadline]] = []
         for queue in self._queues.values():
             while queue and (queue[0][0] <= now or _is_void(*queue[0])):
-                passed.append(queue.popleft())
+                due.append(queue.popleft())
         try:
-            for entry in sorted(passed, key=itemgetter(0)):
+            for entry in sorted(due, key=itemgetter(0)):
                 _, deadline = entry
                 if not _is_void(*entry):
                     deadline.is_over = True

@@ -1,4 +1,4 @@
-"""A login that the target's system declares: user and password go in, a token comes out."""
+"""Logs in with a user and password, as the system of the target declares."""
 
 import json
 import math
@@ -17,12 +17,12 @@ from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
 from exporter.http.message import base_path, normalized_url
 from exporter.http.shared_login import Grant
-from exporter.http.token import decoded, sendable
+from exporter.http.token import decode_object, header_value
 from exporter.redact import scrub
 from exporter.settings import Client, PasswordLogin, Target
 from exporter.text import CUT
 
-# Where servers write why they refuse, the most specific first.
+# Keys under which servers explain a refusal, the most specific first.
 _MESSAGES = ("message", "info", "error_description", "detail", "error")
 _MAX_MESSAGE = 120
 _MARKUP = re.compile(r"\s*<")
@@ -42,18 +42,18 @@ class DeclaredMethod:
         self._above = urlsplit(self._base).path + base_path(target)
         self._clock = clock
 
-    def seen(self) -> int | str:
+    def secrets_stamp(self) -> int | str:
         """Return a value that changes when the user or password changes."""
         try:
             return hash((self._user.username.reveal(), self._user.password.reveal()))
         except PollError as error:
             return error.detail
 
-    async def ask(self, client: PooledClient) -> Grant:
+    async def log_in(self, client: PooledClient) -> Grant:
         """Log in once.
 
         Raises:
-            PollError: The server refused, or gave no token.
+            PollError: The server refused, or returned no token.
         """
         username, password = self._user.username.reveal(), self._user.password.reveal()
         filled = self._declaration.request.filled(
@@ -64,44 +64,44 @@ class DeclaredMethod:
         headers = {"Accept": "application/json", **dict(filled.headers)}
         answer = await client.send(filled.method, url, filled.body, tuple(headers.items()))
         self._check(answer)
-        return self._granted(answer)
+        return self._grant(answer)
 
     def is_refusal(self, error: StatusError) -> bool:
-        """Return whether an answer says that the token is refused."""
+        """Return whether an answer means that the token was refused."""
         return self._declaration.rejects(error.status, error.body)
 
     def _check(self, answer: Answer) -> None:
         explained = self._declaration.explain.get(answer.status)
-        # With a Location it is a redirect, whatever else the status means to this vendor.
+        # An answer with a Location is a redirect, whatever its status.
         if explained and not answer.location:
             raise PollError(Reason.HTTP_401, f"HTTP {answer.status}: {explained.rstrip('.')}")
         is_cookie = not isinstance(self._declaration.token, str)
         if is_cookie and answer.status // 100 == 3 and answer.cookies:  # noqa: PLR2004 - RFC 9110
-            return  # A form sends the browser on to another page once it has set the cookie.
+            return  # A login form redirects to another page after it has set the cookie.
         try:
             check_status(answer.status, answer.retry_after)
         except PollError as error:
             detail = f"{error.detail}{self._message(answer.body)}"
             raise PollError(error.reason, detail, error.retry_after) from None
 
-    def _granted(self, answer: Answer) -> Grant:
+    def _grant(self, answer: Answer) -> Grant:
         token = self._declaration.token
         tree: Any = {}
         if isinstance(token, str):
-            tree = decoded(answer.body)
+            tree = decode_object(answer.body)
             value = _at(tree, token)
             if value is None:
                 detail = f"the answer has no {token}{self._message(answer.body)}"
                 raise PollError(Reason.BAD_SHAPE, detail)
         else:
             value = _cookie(answer.cookies, token.cookie)
-        values = {"token": sendable(value, "token")}
+        values = {"token": header_value(value, "token")}
         for text in self._declaration.token_headers.values():
             for word in words_of(text):
                 if word.startswith("/"):
                     found = _at(tree, word)
                     if found is not None and found != "":
-                        values[word] = sendable(found, word)
+                        values[word] = header_value(found, word)
         return Grant(
             headers=tuple(_headers(self._declaration.token_headers, values)),
             secrets=tuple(values.values()),
@@ -109,12 +109,12 @@ class DeclaredMethod:
         )
 
     def _message(self, body: bytes) -> str:
-        """Return the server's own words for a failure, for the end of a message."""
-        # The secrets go before the cut, which could leave a part of one.
-        said = scrub(_said(body), self.client)
-        if not said:
+        """Return the explanation of the server, to be appended to a message."""
+        # Redacted first: the cut could leave a part of a secret.
+        text = scrub(_explanation(body), self.client)
+        if not text:
             return ""
-        cut = said if len(said) <= _MAX_MESSAGE else f"{said[:_MAX_MESSAGE]}{CUT}"
+        cut = text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}{CUT}"
         return f', the server says "{cut}"'
 
     def _seconds(self, tree: Any) -> float:
@@ -139,7 +139,7 @@ def _at(tree: Any, pointer: str) -> Any:
 
 
 def _cookie(headers: tuple[str, ...], name: str) -> str:
-    # As RFC 6265 section 5.2 has it; of a cookie that is set twice the last counts.
+    # RFC 6265 section 5.2; the last cookie of a name counts.
     for header in reversed(headers):
         key, _, value = header.partition(";")[0].partition("=")
         if key.strip() == name:
@@ -147,14 +147,14 @@ def _cookie(headers: tuple[str, ...], name: str) -> str:
     raise PollError(Reason.BAD_SHAPE, f"the answer sets no cookie {name}")
 
 
-def _said(body: bytes) -> str:
-    """Return what the body says in one line, "" if that is nothing for people."""
+def _explanation(body: bytes) -> str:
+    """Return the explanation in a body as one line, or "" if there is none."""
     text = body.decode("utf-8", "replace").strip()
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
         tree = None if _MARKUP.match(text) else text
     if isinstance(tree, dict):
-        said = (tree.get(name) for name in _MESSAGES)
-        tree = next((one for one in said if isinstance(one, str) and one), None)
+        found = (tree.get(name) for name in _MESSAGES)
+        tree = next((one for one in found if isinstance(one, str) and one), None)
     return " ".join(tree.split()) if isinstance(tree, str) else ""

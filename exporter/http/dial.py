@@ -11,7 +11,7 @@ from select import EPOLLERR, EPOLLHUP
 from exporter.http.multiplexer import WRITABLE, Multiplexer
 from exporter.http.resolve import Address
 
-# How long the next address waits for the one before: section 5.
+# RFC 8305 section 5: how long to wait before the next address is tried.
 _NEXT_ADDRESS_SECONDS = 0.25
 # A name may have hundreds of addresses, and each attempt holds an open file.
 _MAX_ATTEMPTS = 8
@@ -20,7 +20,7 @@ OnDialled = Callable[[socket.socket | OSError], None]
 
 
 class Dial:
-    """Attempts to connect; ends with a call of `on_done`, which may come before `start` returns."""
+    """Attempts to connect; calls `on_done` once, maybe before `start` returns."""
 
     def __init__(
         self, multiplexer: Multiplexer, addresses: tuple[Address, ...], on_done: OnDialled
@@ -33,11 +33,11 @@ class Dial:
         self._error = OSError(errno.EHOSTUNREACH, "")
 
     def start(self) -> None:
-        """Begin with the first address."""
+        """Try the first address."""
         self._next()
 
     def cancel(self) -> None:
-        """Give up, without a call of `on_done`."""
+        """Stop, without a call of `on_done`."""
         if self._timer is not None:
             self._timer.cancel()
         for attempt in tuple(self._attempts):
@@ -51,7 +51,7 @@ class Dial:
         while self._left:
             family, address = self._left.popleft()
             try:
-                one = _connecting(family, address)
+                one = _connecting_socket(family, address)
             except OSError as error:
                 self._error = error
                 continue
@@ -66,14 +66,14 @@ class Dial:
             self._on_done(self._error)
 
     def succeed(self, attempt: "_Attempt") -> None:
-        """Take the socket of the first attempt that connects."""
+        """Return the socket of the first attempt that connects, and stop the others."""
         self._multiplexer.forget(attempt.socket.fileno())
         self._attempts.remove(attempt)
         self.cancel()
         self._on_done(attempt.socket)
 
     def fail(self, attempt: "_Attempt", error: OSError) -> None:
-        """Go on with the next address, without waiting for its time."""
+        """Try the next address at once."""
         self._error = error
         self._attempts.remove(attempt)
         attempt.close()
@@ -88,7 +88,7 @@ class Dial:
 
 
 class _Attempt:
-    """One address; a socket's owner in the multiplexer."""
+    """The attempt to connect to one address."""
 
     __slots__ = ("_dial", "socket")
 
@@ -104,7 +104,7 @@ class _Attempt:
         try:
             self.socket.getpeername()
         except OSError as error:
-            # Without these it is a late event of a socket that had the same number before.
+            # Without these bits it is a late event of a closed socket with the same number.
             if mask & (EPOLLERR | EPOLLHUP):
                 self._dial.fail(self, error)
             return
@@ -117,7 +117,7 @@ class _Attempt:
         self._dial.close(self)
 
 
-def _connecting(family: int, address: object) -> socket.socket:
+def _connecting_socket(family: int, address: object) -> socket.socket:
     one = socket.socket(family, socket.SOCK_STREAM)
     try:
         one.setblocking(False)
@@ -134,7 +134,7 @@ def _connecting(family: int, address: object) -> socket.socket:
 
 
 def _interleaved(addresses: tuple[Address, ...]) -> list[Address]:
-    """Return the addresses with their families by turns, beginning with the first one's."""
+    """Return the addresses with alternating families, that of the first address first."""
     if not addresses:
         return []
     first = [one for one in addresses if one[0] == addresses[0][0]]

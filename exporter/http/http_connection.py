@@ -1,203 +1,317 @@
-"""One open connection: sends a request, reads the answer to it, and waits for the next request."""
+"""The connection of one target: opened for a request, kept for the next one."""
 
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.errors import CRASHED, PollError, Reason
-from exporter.http.answer import BROKEN, Answer, tls_failure
+from exporter.http.answer import (
+    BROKEN,
+    PROXY_DENIES,
+    Answer,
+    StatusError,
+    refused_by_proxy,
+    tls_failure,
+)
 from exporter.http.answer_reader import AnswerReader, plain_answer
-from exporter.http.message import HttpRequest
+from exporter.http.deadlines import Deadline
+from exporter.http.message import Headers, HttpRequest
 from exporter.http.multiplexer import READABLE, WRITABLE
-from exporter.http.opening import WOULD_BLOCK
+from exporter.http.opening import WOULD_BLOCK, Opening
 from exporter.http.tls_socket import TlsSocket
 
 if TYPE_CHECKING:
-    from exporter.http.client import Exchange, PooledClient
+    from exporter.http.client import PooledClient
 
+# More than a TLS record: else decrypted bytes could remain, which no event reports.
 _READ_BYTES = 64 * 1024
 
-
-class StaleError(PollError):
-    """The server had closed the kept connection before the request reached it."""
-
-    def __init__(self) -> None:
-        super().__init__(Reason.CONNECT, BROKEN)
+OnDone = Callable[[Answer | PollError], None]
 
 
 class HttpConnection:
-    """An open connection, which has at most one exchange at a time."""
+    """A connection with at most one request under way.
+
+    It is opened for a request, also again if the server has closed it after the last one.
+    """
 
     __slots__ = (
-        "_exchange",
-        "_fd",
+        "_deadline",
+        "_headers",
         "_is_used",
-        "_pool",
+        "_on_done",
+        "_opening",
         "_reader",
-        "_recv",
-        "_send",
         "_socket",
         "_unsent",
         "client",
-        "idle_since",
-        "is_open",
         "may_be_kept",
-        "origin",
-        "owner",
+        "request",
+        "sent_at",
     )
 
-    def __init__(
-        self, client: "PooledClient", request: HttpRequest, one: socket.socket | TlsSocket
-    ) -> None:
+    def __init__(self, client: "PooledClient", request: HttpRequest) -> None:
         self.client = client
-        pool = self._pool = client.pool
-        self._socket = one
-        self._fd = one.fileno()
-        self._recv, self._send = one.recv, one.send
-        self._exchange: Exchange | None = None
+        self.request = request
+        """The request under way, or the last one."""
+        self.sent_at = 0.0
+        """When it was sent, Unix time; 0: no request was sent."""
+        self._headers: Headers = ()
+        self._deadline: Deadline | None = None
+        self._on_done: OnDone | None = None
+        self._opening: Opening | None = None
+        self._socket: socket.socket | TlsSocket | None = None
         self._reader: AnswerReader | None = None
         self._unsent = b""
         self._is_used = False
-        self.origin = request.origin
-        self.owner = request.owner
-        self.is_open = True
-        self.may_be_kept = True
-        self.idle_since = 0.0
-        pool.add(self)
-        pool.multiplexer.watch(self._fd, self, READABLE)
+        self.may_be_kept = False
+        """Whether it stays open after the request under way."""
 
-    def send(self, exchange: "Exchange") -> None:
-        """Send a request; the exchange ends later, never before this returns."""
-        self._exchange = exchange
-        exchange.is_written = True
-        exchange.sent_at = self._pool.wall()
-        message = exchange.message
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._on_done is not None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether some of a request may have reached the server."""
+        return self.sent_at > 0
+
+    def start(
+        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
+    ) -> None:
+        """Send a request, as HttpClient.start does."""
+        self._headers, self._deadline, self._on_done = headers, deadline, on_done
+        if request is not self.request:
+            if request.origin != self.request.origin:
+                self._disconnect()  # The target has another URL now.
+            self.request = request
+        if deadline is not None:
+            if deadline.is_over:
+                self._soon(partial(self._end, deadline.error(), is_reusable=True))
+                return
+            deadline.on_over = self._expire
+        if self._socket is None:
+            self._open()
+        else:
+            self._write(self._socket)
+
+    def cancel(self) -> None:
+        """Cancel the request, without a call of `on_done`.
+
+        A connection that is being opened is kept for the next request of the target: otherwise a
+        server with slow handshakes would never complete one.
+        """
+        opening = self._opening
+        if opening is None or not self.client.keeps(self):
+            self.close()
+        else:
+            self._release()
+            opening.serve(None, self._opened)
+
+    def close(self) -> None:
+        """Close the connection, without a call of `on_done`."""
+        self._release()
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
+        self._disconnect()
+        self.client.forget(self)
+
+    def on_ready(self, mask: int) -> None:
+        """Send the rest of the request and read what has arrived."""
+        one = self._socket
+        if one is None or (self._unsent and mask & WRITABLE and not self._write_rest(one)):
+            return
         try:
-            count = self._send(message)
+            data = one.recv(_READ_BYTES)
+        except WOULD_BLOCK:
+            return
+        except OSError as error:
+            self._on_lost(error)
+            return
+        if not data or self._on_done is None:
+            # Unsolicited bytes: do not reuse this connection.
+            self._on_lost(None)
+            return
+        if self._reader is None:
+            plain = None if self.request.any_status else plain_answer(data)
+            if plain is not None:
+                middle = (self.sent_at + self.client.pool.wall()) / 2
+                self._end(Answer(plain[0], plain[1], middle), is_reusable=True)
+                return
+            self._reader = AnswerReader(self.request, self.client.pool.held)
+        self._feed(self._reader, data)
+
+    def on_crash(self) -> None:
+        """End the request after an unexpected exception."""
+        self._fail(PollError(Reason.INTERNAL, CRASHED))
+
+    def _write(self, one: socket.socket | TlsSocket) -> None:
+        client, request = self.client, self.request
+        self.sent_at = client.pool.wall()
+        message = request.head
+        if self._headers or request.body or request.is_absolute or not request.owner:
+            message = client.message(request, self._headers)
+        try:
+            count = one.send(message)
         except WOULD_BLOCK:
             count = 0
         except OSError as error:
-            asyncio.get_running_loop().call_soon(self._on_lost, error, exchange)
+            self._soon(partial(self._on_lost, error))
             return
         if count < len(message):
             self._unsent = message[count:]
-            self._pool.multiplexer.watch(self._fd, self, READABLE | WRITABLE)
+            self._watch(READABLE | WRITABLE)
 
-    def close(self) -> None:
-        """Close it at once; its exchange hears nothing."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        self._exchange = None
-        self._drop_reader()
-        self._pool.multiplexer.forget(self._fd)
-        self._pool.discard(self)
-        self._socket.close()
-
-    def on_ready(self, mask: int) -> None:
-        """Send what is left and read what came."""
-        if mask & WRITABLE and self._unsent:
-            self._send_rest()
-        if mask & ~WRITABLE and self.is_open:
-            self._read()
-
-    def on_crash(self) -> None:
-        """End the exchange after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, CRASHED))
-
-    def _send_rest(self) -> None:
+    def _write_rest(self, one: socket.socket | TlsSocket) -> bool:
+        """Send more of the request, and return whether the connection is still open."""
         try:
-            self._unsent = self._unsent[self._send(self._unsent) :]
+            self._unsent = self._unsent[one.send(self._unsent) :]
         except WOULD_BLOCK:
-            return
+            return True
         except OSError as error:
-            self._on_lost(error, self._exchange)
-            return
+            self._on_lost(error)
+            return False
         if not self._unsent:
-            self._pool.multiplexer.watch(self._fd, self, READABLE)
+            self._watch(READABLE)
+        return True
 
-    def _read(self) -> None:  # noqa: PLR0911 - one return for each way in which a read ends
-        while True:
-            try:
-                data = self._recv(_READ_BYTES)
-            except WOULD_BLOCK:
-                return
-            except OSError as error:
-                self._on_lost(error, self._exchange)
-                return
-            exchange = self._exchange
-            if exchange is None or not data:
-                # Bytes that no request is waiting for: the connection cannot be trusted.
-                self._on_lost(None, exchange)
-                return
-            reader = self._reader
-            if reader is None:
-                plain = None if exchange.request.any_status else plain_answer(data)
-                if plain is not None:
-                    self._is_used = True
-                    middle = (exchange.sent_at + self._pool.wall()) / 2
-                    self._finish(exchange, Answer(plain[0], plain[1], middle), is_reusable=True)
-                    return
-                reader = self._reader = AnswerReader(exchange.request, self._pool.held)
-            try:
-                is_complete = reader.feed(data)
-            except PollError as error:
-                self._fail(error)
-                return
-            if is_complete:
-                self._complete(exchange, reader)
-                return
-            if not isinstance(self._socket, TlsSocket):
-                return
-            # More of a TLS record may be decrypted already, which no event would report.
+    def _watch(self, mask: int) -> None:
+        if self._socket is not None:
+            self.client.pool.multiplexer.watch(self._socket.fileno(), self, mask)
 
-    def _complete(self, exchange: "Exchange", reader: AnswerReader) -> None:
+    def _feed(self, reader: AnswerReader, data: bytes) -> None:
         try:
-            answer = reader.answer((exchange.sent_at + self._pool.wall()) / 2)
+            if not reader.feed(data):
+                if isinstance(self._socket, TlsSocket) and self._socket.is_over:
+                    self._on_lost(None)  # No event reports this.
+                return
+            answer = reader.answer(self._middle())
         except PollError as error:
             self._fail(error)
-            return
-        self._drop_reader()
-        self._finish(exchange, answer, is_reusable=reader.is_reusable)
-
-    def _finish(self, exchange: "Exchange", answer: Answer, *, is_reusable: bool) -> None:
-        self._exchange = None
-        self._is_used = True
-        one = self._socket
-        if (
-            not is_reusable
-            or self._unsent
-            or (isinstance(one, TlsSocket) and one.pending())
-            or not self._pool.keep(self)
-        ):
-            self.close()
-        exchange.succeed(answer)
-
-    def _on_lost(self, error: OSError | None, exchange: "Exchange | None") -> None:
-        """End the exchange as the connection ended, or with bytes that were not requested."""
-        if exchange is None or exchange is not self._exchange:
-            if self._exchange is None:
-                self.close()
-            return
-        reader = self._reader
-        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-            self._fail(tls_failure(error))
-        elif reader is None:
-            self._fail(StaleError() if self._is_used else PollError(Reason.CONNECT, BROKEN))
         else:
+            self._end(answer, is_reusable=reader.is_reusable)
+
+    def _middle(self) -> float:
+        return (self.sent_at + self.client.pool.wall()) / 2
+
+    def _on_lost(self, error: OSError | None) -> None:
+        """Handle the end of the connection, or bytes that were not requested."""
+        reader = self._reader
+        if self._on_done is None:
+            self.close()
+        elif isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            self._fail(tls_failure(error))
+        elif reader is not None:
             try:
                 reader.end(error)
+                answer = reader.answer(self._middle())
             except PollError as failure:
                 self._fail(failure)
             else:
-                self._complete(exchange, reader)
+                self._end(answer)
+        elif self._is_used:
+            # The server closed the kept connection before the request arrived.
+            self._disconnect()
+            self._open()
+        else:
+            self._fail(PollError(Reason.CONNECT, BROKEN))
+
+    def _expire(self) -> None:
+        on_done, deadline = self._on_done, self._deadline
+        owner = self if self._opening is None else self._opening
+        # On a busy machine the server may have sent in time what was not read yet.
+        self.client.pool.multiplexer.handle(owner, READABLE)
+        if self._on_done is not on_done:
+            return
+        if owner is not self and self._socket is not None and deadline is not None:
+            self.client.pool.deadlines.restart(deadline)  # The request was only sent now.
+            return
+        self.cancel()
+        if on_done is not None and deadline is not None:
+            on_done(deadline.error())
 
     def _fail(self, error: PollError) -> None:
-        exchange = self._exchange
-        self.close()
-        if exchange is not None:
-            exchange.fail(error)
+        # Its frames refer to the bytes that were read, in a cycle.
+        error.__traceback__ = None
+        if isinstance(error, StatusError) and error.status == PROXY_DENIES:
+            error = refused_by_proxy(error.status) if self.request.is_absolute else error
+        self._end(error)
+
+    def _end(self, outcome: Answer | PollError, *, is_reusable: bool = False) -> None:
+        """Call `on_done`, and close the connection unless it can serve another request."""
+        on_done, deadline = self._on_done, self._deadline
+        self._on_done = self._deadline = None
+        self._headers = ()
+        if deadline is not None:
+            deadline.on_over = None
+        if self._reader is not None:
+            self._drop_reader()
+        if not is_reusable or self._unsent or not self.may_be_kept:
+            self.close()
+        else:
+            self._is_used = True
+        if on_done is not None:
+            on_done(outcome)
+
+    def _release(self) -> None:
+        if self._deadline is not None:
+            self._deadline.on_over = None
+            self._deadline = None
+        self._on_done = None
+        self._headers = ()
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        """Call `act` in the next turn of the event loop if the same request is still under way."""
+        on_done = self._on_done
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: act() if self._on_done is on_done else None)
+
+    def _open(self) -> None:
+        pool = self.client.pool
+        try:
+            route = self.client.route(self.request)
+        except PollError as error:
+            self._soon(partial(self._fail, error))
+            return
+        opening = self._opening
+        if opening is not None and opening.route != route:
+            opening.close()
+            opening = None
+        if opening is None:
+            opening = self._opening = Opening(pool, route)
+            opening.start()
+        opening.serve(self._deadline, self._opened)
+
+    def _opened(self, made: socket.socket | TlsSocket | PollError) -> None:
+        self._opening = None
+        if isinstance(made, PollError):
+            self._fail(made)
+            return
+        self._socket = made
+        self._is_used = False
+        self.may_be_kept = self.client.pool.add(self) and self.client.keeps(self)
+        self._watch(READABLE)
+        if self._on_done is not None:
+            self._write(made)
+        elif self.may_be_kept:
+            self.sent_at = self.client.pool.wall()  # From now on it is idle.
+        else:
+            self.close()
+
+    def _disconnect(self) -> None:
+        self._drop_reader()
+        self._unsent = b""
+        self.may_be_kept = False
+        one, self._socket = self._socket, None
+        if one is not None:
+            self.client.pool.multiplexer.forget(one.fileno())
+            self.client.pool.discard(self)
+            one.close()
 
     def _drop_reader(self) -> None:
         if self._reader is not None:

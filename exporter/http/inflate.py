@@ -1,4 +1,4 @@
-"""Decompresses a body, up to a limit; compression is never requested, and some servers send it."""
+"""Decompresses a body, up to a limit. Some servers compress though no request accepts it."""
 
 import zlib
 
@@ -6,18 +6,18 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import CUT_SHORT, too_large
 from exporter.text import shown
 
-# Parts of a gzip body, which may be many and empty.
+# Members of a gzip body: they may be empty, so that their number has no limit.
 _MAX_MEMBERS = 100
 _DEFLATE_METHOD = 8
-# No compression, in words that servers use for it; most mean the character set.
+# Content-Encodings of uncompressed bodies; some servers put the character set there.
 _NO_CODINGS = frozenset({b"", b"identity", b"none", b"utf-8", b"utf8", b"binary", b"8bit"})
 
 
 def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """Undo the compression, up to a limit in bytes.
+    """Return the decompressed body, up to a limit in bytes.
 
     Raises:
-        PollError: It is damaged, of another kind, or goes beyond the limit.
+        PollError: It is damaged, too large, or compressed in an unsupported way.
     """
     encoding = encoding.strip().lower()
     if encoding in _NO_CODINGS:
@@ -25,7 +25,7 @@ def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
     if encoding in {b"gzip", b"x-gzip"}:
         window = 16 + zlib.MAX_WBITS
     elif encoding == b"deflate":
-        # RFC 9110 means zlib's format; some servers send the bare one.
+        # RFC 9110 specifies the zlib format; some servers send raw deflate.
         has_head = body[:1] and body[0] & 0xF == _DEFLATE_METHOD
         window = zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS
     else:

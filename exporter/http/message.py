@@ -1,7 +1,7 @@
-"""Requests as HTTP/1.1 writes them: all that is fixed is built once, credentials at each request.
+"""Requests as the bytes of HTTP/1.1: built once for each target, without credentials.
 
-Credentials are read at each poll, since their files may change, and go to the target's own origin
-alone: redirects are followed within it, if at all.
+Credentials are read at each poll, since their files may change. They are sent only to the origin of
+the target: redirects are followed within it, if at all.
 """
 
 import re
@@ -18,11 +18,14 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_BODY
 from exporter.settings import Client, Target
 
-# A line end in a header's value would let a file smuggle in another header.
+# A line end in a value would add another header.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 _PORTS = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=~"
+
+# Logins need the same URLs again at each poll; other targets only when they are loaded.
+_MAX_CACHED_URLS = 1024
 
 USER_AGENT = f"status-exporter/{__version__}"
 
@@ -32,44 +35,44 @@ Origin = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What is fixed of a request, and which answers to it are read."""
+    """A request without credentials, and which answers to it are read."""
 
     method: str
     url: str
-    """Without its secret parts."""
+    """Without its secret query parameters."""
     origin: Origin
     head: bytes = field(repr=False)
-    """The request as HTTP/1.1 writes it, up to where the credentials go."""
+    """The request line and headers as HTTP/1.1 writes them, without credentials."""
     body: bytes = field(default=b"", repr=False)
     query: str = field(default="", repr=False)
-    """The secret rest of the URL, with its ? or &."""
+    """The secret query parameters, beginning with ? or &."""
     is_absolute: bool = False
-    """Whether the whole URL is sent, as a proxy wants it."""
+    """Whether the request line has the whole URL, which proxies require."""
     owner: str = ""
-    """The target whose connection is used and kept; empty: one for this request alone. What has an
-    owner only reads, and is sent again where a kept connection turns out to be closed."""
-    accept_status: frozenset[int] = frozenset()
-    """The statuses besides 2xx whose answer is read."""
-    inspected: frozenset[int] = frozenset()
-    """The statuses of failures whose body is read, to know whether a token was refused."""
+    """The target whose connection is used and kept. Such a request only reads: it is sent again if the
+    kept connection turns out to be closed. Empty: a connection for this request alone."""
+    accept_status: tuple[int, ...] = ()
+    """Statuses besides 2xx whose answers are read."""
+    inspected: tuple[int, ...] = ()
+    """Statuses of failures whose body is read, to find out whether a token was refused."""
     any_status: bool = False
-    """Whether the answer is read whatever its status."""
+    """Whether answers of all statuses are read."""
     max_body: int = MAX_BODY
-    """Bytes of the body, decompressed; 0: the head is all that matters."""
+    """Bytes of the decompressed body; 0: only the head is read."""
 
     @property
     def host(self) -> str:
-        """The host in ASCII; an IPv6 address without brackets."""
+        """The host in ASCII; an IPv6 address has no brackets."""
         return self.origin[1]
 
     @property
     def port(self) -> int:
-        """The port, which the scheme implies where the URL names none."""
+        """The port, by default that of the scheme."""
         return self.origin[2]
 
     @property
     def is_secure(self) -> bool:
-        """Whether it goes over TLS."""
+        """Whether it is sent over TLS."""
         return self.origin[0] == "https"
 
     def at(self, url: str, query: str) -> Self:
@@ -82,14 +85,14 @@ class HttpRequest:
 def make_request(
     client: Client, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
 ) -> HttpRequest:
-    """Make a request for a normalized URL; a header of the client's own wins."""
+    """Make a request for a normalized URL; headers of the client replace those given."""
     own = {name.lower() for name, _ in client.http_headers}
     origin = origin_of(url)
     is_secure = origin[0] == "https"
     is_absolute = client.proxy_url is not None and not is_secure
     fixed = {
         "Host": _host_header(url, client.tls.server_name if is_secure else None),
-        # The bodies are small: compressing them costs both sides more than the wire.
+        # Bodies are small: compression would cost more than it saves.
         "Accept-Encoding": "identity",
         "User-Agent": USER_AGENT,
         **({"Content-Length": str(len(body))} if body or method != "GET" else {}),
@@ -100,7 +103,9 @@ def make_request(
         method=method,
         url=url,
         origin=origin,
-        head=_request_line(method, url, is_absolute=is_absolute) + "".join(lines).encode(),
+        head=_request_line(method, url, is_absolute=is_absolute)
+        + "".join(lines).encode()
+        + b"\r\n",
         body=body,
         is_absolute=is_absolute,
     )
@@ -115,7 +120,7 @@ def _request_line(method: str, url: str, *, is_absolute: bool) -> bytes:
 
 
 def _host_header(url: str, server_name: str | None = None) -> str:
-    """Return host and port of a normalized URL; an IPv6 zone is of this machine alone."""
+    """Return host and port of a normalized URL, without an IPv6 zone, which only this machine knows."""
     parts = urlsplit(url)
     host = server_name or (parts.hostname or "").partition("%")[0]
     bracketed = f"[{host}]" if ":" in host else host
@@ -123,27 +128,27 @@ def _host_header(url: str, server_name: str | None = None) -> str:
 
 
 def base_path(target: Target) -> str:
-    """Return the system's base path if the target's URL has no path of its own."""
+    """Return the base path of the system, or "" if the URL of the target has a path."""
     return "" if urlsplit(target.url).path else target.system.base_path
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def normalized_url(url: str) -> str:
-    """Return a target's URL as it is sent: in ASCII, with its path encoded."""
+    """Return a URL in ASCII, with its path percent-encoded."""
     parts = urlsplit(url)
     _, host, _ = origin_of(url)
     bracketed = f"[{host}]" if ":" in host else host
     authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
-    # What is encoded stays so; what is not, such as a letter with an accent, is.
+    # Keeps what is encoded already.
     return f"{parts.scheme}://{authority}{quote(parts.path, safe=_IN_PATH)}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def origin_of(url: str) -> Origin:
-    """Return the scheme, host and port, each in the one way of writing it.
+    """Return the scheme, host and port, normalized.
 
     Raises:
-        ValueError: It is no URL, or none of http and https.
+        ValueError: It is not an http or https URL.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -160,7 +165,7 @@ _Some = TypeVar("_Some", bound=HttpRequest)
 
 
 def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]:
-    """Return the requests with the client's secret query parameters, as they are now.
+    """Return the requests with the current secret query parameters of the client.
 
     Raises:
         PollError: A secret cannot be read.
@@ -170,7 +175,7 @@ def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]
 
 
 def secret_query(client: Client) -> str:
-    """Return the client's secret query parameters, as they are now, without a ? or &.
+    """Return the current secret query parameters of the client, without ? or & in front.
 
     Raises:
         PollError: A secret cannot be read.
@@ -183,10 +188,10 @@ def secret_query(client: Client) -> str:
 
 
 def credentials(client: Client) -> Headers:
-    """Return the headers that hold the client's secrets, as they are now.
+    """Return the headers with the current secrets of the client.
 
     Raises:
-        PollError: A secret cannot be read, or cannot stand in a header.
+        PollError: A secret cannot be read, or cannot be sent in a header.
     """
     if not (client.basic_auth or client.authorization or client.http_headers):
         return ()
@@ -209,5 +214,5 @@ def credentials(client: Client) -> Headers:
 
 
 def basic_pair(client_id: str, secret: str) -> str:
-    """Write the two as RFC 6749 section 2.3.1 wants them in an Authorization header."""
+    """Return the credentials of an Authorization header, as RFC 6749 section 2.3.1 encodes them."""
     return b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()

@@ -1,7 +1,7 @@
 """Non-blocking sockets in one epoll, which the event loop watches as a single descriptor.
 
-A transport or a watcher of the event loop for each socket would cost several times as much for
-each request. Nothing wakes up while nothing arrives, however many servers hang.
+A transport for each socket would make a request several times as expensive. Servers that hang cause
+no wake-ups.
 """
 
 import asyncio
@@ -15,30 +15,30 @@ _log = logging.getLogger(__name__)
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
 
-# Other tasks of the event loop get their turn after so many sockets or so long: a TLS handshake
-# takes half a millisecond, an answer that is read at once a fiftieth.
-_MAX_EVENTS_A_TURN = 64
-_MAX_SECONDS_A_TURN = 0.003
+# Limits of one turn of the event loop, so that other tasks can run: a TLS handshake takes half a
+# millisecond, an answer a fiftieth of that.
+_MAX_EVENTS_PER_TURN = 64
+_MAX_SECONDS_PER_TURN = 0.003
 
 
 class SocketOwner(Protocol):
-    """What owns a socket in the multiplexer."""
+    """The owner of a socket in the multiplexer."""
 
     def on_ready(self, mask: int) -> None:
-        """Go on after these epoll events; they may be spurious."""
+        """Handle these epoll events, which may be spurious."""
         ...
 
     def on_crash(self) -> None:
-        """End after an unexpected exception, which is logged."""
+        """Fail after an unexpected exception, which is logged."""
         ...
 
     def close(self) -> None:
-        """End without a report to anything."""
+        """Close the socket, without a callback."""
         ...
 
 
 class Multiplexer:
-    """The watched sockets; opens its epoll when the first one is added."""
+    """The watched sockets; their epoll is opened for the first one."""
 
     def __init__(self) -> None:
         self._owners: dict[int, SocketOwner] = {}
@@ -49,10 +49,10 @@ class Multiplexer:
         return len(self._owners)
 
     def watch(self, fd: int, owner: SocketOwner, mask: int) -> None:
-        """Report events of the socket to its owner; also changes owner or events."""
+        """Call the owner for these events of the socket; also changes owner or events."""
         if self._epoll is None:
             self._epoll = select.epoll()
-            asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._look)
+            asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._on_events)
         if fd in self._owners:
             self._epoll.modify(fd, mask)
         else:
@@ -60,36 +60,51 @@ class Multiplexer:
         self._owners[fd] = owner
 
     def forget(self, fd: int) -> None:
-        """Report nothing more; to be called before the socket is closed."""
+        """Stop watching a socket; to be called before it is closed."""
         if self._owners.pop(fd, None) is not None and self._epoll is not None:
             with suppress(OSError):
                 self._epoll.unregister(fd)
+
+    def ready(self) -> int:
+        """Return how many sockets have events, up to the maximum of one turn."""
+        return 0 if self._epoll is None else len(self._epoll.poll(0, _MAX_EVENTS_PER_TURN))
+
+    def handle(self, owner: SocketOwner, mask: int) -> None:
+        """Call the owner of a socket, ahead of its turn."""
+        try:
+            owner.on_ready(mask)
+        except Exception:  # noqa: BLE001 - the same
+            _crash(owner)
 
     def owners(self) -> tuple[SocketOwner, ...]:
         """Return the owners of all sockets."""
         return tuple(self._owners.values())
 
     def close(self) -> None:
-        """Close the epoll; the sockets are their owners'."""
+        """Close the epoll, but no sockets."""
         self._owners.clear()
         if self._epoll is not None:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
 
-    def _look(self) -> None:
+    def _on_events(self) -> None:
         if self._epoll is None:
             return
-        until = monotonic() + _MAX_SECONDS_A_TURN
+        until = monotonic() + _MAX_SECONDS_PER_TURN
         owners = self._owners
-        for fd, mask in self._epoll.poll(0, _MAX_EVENTS_A_TURN):
+        for fd, mask in self._epoll.poll(0, _MAX_EVENTS_PER_TURN):
             owner = owners.get(fd)
             if owner is None:
                 continue
             try:
                 owner.on_ready(mask)
             except Exception:  # noqa: BLE001 - a bug ends one connection alone
-                _log.exception("connection crashed")
-                owner.on_crash()
+                _crash(owner)
             if monotonic() > until:
-                return  # What is left stays ready and comes up next time.
+                return  # The others stay ready for the next turn.
+
+
+def _crash(owner: SocketOwner) -> None:
+    _log.exception("connection crashed")
+    owner.on_crash()

@@ -1,4 +1,4 @@
-"""A client's id and secret go to a token endpoint (RFC 6749 section 4.4); a bearer token comes out."""
+"""Requests bearer tokens from a token endpoint, with client credentials (RFC 6749 section 4.4)."""
 
 import math
 import re
@@ -12,43 +12,43 @@ from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
 from exporter.http.message import basic_pair
 from exporter.http.shared_login import Grant
-from exporter.http.token import decoded, sendable
+from exporter.http.token import decode_object, header_value
 from exporter.settings import Client, OAuth2
 
 _HEADERS = (
     ("Accept", "application/json"),
     ("Content-Type", "application/x-www-form-urlencoded"),
 )
-# The codes of section 5.2 and what vendors add to them; anything else is not shown.
+# The codes of section 5.2 and similar ones of vendors; other values are not shown.
 _CODE = re.compile(r"[a-z][a-z_]{2,39}", re.ASCII)
 _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 
 
 class OAuth2Method:
-    """Asks one token endpoint."""
+    """Logs in at one token endpoint."""
 
     def __init__(self, client: Client, login: OAuth2) -> None:
-        # As in Prometheus, the endpoint has TLS settings and a proxy of its own.
+        # As in Prometheus, the endpoint has separate settings for TLS and the proxy.
         self.client = Client(
             name=client.name, login=login, tls=login.tls, proxy_url=login.proxy_url
         )
         self._login = login
         self._url = quote(login.token_url, safe="/:[]%@!$&'()*+,;=~")
-        # Servers understand one of two ways, and few say which: what worked is kept.
+        # Servers accept the secret in one of two ways; the one that worked is kept.
         self._ways = [self._by_header, self._by_body]
 
-    def seen(self) -> int | str:
-        """Return what tells whether the secret has changed."""
+    def secrets_stamp(self) -> int | str:
+        """Return a value that changes when the secret changes."""
         try:
             return hash(self._login.client_secret.reveal())
         except PollError as error:
             return error.detail
 
-    async def ask(self, client: PooledClient) -> Grant:
-        """Ask for a token once, the second way where the first one is refused.
+    async def log_in(self, client: PooledClient) -> Grant:
+        """Request a token, in the second way if the first is refused.
 
         Raises:
-            PollError: The endpoint refused, or gave no bearer token.
+            PollError: The endpoint refused, or returned no bearer token.
         """
         secret = self._login.client_secret.reveal()
         first, *others = self._ways
@@ -57,12 +57,12 @@ class OAuth2Method:
             answer = await others[0](client, secret)
             first = others[0]
         _check(answer)
-        granted = _granted(decoded(answer.body))
+        grant = _grant(decode_object(answer.body))
         self._ways = [first]
-        return granted
+        return grant
 
     def is_refusal(self, error: StatusError) -> bool:
-        """Say whether the token was refused (RFC 6750 section 3.1)."""
+        """Return whether the token was refused (RFC 6750 section 3.1)."""
         return error.status == HTTPStatus.UNAUTHORIZED
 
     async def _by_header(self, client: PooledClient, secret: str) -> Answer:
@@ -94,15 +94,15 @@ def _check(answer: Answer) -> None:
 
 def _code(body: bytes) -> str:
     try:
-        code = decoded(body).get("error")
+        code = decode_object(body).get("error")
     except PollError:
         return ""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
-def _granted(tree: dict[str, Any]) -> Grant:
-    bearer = sendable(tree.get("access_token"), "access_token")
-    # It must be there, and is not always; nobody leaves out that it is another kind.
+def _grant(tree: dict[str, Any]) -> Grant:
+    bearer = header_value(tree.get("access_token"), "access_token")
+    # The RFC requires the token_type, but some servers leave out "bearer".
     kind = tree.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise PollError(Reason.BAD_SHAPE, "the token_type of the answer is not bearer")

@@ -1,4 +1,4 @@
-"""Opens a connection: name, TCP or Unix socket, the proxy's tunnel, TLS; each step may fail."""
+"""Opens a connection: look-up, TCP or Unix socket, tunnel of a proxy, TLS."""
 
 import asyncio
 import re
@@ -11,23 +11,30 @@ from time import monotonic
 from typing import Protocol, cast
 
 from exporter.errors import CRASHED, PollError, Reason
-from exporter.http.answer import BROKEN, NOT_HTTP, no_connection, tls_failure, unknown_host
+from exporter.http.answer import (
+    BROKEN,
+    NOT_HTTP,
+    no_connection,
+    refused_by_proxy,
+    tls_failure,
+    unknown_host,
+)
 from exporter.http.deadlines import Deadline, Deadlines
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
-from exporter.http.resolve import Address, Resolver, Sketch, literal
+from exporter.http.resolve import Address, LookUpResult, Resolver, literal_address
 from exporter.http.tls_socket import TlsSocket
 
-# Handshakes at a time: with a thousand at once each is as slow as all of them. One that takes
-# longer than this, as a server that hangs does, gives its turn to the next one and goes on.
+# Concurrent handshakes. One that takes longer than a turn, as with a server that hangs, continues,
+# but is no longer counted.
 _MAX_HANDSHAKES = 64
-_HANDSHAKE_TURN_SECONDS = 0.25
-# On a busy machine all handshakes take long. If each gave its turn away, more and more would be under
-# way, and none would end in time: so a turn is also so many times as long as the last ones took.
-_TIMES_THE_LAST = 4
-_WEIGHT_OF_ONE = 0.1
+_TURN_SECONDS = 0.25
+# On a busy machine handshakes wait for this program, and more of them would only take longer each:
+# while so many sockets are ready, at most one begins per turn.
+_MAX_READY = 8
+_LOOK_AGAIN_SECONDS = 0.01
 
-# Requests wait no longer than their own deadlines; the next one waits for the same connection.
+# Requests have shorter deadlines, after which the next request waits for the same connection.
 _MAX_SECONDS = 30.0
 
 _MAX_PROXY_HEAD = 16 * 1024
@@ -38,78 +45,78 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """How a connection is made."""
+    """Where and how to connect."""
 
     host: str
     port: int
     context: ssl.SSLContext | None
     """None: without TLS."""
     server_name: str
-    """The name that the certificate must have, and SNI."""
+    """For SNI, and to verify the certificate."""
     proxy: tuple[str, int] | None
     tunnel: bytes = field(repr=False)
-    """The CONNECT request to the proxy; empty: none."""
+    """The CONNECT request to the proxy, or empty."""
     unix_socket: str | None
 
 
 class Handshakes:
-    """Whose turn it is for a connection with TLS."""
+    """Limits the TLS handshakes under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, multiplexer: Multiplexer) -> None:
+        self._multiplexer = multiplexer
         self._waiting: deque[Opening] = deque()
         self._begun: dict[Opening, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
-        """How many seconds the last handshakes took, the latest weighted most."""
+        """When the last handshake began, by the monotonic clock."""
 
     def enter(self, opening: "Opening") -> None:
-        """Call `opening.dial` when it is its turn, maybe at once."""
+        """Call `opening.dial` when the handshake may begin, maybe at once."""
         self._waiting.append(opening)
         opening.wait()
-        self._go_on()
+        self._begin()
 
     def leave(self, opening: "Opening") -> None:
-        """Give its turn, or its place among those that wait, to others."""
+        """Remove an opening, whether it waits or has begun."""
         if self._begun.pop(opening, None) is not None:
-            self._go_on()
+            self._begin()
         elif self._waiting:
             self._waiting = deque(one for one in self._waiting if one is not opening)
 
-    def succeed(self, opening: "Opening") -> None:
-        """Note how long a handshake took, and give its turn to others."""
-        self._last += (monotonic() - opening.began - self._last) * _WEIGHT_OF_ONE
-        self.leave(opening)
-
     def close(self) -> None:
-        """Let nothing go on."""
+        """Begin no more handshakes."""
         self._waiting.clear()
         self._begun.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _go_on(self) -> None:
-        now = monotonic()
-        turn = max(_HANDSHAKE_TURN_SECONDS, _TIMES_THE_LAST * self._last)
-        while self._waiting and (
-            len(self._begun) < _MAX_HANDSHAKES or next(iter(self._begun.values())) <= now - turn
-        ):
+    def _begin(self) -> None:
+        now, is_busy = monotonic(), False
+        while self._waiting:
             if len(self._begun) >= _MAX_HANDSHAKES:
-                del self._begun[next(iter(self._begun))]
+                first = next(iter(self._begun))
+                if self._begun[first] > now - _TURN_SECONDS:
+                    break
+                del self._begun[first]
+            may_wait = self._begun and now < self._last + _TURN_SECONDS
+            if may_wait and self._multiplexer.ready() >= _MAX_READY:
+                is_busy = True
+                break
             opening = self._waiting.popleft()
-            self._begun[opening] = opening.began = now
+            self._begun[opening] = self._last = now
             opening.dial()
         if self._waiting and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_HANDSHAKE_TURN_SECONDS, self._on_timer)
+            seconds = _LOOK_AGAIN_SECONDS if is_busy else _TURN_SECONDS
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._go_on()
+        self._begin()
 
 
 class PoolAccess(Protocol):
-    """What an opening uses of the pool."""
+    """What an opening needs of the pool."""
 
     multiplexer: Multiplexer
     resolver: Resolver
@@ -117,7 +124,7 @@ class PoolAccess(Protocol):
     deadlines: Deadlines
 
     def make_room(self) -> None:
-        """Close an idle connection where the limit of open files is near."""
+        """Close idle connections if the limit of open files is near."""
         ...
 
 
@@ -125,46 +132,45 @@ OnOpened = Callable[[socket.socket | TlsSocket | PollError], None]
 
 
 class Opening:
-    """One connection on its way; ends with a call of `on_done`, never before `start` returns."""
+    """Opens one connection, and calls `on_done` once, never before `start` returns."""
 
-    def __init__(self, pool: PoolAccess, way: Route) -> None:
+    def __init__(self, pool: PoolAccess, route: Route) -> None:
         self._pool = pool
-        self.way = way
+        self.route = route
         self.on_done: OnOpened | None = None
         self._deadline: Deadline | None = None
         self._request: Deadline | None = None
         self._is_waiting = False
-        self.began = 0.0
-        """When its turn for a handshake came, by the monotonic clock."""
         self._dial: Dial | None = None
         self._socket: socket.socket | TlsSocket | None = None
         self._fd = -1
         self._is_in_tunnel = False
         self._addresses: tuple[Address, ...] = ()
-        self._unsent = way.tunnel
+        self._unsent = route.tunnel
         self._proxy_head = b""
 
     def serve(self, request: Deadline | None, on_done: OnOpened) -> None:
-        """Be for the request with this deadline, which does not pass while we wait for our turn.
+        """Open the connection for the request with this deadline.
 
-        A server is not slow because this program has a thousand handshakes to make.
+        The deadline is suspended while the handshake waits: a server is not slow because this
+        program has a thousand handshakes to do.
         """
         self._request, self.on_done = request, on_done
         if self._is_waiting and request is not None:
             request.suspend()
 
     def wait(self) -> None:
-        """Note that it is not our turn for a handshake yet."""
+        """Suspend the deadline until `dial` is called."""
         self._is_waiting = True
         if self._request is not None:
             self._request.suspend()
 
     def start(self) -> None:
-        """Begin."""
-        asyncio.get_running_loop().call_soon(self._find)
+        """Begin in the next turn of the event loop."""
+        asyncio.get_running_loop().call_soon(self._look_up)
 
     def close(self) -> None:
-        """Give up, without a call of `on_done`."""
+        """Stop, without a call of `on_done`."""
         self.on_done = None
         if self._deadline is not None:
             self._deadline.end()
@@ -177,14 +183,14 @@ class Opening:
             self._socket.close()
 
     def on_ready(self, _mask: int) -> None:
-        """Go on with the tunnel or the handshake."""
+        """Continue with the tunnel or the handshake."""
         if self._is_in_tunnel:
             self._tunnel()
-        else:
-            self._shake()
+        elif self._socket is not None:
+            self._handshake()
 
     def on_crash(self) -> None:
-        """End after an unexpected exception."""
+        """Fail after an unexpected exception."""
         self._fail(PollError(Reason.INTERNAL, CRASHED))
 
     def _fail(self, error: PollError) -> None:
@@ -197,60 +203,60 @@ class Opening:
         text = f"no connection within {_MAX_SECONDS:g}s"
         self._fail(PollError(Reason.TIMEOUT, text))
 
-    def _find(self) -> None:
+    def _look_up(self) -> None:
         if self.on_done is None:
             return
-        way = self.way
-        if way.unix_socket is not None:
-            self._found(((socket.AF_UNIX, way.unix_socket),))
+        route = self.route
+        if route.unix_socket is not None:
+            self._on_found(((socket.AF_UNIX, route.unix_socket),))
             return
-        host, port = way.proxy or (way.host, way.port)
+        host, port = route.proxy or (route.host, route.port)
         try:
-            known = literal(host, port)
+            known = literal_address(host, port)
         except OSError as error:
-            self._found(error)
+            self._on_found(error)
             return
         if known:
-            self._found(known)
+            self._on_found(known)
         else:
-            self._pool.resolver.look_up(host, port, self._found)
+            self._pool.resolver.look_up(host, port, self._on_found)
 
-    def _found(self, found: Sketch) -> None:
+    def _on_found(self, found: LookUpResult) -> None:
         if self.on_done is None:
             return
         if not isinstance(found, tuple):
-            self._fail(self._no_proxy() or unknown_host(self.way.host))
+            self._fail(self._proxy_failure() or unknown_host(self.route.host))
             return
         self._addresses = found
-        if self.way.context is None:
+        if self.route.context is None:
             self.dial()
         else:
             self._pool.handshakes.enter(self)
 
     def dial(self) -> None:
-        """Connect, now that it is its turn."""
+        """Connect to the addresses that were found."""
         if self._is_waiting and self._request is not None and not self._request.is_over:
             self._pool.deadlines.restart(self._request)
         self._is_waiting = False
         self._deadline = self._pool.deadlines.start(_MAX_SECONDS, self._expire)
         self._pool.make_room()
-        self._dial = Dial(self._pool.multiplexer, self._addresses, self._dialled)
+        self._dial = Dial(self._pool.multiplexer, self._addresses, self._on_dialled)
         self._dial.start()
 
-    def _dialled(self, made: socket.socket | OSError) -> None:
+    def _on_dialled(self, made: socket.socket | OSError) -> None:
         self._dial = None
         if isinstance(made, OSError):
-            self._fail(self._no_proxy() or no_connection(made))
+            self._fail(self._proxy_failure() or no_connection(made))
             return
         self._socket, self._fd = made, made.fileno()
-        if self.way.tunnel:
+        if self.route.tunnel:
             self._is_in_tunnel = True
             self._pool.multiplexer.watch(self._fd, self, WRITABLE | READABLE)
         else:
-            self._secure()
+            self._start_tls()
 
-    def _no_proxy(self) -> PollError | None:
-        if self.way.proxy is None:
+    def _proxy_failure(self) -> PollError | None:
+        if self.route.proxy is None:
             return None
         return PollError(Reason.CONNECT, "no connection to the proxy")
 
@@ -277,25 +283,24 @@ class Opening:
         elif not end or status is None:
             self._fail(PollError(Reason.BAD_HTTP, NOT_HTTP))
         elif status[1].startswith(b"2") and not rest:
-            self._secure()
+            self._start_tls()
         else:
-            text = f"the proxy answered HTTP {int(status[1])}"
-            self._fail(PollError(Reason.CONNECT, text))
+            self._fail(refused_by_proxy(int(status[1])))
 
-    def _secure(self) -> None:
-        context, one = self.way.context, cast("socket.socket", self._socket)
+    def _start_tls(self) -> None:
+        context, one = self.route.context, cast("socket.socket", self._socket)
         if context is None:
             self._succeed()
             return
         self._is_in_tunnel = False
         try:
-            self._socket = TlsSocket(one, context, self.way.server_name)
+            self._socket = TlsSocket(one, context, self.route.server_name)
         except (ValueError, OSError) as error:
             self._fail(tls_failure(error))
             return
-        self._shake()
+        self._handshake()
 
-    def _shake(self) -> None:
+    def _handshake(self) -> None:
         try:
             cast("TlsSocket", self._socket).do_handshake()
         except ssl.SSLWantReadError:
@@ -305,7 +310,7 @@ class Opening:
         except OSError as error:
             self._fail(tls_failure(error))
         else:
-            self._pool.handshakes.succeed(self)
+            self._pool.handshakes.leave(self)
             self._succeed()
 
     def _succeed(self) -> None:

@@ -1,8 +1,7 @@
-"""All connections of the program: which are idle, how many there may be, and what they share.
+"""The connections of all clients: their limits, when idle ones close, and what they share.
 
-A connection belongs to one target. A server may answer a request twice, or late: on a connection
-that several targets share, one would get the other's values. Bytes that come while nothing was
-requested end a connection as well.
+A connection belongs to one target. A server may answer a request twice, or late: targets that share
+a connection could get the values of another. Unsolicited bytes close a connection for that reason.
 """
 
 import asyncio
@@ -10,34 +9,29 @@ import resource
 from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
-from time import monotonic
-from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.http.answer_reader import BodyBudget
 from exporter.http.deadlines import Deadlines
 from exporter.http.http_connection import HttpConnection
-from exporter.http.message import HttpRequest, Origin
+from exporter.http.message import Origin
 from exporter.http.multiplexer import Multiplexer
 from exporter.http.opening import Handshakes
 from exporter.http.resolve import Resolver
 
-if TYPE_CHECKING:
-    from exporter.http.client import PooledClient
-
-# Above the usual poll intervals, so that a connection outlives the pause between two polls.
+# Longer than usual poll intervals, so that the connection is still open at the next poll.
 _KEEP_ALIVE_SECONDS = 100.0
 _SWEEP_SECONDS = 20.0
 
-# Connections to one server that are kept: many targets of one API are one server to it.
-_MAX_KEPT_A_HOST = 256
+# Kept connections to one server, such as an API with many targets.
+_MAX_KEPT_PER_HOST = 256
 
 RESERVED_FILES = 200
-"""Open files for scrapers, listeners, the log, reloads: what is not a connection to a vendor."""
+"""Open files for scrapers, listeners, the log and reloads."""
 
 
 def connection_files(limit: int) -> int:
-    """Return how many of the open files are for connections to vendors: at least three quarters."""
+    """Return how many open files connections to vendors may use: at least three quarters."""
     return limit - min(RESERVED_FILES, limit // 4)
 
 
@@ -48,64 +42,43 @@ class ConnectionPool:
         self.wall = clock.wall
         self.multiplexer = Multiplexer()
         self.resolver = Resolver(clock)
-        self.handshakes = Handshakes()
+        self.handshakes = Handshakes(self.multiplexer)
         self.deadlines = Deadlines()
         self.held = BodyBudget()
         self._of_origin: Counter[Origin] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    def add(self, connection: HttpConnection) -> None:
-        """Count a connection that was opened."""
-        self._of_origin[connection.origin] += 1
-        connection.may_be_kept = self._of_origin[connection.origin] <= _MAX_KEPT_A_HOST
+    def add(self, connection: HttpConnection) -> bool:
+        """Count an open connection, and return whether its host has few enough to keep it."""
+        origin = connection.request.origin
+        self._of_origin[origin] += 1
         if self._sweeper is None:
             loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+        return self._of_origin[origin] <= _MAX_KEPT_PER_HOST
 
     def discard(self, connection: HttpConnection) -> None:
-        """Forget a connection that is being closed."""
-        idle = connection.client.idle
-        if idle.get(connection.owner) is connection:
-            del idle[connection.owner]
-        self._of_origin[connection.origin] -= 1
-        if not self._of_origin[connection.origin]:
-            del self._of_origin[connection.origin]
-
-    def take(self, client: "PooledClient", request: HttpRequest) -> HttpConnection | None:
-        """Return the kept connection of the request's owner, if there is one."""
-        connection = client.idle.pop(request.owner, None)
-        if connection is not None and connection.origin != request.origin:
-            connection.close()  # The target has another URL now.
-            return None
-        return connection
-
-    def keep(self, connection: HttpConnection) -> bool:
-        """Keep the connection for the next request of its owner, or return False."""
-        client, owner = connection.client, connection.owner
-        if not owner or not connection.may_be_kept or client.is_retired or owner in client.idle:
-            return False
-        connection.idle_since = monotonic()
-        client.idle[owner] = connection
-        return True
+        """Stop counting a connection."""
+        origin = connection.request.origin
+        self._of_origin[origin] -= 1
+        if not self._of_origin[origin]:
+            del self._of_origin[origin]
 
     def make_room(self) -> None:
-        """Close the connections that were idle for longest, where files for a new one are short.
-
-        A twentieth of them, since to find them takes a look at all.
-        """
+        """Close the twentieth of the connections that is idle for longest, if too many files are open."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if len(self.multiplexer) >= connection_files(limit):
-            idle = sorted(self._idle(), key=attrgetter("idle_since"))
+            idle = sorted(self._idle(), key=attrgetter("sent_at"))
             for connection in idle[: 1 + len(idle) // 20]:
                 connection.close()
 
     def _idle(self) -> Iterator[HttpConnection]:
         for one in self.multiplexer.owners():
-            if isinstance(one, HttpConnection) and one.client.idle.get(one.owner) is one:
+            if isinstance(one, HttpConnection) and not one.is_busy:
                 yield one
 
     def close(self) -> None:
-        """Close every connection; the pool can be used again."""
+        """Close all connections; the pool can be used again."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -116,9 +89,11 @@ class ConnectionPool:
         self.multiplexer.close()
 
     def _sweep(self) -> None:
-        oldest = monotonic() - _KEEP_ALIVE_SECONDS
-        for connection in [one for one in self._idle() if one.idle_since < oldest]:
-            connection.close()
+        # A step of the clock closes connections early, which is harmless.
+        now = self.wall()
+        for connection in self._idle():
+            if abs(now - connection.sent_at) >= _KEEP_ALIVE_SECONDS:
+                connection.close()
         self._sweeper = None
         if self._of_origin:
             loop = asyncio.get_running_loop()

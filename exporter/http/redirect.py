@@ -1,21 +1,22 @@
-"""Follows redirects within a target's origin; credentials go along, and so to no other origin."""
+"""Follows redirects within the origin of a target, to which its credentials are limited."""
 
 from urllib.parse import quote, urljoin, urlsplit
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
-from exporter.http.client import Cancellable, HttpClient, OnDone
+from exporter.http.client import Cancellable, HttpClient
 from exporter.http.deadlines import Deadline
+from exporter.http.http_connection import OnDone
 from exporter.http.message import Headers, HttpRequest, origin_of
 
 MAX_REDIRECTS = 5
-# URLs are cached with their origins. RFC 9110 recommends to support 8,000 octets.
+# URLs are cached. RFC 9110 section 4.1 recommends to support 8,000 octets.
 MAX_LOCATION = 8000
 _FOLLOWED = frozenset({301, 302, 303, 307, 308})
 
 
 class RedirectingClient(HttpClient):
-    """Sends requests by another client, and a GET on to where it is redirected."""
+    """Sends requests through another client, and follows the redirects of GET requests."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
@@ -30,7 +31,7 @@ class RedirectingClient(HttpClient):
 
 
 class _Chain:
-    """One request and those it is redirected to."""
+    """A request and the redirects of it."""
 
     def __init__(
         self, client: HttpClient, headers: Headers, deadline: Deadline | None, on_done: OnDone
@@ -39,7 +40,7 @@ class _Chain:
         self._headers = headers
         self._deadline = deadline
         self._on_done = on_done
-        self._left = MAX_REDIRECTS
+        self._remaining = MAX_REDIRECTS
         self._exchange: Cancellable | None = None
 
     def send(self, request: HttpRequest) -> None:
@@ -60,24 +61,24 @@ class _Chain:
             self._exchange.cancel()
 
     def _follow(self, request: HttpRequest, error: StatusError) -> None:
-        if not self._left:
+        if not self._remaining:
             text = f"more than {MAX_REDIRECTS} redirects one after another"
             self._on_done(PollError(Reason.REDIRECT, text))
             return
-        self._left -= 1
+        self._remaining -= 1
         try:
-            following = _next(request, error)
+            following = _redirected(request, error)
         except PollError as failure:
             self._on_done(failure)
         else:
             self.send(following)
 
 
-def _next(request: HttpRequest, error: StatusError) -> HttpRequest:
-    """Return the request for the answer's Location, which no message shows.
+def _redirected(request: HttpRequest, error: StatusError) -> HttpRequest:
+    """Return the request for the Location of an answer, which no message may show.
 
     Raises:
-        PollError: It is of another origin, or no URL.
+        PollError: It is of another origin, or not an http or https URL.
     """
     if not error.location:
         raise PollError(Reason.REDIRECT, f"HTTP {error.status} without a Location")
@@ -96,8 +97,8 @@ def _next(request: HttpRequest, error: StatusError) -> HttpRequest:
         raise PollError(
             Reason.REDIRECT, f"HTTP {error.status} leads to another origin and is not followed"
         )
-    own = urlsplit(request.url)
-    # What is encoded stays so; a user and password in it are not used, nor is the fragment sent.
+    base = urlsplit(request.url)
+    # Keeps what is encoded already, and drops user, password and fragment.
     path = quote(parts.path, safe="/%:@!$&'()*+,;=~", errors="surrogateescape") or "/"
     query = quote(parts.query, safe="/?%:@!$&'()*+,;=~", errors="surrogateescape")
-    return request.at(f"{own.scheme}://{own.netloc}{path}", f"?{query}" if query else "")
+    return request.at(f"{base.scheme}://{base.netloc}{path}", f"?{query}" if query else "")

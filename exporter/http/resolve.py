@@ -1,9 +1,8 @@
-"""Looks up host names, without one slow name server holding up anything else.
+"""Looks up host names, so that a slow name server delays only its own hosts.
 
-The event loops look names up in a few threads that everything shares: eight hosts whose name
-server is silent are enough to stop them all, and the end of the program waits for them, too. Here
-each name has at most one look-up under way, in daemon threads of our own, and the addresses of the
-last look-up serve until the next one is done.
+Event loops look up names in a few shared threads: eight hosts with a silent name server block them
+all, and the exit of the program as well. Here each name has at most one look-up under way, in
+dedicated daemon threads, and the previous addresses are used until it is done.
 """
 
 import asyncio
@@ -17,19 +16,19 @@ from typing import Any
 
 from exporter.clock import Clock
 
-# Long enough that a fleet's names cost little, short enough for a name that moves.
+# Short enough to notice a changed address soon, long enough to keep look-ups rare.
 _FRESH_SECONDS = 30.0
-# A name that was not requested for so long is forgotten: its targets are gone.
+# Names are forgotten when no request has used them for so long.
 _UNUSED_SECONDS = 600.0
 _MAX_THREADS = 64
-# Interfaces are numbered in 32 bits; a larger number would be cut to another one.
+# Interfaces are numbered in 32 bits; a larger number would be truncated to another one.
 _MAX_SCOPE_DIGITS = 9
 
 Address = tuple[int, Any]
 """Address family and socket address."""
 
-Sketch = tuple[Address, ...] | OSError | UnicodeError
-OnFound = Callable[[Sketch], None]
+LookUpResult = tuple[Address, ...] | OSError | UnicodeError
+OnFound = Callable[[LookUpResult], None]
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class _Name:
 
 
 class Resolver:
-    """The names in use and their addresses."""
+    """The host names in use and their addresses."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,11 +52,11 @@ class Resolver:
         self._swept = 0.0
 
     def __len__(self) -> int:
-        """Return the number of names that are remembered."""
+        """Return the number of cached names."""
         return len(self._names)
 
     def look_up(self, host: str, port: int, on_found: OnFound) -> None:
-        """Call back, at once where they are known, with the addresses or why there are none."""
+        """Call back with the addresses or the error, at once if the addresses are known."""
         now = self._clock.monotonic()
         name = self._names.setdefault((host, port), _Name())
         name.used = now
@@ -75,15 +74,15 @@ class Resolver:
         loop = asyncio.get_running_loop()
 
         def look() -> None:
-            found = _addresses(host, port)
-            with suppress(RuntimeError):  # The loop is closed: nothing waits for it any more.
+            found = _look_up(host, port)
+            with suppress(RuntimeError):  # The event loop is closed.
                 loop.call_soon_threadsafe(self._note, name, found)
 
         if self._busy >= self._threads and self._threads < _MAX_THREADS:
             thread = threading.Thread(target=self._work, daemon=True, name="resolve")
             try:
                 thread.start()
-            except RuntimeError:  # The system allows no more threads now.
+            except RuntimeError:  # The limit of threads is reached.
                 if not self._threads:
                     return
             else:
@@ -96,7 +95,7 @@ class Resolver:
         while True:
             self._jobs.get()()
 
-    def _note(self, name: _Name, found: Sketch) -> None:
+    def _note(self, name: _Name, found: LookUpResult) -> None:
         self._busy -= 1
         name.is_looked_up = False
         waiting, name.waiting = name.waiting, []
@@ -117,7 +116,7 @@ class Resolver:
                 del self._names[key]
 
 
-def _addresses(host: str, port: int) -> Sketch:
+def _look_up(host: str, port: int) -> LookUpResult:
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -125,13 +124,13 @@ def _addresses(host: str, port: int) -> Sketch:
     return tuple((family, address) for family, _, _, _, address in infos)
 
 
-def literal(host: str, port: int) -> tuple[Address, ...]:
-    """Return the address that a host is, where it is no name: IPv4, or IPv6 with or without zone.
+def literal_address(host: str, port: int) -> tuple[Address, ...]:
+    """Return the address of a host that is an IPv4 or IPv6 address; () for a name.
 
-    Sockets look up what is no valid address by themselves, and block meanwhile.
+    Anything else would be looked up by the socket itself, which blocks the event loop.
 
     Raises:
-        OSError: It is no valid IPv6 address, or the zone is no interface of this machine.
+        OSError: The IPv6 address is invalid, or its zone is not an interface of this machine.
     """
     if ":" in host:
         address, _, zone = host.partition("%")

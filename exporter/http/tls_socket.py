@@ -1,41 +1,53 @@
 """A TLS connection that reads a bounded number of bytes at a time.
 
-OpenSSL, when it reads a socket by itself, processes messages for as long as they arrive. A server
-that sends session tickets without end would hold the event loop for as long as it likes.
+When OpenSSL reads from a socket itself, it processes messages for as long as they arrive: a server
+that sends session tickets without end would block the event loop.
 """
 
 import socket
 import ssl
+from contextlib import suppress
+from typing import Any
 
-# A response of the usual size arrives in one read. To process as many bytes of tickets takes 2 ms.
-_MAX_BYTES_A_READ = 32 * 1024
-# Bytes in a row that are no part of an answer: servers send a few tickets, of 250 bytes each.
+# A usual answer arrives in one read. To process so many bytes of session tickets takes 2 ms.
+_MAX_READ_BYTES = 32 * 1024
+# Consecutive bytes that are not part of an answer: servers send a few tickets of 250 bytes each.
 _MAX_SILENT_BYTES = 64 * 1024
 
 
 class TlsSocket:
-    """The client's end of a connection, with the methods of a non-blocking SSLSocket."""
+    """The client side of a connection, with the methods of a non-blocking SSLSocket."""
+
+    __slots__ = (
+        "_incoming",
+        "_outgoing",
+        "_silent",
+        "_socket",
+        "_tls",
+        "_unsent",
+        "_written",
+        "is_over",
+    )
 
     def __init__(self, one: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
         self._socket = one
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        # The methods of an SSLObject only call those of this object.
+        self._tls: Any = getattr(tls, "_sslobj", tls)
         self._unsent = b""
         self._written = 0
         self._silent = 0
-        self._is_over = False
+        self.is_over = False
+        """Whether the server has ended the connection; no event of the socket may report that."""
 
     def fileno(self) -> int:
-        """Return the number of the open file."""
+        """Return the file descriptor."""
         return self._socket.fileno()
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
-
-    def pending(self) -> int:
-        """Return the number of decrypted bytes that were not returned."""
-        return self._tls.pending()
 
     def do_handshake(self) -> None:
         """Continue the handshake.
@@ -56,37 +68,37 @@ class TlsSocket:
         self._flush()
 
     def recv(self, size: int) -> bytes:
-        """Return the bytes that have arrived; none at the end of the connection.
+        """Return the bytes that have arrived, or b"" at the end of the connection.
 
         Raises:
-            SSLWantReadError, BlockingIOError: No bytes of an answer have arrived.
+            SSLWantReadError: No bytes of an answer have arrived.
             OSError: The connection is broken, or has too many other messages.
         """
-        if self._is_over:
+        if self.is_over:
             return b""
-        received = self._receive()
-        pieces = []
+        received, data = self._receive(), b""
         try:
             while piece := self._tls.read(size):
-                pieces.append(piece)
+                data = data + piece if data else piece
                 if not self._incoming.pending:
                     break
             else:
-                self._is_over = True  # The last bytes and the end may arrive together.
+                self.is_over = True  # Maybe together with the last bytes.
         except ssl.SSLWantReadError:
-            if not pieces:
-                self._note_silence(received)
+            if not data:
+                self._count_silent(received)
                 raise
         except ssl.SSLEOFError:
-            pass
+            self.is_over = True
         finally:
             if self._outgoing.pending:
-                self._flush()
+                with suppress(ssl.SSLWantWriteError):  # The rest precedes what is sent next.
+                    self._flush()
         self._silent = 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return data
 
     def send(self, data: bytes) -> int:
-        """Send the data, or its beginning, and return how many bytes that is.
+        """Send the data, or its beginning, and return the number of bytes sent.
 
         Raises:
             SSLWantWriteError: Call it again with the same data once the socket is writable.
@@ -100,7 +112,7 @@ class TlsSocket:
 
     def _receive(self) -> int:
         try:
-            data = self._socket.recv(_MAX_BYTES_A_READ)
+            data = self._socket.recv(_MAX_READ_BYTES)
         except BlockingIOError:
             raise ssl.SSLWantReadError from None
         if data:
@@ -121,7 +133,7 @@ class TlsSocket:
         if self._unsent:
             raise ssl.SSLWantWriteError
 
-    def _note_silence(self, received: int) -> None:
+    def _count_silent(self, received: int) -> None:
         self._silent += received
         if self._silent > _MAX_SILENT_BYTES:
             error = ssl.SSLError(ssl.SSL_ERROR_SSL, "too many messages that are no answer")

@@ -1,4 +1,4 @@
-"""The answer to a login: its JSON object, and values of it that are sent in headers."""
+"""Reads the answer to a login: a JSON object, whose values are sent in headers."""
 
 import json
 import re
@@ -6,15 +6,15 @@ from typing import Any
 
 from exporter.errors import PollError, Reason
 
-# A line end in a header's value would add another header.
+# A line end in a value would add another header.
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,16384}", re.ASCII)
 
 
-def decoded(body: bytes) -> dict[str, Any]:
+def decode_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of an answer.
 
     Raises:
-        PollError: It is none.
+        PollError: It is not a JSON object.
     """
     try:
         tree = json.loads(body)
@@ -25,11 +25,11 @@ def decoded(body: bytes) -> dict[str, Any]:
     return tree
 
 
-def sendable(value: object, name: str) -> str:
-    """Return a value of the answer that is to be sent in a header.
+def header_value(value: object, name: str) -> str:
+    """Return a value of the answer, checked for use in a header.
 
     Raises:
-        PollError: It is missing, or cannot be part of a header.
+        PollError: It is missing, or contains characters that headers cannot have.
     """
     if not isinstance(value, str) or not value:
         raise PollError(Reason.BAD_SHAPE, f"the answer has no {name}")

@@ -10,7 +10,8 @@ from http import HTTPStatus
 
 from exporter.errors import ActionError, PollError, Reason, WriteEffect
 from exporter.http.answer import Answer
-from exporter.http.client import Exchange, PooledClient
+from exporter.http.client import PooledClient
+from exporter.http.http_connection import HttpConnection
 from exporter.http.message import Headers, credentials, make_request, with_query
 from exporter.http.pool import ConnectionPool
 from exporter.operate.order import Order
@@ -34,7 +35,7 @@ class SingleWrite:
     def __init__(self, order: Order, pool: ConnectionPool) -> None:
         self._order = order
         self._pool = pool
-        self._exchange: Exchange | None = None
+        self._exchange: HttpConnection | None = None
 
     @property
     def is_written(self) -> bool:

@@ -43,7 +43,7 @@ def _endpoint_request(target: Target, endpoint: Endpoint) -> EndpointRequest:
     fixed = {one.name: getattr(request, one.name) for one in fields(request)}
     policy: dict[str, Any] = {
         "owner": target.name,
-        "accept_status": frozenset(endpoint.accept_status),
-        "inspected": login.inspected if login else frozenset(),
+        "accept_status": tuple(endpoint.accept_status),
+        "inspected": login.inspected if login else (),
     }
     return EndpointRequest(**fixed | policy, endpoint=endpoint)

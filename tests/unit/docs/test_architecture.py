@@ -26,8 +26,8 @@ PACKAGE = ROOT / "exporter"
 ANSWER = ROOT / "tests/data/answers/genesys_ucs/01_production.json"
 LINE = 'genesys_ucs_jvm_memory_max_bytes{target="ucs"} 1062862848\n'
 
-MAX_CALLS = 30
-MAX_FILES = 17
+MAX_CALLS = 29
+MAX_FILES = 16
 
 
 class Step(NamedTuple):

@@ -11,7 +11,7 @@ from exporter.settings import Client, Tls
 from support.polling import Polls, make_target
 
 
-async def test_a_client_certificate_that_is_replaced_is_shown_at_the_next_poll(
+async def test_a_replaced_client_certificate_is_used_at_the_next_poll(
     poll: Polls, tmp_path: Path
 ) -> None:
     authority = trustme.CA()

@@ -20,9 +20,7 @@ from support.pooled_requests import Outcome, request_to, silent
 from support.vendor import BODY, HEALTHY, Vendor, response, serving
 
 
-async def test_an_outcome_is_called_back_after_start_returns(
-    vendor: Vendor, client: PooledClient
-) -> None:
+async def test_the_callback_comes_after_start_returns(vendor: Vendor, client: PooledClient) -> None:
     vendor.answer = HEALTHY
     outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
     for _ in range(3):
@@ -36,7 +34,7 @@ async def test_an_outcome_is_called_back_after_start_returns(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nonexistent.invalid"])
-async def test_a_failure_is_called_back_too(url: str, client: PooledClient) -> None:
+async def test_a_failure_calls_back_after_start_returns(url: str, client: PooledClient) -> None:
     outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
     client.start(request_to(url), (), None, outcomes.put_nowait)
 
@@ -46,7 +44,7 @@ async def test_a_failure_is_called_back_too(url: str, client: PooledClient) -> N
     assert error.reason is Reason.CONNECT
 
 
-async def test_a_cancelled_request_is_never_called_back(client: PooledClient) -> None:
+async def test_a_cancelled_request_calls_nothing_back(client: PooledClient) -> None:
     outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
     async with serving(silent) as url:
         deadline = client.pool.deadlines.start(0.01)
@@ -56,7 +54,7 @@ async def test_a_cancelled_request_is_never_called_back(client: PooledClient) ->
     assert outcomes.empty()
 
 
-def test_uvloop_will_do() -> None:
+def test_the_client_works_with_uvloop() -> None:
     async def fetch() -> bytes:
         pool, vendor = ConnectionPool(FIXED), Vendor()
         vendor.answer = HEALTHY
@@ -71,8 +69,8 @@ def test_uvloop_will_do() -> None:
         assert runner.run(fetch()) == BODY
 
 
-async def test_a_second_answer_that_comes_late_is_no_other_targets(poll: Polls) -> None:
-    """As a gateway sends it that gave up on a server too early."""
+async def test_a_late_second_answer_is_not_read_as_that_of_another_target(poll: Polls) -> None:
+    """Gateways that give up on a server too early send two answers."""
     connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +99,7 @@ async def test_a_second_answer_that_comes_late_is_no_other_targets(poll: Polls) 
     assert connections > 2
 
 
-async def test_headers_of_an_interim_answer_and_trailers_are_not_the_answers(
+async def test_headers_of_interim_answers_and_trailers_are_ignored(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = (
@@ -113,7 +111,7 @@ async def test_headers_of_an_interim_answer_and_trailers_are_not_the_answers(
     assert result(await poll(make_target())) == OK
 
 
-async def test_bodies_have_a_limit_together(
+async def test_all_incomplete_bodies_share_a_limit(
     monkeypatch: pytest.MonkeyPatch, pool: ConnectionPool, client: PooledClient
 ) -> None:
     monkeypatch.setattr(answer_reader, "_MAX_HELD", 1_000_000)
@@ -174,11 +172,13 @@ async def test_the_longest_idle_connection_makes_room(
     monkeypatch: pytest.MonkeyPatch, vendor: Vendor, client: PooledClient
 ) -> None:
     vendor.answer = HEALTHY
+    moments = iter(range(1, 100))
+    monkeypatch.setattr(client.pool, "wall", lambda: next(moments))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))  # Three, and one in reserve.
     for owner in "abcad":
         await client.fetch(request_to(vendor.url, owner), ())
 
-    assert sorted(client.idle) == ["a", "c", "d"]
+    assert sorted(client.connections) == ["a", "c", "d"]
     assert vendor.connections == 4
 
 
@@ -192,7 +192,7 @@ async def test_connections_of_a_retired_client_close_at_once(
     assert len(client.pool.multiplexer) == 0
 
 
-async def test_a_connection_that_comes_too_late_serves_the_next_request(
+async def test_a_connection_opened_too_late_serves_the_next_request(
     monkeypatch: pytest.MonkeyPatch, vendor: Vendor, client: PooledClient
 ) -> None:
     vendor.answer = HEALTHY

@@ -38,9 +38,7 @@ async def test_a_unix_socket_is_polled(vendor: Vendor, poll: Polls, tmp_path: Pa
     assert "\r\nHost: vendor.example\r\n" in vendor.requests[0]
 
 
-async def test_a_unix_socket_that_is_not_there_is_no_connection(
-    poll: Polls, tmp_path: Path
-) -> None:
+async def test_a_missing_unix_socket_fails_to_connect(poll: Polls, tmp_path: Path) -> None:
     client = Client(name="c", unix_socket=str(tmp_path / "vendor.sock"))
 
     assert result(await poll(make_target(url="http://v", client=client))) == (
@@ -63,14 +61,12 @@ def host_of(url: str, client: Client) -> str:
         ("http://10.0.0.1", "10.0.0.1"),
     ],
 )
-def test_the_server_name_of_tls_is_the_host_as_well(url: str, expected: str) -> None:
+def test_the_tls_server_name_is_sent_as_host(url: str, expected: str) -> None:
     assert host_of(url, Client(name="c", tls=Tls(server_name="ucs.example.com"))) == expected
 
 
 @pytest.mark.parametrize("zone", ["%25lo", "%lo"])
-async def test_the_zone_of_an_address_does_not_leave_the_machine(
-    zone: str, vendor: Vendor, poll: Polls
-) -> None:
+async def test_the_zone_of_an_address_is_not_sent(zone: str, vendor: Vendor, poll: Polls) -> None:
     assert host_of(f"http://[::1{zone}]:18081", Client(name="c")) == "[::1]:18081"
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
@@ -86,7 +82,7 @@ async def test_the_zone_of_an_address_does_not_leave_the_machine(
     server.close()
 
 
-async def test_a_client_may_name_the_host(vendor: Vendor, poll: Polls) -> None:
+async def test_a_header_of_the_client_replaces_host(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = HEALTHY
     client = Client(name="c", http_headers=(("Host", (Secret("my.example.org", is_plain=True),)),))
 

@@ -1,4 +1,4 @@
-"""Connections are kept for a client's targets, tried again when refused, and go by its proxy."""
+"""Connections: kept for a target, retried when refused, sent through a proxy."""
 
 import asyncio
 from base64 import b64encode
@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import PollError
+from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.runtime.poll_run import PollRun
@@ -14,6 +15,7 @@ from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
 from exporter.settings import Client
 from support.polling import FIXED, OK, Polls, make_target, result
+from support.pooled_requests import request_to
 from support.process import unused_port
 from support.vendor import BODY, HEALTHY, Vendor, open_vendor, response, serving
 
@@ -31,20 +33,20 @@ async def test_a_refused_connection_is_tried_again_at_the_next_poll(poll: Polls)
 
 
 @pytest.mark.usefixtures("own_names")
-async def test_an_unknown_host_name_is_told(poll: Polls) -> None:
+async def test_an_unknown_host_name_is_reported(poll: Polls) -> None:
     actual = result(await poll(make_target(url="http://nonexistent.invalid")))
 
     assert actual == "connect: the host name nonexistent.invalid cannot be resolved"
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".invalid"])
-async def test_a_host_name_that_cannot_be_one_is_told(host: str, poll: Polls) -> None:
+async def test_an_invalid_host_name_fails_to_connect(host: str, poll: Polls) -> None:
     actual = result(await poll(make_target(url=f"http://{host}")))
 
     assert actual.startswith("connect: ")
 
 
-async def test_polls_are_gets_on_one_connection_a_target(vendor: Vendor, poll: Polls) -> None:
+async def test_polls_of_a_target_use_one_connection(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = HEALTHY
     client = Client(name="shared")
     for name in ("a", "b", "a"):
@@ -72,7 +74,7 @@ class Guests(Vendor):
                 await asyncio.sleep(0.01)
 
 
-async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unused_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.http.pool._KEEP_ALIVE_SECONDS", 0.0)
     monkeypatch.setattr("exporter.http.pool._SWEEP_SECONDS", 0.01)
     guests, connections = Guests(), Connections(FIXED)
@@ -87,7 +89,7 @@ async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.Monke
     assert (first, second, guests.connections) == (OK, OK, 2)
 
 
-async def test_connections_of_a_client_that_went_or_changed_are_closed() -> None:
+async def test_connections_of_a_removed_or_changed_client_are_closed() -> None:
     guests, connections = Guests(), Connections(FIXED)
     guests.answer = HEALTHY
     async with serving(guests.handle) as url:
@@ -103,6 +105,35 @@ async def test_connections_of_a_client_that_went_or_changed_are_closed() -> None
         await connections.close()
 
     assert at_work == guests.connections == 2
+
+
+async def test_concurrent_requests_of_a_target_keep_one_connection(client: PooledClient) -> None:
+    guests = Guests()
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        await asyncio.gather(*(client.fetch(request_to(url), ()) for _ in range(3)))
+        async with asyncio.timeout(60):
+            while guests.open > 1:
+                await asyncio.sleep(0.01)
+        await client.fetch(request_to(url), ())
+        client.retire()
+
+    assert guests.connections == 3
+
+
+async def test_a_connection_that_opens_after_its_client_is_retired_is_not_kept(
+    client: PooledClient,
+) -> None:
+    guests = Guests()
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        answer = asyncio.create_task(client.fetch(request_to(url), ()))
+        await asyncio.sleep(0)
+        client.retire()
+        assert (await answer).body == BODY
+        await guests.left()
+
+    assert guests.connections == 1
 
 
 async def test_clients_do_not_share_connections(vendor: Vendor, poll: Polls) -> None:
@@ -141,7 +172,7 @@ async def test_cookies_are_not_kept(vendor: Vendor, poll: Polls) -> None:
     assert "cookie" not in "".join(vendor.requests).lower()
 
 
-async def test_the_environments_proxy_is_not_used(
+async def test_proxies_of_the_environment_are_ignored(
     vendor: Vendor, poll: Polls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendor.answer = HEALTHY
@@ -154,12 +185,12 @@ async def test_the_environments_proxy_is_not_used(
 
 
 def proxied(vendor: Vendor, scheme: str = "http") -> tuple[str, Client]:
-    """Return a URL that only a proxy could reach, and the client that asks the vendor as one."""
+    """Return a URL that only a proxy could reach, and a client with the vendor as its proxy."""
     url = vendor.url.replace("://", "://monitor:canary-8271%40@")
     return f"{scheme}://nonexistent.invalid", Client(name="", proxy_url=Secret(url))
 
 
-async def test_a_proxy_is_asked_with_its_user_and_password(vendor: Vendor, poll: Polls) -> None:
+async def test_a_proxy_gets_its_user_and_password(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = HEALTHY
     url, client = proxied(vendor)
 
@@ -176,9 +207,7 @@ async def test_a_proxy_is_asked_with_its_user_and_password(vendor: Vendor, poll:
         "http",
     ],
 )
-async def test_a_proxy_that_refuses_is_no_connection(
-    scheme: str, vendor: Vendor, poll: Polls
-) -> None:
+async def test_a_refusal_of_the_proxy_is_reported(scheme: str, vendor: Vendor, poll: Polls) -> None:
     vendor.answer = response(b"", status="407 Proxy Authentication Required")
     url, client = proxied(vendor, scheme)
 
@@ -188,7 +217,7 @@ async def test_a_proxy_that_refuses_is_no_connection(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_that_is_down_is_no_connection(scheme: str, poll: Polls) -> None:
+async def test_a_proxy_that_is_down_is_reported(scheme: str, poll: Polls) -> None:
     vendor = Vendor()
     vendor.url = f"http://127.0.0.1:{unused_port()}"
     url, client = proxied(vendor, scheme)
@@ -211,7 +240,7 @@ async def test_a_proxy_that_is_down_is_no_connection(scheme: str, poll: Polls) -
         ("Fri, 31 Dec 9999 23:59:59 GMT", (1e9, 1e12)),
     ],
 )
-async def test_the_pause_a_vendor_asks_for_is_read(
+async def test_retry_after_is_read(
     status: str, value: str, between: tuple[float, float], vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(b"", status=status, more=f"Retry-After: {value}\r\n")
@@ -221,7 +250,7 @@ async def test_the_pause_a_vendor_asks_for_is_read(
     assert between[0] <= outcome.retry_after <= between[1]
 
 
-async def test_a_pause_beside_another_status_means_nothing(vendor: Vendor, poll: Polls) -> None:
+async def test_retry_after_is_ignored_with_other_statuses(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = response(b"", status="404 Not Found", more="Retry-After: 7\r\n")
     outcome = (await poll(make_target())).outcome
 

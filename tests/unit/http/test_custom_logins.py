@@ -1,4 +1,4 @@
-"""Logins that a user declares: a token with an end, a cookie of a form, and what is said of failures."""
+"""Logins of custom systems: tokens that expire, cookies of forms, and messages of failures."""
 
 import json as json_module
 from dataclasses import replace
@@ -60,7 +60,7 @@ async def test_a_token_goes_into_the_declared_headers(site: Site, poller: Poller
     assert json_module.loads(asked.body) == {"user": "ü&user", "password": PASSWORD}
     assert polled.headers["authorization"] == f"Token {TOKEN}"
     assert polled.headers["x-tenant"] == "t1"
-    # What the login gave is shown nowhere, however it was sent.
+    # The token is never shown, in no form in which it was sent.
     assert TOKEN not in repr(poll)
     assert "Token <secret>" in repr(poll)
 
@@ -75,14 +75,14 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("read", "value"), ENDS.values(), ids=ENDS)
-async def test_a_token_is_renewed_before_its_end(
+async def test_a_token_is_renewed_before_it_expires(
     read: Any, value: Any, site: Site, poller: Poller, hand: Hand
 ) -> None:
     login = JSON_LOGIN | {"expires": {"path": "/data/until", "read": read}}
     site.answers["/auth"] = granted(until=value)
     target = target_of(site, login)
     logins = []
-    # It is replaced 300 seconds before its end; a poll waits for that only once it is over.
+    # It is renewed 300 seconds before it expires; polls wait for that only afterwards.
     for passed in (0.0, 3299.0, 3601.0):
         hand.passed = passed
         assert result(await poller.poll(target)) == OK
@@ -92,7 +92,7 @@ async def test_a_token_is_renewed_before_its_end(
 
 
 @pytest.mark.parametrize("value", [None, "soon", [], {"a": 1}])
-async def test_an_end_that_cannot_be_read_means_none(
+async def test_an_unreadable_expiry_means_none(
     value: Any, site: Site, poller: Poller, hand: Hand
 ) -> None:
     site.answers["/auth"] = granted(until=value)
@@ -114,7 +114,7 @@ COOKIES = {
 
 @pytest.mark.parametrize("cookies", COOKIES.values(), ids=COOKIES)
 @pytest.mark.parametrize("code", [200, 302, 303])
-async def test_a_form_login_gives_a_cookie(
+async def test_a_form_login_sets_a_cookie(
     code: int, cookies: list[str], site: Site, poller: Poller
 ) -> None:
     def log_in(_: Seen) -> web.Response:
@@ -162,7 +162,7 @@ async def test_a_form_login_without_its_cookie_fails(
         (401, "token expired", 1),
     ],
 )
-async def test_only_what_is_declared_rejects_a_token(
+async def test_only_declared_answers_reject_a_token(
     code: int, body: str, logins: int, site: Site, poller: Poller
 ) -> None:
     rejected_by = [{"status": 403, "matches": "(?i)expired"}, {"status": 419}]
@@ -225,9 +225,7 @@ async def test_a_status_is_explained_as_declared(site: Site, poller: Poller) -> 
     )
 
 
-async def test_two_systems_of_one_client_have_logins_of_their_own(
-    site: Site, poller: Poller
-) -> None:
+async def test_two_systems_of_one_client_have_separate_logins(site: Site, poller: Poller) -> None:
     site.answers["/auth"] = granted()
     site.answers["/other"] = json({"t": f"{TOKEN}-other"})
     other = {"request": {"path": "/other"}, "token": "/t", "headers": {"Authorization": "{token}"}}
@@ -243,7 +241,7 @@ async def test_two_systems_of_one_client_have_logins_of_their_own(
     ] * 2
 
 
-async def test_targets_of_other_parameters_have_logins_of_their_own(
+async def test_targets_with_different_parameters_have_separate_logins(
     site: Site, poller: Poller
 ) -> None:
     login = JSON_LOGIN | {"request": {"path": "/auth", "json": {"tenant": "{tenant}"}}}

@@ -1,18 +1,23 @@
-"""Deadlines of requests, and what does not count against them."""
+"""Deadlines of requests, and which time does not count."""
 
 import asyncio
+import socket
+import ssl
+import threading
 import time
 from functools import partial
 
 import pytest
+import trustme
 
 from exporter.errors import PollError, Reason
 from exporter.http import opening
 from exporter.http.answer import Answer
 from exporter.http.client import PooledClient
 from exporter.http.pool import ConnectionPool
+from exporter.settings import Client, Tls
 from support.pooled_requests import Outcome, request_to, silent
-from support.vendor import HEALTHY, Vendor, serving
+from support.vendor import BODY, HEALTHY, Vendor, serving
 
 
 async def test_a_deadline_ends_requests_one_after_the_other(
@@ -30,31 +35,35 @@ async def test_a_deadline_ends_requests_one_after_the_other(
             assert str(error) == "timeout: no whole answer within 0.2s"
 
 
-async def test_deadlines_end_in_their_order_and_ended_ones_never(pool: ConnectionPool) -> None:
+async def test_deadlines_pass_in_order_unless_they_are_done(pool: ConnectionPool) -> None:
     over: list[float] = []
-    for seconds in (0.03, 0.01, 0.05, 0.02):
-        pool.deadlines.start(seconds, partial(over.append, seconds))
+    moments = {
+        seconds: pool.deadlines.start(seconds, partial(over.append, seconds)).at
+        for seconds in (0.03, 0.01, 0.05, 0.02)
+    }
     pool.deadlines.start(0.001, lambda: over.append(0.001)).end()
     async with asyncio.timeout(60):
         while len(over) < 4:
             await asyncio.sleep(0.01)
 
-    assert over == [0.01, 0.02, 0.03, 0.05]
+    assert over == sorted(moments, key=moments.__getitem__)
 
 
-async def test_deadlines_that_pass_together_end_in_their_order(pool: ConnectionPool) -> None:
+async def test_deadlines_that_pass_together_are_called_in_order(pool: ConnectionPool) -> None:
     over: list[float] = []
-    for seconds in (0.003, 0.001, 0.005, 0.002):
-        pool.deadlines.start(seconds, partial(over.append, seconds))
+    moments = {
+        seconds: pool.deadlines.start(seconds, partial(over.append, seconds)).at
+        for seconds in (0.003, 0.001, 0.005, 0.002)
+    }
     time.sleep(0.05)  # noqa: ASYNC251 - the loop is held
     async with asyncio.timeout(60):
         while len(over) < 4:
             await asyncio.sleep(0.001)
 
-    assert over == [0.001, 0.002, 0.003, 0.005]
+    assert over == sorted(moments, key=moments.__getitem__)
 
 
-async def test_a_deadline_passes_no_time_while_it_is_suspended(pool: ConnectionPool) -> None:
+async def test_a_suspended_deadline_does_not_pass(pool: ConnectionPool) -> None:
     over: list[str] = []
     suspended = pool.deadlines.start(0.001, partial(over.append, "suspended"))
     suspended.suspend()
@@ -69,11 +78,11 @@ async def test_a_deadline_passes_no_time_while_it_is_suspended(pool: ConnectionP
     assert over == ["other", "suspended"]
 
 
-async def test_waiting_for_a_handshakes_turn_is_not_the_servers_fault(
+async def test_the_deadline_is_suspended_while_a_handshake_waits(
     client: PooledClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "_MAX_HANDSHAKES", 1)
-    monkeypatch.setattr(opening, "_HANDSHAKE_TURN_SECONDS", 3600.0)
+    monkeypatch.setattr(opening, "_TURN_SECONDS", 3600.0)
     outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
     async with serving(silent) as url:
         secure = url.replace("http:", "https:")
@@ -82,9 +91,11 @@ async def test_waiting_for_a_handshakes_turn_is_not_the_servers_fault(
         client.start(second, (), client.pool.deadlines.start(0.01), outcomes.put_nowait)
         await asyncio.sleep(0.1)
         before = outcomes.qsize()
-        # The connection of the first goes on without it until the client is retired.
+        # The handshake of the first goes on without its request.
         exchange.cancel()
-        client.pool.handshakes.leave(client.left["a"])
+        await asyncio.sleep(0.1)
+        before += outcomes.qsize()
+        exchange.close()
         async with asyncio.timeout(60):
             outcome = await outcomes.get()
         client.retire()
@@ -92,3 +103,92 @@ async def test_waiting_for_a_handshakes_turn_is_not_the_servers_fault(
     assert before == 0
     assert isinstance(outcome, PollError)
     assert outcome.reason is Reason.TIMEOUT
+
+
+async def test_no_handshake_begins_while_this_program_is_behind(
+    client: PooledClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = 99
+    monkeypatch.setattr(opening, "_TURN_SECONDS", 3600.0)
+    monkeypatch.setattr(client.pool.multiplexer, "ready", lambda: ready)
+    guests = 0
+
+    async def count(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        nonlocal guests
+        guests += 1
+        await reader.read()
+
+    async with serving(count) as url:
+        secure = url.replace("http:", "https:")
+        for owner in "abc":
+            client.start(request_to(secure, owner), (), None, lambda _: None)
+        await asyncio.sleep(0.1)
+        first = guests
+        ready = 0
+        async with asyncio.timeout(60):
+            while guests < 3:
+                await asyncio.sleep(0.01)
+        client.retire()
+        client.pool.close()
+
+    assert first == 1
+
+
+async def test_an_answer_that_arrived_in_time_counts_though_it_is_read_late(
+    client: PooledClient,
+) -> None:
+    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+    deadline = client.pool.deadlines.start(3600.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client.start(request_to(url), (), deadline, outcomes.put_nowait)
+        peer, _ = await asyncio.to_thread(listener.accept)
+        with peer:
+            await asyncio.to_thread(peer.recv, 65536)
+            peer.sendall(HEALTHY)
+            assert deadline.on_over is not None
+            deadline.on_over()
+
+    answer = outcomes.get_nowait()
+    assert isinstance(answer, Answer)
+    assert answer.body == BODY
+
+
+async def test_a_handshake_that_is_read_late_leaves_the_request_its_time(
+    pool: ConnectionPool,
+) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    begin = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            begin.wait(60)
+            with context.wrap_socket(peer, server_side=True) as secure:
+                secure.recv(65536)
+                secure.sendall(HEALTHY)
+
+    client = PooledClient(Client(name="", tls=Tls(ca=authority.cert_pem.bytes().decode())), pool)
+    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+    deadline = pool.deadlines.start(3600.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        served = asyncio.create_task(asyncio.to_thread(serve, listener))
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        client.start(request_to(url), (), deadline, outcomes.put_nowait)
+        async with asyncio.timeout(60):
+            while not any(isinstance(one, opening.Opening) for one in pool.multiplexer.owners()):
+                await asyncio.sleep(0)
+        begin.set()
+        while not pool.multiplexer.ready():
+            time.sleep(0.001)  # noqa: ASYNC251 - the loop is held
+        assert deadline.on_over is not None
+        deadline.is_over = True
+        deadline.on_over()
+        is_over = deadline.is_over
+        async with asyncio.timeout(60):
+            answer = await outcomes.get()
+        await served
+
+    assert isinstance(answer, Answer)
+    assert not is_over

@@ -1,4 +1,4 @@
-"""How a Webitel is logged in to, and which of its answers mean that a login is over."""
+"""How a Webitel login works, and which answers mean that its token was refused."""
 
 import asyncio
 from dataclasses import replace
@@ -53,7 +53,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("body", "status", "expected"), OTHERS.values(), ids=OTHERS)
-async def test_what_refuses_no_token_means_no_login(
+async def test_answers_that_refuse_no_token_cause_no_login(
     body: dict[str, str], status: int, expected: str, engine: Engine, poller: Poller
 ) -> None:
     engine.refusal = web.json_response, body, status
@@ -93,7 +93,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("answer", "means_login"), BODIES.values(), ids=BODIES)
-async def test_of_a_refusal_the_beginning_is_read(
+async def test_only_the_beginning_of_a_refusal_is_read(
     answer: bytes, means_login: bool, poller: Poller
 ) -> None:
     logins = 0
@@ -181,7 +181,7 @@ async def test_a_login_that_fails_gives_its_reason(
 
 
 @pytest.mark.parametrize("expires", ["soon", True, {}, 10**400, -(10**400), "1735689600000"])
-async def test_an_end_that_cannot_be_read_is_none(
+async def test_an_unreadable_expiry_is_none(
     expires: object, engine: Engine, poller: Poller
 ) -> None:
     engine.more = {"expires": expires}
@@ -190,7 +190,9 @@ async def test_an_end_that_cannot_be_read_is_none(
     assert engine.logins == 1
 
 
-async def test_a_token_without_a_key_goes_alone(engine: Engine, site: Site, poller: Poller) -> None:
+async def test_a_token_without_a_key_is_sent_alone(
+    engine: Engine, site: Site, poller: Poller
+) -> None:
     engine.more = {"key": None}
     await poller.poll(target_of(engine))
 
@@ -199,7 +201,7 @@ async def test_a_token_without_a_key_goes_alone(engine: Engine, site: Site, poll
 
 @pytest.mark.parametrize("prefix", ["", "/old", "/2015"])
 async def test_the_simulator_is_polled_with_a_login(prefix: str, poller: Poller) -> None:
-    """Through the real thing, in which an expired token is a 401 or a 400 by its release."""
+    """With the simulator, where an expired token is a 401 or a 400, depending on its release."""
     world = SimulatedServers(clock=lambda: NOW)
     engines = {"": world.webitel, "/old": world.webitel_old, "/2015": world.webitel_2015}
     vendor = engines[prefix]
@@ -214,7 +216,7 @@ async def test_the_simulator_is_polled_with_a_login(prefix: str, poller: Poller)
     assert vendor.logins.count == 2
 
 
-async def test_a_token_goes_to_its_own_server_alone(site: Site, poller: Poller) -> None:
+async def test_a_token_is_sent_only_to_its_server(site: Site, poller: Poller) -> None:
     async with open_site() as other_site:
         one, other = Engine(site), Engine(other_site)
         one.more, other.more = {"token": "one"}, {"token": "other"}

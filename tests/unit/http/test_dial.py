@@ -56,7 +56,7 @@ class Network:
 @pytest.fixture
 async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
     one = Network()
-    monkeypatch.setattr(dial, "_connecting", one.connecting)
+    monkeypatch.setattr(dial, "_connecting_socket", one.connecting)
     yield one
     one.close()
 

@@ -1,4 +1,4 @@
-"""Every way a server can fail costs one poll with one reason, and the next poll works again."""
+"""Each failure of a server fails one poll with one reason, and the next poll works."""
 
 import asyncio
 import gzip
@@ -34,7 +34,7 @@ def chunked(body: bytes) -> bytes:
 
 
 class Faulty:
-    """A server whose answers go wrong until it is healed."""
+    """A server whose answers are wrong until it is repaired."""
 
     def __init__(self, fault: Handler) -> None:
         self.healed = False
@@ -123,7 +123,7 @@ ANSWERS = {
         response(BODY, more="".join(f"X-{i}: a\r\n" for i in range(10_000))),
         INVALID,
     ),
-    # What some servers still send is refused with the parser's own words.
+    # Some servers still send these; the messages are those of the parser.
     "a header folded over two lines": (
         response(BODY, more="X: a\r\n b\r\n"),
         f"{INVALID}: Unexpected whitespace after header value",
@@ -154,7 +154,7 @@ async def test_an_answer_gives_its_reason_and_the_next_poll_works(
 
 
 async def close_at_once(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Leave without an answer."""
+    """Close without an answer."""
 
 
 async def reset_mid_body(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -222,7 +222,7 @@ async def test_an_endless_body_is_read_no_further_than_the_limit(poll: Polls) ->
         actual = result(await poll(make_target(url=url)))
         await ended.wait()
 
-    # What the two sockets hold comes on top.
+    # Plus what is in the buffers of the two sockets.
     assert actual == TOO_LARGE
     assert sent < 16 * MAX_BODY
 
@@ -247,13 +247,13 @@ async def test_a_bomb_bursts_at_the_limit(
 async def test_a_body_whose_compression_is_cut_short_gives_no_values(
     vendor: Vendor, poll: Polls
 ) -> None:
-    # Of an HTTP answer that is whole: the JSON is what shows that something is missing.
+    # The HTTP answer is complete: only its JSON shows that something is missing.
     vendor.answer = response(gzip.compress(BODY)[:-14], more=GZIP)
 
     assert result(await poll(make_target())).startswith(("bad_http: ", "bad_json: "))
 
 
-async def test_what_follows_an_answer_is_not_taken_for_the_next_one(
+async def test_bytes_after_an_answer_are_not_read_as_the_next_one(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = HEALTHY + response(b'{"mode":"maintenance"}')

@@ -82,28 +82,28 @@ async def test_a_late_refusal_of_an_old_token_needs_no_login(
     assert engine.logins == 2
 
 
-async def test_a_failed_login_is_told_with_when_the_next_one_is(
+async def test_a_failed_login_is_reported_with_the_time_of_the_next(
     engine: Engine, poller: Poller, hand: Hand
 ) -> None:
     engine.password = "another"
-    told = []
+    results = []
     for _ in range(4):
-        told.append(result(await poller.poll(target_of(engine))))
+        results.append(result(await poller.poll(target_of(engine))))
         hand.passed += 15.0
 
-    assert told == [
+    assert results == [
         f"{REFUSED}; the next login is tried in {seconds}s" for seconds in (30, 15, 60, 45)
     ]
     assert poller.logins == poller.failures == {"c": 2}
 
 
-async def test_a_server_that_is_down_is_told_as_such(poller: Poller) -> None:
+async def test_a_server_that_is_down_is_reported_as_such(poller: Poller) -> None:
     target = make_target("webitel", f"http://127.0.0.1:{unused_port()}", client=login())
 
     assert result(await poller.poll(target)).startswith("connect: login: no connection: ")
 
 
-async def test_a_login_that_hangs_is_told_as_such_and_ends_by_itself(
+async def test_a_login_that_hangs_is_reported_and_times_out(
     engine: Engine, site: Site, poller: Poller
 ) -> None:
     site.go_on.clear()
@@ -158,13 +158,13 @@ async def test_a_new_password_is_tried_at_once(
     path = tmp_path / "password"
     path.write_text("wrong", encoding="utf-8")
     client = login(Secret(file=path))
-    told = [result(await poller.poll(target_of(engine, client)))]
+    results = [result(await poller.poll(target_of(engine, client)))]
     path.unlink()
-    told.append(result(await poller.poll(target_of(engine, client))))
+    results.append(result(await poller.poll(target_of(engine, client))))
     path.write_text("webitel-demo\n", encoding="utf-8")
-    told.append(result(await poller.poll(target_of(engine, client))))
+    results.append(result(await poller.poll(target_of(engine, client))))
 
-    assert [one.partition(";")[0] for one in told] == [
+    assert [one.partition(";")[0] for one in results] == [
         REFUSED,
         f"credentials: login: {path}: No such file or directory",
         OK,
@@ -186,7 +186,7 @@ async def test_a_changed_password_leaves_a_good_token_alone(
     assert engine.logins == 1
 
 
-async def test_connections_count_nothing_unless_told(engine: Engine, hand: Hand) -> None:
+async def test_logins_are_counted_only_on_request(engine: Engine, hand: Hand) -> None:
     connections = Connections(hand.clock)
     target = target_of(engine)
     poll = await poll_once(PollRun(target, build(target), connections, hand.clock))
@@ -196,7 +196,7 @@ async def test_connections_count_nothing_unless_told(engine: Engine, hand: Hand)
 
 
 @pytest.mark.parametrize("passed", [DAY - 1.0, DAY + 1.0], ids=["serves", "over"])
-async def test_a_poll_over_its_time_knows_whether_it_was_the_login_that_it_waited_for(
+async def test_a_poll_that_timed_out_knows_whether_it_waited_for_the_login(
     passed: float, engine: Engine, site: Site, poller: Poller, hand: Hand
 ) -> None:
     engine.expires = 1 * DAY

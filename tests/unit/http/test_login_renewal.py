@@ -1,4 +1,4 @@
-"""A login is renewed when it expires or is refused, and not once a poll."""
+"""A login is renewed when it expires or is refused, not at each poll."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ async def test_a_vendor_that_always_refuses_sees_few_logins(
     assert engine.logins == (7 if interval == 1.0 else 2 + 5 + int((15_000 - 930) / 600))
 
 
-async def test_a_vendor_that_takes_each_token_once_sees_a_login_each_half_minute(
+async def test_a_vendor_that_accepts_each_token_once_sees_a_login_each_half_minute(
     engine: Engine, poller: Poller, hand: Hand
 ) -> None:
     for _ in range(100):
@@ -75,10 +75,10 @@ async def test_a_good_poll_ends_the_pauses(engine: Engine, poller: Poller, hand:
     assert engine.logins == before + 1
 
 
-async def test_a_held_token_that_serves_again_is_used_without_a_login(
+async def test_a_token_that_is_accepted_again_is_used_without_a_login(
     engine: Engine, poller: Poller, hand: Hand
 ) -> None:
-    """As after a failure of the vendor's database, which looks like a refusal."""
+    """A failure of the database of the vendor looks like a refusal."""
     target = target_of(engine)
     assert result(await poller.poll(target)) == OK
     taken, engine.taken, engine.password = engine.taken, set(), "for a while, none is right"
@@ -110,7 +110,7 @@ async def test_a_token_is_replaced_before_it_expires(
         engine.expires = 2 * DAY
 
 
-async def test_no_poll_waits_for_a_token_while_one_still_serves(
+async def test_no_poll_waits_for_a_token_while_the_last_is_valid(
     engine: Engine, site: Site, poller: Poller, hand: Hand
 ) -> None:
     target = target_of(engine)
@@ -127,7 +127,7 @@ async def test_no_poll_waits_for_a_token_while_one_still_serves(
     assert engine.logins == 2
 
 
-async def test_a_token_that_cannot_be_replaced_is_used_until_it_is_refused(
+async def test_a_token_that_cannot_be_renewed_is_used_until_it_is_refused(
     engine: Engine, poller: Poller, hand: Hand
 ) -> None:
     target = target_of(engine)
@@ -145,7 +145,7 @@ async def test_a_token_that_cannot_be_replaced_is_used_until_it_is_refused(
 @pytest.mark.parametrize(
     "expires", [-DAY, 0.0, -NOW, 5.0, 29.0, None, 1e12], ids=lambda value: f"expires={value}"
 )
-async def test_a_wrong_clock_does_not_mean_a_login_a_poll(
+async def test_clock_skew_does_not_cause_a_login_per_poll(
     expires: float | None, engine: Engine, poller: Poller, hand: Hand
 ) -> None:
     engine.expires = expires
@@ -156,7 +156,7 @@ async def test_a_wrong_clock_does_not_mean_a_login_a_poll(
     assert engine.logins == 1
 
 
-async def test_a_vendor_that_asks_for_a_pause_gets_it(
+async def test_the_retry_after_of_a_login_is_respected(
     engine: Engine, site: Site, poller: Poller, hand: Hand
 ) -> None:
     site.answers["/login"] = lambda _: web.Response(status=429, headers={"Retry-After": "300"})

@@ -1,4 +1,4 @@
-"""What a login is made with and what it gives are shown nowhere."""
+"""Passwords and tokens are never shown."""
 
 import asyncio
 
@@ -17,13 +17,13 @@ from support.scripted_site import Seen, Site
 from support.webitel_engine import BODY, CANARY, Engine, login, target_of
 
 
-async def test_what_a_login_gave_never_shows(
+async def test_tokens_are_never_shown(
     engine: Engine, site: Site, poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
     def status(seen: Seen) -> web.Response:
         token, key = seen.headers["x-access-token"], seen.headers["x-key"]
-        told = {"Version": f"{token} {key}", "Users session": f"{token}{'x' * 99}"}
-        return web.json_response({**BODY, **told})
+        answer = {"Version": f"{token} {key}", "Users session": f"{token}{'x' * 99}"}
+        return web.json_response({**BODY, **answer})
 
     site.answers["/api/v2/status"] = status
     target = target_of(engine, login(f"{CANARY}-password"))
@@ -33,13 +33,13 @@ async def test_what_a_login_gave_never_shows(
     assert isinstance(poll.outcome, Extraction)
     assert "<secret>" in lines
     assert "<secret>" in poll.outcome.faults[0].message
-    told = f"{lines}{poll!r}{caplog.text}{target!r}{build(target)!r}"
-    assert CANARY not in told
+    text = f"{lines}{poll!r}{caplog.text}{target!r}{build(target)!r}"
+    assert CANARY not in text
     assert CANARY not in repr(vars(poller.connections.login(target)))
 
 
 class Crashing(Connections):
-    """Stands for a mistake of ours, in whose message a token stands."""
+    """An unexpected exception with a token in its message."""
 
     def client_of(self, target: Target) -> HttpClient:
         login = self.login(target)
@@ -49,7 +49,7 @@ class Crashing(Connections):
         return super().client_of(target)
 
 
-async def test_a_mistake_of_ours_shows_no_token(
+async def test_an_unexpected_exception_shows_no_token(
     engine: Engine, hand: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
     poller = Poller(hand)
@@ -66,7 +66,7 @@ async def test_a_mistake_of_ours_shows_no_token(
     assert CANARY not in "".join(facts)
 
 
-async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
+async def test_a_crashed_login_is_not_repeated_at_each_poll(
     engine: Engine,
     poller: Poller,
     monkeypatch: pytest.MonkeyPatch,
@@ -74,13 +74,13 @@ async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
 ) -> None:
     calls = 0
 
-    async def ask(_self: object, _session: object) -> None:
+    async def log_in(_self: object, _session: object) -> None:
         nonlocal calls
         calls += 1
         await asyncio.sleep(0)
         raise RuntimeError(f"{CANARY}-password")
 
-    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.ask", ask)
+    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.log_in", log_in)
     target = target_of(engine, login(f"{CANARY}-password"))
     for poll in (*await poller.together(target, 3), await poller.poll(target)):
         assert result(poll).startswith("internal: ")
@@ -89,16 +89,16 @@ async def test_a_mistake_of_ours_in_a_login_costs_no_login_a_poll(
     assert CANARY not in "".join(str(record.__dict__.get("facts")) for record in caplog.records)
 
 
-async def test_a_mistake_of_ours_in_a_login_is_a_failed_login(
+async def test_a_crashed_login_is_a_failed_login(
     engine: Engine,
     poller: Poller,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def ask(_self: object, _session: object) -> None:
+    async def log_in(_self: object, _session: object) -> None:
         raise RuntimeError(f"no way with {CANARY}-password")
 
-    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.ask", ask)
+    monkeypatch.setattr("exporter.http.declared_login.DeclaredMethod.log_in", log_in)
     first = result(await poller.poll(target_of(engine, login(f"{CANARY}-password"))))
 
     assert first.startswith("internal: login: a fault of the exporter, see its log; ")

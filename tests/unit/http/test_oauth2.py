@@ -1,4 +1,4 @@
-"""A bearer token is asked for as RFC 6749 says, shared by a client's targets, and kept."""
+"""A bearer token is requested as RFC 6749 says, kept, and shared by the targets of a client."""
 
 import asyncio
 import json as jsonlib
@@ -26,7 +26,7 @@ ODD_ID, ODD_SECRET = "id:1 é", f"{CANARY}/+ &%ü"
 
 
 class Issuer:
-    """A token endpoint, and a UCS that takes what it gives."""
+    """A token endpoint, and a UCS that accepts its tokens."""
 
     def __init__(self, site: Site) -> None:
         self.url = site.url
@@ -70,7 +70,7 @@ def target_of(issuer: Issuer, client: Client | None = None) -> Target:
     return make_target(url=issuer.url, client=client or client_of(issuer.url))
 
 
-async def test_a_token_is_asked_for_as_the_rfc_says(
+async def test_a_token_is_requested_as_the_rfc_says(
     issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     client = client_of(
@@ -95,7 +95,7 @@ async def test_a_token_is_asked_for_as_the_rfc_says(
 
 
 @pytest.mark.parametrize("status", [400, 401])
-async def test_a_server_that_wants_the_client_in_the_body_gets_it_there_from_then_on(
+async def test_credentials_are_sent_in_the_body_once_a_server_has_accepted_them_there(
     status: int, issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     issuer.by_body = True
@@ -117,7 +117,7 @@ async def test_a_server_that_wants_the_client_in_the_body_gets_it_there_from_the
     assert sent["client_secret"] == [ODD_SECRET]
 
 
-async def test_targets_of_a_client_share_a_token_asked_for_once(
+async def test_targets_of_a_client_share_one_token(
     issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     site.go_on.clear()
@@ -132,7 +132,9 @@ async def test_targets_of_a_client_share_a_token_asked_for_once(
 
 
 @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
-async def test_a_kind_of_bearer_is_taken(kind: str | None, issuer: Issuer, poller: Poller) -> None:
+async def test_a_bearer_type_in_any_case_or_none_is_accepted(
+    kind: str | None, issuer: Issuer, poller: Poller
+) -> None:
     issuer.answer = {"token_type": kind} if kind else {}
 
     assert result(await poller.poll(target_of(issuer))) == OK
@@ -153,7 +155,7 @@ async def test_a_kind_of_bearer_is_taken(kind: str | None, issuer: Issuer, polle
         ((10**400, 1e9), 1),
     ],
 )
-async def test_a_token_is_replaced_before_its_life_ends(
+async def test_a_token_is_renewed_before_it_expires(
     life: tuple[object, float], tokens: int, issuer: Issuer, poller: Poller, hand: Hand
 ) -> None:
     expires_in, passed = life
@@ -187,7 +189,7 @@ async def test_a_vendor_that_always_refuses_sees_few_tokens(
     assert issuer.tokens == 7
 
 
-async def test_a_changed_secret_is_used_at_the_next_need(
+async def test_a_changed_secret_is_used_for_the_next_token(
     issuer: Issuer, site: Site, poller: Poller, tmp_path: Path
 ) -> None:
     path = tmp_path / "secret"
@@ -260,7 +262,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("given", "expected"), FAILURES.values(), ids=FAILURES)
-async def test_a_token_that_is_not_given_has_its_reason(
+async def test_a_missing_token_has_its_reason(
     given: object, expected: str, issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     site.answers["/token"] = given  # type: ignore[assignment]
@@ -273,7 +275,7 @@ async def test_a_token_that_is_not_given_has_its_reason(
     assert site.asked("/elsewhere") == site.asked("/server/status") == []
 
 
-async def test_an_endpoint_that_is_down_is_told_as_such(issuer: Issuer, poller: Poller) -> None:
+async def test_an_endpoint_that_is_down_is_reported_as_such(issuer: Issuer, poller: Poller) -> None:
     client = client_of(f"http://127.0.0.1:{unused_port()}")
 
     actual = result(await poller.poll(target_of(issuer, client)))
@@ -281,7 +283,7 @@ async def test_an_endpoint_that_is_down_is_told_as_such(issuer: Issuer, poller: 
     assert actual.startswith("connect: login: no connection: ")
 
 
-async def test_the_endpoint_has_a_proxy_of_its_own(
+async def test_the_endpoint_has_a_separate_proxy(
     issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     async with open_vendor() as proxy:
@@ -298,7 +300,7 @@ async def test_the_endpoint_has_a_proxy_of_its_own(
     assert "proxy-authorization" not in site.asked("/server/status")[0].headers
 
 
-async def test_the_endpoint_has_tls_settings_of_its_own(
+async def test_the_endpoint_has_separate_tls_settings(
     issuer: Issuer, site: Site, poller: Poller
 ) -> None:
     authority = trustme.CA()
@@ -310,17 +312,17 @@ async def test_the_endpoint_has_tls_settings_of_its_own(
     url = f"https://127.0.0.1:{runner.addresses[0][1]}"
     tls = Tls(ca=authority.cert_pem.bytes().decode())
     of_client = replace(client_of(url), name="client", tls=tls)
-    told = [
+    results = [
         result(await poller.poll(target_of(issuer, client)))
         for client in (of_client, client_of(url, tls=tls))
     ]
     await runner.cleanup()
 
-    assert told[0].startswith("tls: login: the server's certificate: ")
-    assert told[1] == OK
+    assert results[0].startswith("tls: login: the server's certificate: ")
+    assert results[1] == OK
 
 
-async def test_what_was_given_and_what_it_was_asked_with_never_show(
+async def test_tokens_and_secrets_are_never_shown(
     issuer: Issuer, site: Site, poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
     forms = [
@@ -340,8 +342,8 @@ async def test_what_was_given_and_what_it_was_asked_with_never_show(
     target = make_target("clanforge", issuer.url, client=client_of(issuer.url))
     for form in forms:
         poll = await poller.poll(target)
-        told = str(poll.outcome).replace('"', "")
+        text = str(poll.outcome).replace('"', "")
 
-        assert told == "vendor_error: the vendor reports an error: no <secret>!", form
+        assert text == "vendor_error: the vendor reports an error: no <secret>!", form
         assert CANARY not in f"{poll!r}{caplog.text}{target!r}{build(target)!r}"
     assert CANARY not in repr(vars(poller.connections.login(target)))

@@ -1,4 +1,4 @@
-"""What a proxy gets to see: its own user, and of a target over TLS nothing else."""
+"""What a proxy can read: its own credentials, and nothing of a target over TLS."""
 
 import asyncio
 import ssl
@@ -38,7 +38,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 class Tunnel:
-    """A proxy that connects to where it is asked, and keeps what it was sent in the clear."""
+    """A proxy that connects as requested, and records what it can read."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -78,7 +78,7 @@ def client_of(proxy: str, tls: Tls) -> Client:
 
 
 @pytest.mark.parametrize("kind", ["basic_auth", "login"])
-async def test_a_proxy_is_told_host_and_port_of_a_target_over_tls_and_nothing_else(
+async def test_a_proxy_learns_only_host_and_port_of_a_target_over_tls(
     kind: str, site: Site, poller: Poller
 ) -> None:
     authority, tunnel = trustme.CA(), Tunnel()

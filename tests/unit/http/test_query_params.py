@@ -1,4 +1,4 @@
-"""Secret query parameters are sent with each request, encoded, and shown nowhere."""
+"""Secret query parameters are sent with each request, encoded, and never shown."""
 
 import os
 import re
@@ -50,7 +50,7 @@ async def test_every_value_is_sent_in_its_order(vendor: Vendor, poll: Polls) -> 
     assert paths(vendor) == ["/server/status?b=1&b=2&a=3"]
 
 
-async def test_it_stands_behind_the_parameters_of_the_system(vendor: Vendor, poll: Polls) -> None:
+async def test_it_follows_the_parameters_of_the_system(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = response(b"{}")
     await poll(make_target("clanforge", client=client(("key", CANARY))))
 
@@ -78,7 +78,7 @@ async def test_a_file_is_read_again_when_it_changes(
     assert paths(vendor) == ["/server/status?key=one", "/server/status?key=two"]
 
 
-async def test_a_line_end_is_encoded_and_smuggles_nothing_in(vendor: Vendor, poll: Polls) -> None:
+async def test_a_line_end_is_encoded(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = HEALTHY
     await poll(make_target(client=client(("key", "a\r\nX-Admin: 1"))))
 
@@ -99,7 +99,7 @@ async def test_a_file_that_is_missing_fails_the_poll_and_sends_nothing(
 
 
 @pytest.mark.parametrize("form", [CANARY, SENT, SENT.replace("%20", "+"), SENT.replace("%2F", "/")])
-async def test_a_vendor_that_repeats_it_does_not_make_it_known(
+async def test_it_is_redacted_where_a_vendor_repeats_it(
     form: str, vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(f'{{"error": true, "error_message": "no {form}"}}'.encode())
@@ -112,7 +112,7 @@ def slots_of(tracked: TargetState) -> dict[str, object]:
     return {name: getattr(tracked, name) for name in TargetState.__slots__}
 
 
-def test_no_repr_holds_it() -> None:
+def test_no_repr_contains_it() -> None:
     target = make_target(client=client(("key", CANARY)))
     requests = with_query(build(target), target.client)
 
@@ -124,7 +124,7 @@ def test_no_repr_holds_it() -> None:
 
 
 async def test_it_is_not_added_to_where_a_redirect_leads(poll: Polls) -> None:
-    """The vendor knows what its own Location needs."""
+    """The Location of the vendor is complete already."""
     async with open_vendor() as moved:
         moved.answer = response(b"", status="302 Found", more="Location: /server/status\r\n")
         one = replace(client(("key", CANARY)), follow_redirects=True)

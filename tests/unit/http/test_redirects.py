@@ -1,4 +1,4 @@
-"""Redirects are followed where a client wants it, and never away from the target's origin."""
+"""Redirects are followed if a client allows it, and only within the origin of the target."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ async def test_a_redirect_within_the_origin_is_followed_with_the_credentials(
         assert seen.headers["host"] == site.url.removeprefix("http://")
 
 
-async def test_a_location_of_any_length_is_not_kept(site: Site, poll: Polls) -> None:
+async def test_a_long_location_is_refused(site: Site, poll: Polls) -> None:
     site.answers[PATH] = to(f"/{'x' * 8000}")
 
     assert result(await poll(target_of(site))) == (
@@ -65,7 +65,7 @@ async def test_a_location_of_any_length_is_not_kept(site: Site, poll: Polls) -> 
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
-async def test_another_3xx_leads_nowhere(status: int, site: Site, poll: Polls) -> None:
+async def test_other_3xx_are_not_followed(status: int, site: Site, poll: Polls) -> None:
     site.answers[PATH] = to("/moved", status)
 
     assert result(await poll(target_of(site))) == (
@@ -74,7 +74,7 @@ async def test_another_3xx_leads_nowhere(status: int, site: Site, poll: Polls) -
     assert len(site.seen) == 1
 
 
-async def test_nothing_is_followed_unless_wanted(site: Site, poll: Polls) -> None:
+async def test_redirects_are_not_followed_by_default(site: Site, poll: Polls) -> None:
     site.answers[PATH] = to("/moved")
     client = replace(CLIENT, follow_redirects=False)
 
@@ -100,7 +100,7 @@ WITHIN = {
 
 
 @pytest.mark.parametrize(("location", "expected"), WITHIN.values(), ids=WITHIN)
-async def test_a_place_within_the_origin_is_asked_for(
+async def test_a_location_within_the_origin_is_requested(
     location: str, expected: str, site: Site, poll: Polls
 ) -> None:
     healthy = site.answers["/moved"]
@@ -119,7 +119,7 @@ async def test_a_place_within_the_origin_is_asked_for(
     assert site.seen[-1].headers["authorization"] == f"Bearer {CANARY}"
 
 
-async def test_another_origin_is_not_asked(site: Site, poll: Polls) -> None:
+async def test_another_origin_gets_no_request(site: Site, poll: Polls) -> None:
     async with open_site() as other:
         port = other.url.rpartition(":")[2]
         for location in (
@@ -145,17 +145,17 @@ NOWHERE = "redirect: HTTP 302 leads to what is no http or https URL"
     "location",
     ["http://[", "http://h:99999/", "ftp://127.0.0.1/moved", "javascript:x", "data:,x"],
 )
-async def test_a_location_that_is_no_url_is_told(location: str, site: Site, poll: Polls) -> None:
+async def test_an_invalid_location_is_reported(location: str, site: Site, poll: Polls) -> None:
     site.answers[PATH] = to(location)
 
     assert result(await poll(target_of(site))) == NOWHERE
 
 
 @pytest.mark.parametrize("status", [301, 302])
-async def test_a_redirect_without_a_location_is_a_plain_refusal(
+async def test_a_redirect_without_a_location_is_a_failure(
     status: int, site: Site, poll: Polls
 ) -> None:
-    """As a Webitel asks its root user for the second factor."""
+    """Webitel redirects its root user to the second factor."""
     site.answers[PATH] = lambda _: web.Response(status=status, text="Set security code")
 
     assert result(await poll(target_of(site))) == f"redirect: HTTP {status} without a Location"
@@ -170,7 +170,7 @@ async def test_a_redirect_without_a_location_is_a_plain_refusal(
         b"/moved?a b",
     ],
 )
-async def test_bytes_that_are_no_url_are_encoded(location: bytes, poll: Polls) -> None:
+async def test_bytes_that_urls_cannot_have_are_encoded(location: bytes, poll: Polls) -> None:
     asked: list[bytes] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -210,7 +210,7 @@ async def test_five_redirects_are_followed(
     assert result(await poll(target_of(site))).startswith(expected)
 
 
-async def test_what_comes_of_a_redirect_is_told(site: Site, poll: Polls) -> None:
+async def test_a_failure_after_a_redirect_is_reported(site: Site, poll: Polls) -> None:
     site.answers[PATH] = to("/moved")
     site.answers["/moved"] = json({}, 403)
 
@@ -234,7 +234,7 @@ async def test_a_secret_in_a_location_is_not_shown(site: Site, poll: Polls) -> N
         ("http://bücher.example", "http://xn--bcher-kva.example:80"),
     ],
 )
-def test_an_origin_has_one_way_of_writing_it(one: str, other: str) -> None:
+def test_origins_are_normalized(one: str, other: str) -> None:
     assert origin_of(one) == origin_of(other)
 
 
@@ -248,5 +248,5 @@ def test_an_origin_has_one_way_of_writing_it(one: str, other: str) -> None:
         ("http://127.0.0.1", "http://127.1"),
     ],
 )
-def test_what_differs_is_another_origin(one: str, other: str) -> None:
+def test_scheme_host_and_port_make_the_origin(one: str, other: str) -> None:
     assert origin_of(one) != origin_of(other)

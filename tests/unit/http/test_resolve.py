@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.clock import Clock
-from exporter.http.resolve import Address, Resolver, Sketch, literal
+from exporter.http.resolve import Address, LookUpResult, Resolver, literal_address
 
 FOUND: list[Any] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
 NUMBER, INTERFACE = socket.if_nameindex()[0]
@@ -18,9 +18,9 @@ ADDRESSES = ((socket.AF_INET, ("127.0.0.1", 80)),)
 
 async def look_up(resolver: Resolver, host: str) -> tuple[Address, ...]:
     """Wait for the addresses of a host, or raise why there are none."""
-    waiter: asyncio.Future[Sketch] = asyncio.get_running_loop().create_future()
+    waiter: asyncio.Future[LookUpResult] = asyncio.get_running_loop().create_future()
 
-    def on_found(found: Sketch) -> None:
+    def on_found(found: LookUpResult) -> None:
         if not waiter.done():
             waiter.set_result(found)
 
@@ -163,10 +163,10 @@ async def test_names_that_are_no_longer_used_are_forgotten() -> None:
     ],
 )
 def test_only_a_valid_address_is_used_without_a_look_up(host: str, addresses: object) -> None:
-    assert literal(host, 80) == addresses
+    assert literal_address(host, 80) == addresses
 
 
 @pytest.mark.parametrize("host", ["::zz", "1::2::3", "fe80::1%nope", f"fe80::1%{2**32 + 1}"])
 def test_an_invalid_ipv6_address_is_an_error(host: str) -> None:
     with pytest.raises(OSError, match=r"illegal IP|no interface"):
-        literal(host, 80)
+        literal_address(host, 80)
