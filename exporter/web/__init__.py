@@ -1,8 +1,8 @@
 """The HTTP server: metrics, probes, the status page and the API.
 
-exposition     snapshots -> the metrics page, in pieces
 query          the parameters of a request
 filters        the query of a scrape -> targets, systems and metrics
+exposition     snapshots -> the metrics page, in pieces
 probe          one target polled on demand -> its metrics
 sd             targets -> the list for HTTP service discovery
 units          numbers -> text with units

@@ -6,11 +6,14 @@ one HELP and TYPE line, with all of its series below.
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from time import monotonic
 
+from aiohttp import web
+from isal import isal_zlib
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest as text_of
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_of
@@ -18,11 +21,14 @@ from prometheus_client.registry import Collector
 
 from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
-from exporter.pipeline.render import TARGET_FAMILIES, base_labels
+from exporter.errors import QueryError
+from exporter.pipeline.render import TARGET_FAMILIES, Block, base_labels
 from exporter.pipeline.snapshot import PollCounts, Snapshot
-from exporter.runtime.blocks import Block, Blocks
+from exporter.runtime.blocks import Blocks
+from exporter.runtime.targets import Targets
 from exporter.settings import Target
-from exporter.toolkit.negotiate import Format
+from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
+from exporter.web.filters import EVERYTHING, read_filter
 
 SystemLines = tuple[System, Sequence[bytes]]
 """A system, and the lines of some of its targets for each of its families and TARGET_FAMILIES."""
@@ -32,8 +38,56 @@ SystemLines = tuple[System, Sequence[bytes]]
 _WRITE_SIZE = 256 * 1024
 _MAX_SECONDS_PER_LOOP_TURN = 0.002
 
+# Level 1 of this library compresses as well as level 6 of zlib, ten times as fast.
+_GZIP_LEVEL = 1
+_GZIP_WINDOW = 16 + 15
+
 END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 """The end of a page."""
+
+
+async def serve_metrics(
+    targets: Targets, registry: CollectorRegistry, request: web.Request
+) -> web.StreamResponse:
+    """Serve the metrics of all selected targets at one moment, in pieces."""
+    wanted = EVERYTHING
+    if request.query:
+        try:
+            wanted = read_filter(request.query, targets.systems)
+        except QueryError as error:
+            return web.Response(status=400, text=f"{error}\n")
+    form = choose_format(", ".join(request.headers.getall("Accept", [])))
+    response = web.StreamResponse(
+        headers={"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
+    )
+    gzip = accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", [])))
+    if gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    if request.method == "HEAD":
+        return response
+    own = END[form]
+    if wanted.wants_own:
+        # Before Linux 6.2, counting ten thousand open files takes 9 ms.
+        own = await asyncio.to_thread(expose_own, registry, form, wanted.names)
+    targets.age()
+    lines = await refreshed(wanted.blocks(targets))
+    page = [*expose(lines, form, wanted.names), own]
+    packer = None
+    if gzip:
+        packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
+    else:
+        response.content_length = sum(map(len, page))
+    with suppress(ConnectionError):  # The scraper closed the connection.
+        await response.prepare(request)
+        for piece in joined(page):
+            packed = packer.compress(piece) if packer else piece
+            if packed:
+                await response.write(packed)
+            # Writing waits only for a slow reader; let polls run.
+            await asyncio.sleep(0)
+        if packer:
+            await response.write(packer.flush())
+    return response
 
 
 class _SelectedFamilies(Collector):

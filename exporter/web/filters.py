@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from multidict import MultiMapping
 
-from exporter.runtime.blocks import Block, Blocks
+from exporter.pipeline.render import Block
+from exporter.runtime.blocks import Blocks
 from exporter.runtime.targets import Targets
 from exporter.web.query import check_systems, read_query
 

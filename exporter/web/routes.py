@@ -1,30 +1,21 @@
 """The HTTP application: its paths and their handlers. Nothing here writes to a vendor."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
-from isal import isal_zlib
 
-from exporter.errors import ConfigError, QueryError
+from exporter.errors import ConfigError
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.targets import Targets
 from exporter.telemetry import Telemetry
 from exporter.toolkit.connection import limit_scrapes
 from exporter.toolkit.connection_limits import DEFAULT_LIMITS, Limits
-from exporter.toolkit.negotiate import accepts_gzip, choose_format
 from exporter.toolkit.protection import DEFAULT_HEADERS, protect
 from exporter.toolkit.web_config import ReadWebConfig
-from exporter.web.exposition import END, expose, expose_own, joined, refreshed
-from exporter.web.filters import EVERYTHING, read_filter
+from exporter.web.exposition import serve_metrics
 from exporter.web.page_handlers import PageHandlers
 from exporter.web.probe import Prober
-
-# Level 1 of this library compresses as well as level 6 of zlib, ten times as fast.
-_GZIP_LEVEL = 1
-_GZIP_WINDOW = 16 + 15
-
 
 Reload = Callable[[str], Awaitable[str]]
 
@@ -47,7 +38,10 @@ class Site:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; without a `reload`, there is no path for it."""
         found = [
-            web.get(self._telemetry_path, limit_scrapes(self.metrics)),
+            web.get(
+                self._telemetry_path,
+                limit_scrapes(partial(serve_metrics, self._targets, self._telemetry.registry)),
+            ),
             web.get("/-/healthy", self.healthy),
             web.get("/-/ready", self.ready),
         ]
@@ -57,47 +51,6 @@ class Site:
                 web.get("/-/reload", self.reload_needs_post),
             ]
         return found
-
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Serve the metrics of all selected targets at one moment, in pieces."""
-        wanted = EVERYTHING
-        if request.query:
-            try:
-                wanted = read_filter(request.query, self._targets.systems)
-            except QueryError as error:
-                return web.Response(status=400, text=f"{error}\n")
-        form = choose_format(", ".join(request.headers.getall("Accept", [])))
-        response = web.StreamResponse(
-            headers={"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"}
-        )
-        gzip = accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", [])))
-        if gzip:
-            response.headers["Content-Encoding"] = "gzip"
-        if request.method == "HEAD":
-            return response
-        own = END[form]
-        if wanted.wants_own:
-            # Before Linux 6.2, counting ten thousand open files takes 9 ms.
-            own = await asyncio.to_thread(expose_own, self._telemetry.registry, form, wanted.names)
-        self._targets.age()
-        lines = await refreshed(wanted.blocks(self._targets))
-        page = [*expose(lines, form, wanted.names), own]
-        packer = None
-        if gzip:
-            packer = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW)
-        else:
-            response.content_length = sum(map(len, page))
-        with suppress(ConnectionError):  # The scraper closed the connection.
-            await response.prepare(request)
-            for piece in joined(page):
-                packed = packer.compress(piece) if packer else piece
-                if packed:
-                    await response.write(packed)
-                # Writing waits only for a slow reader; let polls run.
-                await asyncio.sleep(0)
-            if packer:
-                await response.write(packer.flush())
-        return response
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """Report that the process responds, whatever the state of its targets."""

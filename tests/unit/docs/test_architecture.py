@@ -26,8 +26,8 @@ PACKAGE = ROOT / "exporter"
 ANSWER = ROOT / "tests/data/answers/genesys_ucs/01_production.json"
 LINE = 'genesys_ucs_jvm_memory_max_bytes{target="ucs"} 1062862848\n'
 
-MAX_CALLS = 29
-MAX_FILES = 16
+MAX_CALLS = 28
+MAX_FILES = 13
 
 
 class Step(NamedTuple):
@@ -42,8 +42,11 @@ STEPS = [
     for found in re.findall(r"^\| \d+ \| `([\w/]+\.py)` \| `([\w.]+)` \|", PAGE, re.MULTILINE)
 ]
 
-SCRAPE = Step("web/routes.py", "Site.metrics")
-"""Takes the value from where it is kept; what calls it handles the request."""
+STARTS = (
+    Step("http/http_connection.py", "HttpConnection.on_ready"),
+    Step("web/exposition.py", "serve_metrics"),
+)
+"""The steps that an event of the loop and a request of a scraper start from."""
 
 
 def step_of(frame: FrameType) -> Step | None:
@@ -73,7 +76,7 @@ def traced() -> Iterator[list[Step]]:
         step = step_of(frame) if event == "call" else None
         if step is None or step not in STEPS:
             return
-        if step == SCRAPE or caller_of(frame.f_back) in {*STEPS, None}:
+        if step in STARTS or caller_of(frame.f_back) in {*STEPS, None}:
             calls.append(step)
 
     before = sys.getprofile()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exporter.declare.extraction import Extraction, Sample
 from exporter.errors import PollError, Reason
 from exporter.pipeline import snapshot as snapshot_module
-from exporter.pipeline.render import _value_texts, base_labels, value_text
+from exporter.pipeline.render import Block, _value_texts, base_labels, value_text
 from exporter.pipeline.snapshot import (
     NO_SERIES,
     PollCounts,
@@ -22,7 +22,6 @@ from exporter.pipeline.snapshot import (
     serve,
     take_snapshot,
 )
-from exporter.runtime.blocks import Block
 from support.polling import NOW, lines_of, make_target
 
 TARGET = make_target("mdworkbench")
