@@ -12,6 +12,7 @@ import yaml
 
 from exporter.errors import ConfigError
 from exporter.text import CUT, printable
+from exporter.toolkit.yaml_parts import yaml_problem
 
 Location = tuple[str | int, ...]
 LocatedMessage = tuple[tuple[int, int], str]
@@ -27,18 +28,6 @@ _MAX_ALIASED_RATIO = 20
 # A file of a hundred thousand targets has some two million.
 _MAX_PARTS = 4_000_000
 _WORD = re.compile(r"[\w./-]+")
-_OUTSIDE = "this is not part of the block that begins in line {line}: correct the indentation or the quotes"
-# By a part of the library's message: that of libyaml, or that of the parser in Python.
-_REMEDIES = (
-    (
-        "mapping values are not allowed",
-        'a colon is not expected here: correct the indentation, or quote a text with ": " in it',
-    ),
-    ("expected '-' indicator", _OUTSIDE),
-    ("expected key", _OUTSIDE),
-    ("expected <block end>", _OUTSIDE),
-    ("expected ',' or", "a bracket that opens in line {line} is not closed, or a comma is missing"),
-)
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -89,7 +78,7 @@ class Document:
             self._check_aliases()
             self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
-            mark, problem = _problem(error, text)
+            mark, problem = yaml_problem(error, text)
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
             raise ConfigError((f"{place}: not valid YAML: {problem}",)) from None
         except yaml.YAMLError as error:
@@ -209,24 +198,6 @@ def _key(part: str) -> str:
     """Return a key as text; if a colon or blank is missing, the rest of it may be a secret."""
     word = _WORD.match(part)
     return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
-
-
-def _problem(error: yaml.MarkedYAMLError, text: str) -> tuple[Any, str]:
-    """Return where and what is wrong; the library's messages quote values, which may be secrets."""
-    problem, begin = str(error.problem), error.context_mark
-    mark = error.problem_mark or begin
-    character = text[mark.index : mark.index + 1] if mark else ""
-    if character == "\t":
-        return mark, "a tab; indent with spaces"
-    if begin and problem == "found unexpected end of stream":
-        return begin, "this quote is not closed"
-    for sign, kind in (("!", "tag"), ("*", "alias"), (character, "cannot start any token")):
-        if kind in problem:
-            return mark, f"a text that begins with {sign} must be quoted"
-    for part, remedy in _REMEDIES:
-        if part in problem:
-            return mark, remedy.format(line=begin.line + 1 if begin else 1)
-    return mark, problem
 
 
 def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:
