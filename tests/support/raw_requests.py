@@ -17,7 +17,7 @@ from exporter.telemetry import Telemetry
 from exporter.toolkit.connection_limits import ConnectionLimiter, Limits
 from exporter.toolkit.listen import listening
 from exporter.toolkit.protection import PROTECTION
-from exporter.web import routes
+from exporter.web import exposition
 from exporter.web.routes import make_app
 
 PIECE = b"x" * 100_000 + b"\n"
@@ -108,7 +108,7 @@ async def opened(
 
 def enlarge(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the page of metrics larger than the buffers between two processes."""
-    monkeypatch.setattr(routes, "expose", lambda *_: [PIECE] * PIECES)
+    monkeypatch.setattr(exposition, "expose", lambda *_: [PIECE] * PIECES)
 
 
 MARK = "zqxj"
