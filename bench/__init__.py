@@ -1,4 +1,4 @@
-"""What the exporter costs, measured side by side with programs that do the same.
+"""Measures the cost of the exporter, side by side with other programs for the same task.
 
 `python -m bench` runs every measurement and prints a table; `--quick` takes five minutes.
 

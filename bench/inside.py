@@ -1,4 +1,4 @@
-"""Runs the exporter's program with a task of our own on its event loop."""
+"""Runs the exporter's program with another task on its event loop."""
 
 import asyncio
 import runpy

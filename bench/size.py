@@ -33,7 +33,7 @@ _GROWTH = (
 
 
 def run(bench: Workbench) -> list[Line]:
-    """Measure rows 5, 6 and part of row 7: start ten thousand targets several times, and go on."""
+    """Measure rows 5, 6 and part of row 7: ten thousand targets, started several times."""
     repetitions = 1 if bench.quick else 3
     grown, listening, ready = [], [], []
     lines = []

@@ -31,7 +31,7 @@ class Workbench:
     folder: Path
     console: Console
     baseline: Path | None = None
-    """An older checkout of the exporter, if there is one to compare with."""
+    """An older checkout of the exporter to compare with, if any."""
     began: float = field(default_factory=time.monotonic)
 
     def say(self, what: str) -> None:

@@ -11,7 +11,7 @@ client_tls       TLS contexts of clients
 redact           removes secrets from text of a vendor
 systems          the built-in systems, declared in YAML
 declare          the declaration language, compiled to functions that read an answer
-config           loads the configuration file into frozen Settings, or reports every fault of it
+config           loads the configuration file into frozen Settings, or reports all of its faults
 http             the HTTP client for polls, logins, lists and actions
 pipeline         one answer, stage by stage: from bytes to samples and lines
 runtime          the state of the program: targets, their schedule, discovery and reload

@@ -86,11 +86,7 @@ class ListError(ExporterError):
         self.faults = faults
 
 
-class SpecError(ExporterError):
-    """An invalid built-in declaration; stops start-up."""
-
-
-CRASHED = "a fault of the exporter, see its log"
+UNEXPECTED = "a fault of the exporter, see its log"
 """What users read about an unexpected exception; the log has its traceback."""
 
 
@@ -118,7 +114,7 @@ class PollError(ExporterError):
         return error
 
     @property
-    def explained(self) -> str:
+    def explanation(self) -> str:
         """One line: the request, what happened, what it means, and what to correct."""
         text = ": ".join(filter(None, (self.request, self.detail)))
         # A detail such as "HTTP 404" only repeats the reason.

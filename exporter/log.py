@@ -154,7 +154,7 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 
 class _Logfmt(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{key}={_quoted(str(value))}" for key, value in _facts(record).items())
+        return " ".join(f"{key}={_quote(str(value))}" for key, value in _facts(record).items())
 
 
 class _Json(logging.Formatter):
@@ -162,7 +162,7 @@ class _Json(logging.Formatter):
         return json.dumps(_facts(record), default=str)
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     # logfmt quotes like JSON, which keeps a vendor's text on one line. Letters of any script remain;
     # control and invisible characters are escaped.
     if _PLAIN.fullmatch(value):

@@ -30,12 +30,12 @@ _SINGLE_QUOTES = ("&#x27;", "&#39;", "&apos;")
 _LONGEST_BEGINNING = 64
 
 
-def scrub(text: str, client: Client, obtained: Iterable[str] = ()) -> str:
+def redact_secrets(text: str, client: Client, obtained: Iterable[str] = ()) -> str:
     """Replace the client's secrets, and those that its login obtained, with `<secret>`."""
-    return take_out(text, known_secrets(client, obtained))
+    return redact(text, secret_forms(client, obtained))
 
 
-def take_out(text: str, known: Iterable[str]) -> str:
+def redact(text: str, known: Iterable[str]) -> str:
     """Replace each of the known texts with `<secret>`, in this order."""
     for value in known:
         text = text.replace(value, "<secret>")
@@ -46,7 +46,7 @@ def take_out(text: str, known: Iterable[str]) -> str:
     return text
 
 
-def known_secrets(client: Client, obtained: Iterable[str]) -> list[str]:
+def secret_forms(client: Client, obtained: Iterable[str]) -> list[str]:
     """Return the secrets in every form in which a vendor may send them back, longest first."""
     known = set(obtained)
     for secret in client.secrets():

@@ -108,7 +108,7 @@ class Client:
     rate_limit: RateLimit | None = None
 
     def secrets(self) -> Iterator[Secret]:
-        """Yield every secret of the client; values that are public are none."""
+        """Yield every secret of the client, without public values."""
         if self.basic_auth:
             if not self.basic_auth.username.is_plain:
                 yield self.basic_auth.username

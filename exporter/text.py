@@ -27,8 +27,8 @@ def printable(value: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", value)
 
 
-def shown(value: Any) -> str:
-    """Return a short, printable form of a value for a message; of a container only the type."""
+def excerpt(value: Any) -> str:
+    """Return a short, printable form of a value for a message; for a container, only its type."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

@@ -1,8 +1,8 @@
 """The options of the tests, and the fixtures that several folders share.
 
-`unit/` mirrors `exporter/`, and beside it what is tested by reading it: `deploy/`, `docs/`,
-`grafana/`, `soak/`. `service/` runs the whole service or the program as a process. `external/` needs
-other programs or much time. `support/` is what they share, and `data/` what they read.
+`unit/` mirrors `exporter/`, and has the tests of files that are only read: `deploy/`, `docs/`,
+`grafana/`, `soak/`. `service/` runs the whole service or the program as a process. `external/`
+needs other programs or much time. `support/` has shared helpers, and `data/` the data.
 """
 
 import gc
@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_process() -> Iterator[None]:
-    """Undo what a command that runs in this process changes of it, for the tests after it."""
+    """Undo the changes that a command made to this process, for later tests."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -129,7 +129,7 @@ async def poller(hand: Hand) -> AsyncIterator[Poller]:
 
 @pytest.fixture
 def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Know that names in .invalid do not exist, whatever the machine's name server says or takes."""
+    """Resolve no name in .invalid, independently of the machine's name server."""
     find = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
@@ -142,7 +142,7 @@ def own_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def any_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a configuration poll often with a timeout that a busy machine does not reach."""
+    """Let a configuration poll often, with a timeout that a busy machine does not exceed."""
     monkeypatch.setattr("exporter.config.target_models._check_timeout", lambda timeout, *_: timeout)
 
 

@@ -4,7 +4,7 @@ Exit codes: 0 success, 1 failure, 2 an invalid command line or configuration.
 
 options              the flags that several commands share
 parser               the arguments and the command that they name
-colours              colours of words on a terminal
+words                numbers with their nouns, and colours on a terminal
 serve_command        serve: polls and serves the metrics
 check_command        check: checks a configuration file
 sample               check --sample: reads a saved answer
@@ -75,7 +75,8 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free number, which is this one.
+            # It gets the lowest free number, which is that of the stream.
+            os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

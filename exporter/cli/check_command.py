@@ -1,4 +1,4 @@
-"""`check`: reports all faults of a configuration file, or counts what a valid one has."""
+"""`check`: reports all faults of a configuration file, or counts its targets and clients."""
 
 import asyncio
 import sys
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from exporter.cli.colours import GREEN, YELLOW, coloured
 from exporter.cli.options import Arguments, settings_of
+from exporter.cli.words import GREEN, YELLOW, colour_text, count_text
 from exporter.clock import Clock
 from exporter.declare.document import Document, Location
 from exporter.errors import ConfigError, ListError
@@ -32,10 +32,10 @@ def run(arguments: Arguments) -> int:
 def report(settings: Settings) -> None:
     """Print that the configuration is valid, what it contains, and warnings."""
     targets, clients = len(settings.targets), len(settings.clients)
-    parts = [counted(targets, "target"), counted(clients, "client")]
+    parts = [count_text(targets, "target"), count_text(clients, "client")]
     if settings.discoveries:
-        parts.append(counted(len(settings.discoveries), "discovery", "discoveries"))
-    print(f"{coloured('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
+        parts.append(count_text(len(settings.discoveries), "discovery", "discoveries"))
+    print(f"{colour_text('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
     _warn(settings)
     if settings.discoveries:
         _report_files(settings)
@@ -78,13 +78,8 @@ def _report_files(settings: Settings) -> None:
             found, faults = asyncio.run(read_lists_once(alone, Clock()))
             for fault in faults:
                 _print_warning(fault)
-            print(f"{discovery.name}: {counted(len(found), 'target')} now")
+            print(f"{discovery.name}: {count_text(len(found), 'target')} now")
 
 
 def _print_warning(text: str) -> None:
-    print(f"{coloured('warning', YELLOW, sys.stderr)}: {text}", file=sys.stderr)
-
-
-def counted(number: int, one: str, more: str = "") -> str:
-    """Return a number with its noun, in the plural if needed."""
-    return f"{number} {one if number == 1 else more or f'{one}s'}"
+    print(f"{colour_text('warning', YELLOW, sys.stderr)}: {text}", file=sys.stderr)

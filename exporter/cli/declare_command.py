@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve_command import run_coroutine
@@ -16,20 +16,18 @@ from exporter.declare.system import NAME, System
 from exporter.errors import ConfigError, PollError, Reason
 from exporter.http.answer import MAX_BODY, Answer
 from exporter.http.connections import Connections
-from exporter.http.message import credentials
+from exporter.http.message import credentials, quoted_path
 from exporter.pipeline.read import parse
 from exporter.pipeline.request import build
 from exporter.pipeline.sniff import first_character
 from exporter.propose import AnsweredRequest, NothingToMapError, propose, system_name
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.settings import Target
 from exporter.systems import SYSTEMS
 from exporter.text import printable
 from exporter.toolkit.read_file import read_file
 
 _SCHEMES = ("http://", "https://")
-# Characters of a URL's path that are not escaped.
-_IN_PATH = "/%:@!$&'()*+,;=~"
 # Prefixes of other metrics, which are not available for systems.
 _RESERVED = ("process", "python", "scrape", "status_exporter")
 
@@ -42,12 +40,12 @@ def run(arguments: Arguments) -> int:
     try:
         if given.startswith(_SCHEMES):
             parts = urlsplit(given)
-            path = quote(parts.path or "/", safe=_IN_PATH)
+            path = quoted_path(parts.path or "/")
             request = AnsweredRequest(path, tuple(parse_qsl(parts.query, keep_blank_values=True)))
             answer = _poll(arguments, request)
         else:
-            answer = Answer("", _read(given), 0.0)
-        form, tree = _parsed(answer)
+            answer = Answer("", _read_answer(given), 0.0)
+        form, tree = _parse_answer(answer)
         sys.stdout.write(propose(tree, system, request, form) + _target_example(system, given))
     except (PollError, NothingToMapError) as error:
         why = f"{error.reason}: {error.detail}" if isinstance(error, PollError) else str(error)
@@ -86,7 +84,7 @@ def _is_reserved(name: str) -> bool:
     return any(f"{name}_".startswith(f"{one}_") for one in _RESERVED)
 
 
-def _read(given: str) -> bytes:
+def _read_answer(given: str) -> bytes:
     try:
         if given == "-":
             return sys.stdin.buffer.read(MAX_BODY + 1)[:MAX_BODY]
@@ -109,7 +107,7 @@ def _poll(arguments: Arguments, request: AnsweredRequest) -> Answer:
     try:
         return run_coroutine(_fetch(target))
     except PollError as error:
-        raise PollError(error.reason, scrub(error.detail, target.client, ())) from None
+        raise PollError(error.reason, redact_secrets(error.detail, target.client, ())) from None
 
 
 async def _fetch(target: Target) -> Answer:
@@ -119,7 +117,7 @@ async def _fetch(target: Target) -> Answer:
             http = connections.client_of(target)
             return await http.fetch(build(target)[0], credentials(target.client))
     except TimeoutError:
-        detail = f"no whole answer within {target.timeout:g}s"
+        detail = f"no complete answer within {target.timeout:g}s"
         raise PollError(Reason.TIMEOUT, detail) from None
     finally:
         await connections.close()
@@ -138,7 +136,7 @@ def _endpoint(request: AnsweredRequest, *formats: str) -> Endpoint:
     )
 
 
-def _parsed(answer: Answer) -> tuple[str, Any]:
+def _parse_answer(answer: Answer) -> tuple[str, Any]:
     """Return the format of an answer, and its tree or text.
 
     Raises:

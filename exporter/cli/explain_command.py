@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter import log
-from exporter.cli.colours import GREEN, coloured
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.poll_command import find_target, report_failure
 from exporter.cli.serve_command import run_coroutine
 from exporter.cli.systems_command import PIPE_WIDTH
+from exporter.cli.words import GREEN, colour_text
 from exporter.clock import Clock
 from exporter.declare.explanation import Explanation
 from exporter.declare.explanation import explain as explain_tree
@@ -25,7 +25,7 @@ from exporter.pipeline.read import ReadAnswer
 from exporter.pipeline.render import value_text
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollResult
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.poll_run import PollRun, poll
 from exporter.settings import Target
 from exporter.text import printable
@@ -44,7 +44,7 @@ class _FieldRow:
     results: tuple[str, ...]
     faults: tuple[str, ...]
 
-    def shown_results(self) -> Text:
+    def result_text(self) -> Text:
         """Return the results, each on its own line; unreadable ones are red."""
         lines = [*map(Text, self.results), *(Text(one, style="red") for one in self.faults)]
         return Text("\n", overflow="fold").join(lines)
@@ -63,7 +63,7 @@ def run(arguments: Arguments) -> int:
 
     def clean(text: str) -> str:
         # In this order: `printable` may replace characters of a secret.
-        return printable(scrub(text, target.client, obtained))
+        return printable(redact_secrets(text, target.client, obtained))
 
     for endpoint, tree, _, poll_time in answers:
         console.print(f"\n{endpoint.method} {urls[id(endpoint)]}", style="bold")
@@ -78,7 +78,7 @@ def run(arguments: Arguments) -> int:
     if isinstance(error, PollError):
         report_failure(target, error)
     elif sys.stdout.isatty():
-        print(f"{target.name}: {coloured('up', GREEN, sys.stdout)}")
+        print(f"{target.name}: {colour_text('up', GREEN, sys.stdout)}")
     return 1 if faults or isinstance(error, PollError) else 0
 
 
@@ -89,7 +89,7 @@ async def _poll(target: Target) -> tuple[PollResult, tuple[ReadAnswer, ...], tup
     one = PollRun(target, build(target), connections, clock)
     try:
         done = await poll(one, keeps_answers=True)
-        return done, one.answers, one.obtained
+        return done, one.answers, one.obtained_secrets
     finally:
         await connections.close()
 
@@ -115,7 +115,7 @@ def _table(rows: list[_FieldRow]) -> Table:
     for title in ("metric", "field", "value", "result"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(row.metric, row.place, row.raw, row.shown_results())
+        table.add_row(row.metric, row.place, row.raw, row.result_text())
     return table
 
 
@@ -128,7 +128,7 @@ def _list(rows: list[_FieldRow]) -> Group:
                 Padding(
                     Text(f"{row.place}: {row.raw}", overflow="fold"), (0, 0, 0, 2), expand=False
                 ),
-                Padding(row.shown_results(), (0, 0, 0, 4), expand=False),
+                Padding(row.result_text(), (0, 0, 0, 4), expand=False),
             )
             for row in rows
         )

@@ -1,6 +1,6 @@
 """`healthcheck`: requests the health of a running exporter; prints a line and sets the exit code.
 
-It is started every few seconds, often within the limits of a container: it imports little.
+It runs every few seconds, often within the limits of a container, so it imports little.
 """
 
 import http.client

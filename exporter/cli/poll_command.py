@@ -4,9 +4,9 @@ import sys
 from dataclasses import replace
 
 from exporter import log
-from exporter.cli.colours import GREEN, RED, coloured
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.serve_command import run_coroutine
+from exporter.cli.words import GREEN, RED, colour_text
 from exporter.clock import Clock
 from exporter.errors import ConfigError, PollError, suggestion
 from exporter.http.connections import Connections
@@ -32,21 +32,21 @@ def run(arguments: Arguments) -> int:
     page = b"".join(expose_targets([(target, snapshot)], Format.TEXT)).decode()
     for line in page.splitlines():
         is_up = line.startswith("status_exporter_target_up{")
-        print(coloured(line, colour, sys.stdout) if is_up else line)
+        print(colour_text(line, colour, sys.stdout) if is_up else line)
     sys.stdout.flush()
     if isinstance(outcome, PollError):
         report_failure(target, outcome)
         return 1
     for fault in outcome.faults:
-        message = coloured(fault.message, RED, sys.stderr)
+        message = colour_text(fault.message, RED, sys.stderr)
         print(f"{target.name}: {fault.metric}: {message}", file=sys.stderr)
     return 0
 
 
 def report_failure(target: Target, error: PollError) -> None:
     """Print to standard error why a poll failed."""
-    reason = coloured(error.reason, RED, sys.stderr)
-    print(f"{target.name}: {reason}: {error.explained}", file=sys.stderr)
+    reason = colour_text(error.reason, RED, sys.stderr)
+    print(f"{target.name}: {reason}: {error.explanation}", file=sys.stderr)
 
 
 def find_target(settings: Settings, name: str | None) -> Target:

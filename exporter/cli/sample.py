@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.cli.check_command import counted
-from exporter.cli.colours import RED, coloured
 from exporter.cli.options import DEFAULT_FILE, Arguments, settings_of
+from exporter.cli.words import RED, colour_text, count_text
 from exporter.clock import Clock
 from exporter.declare.absent import find_absent
 from exporter.declare.endpoint import Endpoint
@@ -106,12 +105,12 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
     missing = find_absent(tree, endpoint, target.params)
     unused = find_unmapped(tree, endpoint)
     _report((f"{path}: {line}" for line in faults), is_fault=True)
-    _report(f"{path}: {line}" for line in (*missing, *_grouped(unused)))
+    _report(f"{path}: {line}" for line in (*missing, *_unmapped_lines(unused)))
     counts = (
         f"{series} series",
-        counted(len(faults), "fault"),
-        counted(len(missing), "path that finds nothing", "paths that find nothing"),
-        counted(len(unused), "unmapped value")
+        count_text(len(faults), "fault"),
+        count_text(len(missing), "path that finds nothing", "paths that find nothing"),
+        count_text(len(unused), "unmapped value")
         + (" or more" if len(unused) == MAX_UNMAPPED else ""),
     )
     _report([f"{path}: {target.system.name} {endpoint.path}: {', '.join(counts)}"])
@@ -121,7 +120,7 @@ def _run(target: Target, endpoint: Endpoint, path: Path) -> bool:
 def _report(lines: Iterable[str], *, is_fault: bool = False) -> None:
     for line in lines:
         text = printable(line)
-        print(coloured(text, RED, sys.stderr) if is_fault else text, file=sys.stderr)
+        print(colour_text(text, RED, sys.stderr) if is_fault else text, file=sys.stderr)
 
 
 def _print_metrics(target: Target, snapshot: Snapshot) -> int:
@@ -149,7 +148,7 @@ def _faults(found: Extraction, max_series: int) -> Iterator[str]:
         yield f"series beyond max_series: {len(found.samples) - max_series}"
 
 
-def _grouped(places: list[str]) -> Iterator[str]:
+def _unmapped_lines(places: list[str]) -> Iterator[str]:
     """Yield a line for each object with its unmapped values."""
     groups: dict[str, list[str]] = {}
     for place in places:

@@ -52,8 +52,8 @@ def show(order: Order, now: Seen) -> None:
     """Print the current state, the wanted state, and the request."""
     print(f"{order.target.name}: {order.action.name}")
     print(f"  now     {state_text(now)}")
-    print(f"  wanted  {order.wanted}")
-    filled = order.filled
+    print(f"  wanted  {order.summary}")
+    filled = order.filled_request
     print(f"  sends   {filled.method} {order.url} {filled.body.decode()}".rstrip())
     print(f"  client  {order.client.name or 'none'}", flush=True)
 
@@ -118,7 +118,7 @@ def _check_readable(seen: Seen) -> None:
     # A state that cannot be read cannot be confirmed. A 503 may mean that the server is switching.
     if isinstance(seen, PollError) and seen.reason is not Reason.HTTP_503:
         raise ActionError(
-            f"not sent, as its state cannot be read: {seen.explained}", WriteEffect.NOT
+            f"not sent, as its state cannot be read: {seen.explanation}", WriteEffect.NOT
         )
 
 
@@ -137,7 +137,7 @@ def _see_through(
     order = operation.order
     name, action = order.target.name, order.action.name
     if operation.is_there(before):
-        print(f"{name}: {action} is {order.wanted} already; nothing was sent", flush=True)
+        print(f"{name}: {action} is {order.summary} already; nothing was sent", flush=True)
         if options.drained and not operation.is_drained(before):
             _watch(operation, options, runner)
         return Outcome.UNCHANGED
@@ -152,7 +152,7 @@ def _see_through(
             raise
         print(f"{name}: {error}; reading it", file=sys.stderr)
     _watch(operation, options, runner)
-    print(f"{name}: {action} is {order.wanted}", flush=True)
+    print(f"{name}: {action} is {order.summary}", flush=True)
     return Outcome.CONFIRMED
 
 
@@ -220,7 +220,7 @@ def _audit(order: Order, before: Seen | None, outcome: Outcome) -> None:
         "target": order.target.name,
         "action": order.action.name,
         "from": "unknown" if before is None else state_text(before),
-        "to": order.wanted,
+        "to": order.summary,
         "outcome": outcome,
     }
     _log.info("action", extra={"facts": facts})

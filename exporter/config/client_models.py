@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from exporter.config.login_models import LoginModel, OAuth2Model
+from exporter.config.login_models import LoginModel, OAuth2Model, PasswordModel
 from exporter.config.tls_model import TlsModel
 from exporter.config.values import ProxyUrl, SecretFile, SecretText
 from exporter.declare.document import location_text
@@ -37,30 +37,19 @@ def _number(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class BasicAuthModel(Model):
+class BasicAuthModel(PasswordModel):
     """`basic_auth` of a client, as in Prometheus."""
 
-    username: Annotated[str, Field(min_length=1)] | None = None
-    """The user."""
-    username_file: SecretFile | None = None
-    """A file with the user."""
-    password: SecretText | None = None
-    """The password."""
-    password_file: SecretFile | None = None
-    """A file with the password, read again when it changes."""
-
     @model_validator(mode="after")
-    def _check_consistency(self) -> "BasicAuthModel":
-        one_of(self, "username", "username_file")
-        one_of(self, "password", "password_file")
+    def _check_username(self) -> "BasicAuthModel":
         if self.username and ":" in self.username:
             raise fault("a username cannot hold a colon (RFC 7617)")
         return self
 
     def make(self) -> BasicAuth:
         """Return the checked data."""
-        username = self.username_file or Secret(self.username or "", is_plain=True)
-        return BasicAuth(username=username, password=self.password_file or self.password or _NONE)
+        username, password = self.secrets
+        return BasicAuth(username=username, password=password)
 
 
 class AuthorizationModel(Model):

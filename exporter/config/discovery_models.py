@@ -138,7 +138,7 @@ class DiscoveryModel(PolledModel):
             raise fault(f"the items are values of {param}: leave {{item}} out of the url")
         if system and not param and _ITEM not in value:
             raise fault("without {item} all targets would have one url")
-        # Items are not known yet; at least this one must give a URL.
+        # Items are not known yet; a sample item must give a URL.
         check_url(value.replace(_ITEM, "1"), "target's url", userinfo=False)
         return value
 

@@ -59,7 +59,7 @@ def load_file(path: Path, systems: Mapping[str, System], *, needs_targets: bool 
     Raises:
         ConfigError: All faults of the file, each with its line and column.
     """
-    text = _read(path)
+    text = _read_file(path)
     settings = load_text(text, str(path), path.parent, systems, needs_targets=needs_targets)
     return replace(settings, files=(path, *settings.files))
 
@@ -105,7 +105,7 @@ def load_flags(
     return _load(data, _Flags(flags), context, [])
 
 
-def _read(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return read_file(path, LARGEST_FILE).decode()
     except UnicodeDecodeError as error:
@@ -134,7 +134,7 @@ def _system_files(
 def _add_systems(path: Path, context: Context) -> Iterator[LocatedMessage]:
     """Add a file's systems to the context; yield the faults."""
     try:
-        text = _read(path)
+        text = _read_file(path)
     except ConfigError as error:
         yield from (((0, 0), fault) for fault in error.faults)
         return

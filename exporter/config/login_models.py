@@ -1,6 +1,6 @@
 """The models of `oauth2` and `login` of a client, which make settings.Client.login."""
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -71,11 +71,11 @@ class OAuth2Model(Model):
         )
 
 
-class LoginModel(Model):
-    """`login` of a client: a user and password for the login that its targets' system declares."""
+class PasswordModel(Model):
+    """A user and password, each given or in a file."""
 
     username: Annotated[str, Field(min_length=1)] | None = None
-    """The user, such as monitor@example.com."""
+    """The user."""
     username_file: SecretFile | None = None
     """A file with the user."""
     password: SecretText | None = None
@@ -84,13 +84,25 @@ class LoginModel(Model):
     """A file with the password, read again when it changes."""
 
     @model_validator(mode="after")
-    def _check_consistency(self) -> "LoginModel":
+    def _check_consistency(self) -> Self:
         one_of(self, "username", "username_file")
         one_of(self, "password", "password_file")
         return self
 
+    @property
+    def secrets(self) -> tuple[Secret, Secret]:
+        """The user and the password."""
+        username = self.username_file or Secret(self.username or "", is_plain=True)
+        return username, self.password_file or self.password or _NONE
+
+
+class LoginModel(PasswordModel):
+    """`login` of a client: a user and password for the login that its targets' system declares."""
+
+    username: Annotated[str, Field(min_length=1)] | None = None
+    """The user, such as monitor@example.com."""
+
     def make(self) -> PasswordLogin:
         """Return the checked data."""
-        username = self.username_file or Secret(self.username or "", is_plain=True)
-        password = self.password_file or self.password or _NONE
+        username, password = self.secrets
         return PasswordLogin(username=username, password=password)

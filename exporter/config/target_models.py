@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from exporter.config.values import ON_PROBE, REPORTED, Duration, Interval, check_url, context_of
 from exporter.declare.conditions import applies
-from exporter.declare.model import Model, Text, fault, shaped
+from exporter.declare.model import Model, Text, fault, value_schema
 from exporter.declare.system import System
 from exporter.duration import duration_text
 from exporter.errors import suggestion
@@ -105,7 +105,7 @@ class GlobalModel(Model):
 class PolledModel(Model):
     """The keys that `targets` and `discovery` share. `global` has the defaults of durations."""
 
-    system: Annotated[System, PlainValidator(_system), shaped("system")]
+    system: Annotated[System, PlainValidator(_system), value_schema("system")]
     """Its system: one that `status-exporter systems` lists, or one of `systems`."""
     client: str | None = None
     """The name of one of `clients`; without one, no credentials are sent."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from exporter.declare.model import check_encodable, fault, shaped
+from exporter.declare.model import check_encodable, fault, value_schema
 from exporter.declare.system import System
 from exporter.duration import read_duration
 from exporter.secret import Secret
@@ -171,15 +171,15 @@ def check_url(url: str, what: str, *, userinfo: bool, query: bool = False) -> No
 
 _SPAN = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 
-Duration = Annotated[float, BeforeValidator(_duration), shaped("duration", pattern=_SPAN)]
+Duration = Annotated[float, BeforeValidator(_duration), value_schema("duration", pattern=_SPAN)]
 Interval = Annotated[
     float,
     BeforeValidator(_interval),
-    shaped("duration or on_probe", pattern=f"{_SPAN}|^{ON_PROBE}$"),
+    value_schema("duration or on_probe", pattern=f"{_SPAN}|^{ON_PROBE}$"),
 ]
-SecretText = Annotated[Secret, PlainValidator(_secret), shaped("secret", minLength=1)]
-SecretFile = Annotated[Secret, PlainValidator(_secret_file), shaped("file", minLength=1)]
-FilePath = Annotated[Path, PlainValidator(_path), shaped("file", minLength=1)]
+SecretText = Annotated[Secret, PlainValidator(_secret), value_schema("secret", minLength=1)]
+SecretFile = Annotated[Secret, PlainValidator(_secret_file), value_schema("file", minLength=1)]
+FilePath = Annotated[Path, PlainValidator(_path), value_schema("file", minLength=1)]
 ProxyUrl = Annotated[
-    Secret, PlainValidator(_secret), AfterValidator(_proxy), shaped("secret URL", minLength=1)
+    Secret, PlainValidator(_secret), AfterValidator(_proxy), value_schema("secret URL", minLength=1)
 ]

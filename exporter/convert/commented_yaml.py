@@ -17,7 +17,7 @@ class Comment:
     text: str
 
 
-# What every YAML reader takes for the same text; all else is quoted.
+# Text that every YAML reader reads alike; all other text is quoted.
 _PLAIN = re.compile(r"[\w/.(<*+-][\w/.()<>=*+@%;'-]*(?: [\w/.()<>=*+@%;'-]+)*", re.ASCII)
 _PLAIN_PROSE = re.compile(
     r"[A-Za-z](?:[\w/.()<>=*+@%;,'-]|:(?=\S))*(?: [\w/.()<>=*+@%;,'-]+)*", re.ASCII
@@ -28,7 +28,7 @@ _OTHER_TYPE = re.compile(
 )
 
 
-def written(data: dict[Any, Any]) -> str:
+def yaml_text(data: dict[Any, Any]) -> str:
     """Return the mapping as YAML; a value is a scalar, a list or a mapping."""
     return "\n".join(_mapping(data, 0)) + "\n"
 
@@ -42,12 +42,12 @@ def scalar(value: Any, *, flow: bool = False) -> str:
         return value
     if value.isprintable() and ("\\" in value or '"' in value) and "\n" not in value:
         return "'" + value.replace("'", "''") + "'"
-    return _quoted(value)
+    return _quote(value)
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    # One escape each: half of a JSON pair is no character to YAML.
+    # One escape each: YAML has no surrogates, of which JSON writes pairs.
     parts = (one if one.isprintable() else f"\\U{ord(one):08x}" for one in escaped)
     return f'"{"".join(parts)}"'
 
@@ -89,7 +89,7 @@ def _list(items: list[Any], indent: int) -> Iterator[str]:
             yield f"{blank}- {lines[0][indent + 2 :]}"
             yield from lines[1:]
         else:
-            yield f"{blank}- {_flow(item) or _quoted(item)}"
+            yield f"{blank}- {_flow(item) or _quote(item)}"
 
 
 def _comment(comment: Comment, indent: int) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _comment(comment: Comment, indent: int) -> Iterator[str]:
 
 
 def _flow(value: Any, *, nested: bool = False) -> str | None:
-    """Write a value on one line; None if that is not how people write it."""
+    """Write a value on one line; None if people would write it on several lines."""
     if isinstance(value, dict):
         # A mapping of mappings is easier to read in lines.
         deep = any(isinstance(one, dict) and one for one in value.values())
@@ -143,4 +143,4 @@ def _long_text(start: str, text: str, indent: int) -> Iterator[str]:
         yield f"{start} |{ends}"
         yield from ((blank + line).rstrip() if not line else blank + line for line in shown)
     else:
-        yield f"{start} {_quoted(text)}"
+        yield f"{start} {_quote(text)}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from exporter.config.load import validate
-from exporter.convert.commented_yaml import Comment, written
+from exporter.convert.commented_yaml import Comment, yaml_text
 from exporter.convert.module_fields import (
     RESERVED_PREFIXES,
     Declared,
@@ -16,7 +16,7 @@ from exporter.convert.module_fields import (
     ModuleMetric,
     common_prefix,
     convert_metric,
-    declared,
+    declarations,
     differs,
     snake_case,
 )
@@ -110,7 +110,7 @@ class _Module(_Model):
     valid_status_codes: list[int] = Field(default_factory=list)
 
     def request(self) -> ModuleRequest:
-        """Return what the module says about its request."""
+        """Return the module's request."""
         client = self.http_client_config
         return ModuleRequest(
             headers=self.headers,
@@ -126,7 +126,7 @@ class _Config(_Model):
 
 
 def convert(text: str, name: str) -> str:
-    """Return the configuration as YAML in this exporter's words, with comments.
+    """Return the configuration as YAML of this exporter, with comments.
 
     `name` is the file's, for messages.
 
@@ -140,7 +140,7 @@ def convert(text: str, name: str) -> str:
     notes: _Plain = {}
     known: Declared = {}
     for module_name, module in config.modules.items():
-        name_here = _unused(snake_case(module_name), systems)
+        name_here = _free_name(snake_case(module_name), systems)
         metrics = tuple(one.make() for one in module.metrics)
         prefix = _prefix(metrics, name_here, known)
         fields = _fields(metrics, prefix, known)
@@ -148,14 +148,14 @@ def convert(text: str, name: str) -> str:
             why = Comment(f"The module {module_name} has no metric that can be converted.")
             notes |= dict.fromkeys([why, *fields])
             continue
-        known = {**known, **declared(metrics, prefix)}
+        known = {**known, **declarations(metrics, prefix)}
         systems[name_here] = _system(module, module_name, name_here, prefix, fields)
         client = convert_client(module.request())
         if client:
             clients[name_here] = client
     # Comments are keys of a mapping, with any value.
     document = {**_head(name, systems, clients), **notes, "systems": systems}
-    return written({**document, **({"clients": clients} if clients else {})})
+    return yaml_text({**document, **({"clients": clients} if clients else {})})
 
 
 def _head(name: str, systems: _Plain, clients: _Plain) -> _Plain:
@@ -167,7 +167,7 @@ def _head(name: str, systems: _Plain, clients: _Plain) -> _Plain:
     return dict.fromkeys(map(Comment, lines))
 
 
-def _unused(name: str, taken: _Plain) -> str:
+def _free_name(name: str, taken: _Plain) -> str:
     name = f"module_{name}" if name.partition("_")[0] in RESERVED_PREFIXES else name
     number, unused = 2, name
     while unused in taken:
@@ -176,15 +176,15 @@ def _unused(name: str, taken: _Plain) -> str:
 
 
 def _prefix(metrics: tuple[ModuleMetric, ...], system: str, known: Declared) -> str:
-    """Return what the metrics begin with: the system's name if another module has them differently."""
+    """Return the prefix of metrics: the system's name if they differ from another module's."""
     prefix = common_prefix((name for one in metrics for name in one.names), system)
-    return system if differs(declared(metrics, prefix), known) else prefix
+    return system if differs(declarations(metrics, prefix), known) else prefix
 
 
 def _fields(metrics: tuple[ModuleMetric, ...], prefix: str, known: Declared) -> Fields:
     fields: Fields = []
     for one in metrics:
-        own = declared([one], prefix)
+        own = declarations([one], prefix)
         if differs(own, known):
             why = f"{one.name}: not converted: it is declared before, in another way."
             fields.append(Comment(why))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class JsonPathError(ValueError):
-    """Not JSONPath, or nothing that a pointer or JMESPath could say."""
+    """A text that is not JSONPath, or that neither a pointer nor JMESPath can express."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Union:
 
 @dataclass(frozen=True)
 class Constant:
-    """A quoted text, number or truth value in place of a path."""
+    """A quoted text, number or truth value instead of a path."""
 
     value: str | float | bool
 
@@ -115,7 +115,7 @@ def parse_template(text: str) -> Template:
 
 
 def constant_text(constant: Constant) -> str:
-    """Return the text that json_exporter puts in place of a constant."""
+    """Return the text that json_exporter writes for a constant."""
     return constant.value if isinstance(constant.value, str) else json.dumps(constant.value)
 
 
@@ -139,7 +139,7 @@ def _expression(text: str, at: int, end: str) -> _Parsed:
             found, at = _step(text, at)
             steps += found
         else:
-            # A constant takes the place of what came before.
+            # A constant replaces the steps before it.
             constant, at = _constant(text, at)
     return _Parsed(constant or tuple(steps), at)
 
@@ -163,7 +163,7 @@ def _step(text: str, at: int) -> tuple[Steps, int]:
     if name == "*":
         return (Wildcard(of_object=True),), after
     # `{.}` is the item itself.
-    return ((Key(_unescaped(name)),) if name else ()), after
+    return ((Key(_unescape(name)),) if name else ()), after
 
 
 def _bracket(inside: str) -> Steps:
@@ -173,7 +173,7 @@ def _bracket(inside: str) -> Steps:
     if quoted:
         # In this dialect an unescaped dot separates two keys even here.
         parts = re.findall(r"(?:\\.|[^.\\])+", quoted[1] or quoted[2] or "")
-        return tuple(Key(_unescaped(part)) for part in parts)
+        return tuple(Key(_unescape(part)) for part in parts)
     if "," in inside:
         return (Union(tuple(_bracket(part.strip()) for part in inside.split(","))),)
     if re.fullmatch(r"-?[0-9]+", inside, re.ASCII):
@@ -204,7 +204,7 @@ def _constant(text: str, at: int) -> tuple[Constant, int]:
     quoted = _QUOTED.match(text, at)
     if quoted:
         inside = quoted[1] if quoted[1] is not None else quoted[2]
-        return Constant(_unescaped(inside)), quoted.end()
+        return Constant(_unescape(inside)), quoted.end()
     number = _NUMBER.match(text, at)
     if number:
         try:
@@ -219,7 +219,7 @@ def _constant(text: str, at: int) -> tuple[Constant, int]:
     raise JsonPathError(f'unexpected "{word[0] if word else text[at]}"')
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
@@ -246,9 +246,9 @@ def as_query(steps: Steps) -> str:
             query = _join(query, step)
         elif isinstance(step, FilterStep) and several:
             # A filter binds less than what is before it: it would see the list of lists.
-            query = f"{query}[] | {_written(step)}"
+            query = f"{query}[] | {_step_query(step)}"
         else:
-            query = f"{query or '@'}{_written(step)}"
+            query = f"{query or '@'}{_step_query(step)}"
             # Several lists of values become one list.
             query += "[]" if several and isinstance(step, MULTIPLE) else ""
         several = several or isinstance(step, MULTIPLE)
@@ -289,7 +289,7 @@ def _join(query: str, key: Key) -> str:
     return f"{query}.{name}" if query else name
 
 
-def _written(step: Step) -> str:
+def _step_query(step: Step) -> str:
     match step:
         case Index(index):
             return f"[{index}]"

@@ -54,7 +54,7 @@ class ModuleMetric:
         return (self.name,)
 
 
-# Those of exporter.declare.family, and of a target.
+# The reserved labels of exporter.declare.family, and `target`.
 _RESERVED_LABELS = frozenset({"target", "system", "job", "instance", "le", "quantile", "reason"})
 RESERVED_PREFIXES = frozenset({"process", "python", "scrape"})
 """First words that metrics of a system cannot begin with."""
@@ -117,8 +117,8 @@ def _single(template: Template) -> Steps:
 
 def _object(metric: ModuleMetric, steps: Steps, labels: dict[str, Any], prefix: str) -> Fields:
     inner: Fields = []
-    # An info has its own labels; all others get those of the group.
-    own = labels if "info" in {kind for kind, *_ in declared([metric], prefix).values()} else {}
+    # An info has its own labels; all other fields have the labels of the group.
+    own = labels if "info" in {kind for kind, *_ in declarations([metric], prefix).values()} else {}
     kinds: dict[str, Kind] = {}
     for end, template in metric.values.items():
         name = f"{metric.name}_{end}"
@@ -134,10 +134,10 @@ def _object(metric: ModuleMetric, steps: Steps, labels: dict[str, Any], prefix: 
             inner += _metric(metric, name, where, own, prefix)
     if not any(isinstance(one, dict) for one in inner):
         return inner
-    return [_grouped(steps, {} if own else labels, inner)]
+    return [_group(steps, {} if own else labels, inner)]
 
 
-def _grouped(steps: Steps, labels: dict[str, Any], fields: Fields) -> dict[Any, Any]:
+def _group(steps: Steps, labels: dict[str, Any], fields: Fields) -> dict[Any, Any]:
     """Put the fields into the groups that select their item."""
     groups = list(_groups(steps)) or [{"within": ""}]
     if labels:
@@ -246,7 +246,7 @@ That is the kind, the labels and the help.
 """
 
 
-def declared(metrics: Iterable[ModuleMetric], prefix: str) -> Declared:
+def declarations(metrics: Iterable[ModuleMetric], prefix: str) -> Declared:
     """Return the metrics of a module."""
     found: Declared = {}
     for metric in metrics:
@@ -285,7 +285,7 @@ def _label(template: Template) -> Any:
     """Return the rule of a label; empty if json_exporter exports none."""
     if all(isinstance(part, str) for part in template):
         text = "".join(map(str, template))
-        # What begins with / or @ would be a path, and braces an insertion.
+        # Text that begins with / or @ would be a path, and braces would insert a value.
         return text if re.fullmatch(r"[^/@{}][^{}]*|", text) else {"query": literal(text)}
     if len(template) == 1 and isinstance(template[0], tuple):
         return _label_path(template[0])

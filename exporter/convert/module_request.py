@@ -14,7 +14,7 @@ Plain = dict[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleRequest:
-    """What a module says about its request."""
+    """The request of a module."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
@@ -25,7 +25,7 @@ class ModuleRequest:
 
 
 _FIRST = re.compile(r"\{\{-?\s*(?:\.(\w+)\s*\|\s*first|index\s+\.(\w+)\s+0)\s*-?\}\}")
-# Headers that carry a secret more often than not; those of a client are kept out of messages.
+# Headers that usually have a secret; headers of a client are redacted in messages.
 _SECRET_HEADER = re.compile(r"auth|token|key|secret|cookie|session|password", re.IGNORECASE)
 _BASIC_AUTH = ("username", "username_file", "password", "password_file")
 _AUTHORIZATION = ("type", "credentials", "credentials_file")
@@ -47,13 +47,13 @@ _OWN_HEADERS = {
 
 
 def convert_params(request: ModuleRequest) -> Plain:
-    """Return the system's `params`: those of the body's template, and words that only look like one."""
+    """Return the system's `params`: the body's, and words that only look like parameters."""
     template = request.body if request.is_template else ""
     names = dict.fromkeys(one or other for one, other in _FIRST.findall(template))
     params: Plain = {name: {"help": "Of the body."} for name in names}
     texts = (_FIRST.sub("", template) or request.body, *_plain_headers(request).values())
     for word in (word for text in texts for word in words_of(text)):
-        # It stays as it is: a value that is inserted is not searched for words again.
+        # Its default is the word itself; an inserted value is not searched for words again.
         params.setdefault(word, {"help": "Not a parameter.", "default": f"{{{word}}}"})
     return params
 
@@ -97,7 +97,7 @@ def convert_client(request: ModuleRequest) -> Plain:
     if given.get("http_headers"):
         client["http_headers"] = given["http_headers"]
     if given.get("tls_config"):
-        client.update(_picked("tls_config", given["tls_config"], _TLS))
+        client.update(_pick("tls_config", given["tls_config"], _TLS))
     if given.get("proxy_url"):
         client["proxy_url"] = given["proxy_url"]
     # json_exporter follows redirects as soon as there is a block http_client_config.
@@ -130,7 +130,7 @@ def _secret_headers(request: ModuleRequest) -> dict[str, Any]:
     for name, value in request.headers.items():
         kind, _, credentials = value.strip().partition(" ")
         if name.lower() == "authorization" and kind.lower() == "basic":
-            user, _, password = _decoded(credentials).partition(":")
+            user, _, password = _decode(credentials).partition(":")
             found["basic_auth"] = {"username": user, "password": password}
         elif name.lower() == "authorization":
             found["authorization"] = {"type": kind, "credentials": credentials.strip()}
@@ -139,7 +139,7 @@ def _secret_headers(request: ModuleRequest) -> dict[str, Any]:
     return {**found, **({"http_headers": others} if others else {})}
 
 
-def _decoded(credentials: str) -> str:
+def _decode(credentials: str) -> str:
     try:
         return b64decode(credentials, validate=True).decode()
     except ValueError:
@@ -148,16 +148,16 @@ def _decoded(credentials: str) -> str:
 
 def _credentials(given: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
     if given.get("basic_auth"):
-        yield from _picked("basic_auth", given["basic_auth"], _BASIC_AUTH).items()
+        yield from _pick("basic_auth", given["basic_auth"], _BASIC_AUTH).items()
     if given.get("authorization"):
-        yield from _picked("authorization", given["authorization"], _AUTHORIZATION).items()
+        yield from _pick("authorization", given["authorization"], _AUTHORIZATION).items()
     if given.get("bearer_token"):
         yield "authorization", {"type": "Bearer", "credentials": given["bearer_token"]}
     if given.get("bearer_token_file"):
         yield "authorization", {"type": "Bearer", "credentials_file": given["bearer_token_file"]}
     if given.get("oauth2"):
         oauth2 = given["oauth2"]
-        made = _picked("oauth2", oauth2, (*_OAUTH2, "tls_config"))
+        made = _pick("oauth2", oauth2, (*_OAUTH2, "tls_config"))
         if oauth2.get("tls_config"):
             made["oauth2"]["tls_config"] = {
                 key: value for key, value in oauth2["tls_config"].items() if key in _TLS
@@ -165,8 +165,8 @@ def _credentials(given: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         yield from made.items()
 
 
-def _picked(name: str, given: dict[str, Any], keys: tuple[str, ...]) -> Plain:
-    """Return the keys that mean the same here, with a comment on the others."""
+def _pick(name: str, given: dict[str, Any], keys: tuple[str, ...]) -> Plain:
+    """Return the keys with the same meaning here, and a comment for each other key."""
     others = (key for key in given if key not in keys)
     notes: Plain = {Comment(f"{name}.{key} has no counterpart."): None for key in others}
     return {**notes, name: {key: given[key] for key in keys if given.get(key) is not None}}

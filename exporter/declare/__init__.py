@@ -1,7 +1,7 @@
 """The declaration language: YAML becomes functions that read an answer.
 
 Each kind of field is one class with its YAML keys, its metrics, the function that reads it, and the
-places that it reads. In order:
+paths that it reads. In order:
 
 model         the base of every mapping
 document      YAML text, with the line and column of each part
@@ -27,7 +27,7 @@ requests      the request of an endpoint, login or action
 login         a system's login
 actions       the states that can be set
 endpoint      a request and the fields of its answer
-leaf_readers  what reads a single value again when it has changed
+leaf_readers  readers of single values that have changed
 shapes        objects of known keys, read by the values that have changed
 list_items    items of lists, each read by what has changed
 last_answer   the last answer of an endpoint, which the next is compared with

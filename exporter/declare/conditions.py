@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from exporter.declare.extraction import ExtractContext
-from exporter.declare.model import Float, Model, NamedKind, fault, shaped
+from exporter.declare.model import Float, Model, NamedKind, fault, value_schema
 from exporter.declare.paths import Selected
 from exporter.declare.patterns import Regex
 from exporter.declare.readings import flag, number, text
@@ -36,7 +36,7 @@ _Values = Annotated[
     BeforeValidator(_as_list),
     AfterValidator(check_comparable),
     Field(min_length=1),
-    shaped("value or values", type=["string", "number", "boolean", "array"]),
+    value_schema("value or values", type=["string", "number", "boolean", "array"]),
 ]
 
 
@@ -145,7 +145,7 @@ class Condition(Selected, Comparison):
         return holds
 
     def condition_text(self) -> str:
-        """Write the condition with its place."""
+        """Write the condition with its path."""
         return f"{self.place} {self.comparison_text()}"
 
 
@@ -182,7 +182,7 @@ def _parse_when(value: Any) -> Mapping[str, tuple[str, ...]]:
 When = Annotated[
     Mapping[str, tuple[str, ...]],
     PlainValidator(_parse_when),
-    shaped(
+    value_schema(
         "parameters with values",
         type="object",
         minProperties=1,

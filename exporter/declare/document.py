@@ -1,7 +1,7 @@
 """Parses YAML into plain data, with the line and column of each part.
 
-YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here only plain numbers, true and false
-are no text. A repeated key is an error.
+YAML 1.1 reads `on` as true, `0012` as 10 and `1:30` as 90. Here everything is text except plain
+numbers, true and false. A repeated key is an error.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from exporter.errors import ConfigError
-from exporter.text import CUT, printable
-from exporter.toolkit.yaml_parts import yaml_problem
+from exporter.text import printable
+from exporter.toolkit.yaml_parts import key_text, yaml_problem
 
 Location = tuple[str | int, ...]
 LocatedMessage = tuple[tuple[int, int], str]
@@ -27,7 +27,6 @@ _MAX_ALIASED_PARTS = 10_000
 _MAX_ALIASED_RATIO = 20
 # A file of a hundred thousand targets has some two million.
 _MAX_PARTS = 4_000_000
-_WORD = re.compile(r"[\w./-]+")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,7 +37,7 @@ class _Loader(_Base):  # type: ignore[misc] # The C loader is not there on every
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    # What is longer is an identifier: Python refuses to convert thousands of digits.
+    # A longer number is an identifier: Python refuses to convert thousands of digits.
     ("int", r"-?(?:0|[1-9][0-9]{0,999})", "-0123456789"),
     ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -190,14 +189,8 @@ class Document:
 
 def location_text(location: Location) -> str:
     """Return a location as text: `targets[2].labels.site`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{key_text(part)}" for part in location)
     return "".join(parts).removeprefix(".")
-
-
-def _key(part: str) -> str:
-    """Return a key as text; if a colon or blank is missing, the rest of it may be a secret."""
-    word = _WORD.match(part)
-    return part if word and word.end() == len(part) else f"{word[0] if word else ''}{CUT}"
 
 
 def _step(node: Any, part: str | int) -> tuple[Any, Any] | None:

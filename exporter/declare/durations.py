@@ -3,7 +3,7 @@
 import re
 
 from exporter.errors import FieldError
-from exporter.text import shown
+from exporter.text import excerpt
 
 _LONGEST_DURATION = 128
 
@@ -71,7 +71,7 @@ def read_duration(value: str) -> float:
         else:
             total = _sum(_iso(unsigned) or _words(unsigned))
     except ValueError as error:
-        raise FieldError(f"{shown(value)} {error}") from None
+        raise FieldError(f"{excerpt(value)} {error}") from None
     return -total if negative else total
 
 

@@ -25,7 +25,7 @@ from exporter.declare.paths import (
     pointer_steps,
 )
 from exporter.errors import FieldError
-from exporter.text import shown
+from exporter.text import excerpt
 
 if TYPE_CHECKING:
     from exporter.declare.kinds import AnyField
@@ -105,19 +105,19 @@ class Each(FieldGroup):
         """Yield the metrics of the items."""
         yield from self.inner_families(self.source)
 
-    def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the group reads."""
+    def mapped_paths(self) -> Iterator[Steps]:
+        """Yield the paths that the group reads."""
         if not isinstance(self.each, str):
-            yield from self.each.query.mapped
+            yield from self.each.query.mapped_paths
             return
         base = (*pointer_steps(self.each), ANY)
-        for steps in self.item_mapped():
+        for steps in self.item_paths():
             yield (*base, *steps)
 
-    def item_mapped(self) -> Iterator[Steps]:
-        """Yield the places that the group reads of an item."""
-        yield from super().mapped()
-        yield from self.inner_mapped(())
+    def item_paths(self) -> Iterator[Steps]:
+        """Yield the paths that the group reads of an item."""
+        yield from super().mapped_paths()
+        yield from self.inner_paths(())
 
     def items_of(self, item: Any, context: ExtractContext) -> "Iterable[tuple[str, Any]]":
         """Return the keys and values of the list; none where it is missing. May raise FieldError."""
@@ -130,11 +130,11 @@ class Each(FieldGroup):
         if when is None:
             return read
 
-        def guarded(item: Any, context: ExtractContext) -> None:
+        def read_guarded(item: Any, context: ExtractContext) -> None:
             if applies(when, context.params):
                 read(item, context)
 
-        return guarded
+        return read_guarded
 
     @property
     def merges(self) -> Mapping[str, Merge]:
@@ -201,7 +201,7 @@ def _items(raw: Any, only: str | None) -> Iterable[tuple[str, Any]]:
         return () if only == "object" else ((str(at), item) for at, item in enumerate(raw))
     if isinstance(raw, dict):
         return () if only == "list" else raw.items()
-    raise FieldError(f"{shown(raw)} is neither a list nor an object")
+    raise FieldError(f"{excerpt(raw)} is neither a list nor an object")
 
 
 def _is_plain_count(one: Part) -> bool:

@@ -58,8 +58,8 @@ class Refusal(Model):
             one_of(self, "error", "where")
         return self
 
-    def mapped(self) -> Iterator[Steps]:
-        """Yield the places that the refusal reads."""
+    def mapped_paths(self) -> Iterator[Steps]:
+        """Yield the paths that the refusal reads."""
         for pointer in (self.error, self.success, *(self.message or ())):
             if pointer is not None:
                 yield pointer_steps(pointer)
@@ -125,15 +125,15 @@ class Endpoint(Request):
                 yield replace(family, location=("fields", index, *family.location))
 
     @cached_property
-    def mapped(self) -> tuple[Steps, ...]:
+    def mapped_paths(self) -> tuple[Steps, ...]:
         """The path of every value that a field, a label or a condition reads."""
-        refusal = self.refusal.mapped() if self.refusal else ()
-        return (*refusal, *(steps for one in self.fields for steps in one.mapped()))
+        refusal = self.refusal.mapped_paths() if self.refusal else ()
+        return (*refusal, *(steps for one in self.fields for steps in one.mapped_paths()))
 
     @cached_property
     def takes_list(self) -> bool:
         """Whether the answer may be a list: a path begins with an index, or with any item."""
-        firsts = {steps[0] if steps else ANY for steps in self.mapped}
+        firsts = {steps[0] if steps else ANY for steps in self.mapped_paths}
         return any(one in {ANY, BELOW} or is_index(one) for one in firsts)
 
     @cached_property

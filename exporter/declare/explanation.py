@@ -16,7 +16,7 @@ from exporter.declare.parts import Part
 from exporter.declare.paths import make_get, mapped_steps, resolve
 from exporter.declare.texts import Info
 from exporter.errors import FieldError
-from exporter.text import printable, shown
+from exporter.text import excerpt, printable
 
 _MAX_SAMPLES = 8
 _MAX_FAULTS = 8
@@ -136,8 +136,8 @@ def _raw_text(one: Part, value: Any) -> str:
         inserted = each.parts[1::2] if isinstance(each, LabelRule) else ()
         places = mapped_steps((*(getattr(each, "path", None) or ()), *inserted), None)
         found += [resolve(value, steps) for steps in places]
-    return ", ".join(shown(raw) for raw in found if raw is not None) or ABSENT
+    return ", ".join(excerpt(raw) for raw in found if raw is not None) or ABSENT
 
 
 def _value_text(value: Any) -> str:
-    return ABSENT if value is None else shown(value)
+    return ABSENT if value is None else excerpt(value)

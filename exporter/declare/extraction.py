@@ -13,8 +13,8 @@ Series = tuple[str, Labels]
 MAX_FAULTS = 100
 """Faults kept of one answer, which may have a thousand items with the same fault."""
 
-# Lists of series and their layouts that targets share: a system has a few. Targets that answer with
-# lists of thousands, of another length each time, would fill the memory with them.
+# Lists of series and their layouts that targets share: a system has a few. Targets whose lists of
+# thousands change in length would fill the memory.
 MAX_SHARED = 1024
 MAX_SHARED_SERIES = 500
 

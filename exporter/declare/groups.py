@@ -10,12 +10,12 @@ from pydantic import Field, model_validator
 from exporter.declare.conditions import Holds, Where, compile_where, is_true
 from exporter.declare.extraction import ExtractContext, Read, attempt
 from exporter.declare.family import Family
-from exporter.declare.labels import LabelRules, compile_labels, mapped_labels
+from exporter.declare.labels import LabelRules, compile_labels, label_paths
 from exporter.declare.model import Model, one_of, sentence
 from exporter.declare.parts import Part
 from exporter.declare.paths import Pointer, Steps, make_get, pointer_steps
 from exporter.errors import FieldError
-from exporter.text import shown
+from exporter.text import excerpt
 
 if TYPE_CHECKING:
     from exporter.declare.kinds import AnyField
@@ -60,12 +60,12 @@ class FieldGroup(Part):
                     location=("fields", index, *family.location),
                 )
 
-    def inner_mapped(self, base: Steps) -> Iterator[Steps]:
+    def inner_paths(self, base: Steps) -> Iterator[Steps]:
         """Yield the paths that the labels and fields within read."""
-        for steps in mapped_labels(self.labels):
+        for steps in label_paths(self.labels):
             yield (*base, *steps)
         for one in self.inner():
-            for steps in one.mapped():
+            for steps in one.mapped_paths():
                 yield (*base, *steps)
 
 
@@ -133,9 +133,9 @@ class Within(PresentGroup):
         yield from self.present_families(self.within, "is there, without error")
         yield from self.inner_families(self.within)
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the group reads."""
-        yield from super().mapped()
+        yield from super().mapped_paths()
         base = pointer_steps(self.within)
         yield base
         for condition in self.unless or ():
@@ -143,7 +143,7 @@ class Within(PresentGroup):
         for steps in self._refusal_steps():
             yield (*base, *steps)
         if self.parse is None:
-            yield from self.inner_mapped(base)
+            yield from self.inner_paths(base)
 
     def _refusal_steps(self) -> Iterator[Steps]:
         if self.refusal and self.refusal.error:
@@ -205,13 +205,13 @@ class Within(PresentGroup):
 
 def _parse_json(raw: Any) -> Any:
     if not isinstance(raw, str):
-        raise FieldError(f"{shown(raw)} is not a text with JSON")
+        raise FieldError(f"{excerpt(raw)} is not a text with JSON")
     if len(raw) > MAX_NESTED_TEXT:
         raise FieldError(f"a text of {len(raw)} characters is too long for JSON")
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        raise FieldError(f"{shown(raw)} is not JSON") from None
+        raise FieldError(f"{excerpt(raw)} is not JSON") from None
 
 
 def _join_paths(outer: str, inner: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationError, ValidationInfo, model_validator
 
 from exporter.declare.extraction import ExtractContext, Get, Labels
-from exporter.declare.model import NamedKind, Text, fault, shaped
+from exporter.declare.model import NamedKind, Text, fault, value_schema
 from exporter.declare.paths import (
     Pointer,
     Query,
@@ -31,9 +31,9 @@ LabelText = Callable[[Any, ExtractContext], str]
 
 
 class LabelMapping(Selected):
-    """A label that is read in a way of its own."""
+    """A label with its own path, reading or pattern."""
 
-    read: Annotated[str, shaped("text", enum=list(TEXT_READINGS))] = "text"
+    read: Annotated[str, value_schema("text", enum=list(TEXT_READINGS))] = "text"
     """The conversion: text, upper_case or lower_case."""
     pattern: Regex | None = None
     """A regular expression whose first group is the text."""
@@ -90,7 +90,7 @@ class LabelRule:
 
         return label
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the label reads."""
         yield from mapped_steps(self.path, self.query)
         yield from mapped_steps(self.parts[1::2], None)
@@ -171,7 +171,7 @@ def compile_labels(
     return labels
 
 
-def mapped_labels(rules: Mapping[str, LabelRule]) -> Iterator[Steps]:
+def label_paths(rules: Mapping[str, LabelRule]) -> Iterator[Steps]:
     """Yield the paths that these labels read."""
     for rule in rules.values():
-        yield from rule.mapped()
+        yield from rule.mapped_paths()

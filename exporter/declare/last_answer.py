@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakSet
 
 import msgspec
 
@@ -12,9 +14,39 @@ from exporter.declare.leaf_readers import Leaves, UnreadableChangeError
 from exporter.declare.list_items import ItemList, ListItem, find_lists
 from exporter.declare.shapes import NO_TEXT_LINES, Owner, Shape, shape_of
 
+MAX_KEPT_BYTES = 16 * 1024 * 1024
+"""Bytes of all answers with lists that are kept: some forty lists of 1,000 game servers.
+
+Beyond that, further answers with lists are read whole. What was read of an answer takes two to four
+times its bytes.
+"""
+
+
+class _KeptBytes:
+    """The bytes of one answer that is kept."""
+
+    __slots__ = ("__weakref__", "size")
+    _all: ClassVar["WeakSet[_KeptBytes]"] = WeakSet()
+    _lock = Lock()
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def resize(self, size: int) -> bool:
+        """Count these bytes in place of the former ones; return False if there is no room."""
+        if size > self.size:
+            # Small answers are read by the event loop, large ones by a thread.
+            with self._lock:
+                if sum(one.size for one in self._all) - self.size + size > MAX_KEPT_BYTES:
+                    return False
+                self.size = size
+                self._all.add(self)
+        self.size = size
+        return True
+
 
 class _ReadList(NamedTuple):
-    """A list with its items, as they were read last."""
+    """A list with its items of the last answer."""
 
     item_list: ItemList
     cut: int
@@ -32,9 +64,18 @@ _ReadLists = tuple[_ReadList, ...]
 
 
 class LastAnswer:
-    """The last answer of an endpoint of a target, by which the next is read."""
+    """The last answer of an endpoint of a target, to read the next by its changes."""
 
-    __slots__ = ("_leaves", "_lists", "_params", "_plain", "_shape", "_texts", "extraction")
+    __slots__ = (
+        "_kept",
+        "_leaves",
+        "_lists",
+        "_params",
+        "_plain",
+        "_shape",
+        "_texts",
+        "extraction",
+    )
 
     def __init__(
         self,
@@ -44,13 +85,14 @@ class LastAnswer:
         lists: _ReadLists,
         params: Mapping[str, str],
     ) -> None:
-        """Keep an answer; `plain` is what it gave without its lists, which are read here."""
+        """Keep an answer; `plain` is its extraction without its lists, which are read here."""
         self._shape = shape
         self._leaves = leaves
         self._texts = NO_TEXT_LINES
         self._plain = plain
         self._params = params
         self._lists = _read_lists(lists, leaves, params)
+        self._kept = _KeptBytes() if lists else None
         self.extraction = _join_lists(plain, self._lists) if lists else plain
 
     @property
@@ -58,8 +100,14 @@ class LastAnswer:
         """Whether the number of values may differ from answer to answer."""
         return bool(self._lists)
 
+    def keeps(self, body: bytes) -> bool:
+        """Return whether an answer may be kept beside all others."""
+        return self._kept is None or self._kept.resize(len(body))
+
     def read(self, body: bytes, poll_time: float) -> Extraction | None:
         """Read an answer that may be of the same shape; None if it has to be read whole."""
+        if not self.keeps(body):
+            return None
         plain, lists = self._plain, self._lists
         values = [*plain.values]
         try:
@@ -80,20 +128,20 @@ class LastAnswer:
 def learn(
     endpoint: Endpoint, tree: Any, extraction: Extraction, body: bytes, params: Mapping[str, str]
 ) -> LastAnswer | None:
-    """Return the answer to read the next by; None if what has changed cannot be read alone.
+    """Return the answer to compare the next with; None if changes cannot be read separately.
 
-    `tree` and `extraction` are what the strict reader made of the body.
+    `tree` and `extraction` are the strict reader's results for the body.
     """
     if type(tree) not in {dict, list}:
         return None
     extraction = extraction._replace(unmapped=None)
-    lists = find_lists(endpoint.fields, endpoint.mapped, tree)
+    lists = find_lists(endpoint.fields, endpoint.mapped_paths, tree)
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
         return None  # It may be a list that is not read under some condition.
     plain, read_lists = _separate_lists(extraction, lists)
     steps = [one.steps for one in lists]
-    owner = Owner(endpoint, endpoint.fields, endpoint.mapped)
+    owner = Owner(endpoint, endpoint.fields, endpoint.mapped_paths)
     shape = shape_of(owner, tree, plain.series, steps)
     if shape is None:
         return None
@@ -102,13 +150,13 @@ def learn(
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnreadableChangeError):
         return None
     # With faults outside of lists or dropped items, it differs.
-    return answer if answer.extraction == extraction else None
+    return answer if answer.extraction == extraction and answer.keeps(body) else None
 
 
 def _separate_lists(
     extraction: Extraction, lists: Sequence[ItemList]
 ) -> tuple[Extraction, _ReadLists]:
-    """Return an extraction without its faults and the samples of these lists, and the lists."""
+    """Return the extraction without faults and samples of these lists, and the lists."""
     if not lists:
         return Extraction(*extraction[:2]), ()
     names = [name for name, _ in extraction.series]
@@ -132,7 +180,7 @@ def _join_lists(
     last_lists: _ReadLists = (),
     last: Extraction | None = None,
 ) -> Extraction:
-    """Return what an answer gave, its lists included.
+    """Return the extraction of an answer with the samples of its lists.
 
     If the series of all items are those of the last answer, they are the same object.
     """
@@ -151,7 +199,7 @@ def _join_lists(
 
 
 def _pieces(plain: tuple[Any, ...], lists: _ReadLists, of_items: Sequence[Any]) -> Iterator[Any]:
-    """Yield what belongs to the samples, in their order."""
+    """Yield the pieces of the samples and of the lists' items, in the order of the samples."""
     start = 0
     for one, pieces in zip(lists, of_items, strict=True):
         yield plain[start : one.cut]

@@ -98,7 +98,7 @@ class StatusText(NamedTuple):
 
 
 class LeafReaders(NamedTuple):
-    """What reads one leaf again."""
+    """The readers of one leaf."""
 
     directs: tuple[DirectNumber, ...] = ()
     text: StatusText | None = None
@@ -115,13 +115,13 @@ def find_readers(
     series: Sequence[Series],
     leaves: Sequence[Steps],
 ) -> tuple[list[LeafReaders | None], tuple[ComputedNumber, ...]]:
-    """Return what reads each leaf again, and the numbers that depend on the time of the poll.
+    """Return the readers of each leaf, and the numbers that depend on the time of the poll.
 
     A leaf has no readers if something else depends on it as well. See `shapes.Shape` for the
     arguments.
 
     Raises:
-        ValueError: More than such numbers depends on the time of the poll.
+        ValueError: Something else depends on the time of the poll.
     """
     index = {steps: at for at, steps in enumerate(leaves)}
     found = [*_readers(parts, (), _positions(parts, series), index)]
@@ -175,7 +175,7 @@ def _readers(
         if isinstance(part, Within) and part.parse is None:
             yield from _readers(part.inner(), base + pointer_steps(part.within), positions, leaves)
         elif isinstance(part, Lines):
-            mapped = [steps for one in part.inner() for steps in one.mapped()]
+            mapped = [steps for one in part.inner() for steps in one.mapped_paths()]
             groups = {steps: 0 for steps in mapped if mapped.count(steps) == 1}
             directs = {
                 steps[0]: reader
@@ -192,7 +192,7 @@ def _readers(
 def _number_readers(
     part: Number, base: Steps, position: int, leaves: Mapping[Steps, int]
 ) -> Iterator[tuple[Steps, LeafReader]]:
-    mapped = dict.fromkeys(base + steps for steps in part.mapped())
+    mapped = dict.fromkeys(base + steps for steps in part.mapped_paths())
     places = tuple((steps, leaves[steps]) for steps in mapped if steps in leaves)
     first = _first_leaf(part, base, leaves)
     if first is not None:
@@ -233,12 +233,12 @@ def _readers_of(
 
 
 def count_readers(steps: Steps, mapped: Iterable[Steps]) -> int:
-    """Return how many of the mapped places are this one, or one above it that is read whole."""
+    """Return how many of the mapped paths are this one, or a path above it that is read whole."""
     return sum(is_mapped_by(steps, place) for place in mapped)
 
 
 def is_mapped_by(steps: Steps, place: Steps) -> bool:
-    """Return whether a mapped place is this one, or one above it that is read whole."""
+    """Return whether a mapped path is this one, or a path above it that is read whole."""
     if place[-1:] == (BELOW,):
         place = place[:-1]
         steps = steps[: len(place)]

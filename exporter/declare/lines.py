@@ -71,7 +71,7 @@ class Lines(PresentGroup):
     @model_validator(mode="after")
     def _check_fields(self) -> "Lines":
         known = _groups_of(self.patterns)
-        for steps in (steps for one in self.fields for steps in one.mapped()):
+        for steps in (steps for one in self.fields for steps in one.mapped_paths()):
             if steps and steps[0] not in known:
                 hint = suggestion(steps[0], known)
                 raise fault(f'fields: no pattern has a group "{steps[0]}"; {hint}')
@@ -84,9 +84,9 @@ class Lines(PresentGroup):
             # The names of groups are not the vendor's.
             yield replace(family, fields=())
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the path of the text."""
-        yield from super().mapped()
+        yield from super().mapped_paths()
         yield pointer_steps(self.lines)
 
     def split(self, status: str) -> list[str]:

@@ -19,14 +19,14 @@ from exporter.declare.paths import ANY, Steps, pointer_steps, resolve
 from exporter.declare.shapes import NO_TEXT_LINES, Owner, Shape, shape_of
 from exporter.errors import FieldError
 
-# Brackets of an item, and levels above a list: what may be deeper is for the strict reader.
+# Brackets of an item, and levels above a list: deeper items are left to the strict reader.
 _MAX_BRACKETS = 32
 # The time of the poll: no item depends on it.
 _NO_TIME = 0.0
 
 
 class ListItem(NamedTuple):
-    """An item as it was read last."""
+    """An item of the last answer."""
 
     shape: Shape | None
     """None if the item has to be read whole whenever it changes."""
@@ -43,7 +43,7 @@ class ItemList:
         self.steps = steps
         self.metrics = frozenset(family.name for family in part.families())
         self._part = part
-        self._owner = Owner(part, part.inner(), tuple(part.item_mapped()))
+        self._owner = Owner(part, part.inner(), tuple(part.item_paths()))
         self._read_item = part.compile_item()
 
     def read(
@@ -53,7 +53,7 @@ class ItemList:
         last_raws: Sequence[msgspec.Raw] = (),
         last: Sequence[ListItem] = (),
     ) -> list[ListItem]:
-        """Read the items of a list, of which `last` are those of the list before.
+        """Read the items of a list; `last` are the items of the previous list.
 
         Raises:
             UnreadableChangeError, msgspec.MsgspecError, UnicodeDecodeError: The whole answer has to
@@ -103,7 +103,7 @@ class ItemList:
 
 
 def _read_changes(old: ListItem, raw: msgspec.Raw) -> ListItem | None:
-    """Return the item that has followed, read by its changes; None if that is impossible."""
+    """Return the next item, read by its changes; None if that is impossible."""
     shape = old.shape
     if shape is None:
         return None
@@ -134,14 +134,14 @@ def _plain_eaches(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, E
 
 
 def _is_alone(steps: Steps, part: Each, mapped: Sequence[Steps]) -> bool:
-    """Return whether nothing but the `each` depends on the list, and it on nothing else."""
+    """Return whether only the `each` depends on the list, and the `each` only on the list."""
     inside = [
         place
         for place in mapped
         if is_mapped_by(steps, place) or is_mapped_by(steps, place[: len(steps)])
     ]
     return (
-        len(inside) == len([*part.item_mapped()])
+        len(inside) == len([*part.item_paths()])
         and all(place[len(steps) : len(steps) + 1] == (ANY,) for place in inside)
         and len(steps) < _MAX_BRACKETS
         and not part.merges

@@ -59,7 +59,7 @@ class Expires(Model):
 
 
 class TokenRejection(Model):
-    """An answer that says that the token is refused."""
+    """How to recognize an answer that rejects the token."""
 
     status: Annotated[int, Field(ge=400, le=599)]
     """The HTTP status."""
@@ -68,7 +68,7 @@ class TokenRejection(Model):
 
 
 class Login(Model):
-    """A login with user and password, which gives a token for polls."""
+    """A login with user and password, which returns a token for polls."""
 
     request: LoginRequest
     """The login request. {username} and {password} come from the client's `login`."""
@@ -106,7 +106,7 @@ class Login(Model):
         return {"Cookie": f"{self.token.cookie}={{token}}"}
 
     @cached_property
-    def inspected(self) -> tuple[int, ...]:
+    def inspected_statuses(self) -> tuple[int, ...]:
         """The statuses whose body shows whether the token was rejected."""
         return tuple(one.status for one in self.rejected_by if one.matches)
 

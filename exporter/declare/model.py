@@ -21,8 +21,8 @@ def fault(message: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{message}", {"message": message})
 
 
-def shaped(kind: str, **schema: Any) -> WithJsonSchema:
-    """Give a value its name in the configuration reference, and its shape for editors."""
+def value_schema(kind: str, **schema: Any) -> WithJsonSchema:
+    """Return a value's schema: its name in the reference, and its form for editors."""
     return WithJsonSchema({"title": kind, **({"type": "string"} | schema)})
 
 
@@ -59,8 +59,10 @@ def as_float(value: Any) -> Any:
         raise fault("the number is too large") from None
 
 
-Text = Annotated[str, BeforeValidator(_scalar_text), shaped("text", type=["string", "integer"])]
-Float = Annotated[float, BeforeValidator(as_float), shaped("number", type="number")]
+Text = Annotated[
+    str, BeforeValidator(_scalar_text), value_schema("text", type=["string", "integer"])
+]
+Float = Annotated[float, BeforeValidator(as_float), value_schema("number", type="number")]
 
 
 TEXT_TAG, MAPPING_TAG = "[text]", "[mapping]"

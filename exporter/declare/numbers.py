@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_vali
 from exporter.declare.conditions import check_comparable
 from exporter.declare.extraction import ExtractContext, Get, Labels, Read
 from exporter.declare.family import Family, Kind
-from exporter.declare.labels import compile_labels, mapped_labels
+from exporter.declare.labels import compile_labels, label_paths
 from exporter.declare.model import Float, Text, fault, one_of
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
@@ -25,9 +25,16 @@ from exporter.declare.paths import (
     source_of,
 )
 from exporter.declare.patterns import Regex
-from exporter.declare.readings import NUMBER_READINGS, NumberReader, describe, number_reader, text
+from exporter.declare.readings import (
+    AMOUNTS,
+    NUMBER_READINGS,
+    NumberReader,
+    describe,
+    number_reader,
+    text,
+)
 from exporter.errors import FieldError
-from exporter.text import shown
+from exporter.text import excerpt
 
 Merge = Literal["sum", "min", "max"]
 Value = Callable[[Any, ExtractContext], float | None]
@@ -35,9 +42,6 @@ Value = Callable[[Any, ExtractContext], float | None]
 Convert = Callable[[Any], float | None]
 
 NO_LABELS: Labels = ()
-
-# Readings that are never negative, and whose differences are never negative.
-_AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
 
 
 def _check_reading(value: Any) -> Any:
@@ -130,9 +134,9 @@ class Number(Metric):
             words.append(f"plus {self.offset:g}")
         return " ".join(words)
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the field reads."""
-        yield from super().mapped()
+        yield from super().mapped_paths()
         yield from mapped_steps(self.path, self.query)
 
     def compile(self) -> Read:
@@ -168,7 +172,7 @@ class Number(Metric):
     @property
     def is_of_its_paths(self) -> bool:
         """Whether the number depends only on the values of its paths, and the time of the poll."""
-        depends_on_more = self.query or self.where or any(mapped_labels(self.labels))
+        depends_on_more = self.query or self.where or any(label_paths(self.labels))
         return not depends_on_more and KEY not in self._pointers
 
     def compile_convert(self) -> Convert:
@@ -195,7 +199,7 @@ class Number(Metric):
         if any(isinstance(one, Difference) for one in paths):
             read = self.read or self.default_reading
             name = next(iter(read)) if isinstance(read, dict) else read
-            signed = name not in _AMOUNTS
+            signed = name not in AMOUNTS
             return _make_first_number([_make_number(one, convert, signed=signed) for one in paths])
         pointers = tuple(one for one in paths if isinstance(one, str))
         # For all other readings an empty text means that the number is missing.
@@ -246,7 +250,7 @@ class Counter(Number):
 
 def _require_match(found: str | None, raw: Any) -> str:
     if found is None:
-        raise FieldError(f"{shown(raw)} does not match the pattern")
+        raise FieldError(f"{excerpt(raw)} does not match the pattern")
     return found
 
 
@@ -256,7 +260,7 @@ def _make_map_reader(given: Mapping[str, float]) -> NumberReader:
     def read(raw: Any) -> float:
         value = numbers.get(text(raw).lower())
         if value is None:
-            raise FieldError(f"{shown(raw)} is not one of {', '.join(given)}")
+            raise FieldError(f"{excerpt(raw)} is not one of {', '.join(given)}")
         return value
 
     return read

@@ -8,7 +8,7 @@ from pydantic import Field
 from exporter.declare.conditions import When, Where, applies, compile_where
 from exporter.declare.extraction import ExtractContext, Read
 from exporter.declare.family import Family, Kind
-from exporter.declare.labels import LabelRules, mapped_labels
+from exporter.declare.labels import LabelRules, label_paths
 from exporter.declare.model import Model, sentence
 from exporter.declare.paths import BELOW, Steps, is_index, mapped_steps
 
@@ -34,7 +34,7 @@ class Part(Model):
         """Return the function that reads this part, without its `when` and `where`."""
         raise NotImplementedError
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that this part reads, relative to the current item."""
         for condition in self.where or ():
             yield from condition.places()
@@ -45,11 +45,11 @@ class Part(Model):
         if holds is None and when is None:
             return read
 
-        def guarded(item: Any, context: ExtractContext) -> None:
+        def read_guarded(item: Any, context: ExtractContext) -> None:
             if applies(when, context.params) and (holds is None or holds(item, context)):
                 read(item, context)
 
-        return guarded
+        return read_guarded
 
 
 class Metric(Part):
@@ -68,10 +68,10 @@ class Metric(Part):
         """The metric's name."""
         return str(getattr(self, self.named_by))
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the field reads."""
-        yield from super().mapped()
-        yield from mapped_labels(self.labels)
+        yield from super().mapped_paths()
+        yield from label_paths(self.labels)
 
     def _family(self, *, source: str, reading: str, labels: tuple[str, ...] = ()) -> Family:
         return Family(
@@ -89,7 +89,7 @@ class Metric(Part):
         """Return the vendor's names of the values, or of the labels if it reads no value."""
         places = [
             *mapped_steps(getattr(self, "path", None), getattr(self, "query", None)),
-        ] or mapped_labels(self.labels)
+        ] or label_paths(self.labels)
         names = (
             next((one for one in reversed(steps) if one != BELOW and not is_index(one)), "")
             for steps in places

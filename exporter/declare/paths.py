@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import PlainValidator, WithJsonSchema, model_validator
 
 from exporter.declare.extraction import ExtractContext, Get
-from exporter.declare.model import Model, fault, one_of, shaped
+from exporter.declare.model import Model, fault, one_of, value_schema
 from exporter.errors import suggestion
 
 KEY = "@key"
@@ -111,7 +111,7 @@ class Query:
         return search(self._parsed, item)
 
     @cached_property
-    def mapped(self) -> tuple[Steps, ...]:
+    def mapped_paths(self) -> tuple[Steps, ...]:
         """The paths below which the expression reads."""
         return tuple(dict.fromkeys(map(_all_below, _branches(self._parsed.parsed, ()))))
 
@@ -180,12 +180,12 @@ def _schema(*kinds: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"title": "path or paths", "anyOf": [*kinds, many]})
 
 
-Pointer = Annotated[str, PlainValidator(check_pointer), shaped("path", **_POINTER)]
+Pointer = Annotated[str, PlainValidator(check_pointer), value_schema("path", **_POINTER)]
 Pointers = Annotated[tuple[str, ...], PlainValidator(_pointers), _schema(_POINTER)]
 NumberPaths = Annotated[
     tuple[str | Difference, ...], PlainValidator(_paths), _schema(_NUMBER_POINTER, _DIFFERENCE)
 ]
-JmesPath = Annotated[Query, PlainValidator(check_query), shaped("JMESPath expression")]
+JmesPath = Annotated[Query, PlainValidator(check_query), value_schema("JMESPath expression")]
 
 
 def pointer_steps(pointer: str) -> Steps:
@@ -287,7 +287,7 @@ def mapped_steps(
 ) -> Iterator[Steps]:
     """Yield the paths that a `path` or `query` reads."""
     if query is not None:
-        yield from query.mapped
+        yield from query.mapped_paths
     for one in path or ():
         for pointer in (one.of, one.less) if isinstance(one, Difference) else (one,):
             if pointer not in _PSEUDO:

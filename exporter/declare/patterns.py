@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import re2
 from pydantic import PlainValidator
 
-from exporter.declare.model import fault, shaped
+from exporter.declare.model import fault, value_schema
 
 # Memory for one compiled pattern, in bytes. RE2 refuses a pattern that needs more.
 _MAX_MEMORY = 1 << 20
@@ -93,7 +93,7 @@ def _check_pattern(value: Any) -> Pattern:
         raise fault(f"not a regular expression in RE2 syntax: {error}") from None
 
 
-Regex = Annotated[Pattern, PlainValidator(_check_pattern), shaped("regular expression")]
+Regex = Annotated[Pattern, PlainValidator(_check_pattern), value_schema("regular expression")]
 
 
 # Tokens of RE2's syntax that are no plain character, by their first character.

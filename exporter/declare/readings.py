@@ -6,12 +6,13 @@ Texts are read strictly: `float` alone would read "1_000", "nan" and the digits 
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from exporter.declare.durations import read_duration
 from exporter.declare.timestamps import ISO, time_reader
 from exporter.errors import FieldError, suggestion
-from exporter.text import LONGEST_TEXT, printable, shown
+from exporter.text import LONGEST_TEXT, excerpt, printable
 
 NumberReader = Callable[[Any], float]
 TextReader = Callable[[Any], str]
@@ -44,9 +45,9 @@ def number(value: Any) -> float:
     if isinstance(value, str):
         digits = value.strip()
         if len(digits) > _LONGEST_NUMBER or not _is_numeric(digits):
-            raise FieldError(f"{shown(value)} is not a number")
+            raise FieldError(f"{excerpt(value)} is not a number")
     elif not isinstance(value, _NUMBERS):
-        raise FieldError(f"{shown(value)} is not a number")
+        raise FieldError(f"{excerpt(value)} is not a number")
     try:
         result = float(value)
     except OverflowError:
@@ -62,7 +63,7 @@ def count(value: Any) -> float:
         return float(value)
     result = number(value)
     if result < 0:
-        raise FieldError(f"{shown(value)} is negative")
+        raise FieldError(f"{excerpt(value)} is negative")
     return result
 
 
@@ -74,7 +75,7 @@ def flag(value: Any) -> float:
             return result
     elif isinstance(value, _NUMBERS) and value in {0, 1}:
         return float(value)
-    raise FieldError(f"{shown(value)} is not true or false")
+    raise FieldError(f"{excerpt(value)} is not true or false")
 
 
 def text(value: Any) -> str:
@@ -96,7 +97,7 @@ def text(value: Any) -> str:
             raise FieldError(f"a number of {value.bit_length()} bits is too long for a label")
         return str(value)
     if not isinstance(value, str):
-        raise FieldError(f"{shown(value)} is not a text")
+        raise FieldError(f"{excerpt(value)} is not a text")
     if len(value) > LONGEST_TEXT:
         raise FieldError(f"a text of {len(value)} characters is too long for a label")
     return printable(value.strip())
@@ -113,7 +114,7 @@ def number_reader(spec: str | Mapping[str, Any]) -> NumberReader:
     """
     name, option, zone = _parts(spec)
     if name not in _NUMBER_TABLE:
-        raise ValueError(f"unknown reading {shown(name)}; {suggestion(name, _NUMBER_TABLE)}")
+        raise ValueError(f"unknown reading {excerpt(name)}; {suggestion(name, _NUMBER_TABLE)}")
     if option is None:
         return _NUMBER_TABLE[name][0]
     if name == "time":
@@ -121,7 +122,7 @@ def number_reader(spec: str | Mapping[str, Any]) -> NumberReader:
     if name != "size":
         raise ValueError(f"{name} has no options; write read: {name}")
     if option not in _SIZES:
-        raise ValueError(f"unknown option {shown(option)} of size; {suggestion(option, _SIZES)}")
+        raise ValueError(f"unknown option {excerpt(option)} of size; {suggestion(option, _SIZES)}")
     return _SIZES[option]
 
 
@@ -132,7 +133,7 @@ def text_reader(name: str) -> TextReader:
         ValueError: The reading is unknown, in one line.
     """
     if name not in _TEXT_TABLE:
-        raise ValueError(f"unknown reading {shown(name)}; {suggestion(name, _TEXT_TABLE)}")
+        raise ValueError(f"unknown reading {excerpt(name)}; {suggestion(name, _TEXT_TABLE)}")
     return _TEXT_TABLE[name][0]
 
 
@@ -159,10 +160,10 @@ def _parts(spec: str | Mapping[str, Any]) -> tuple[str, str | None, str]:
     ((name, option),) = options.items()
     if zone and name != "time":
         raise ValueError(
-            f"{shown(name)} has no zone; only time has, as in {{time: iso, zone: UTC}}"
+            f"{excerpt(name)} has no zone; only time has, as in {{time: iso, zone: UTC}}"
         )
     if not isinstance(option, str) or not isinstance(zone, str):
-        message = f"the options of {shown(name)} are text, as in {{time: iso, zone: UTC}}"
+        message = f"the options of {excerpt(name)} are text, as in {{time: iso, zone: UTC}}"
         raise ValueError(message)  # noqa: TRY004 - every error of a declaration is a ValueError
     return name, option, zone
 
@@ -174,7 +175,7 @@ def _time_reader(option: str, zone: str) -> NumberReader:
         return _UNIX[option]
     if option != ISO and "%" not in option:
         known = suggestion(option, (ISO, *_UNIX))
-        raise ValueError(f"{shown(option)} is neither a unit of time nor a format; {known}")
+        raise ValueError(f"{excerpt(option)} is neither a unit of time nor a format; {known}")
     return time_reader(option, zone)
 
 
@@ -184,7 +185,7 @@ def _numeric_text(value: Any) -> str:
         digits = value.strip()
         if _is_numeric(digits):
             return digits
-    raise FieldError(f"{shown(value)} is not a number")
+    raise FieldError(f"{excerpt(value)} is not a number")
 
 
 def _check_finite(result: float) -> float:
@@ -216,24 +217,12 @@ def _shift_point(digits: str, power: int) -> float:
     return _check_finite(float(f"{mantissa}e{int(exponent or 0) - power}"))
 
 
-def _milliseconds(value: Any) -> float:
-    return _divide(value, 3)
-
-
-def _microseconds(value: Any) -> float:
-    return _divide(value, 6)
-
-
-def _nanoseconds(value: Any) -> float:
-    return _divide(value, 9)
-
-
 def _percent(value: Any) -> float:
     if not isinstance(value, str):
         return _divide(value, 2)
     digits = value.strip().removesuffix("%").rstrip() if len(value) <= _LONGEST_NUMBER else ""
     if not _is_numeric(digits):
-        raise FieldError(f"{shown(value)} is not a percentage such as 12.5 or 12.5 %")
+        raise FieldError(f"{excerpt(value)} is not a percentage such as 12.5 or 12.5 %")
     return _shift_point(digits, 2)
 
 
@@ -242,7 +231,7 @@ def _bytes_reader(unit: int) -> NumberReader:
         result = number(value) * unit
         if 0 <= result < math.inf:
             return result
-        raise FieldError(f"{shown(value)} is negative" if result < 0 else _NOT_FINITE)
+        raise FieldError(f"{excerpt(value)} is negative" if result < 0 else _NOT_FINITE)
 
     return read
 
@@ -260,7 +249,7 @@ def _size(value: Any, binary: bool = False) -> float:
         return float(f"{match[1]}e{3 * power}")
     if _is_numeric(written):
         return count(written)
-    raise FieldError(f"{shown(value)} is not a size such as 58.4 MB, 150G or 512 MiB")
+    raise FieldError(f"{excerpt(value)} is not a size such as 58.4 MB, 150G or 512 MiB")
 
 
 def _binary_size(value: Any) -> float:
@@ -273,7 +262,7 @@ def _duration(value: Any) -> float:
     return number(value)
 
 
-def _filled(value: Any) -> float:
+def _is_filled(value: Any) -> float:
     if isinstance(value, str):
         return 0.0 if value.strip() in {"", "0", "false"} else 1.0
     return 0.0 if text(value) in {"0", "false"} else 1.0
@@ -287,6 +276,7 @@ def _lower_case(value: Any) -> str:
     return text(value).lower()
 
 
+_milliseconds, _microseconds, _nanoseconds = (partial(_divide, power=n) for n in (3, 6, 9))
 _SIZES: dict[str, NumberReader] = {"decimal": _size, "binary": _binary_size}
 _UNIX: dict[str, NumberReader] = {
     "seconds": number,
@@ -304,7 +294,7 @@ _NUMBER_TABLE: dict[str, tuple[NumberReader, str]] = {
             " case."
         ),
     ),
-    "filled": (_filled, "0 for empty text, 0 and false, 1 for any other value."),
+    "filled": (_is_filled, "0 for empty text, 0 and false, 1 for any other value."),
     "percent": (_percent, 'A percentage, with or without "%", as a ratio: 28 % is 0.28.'),
     "kibibytes": (_bytes_reader(1024), "A count of KiB (1,024 bytes), as bytes; never negative."),
     "mebibytes": (
@@ -345,6 +335,9 @@ _TEXT_TABLE: dict[str, tuple[TextReader, str]] = {
 
 NUMBER_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _NUMBER_TABLE.items()}
 """The readings of values, and one sentence about each for the documentation, in its order."""
+
+AMOUNTS = frozenset({"count", "kibibytes", "mebibytes", "size"})
+"""The readings that are never negative, and whose differences are never negative."""
 
 TEXT_READINGS: Mapping[str, str] = {name: entry[1] for name, entry in _TEXT_TABLE.items()}
 """The readings of labels, and one sentence about each."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 from xml.sax.saxutils import escape
 
 from pydantic import Field, field_validator, model_validator
@@ -35,7 +35,7 @@ class FilledRequest:
     body: bytes
 
 
-def fill(text: str, values: Mapping[str, str], quoted: Quote = str) -> str | None:
+def insert_values(text: str, values: Mapping[str, str], quoted: Quote = str) -> str | None:
     """Insert values into a text; None if one of its words has no value."""
     words = _WORD.split(text)
     for at in range(1, len(words), 2):
@@ -141,20 +141,17 @@ class Request(Model):
         for part in (self.path, self.query, self.headers, self.json_, self.form, self.body):
             yield from words_of(part)
 
-    def filled(self, values: Mapping[str, str]) -> FilledRequest:
+    def fill(self, values: Mapping[str, str]) -> FilledRequest:
         """Return the request with these values; a part with a word without a value is not sent.
 
         Raises:
             ValueError: The path has a word without a value.
         """
-        path = fill(self.path, values, lambda value: quote(value, safe=""))
+        path = insert_values(self.path, values, lambda value: quote(value, safe=""))
         if path is None:
             raise ValueError(f"no value for a word of {self.path}")
-        query = "&".join(
-            f"{quote(name, safe='')}={quote(value, safe='')}"
-            for name, value in _pairs(self.query, values)
-            if value
-        )
+        pairs = [(name, value) for name, value in _pairs(self.query, values) if value]
+        query = urlencode(pairs, quote_via=quote, safe="")
         headers = dict(_pairs(self.headers, values, _header_escaped))
         kind = "json" if self.json_ is not None else "form" if self.form is not None else ""
         if self.has_body and not any(name.lower() == "content-type" for name in headers):
@@ -168,15 +165,14 @@ class Request(Model):
         if self.json_ is not None:
             return json.dumps(_fill_tree(self.json_, values)).encode()
         if self.form is not None:
-            pairs = _pairs(self.form, values)
-            return "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in pairs).encode()
+            return urlencode(list(_pairs(self.form, values))).encode()
         quoted: Quote = _xml_escaped if self._is_xml else _json_escaped
         if any(
             name.lower() == "content-type" and text.startswith(_TYPES["form"])
             for name, text in self.headers.items()
         ):
             quoted = quote_plus
-        return (fill(self.body or "", values, quoted) or "").encode()
+        return (insert_values(self.body or "", values, quoted) or "").encode()
 
     @property
     def _is_xml(self) -> bool:
@@ -201,14 +197,14 @@ def _pairs(
     given: Mapping[str, str], values: Mapping[str, str], quoted: Quote = str
 ) -> Iterator[tuple[str, str]]:
     for name, text in given.items():
-        value = fill(text, values, quoted)
+        value = insert_values(text, values, quoted)
         if value is not None:
             yield name, value
 
 
 def _fill_tree(tree: Any, values: Mapping[str, str]) -> Any:
     if isinstance(tree, str):
-        return fill(tree, values)
+        return insert_values(tree, values)
     if isinstance(tree, list):
         return [_fill_tree(one, values) for one in tree]
     if isinstance(tree, dict):

@@ -35,19 +35,23 @@ NO_TEXT_LINES: TextLines = {}
 # takes up to a millisecond: in a list, every item may have other keys.
 _MAX_SHAPES = 512
 _MAX_SHAPES_OF_ONE = 64
+# Of one shape: about two hundred values, twice as many as any of the built-in systems has. All shapes
+# together take 64 MiB at most.
+_MAX_COST = 128 * 1024
+_BYTES_A_VALUE = 560
 
 
 class Owner(NamedTuple):
-    """What reads an object: the fields of an endpoint, or of an `each` for its items."""
+    """The owner of an object's fields: an endpoint, or an `each` for its items."""
 
     key: Endpoint | Each
     parts: Sequence[Part]
-    mapped: Collection[Steps]
-    """All places of the object that anything reads."""
+    mapped_paths: Collection[Steps]
+    """All paths in the object that are read."""
 
 
 class Shape:
-    """The shape of objects that give the same metrics in the same order."""
+    """The shape of objects with the same metrics in the same order."""
 
     def __init__(
         self,
@@ -58,16 +62,19 @@ class Shape:
     ) -> None:
         """Make the shape of an object, or of a list of items.
 
-        `owner` read `series` of it. `lists` are the places of lists whose items are read one by one.
+        `owner` read `series` of it. `lists` are the paths of lists whose items are read one by one.
 
         Raises:
-            ValueError: It has other lists or nothing that is read, or depends on too much.
+            ValueError: It has other lists or no value that is read, or its numbers depend on more
+                than leaves.
         """
         names: dict[Steps, str] = {}
         is_list = type(tree) is list
         kind = list[msgspec.Raw] if is_list else _struct(tree, (), "", names, lists)
         read = [
-            steps for steps in names if steps not in lists and count_readers(steps, owner.mapped)
+            steps
+            for steps in names
+            if steps not in lists and count_readers(steps, owner.mapped_paths)
         ]
         leaves = [*lists, *read]
         if not leaves:
@@ -77,7 +84,7 @@ class Shape:
         self._pick: Callable[[Any], Leaves] = (
             _single_leaf if is_list else attrgetter(*[names[one] for one in (*leaves, leaves[0])])
         )
-        self._readers, timed = find_readers(owner.parts, owner.mapped, series, leaves)
+        self._readers, timed = find_readers(owner.parts, owner.mapped_paths, series, leaves)
         self._readers[: len(lists)] = [LeafReaders() for _ in lists]
         self._timed = {one.position: one for one in timed}
 
@@ -135,6 +142,8 @@ def shape_of(
     lists: Sequence[Steps] = (),
 ) -> Shape | None:
     """Return the shape of an object, see Shape; None if its changes cannot be read."""
+    if _cost(tree) > _MAX_COST:
+        return None
     key = (owner.key, _signature(tree), tuple([one[0] for one in series]))
     # The thread that reads large answers uses the shapes as well, and may clear them at any moment.
     shape: Shape | None = _shapes.get(key, _UNKNOWN)
@@ -150,6 +159,13 @@ def shape_of(
         shape = None
     _shapes[key] = shape
     return shape
+
+
+def _cost(tree: Any) -> int:
+    """Return the bytes that the shape of an object takes, as measured with 100,000 keys."""
+    if type(tree) is not dict:
+        return 0
+    return sum([_BYTES_A_VALUE + len(key) + _cost(inner) for key, inner in tree.items()])
 
 
 def _signature(value: Any) -> Any:

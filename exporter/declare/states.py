@@ -9,7 +9,7 @@ from pydantic import Field, PlainValidator, model_validator
 from exporter.declare.extraction import ExtractContext, Read
 from exporter.declare.family import Family
 from exporter.declare.labels import compile_labels
-from exporter.declare.model import Text, fault, one_of, shaped
+from exporter.declare.model import Text, fault, one_of, value_schema
 from exporter.declare.numbers import NO_LABELS
 from exporter.declare.parts import Metric
 from exporter.declare.paths import (
@@ -66,7 +66,7 @@ def _codes(value: Any) -> Codes:
 _CodesField = Annotated[
     Codes,
     PlainValidator(_codes),
-    shaped(
+    value_schema(
         "numbers or ranges with states",
         type="object",
         minProperties=1,
@@ -115,9 +115,9 @@ class States(Selected, Metric):
         reading = f"code: {self.codes.written}" if self.codes else f"name: {', '.join(self.names)}"
         yield self._family(source=self.place, reading=reading, labels=(self.label,))
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the field reads."""
-        yield from super().mapped()
+        yield from super().mapped_paths()
         yield from self.places()
 
     def compile(self) -> Read:

@@ -32,7 +32,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 
 class Param(Model):
-    """A parameter that a target gives under `params`."""
+    """A parameter that targets set under `params`."""
 
     help: str = "A parameter of this system."
     """A description."""

@@ -30,9 +30,9 @@ class Match(Selected, Comparison, Metric):
         """Yield the one metric."""
         yield self._family(source=self.place, reading=self.comparison_text())
 
-    def mapped(self) -> Iterator[Steps]:
+    def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that the field reads."""
-        yield from super().mapped()
+        yield from super().mapped_paths()
         yield from self.places()
 
     def compile(self) -> Read:

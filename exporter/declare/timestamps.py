@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from exporter.errors import FieldError, suggestion
-from exporter.text import shown
+from exporter.text import excerpt
 
 TimeReader = Callable[[Any], float]
 
@@ -71,7 +71,7 @@ def time_reader(form: str = ISO, zone: str = "") -> TimeReader:
             if found is not None:
                 return _unix_seconds(*found, tz)
         except (ValueError, OverflowError) as error:
-            raise FieldError(f"{shown(text)} is not a time: {error}") from None
+            raise FieldError(f"{excerpt(text)} is not a time: {error}") from None
         raise FieldError(_mismatch(text, form))
 
     def read(value: Any) -> float:
@@ -84,12 +84,12 @@ def time_reader(form: str = ISO, zone: str = "") -> TimeReader:
 
 def _mismatch(value: Any, form: str) -> str:
     if form != ISO:
-        return f"{shown(value)} is not a time of the format {shown(form)}"
+        return f"{excerpt(value)} is not a time of the format {excerpt(form)}"
     if isinstance(value, int | float) or (
         isinstance(value, str) and _NUMBER.fullmatch(value.strip())
     ):
-        return f"{shown(value)} is not a time; Unix time needs its unit, as in {{time: seconds}}"
-    return f"{shown(value)} is not a time such as 2024-03-18T09:12:44.108Z"
+        return f"{excerpt(value)} is not a time; Unix time needs its unit, as in {{time: seconds}}"
+    return f"{excerpt(value)} is not a time such as 2024-03-18T09:12:44.108Z"
 
 
 def _unix_seconds(moment: datetime, fraction: str, zone: tzinfo | None) -> float:
@@ -145,16 +145,16 @@ def _month(written: str) -> int:
 def _check_format(form: str, zone: str) -> None:
     if not zone and "%z" not in form:
         raise ValueError(
-            f"the time format {shown(form)} has no zone; add %z, or a zone as in"
+            f"the time format {excerpt(form)} has no zone; add %z, or a zone as in"
             " zone: Europe/Berlin"
         )
     moment = datetime(2001, 2, 3, 16, 5, 6, tzinfo=UTC)
     try:
         parsed = datetime.strptime(moment.strftime(form), form)  # noqa: DTZ007 - only its date counts
     except (ValueError, re.error) as error:
-        raise ValueError(f"the time format {shown(form)} cannot be used: {error}") from None
+        raise ValueError(f"the time format {excerpt(form)} cannot be used: {error}") from None
     if parsed.date() != moment.date():
-        raise ValueError(f"the time format {shown(form)} needs a whole date, such as %Y-%m-%d")
+        raise ValueError(f"the time format {excerpt(form)} needs a whole date, such as %Y-%m-%d")
 
 
 def _find_zone(name: str) -> tzinfo:
@@ -168,4 +168,4 @@ def _find_zone(name: str) -> tzinfo:
     known = available_timezones()
     if not known:
         raise ValueError("there are no time zones on this machine; install the package tzdata")
-    raise ValueError(f"unknown zone {shown(name)}; {suggestion(name, known)}")
+    raise ValueError(f"unknown zone {excerpt(name)}; {suggestion(name, known)}")

@@ -38,7 +38,7 @@ class _Node:
 @lru_cache(maxsize=1024)
 def _read_places(endpoint: Endpoint) -> _Node:
     root = _Node()
-    for steps in endpoint.mapped:
+    for steps in endpoint.mapped_paths:
         root.add(steps)
     return root
 

@@ -54,6 +54,10 @@ class BodyBudget:
             text = f"all answers that are being received have more than {_MAX_HELD} bytes"
             raise PollError(Reason.TOO_LARGE, text)
 
+    def release(self, size: int) -> None:
+        """Subtract bytes that are no longer in memory."""
+        self.size -= size
+
 
 class AnswerReader:
     """Reads the answer to one request in pieces, in all forms that HTTP/1.1 allows."""
@@ -165,7 +169,7 @@ class AnswerReader:
 
     def close(self) -> None:
         """Free the memory."""
-        self._held.size -= len(self._body)
+        self._held.release(len(self._body))
         self._body = bytearray()
         del self._parser  # It refers to this reader.
 

@@ -184,9 +184,7 @@ class PooledClient(HttpClient):
         self._is_retired = True
         connections, self.connections = self.connections, {}
         for connection in connections.values():
-            connection.may_be_kept = False
-            if not connection.is_busy:
-                connection.close()
+            connection.retire()
 
 
 def _proxy_address(url: Secret | None) -> tuple[str, int] | None:

@@ -28,7 +28,7 @@ class Deadline:
 
     def error(self) -> PollError:
         """Return the failure of work that times out."""
-        return PollError(Reason.TIMEOUT, f"no whole answer within {self.seconds:g}s")
+        return PollError(Reason.TIMEOUT, f"no complete answer within {self.seconds:g}s")
 
     def end(self) -> None:
         """Mark the work as done."""

@@ -11,14 +11,14 @@ from exporter.clock import Clock
 from exporter.declare.extraction import ExtractContext
 from exporter.declare.login import Login as LoginDeclaration
 from exporter.declare.paths import make_get
-from exporter.declare.requests import fill, words_of
+from exporter.declare.requests import insert_values, words_of
 from exporter.errors import FieldError, PollError, Reason
 from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
 from exporter.http.message import base_path, normalized_url
 from exporter.http.shared_login import Grant
 from exporter.http.token import decode_object, header_value
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.settings import Client, PasswordLogin, Target
 from exporter.text import CUT
 
@@ -56,7 +56,7 @@ class DeclaredMethod:
             PollError: The server refused, or returned no token.
         """
         username, password = self._user.username.reveal(), self._user.password.reveal()
-        filled = self._declaration.request.filled(
+        filled = self._declaration.request.fill(
             {**self._params, "username": username, "password": password}
         )
         parts = urlsplit(self._base)
@@ -111,7 +111,7 @@ class DeclaredMethod:
     def _message(self, body: bytes) -> str:
         """Return the explanation of the server, to be appended to a message."""
         # Redacted first: the cut could leave a part of a secret.
-        text = scrub(_explanation(body), self.client)
+        text = redact_secrets(_explanation(body), self.client)
         if not text:
             return ""
         cut = text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}{CUT}"
@@ -130,7 +130,7 @@ class DeclaredMethod:
 
 
 def _headers(declared: Mapping[str, str], values: Mapping[str, str]) -> "list[tuple[str, str]]":
-    filled = ((name, fill(text, values)) for name, text in declared.items())
+    filled = ((name, insert_values(text, values)) for name, text in declared.items())
     return [(name, text) for name, text in filled if text is not None]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import (
     BROKEN,
     PROXY_DENIES,
@@ -42,13 +42,13 @@ class HttpConnection:
         "_deadline",
         "_headers",
         "_is_used",
+        "_may_be_kept",
         "_on_done",
         "_opening",
         "_reader",
         "_socket",
         "_unsent",
         "client",
-        "may_be_kept",
         "request",
         "sent_at",
     )
@@ -67,8 +67,8 @@ class HttpConnection:
         self._reader: AnswerReader | None = None
         self._unsent = b""
         self._is_used = False
-        self.may_be_kept = False
-        """Whether it stays open after the request under way."""
+        # Whether it stays open after the request under way.
+        self._may_be_kept = False
 
     @property
     def is_busy(self) -> bool:
@@ -112,6 +112,12 @@ class HttpConnection:
             self._release()
             opening.serve(None, self._opened)
 
+    def retire(self) -> None:
+        """Close the connection, at once or after the answer to the request under way."""
+        self._may_be_kept = False
+        if self._on_done is None:
+            self.close()
+
     def close(self) -> None:
         """Close the connection, without a call of `on_done`."""
         self._release()
@@ -148,7 +154,7 @@ class HttpConnection:
 
     def on_crash(self) -> None:
         """End the request after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, CRASHED))
+        self._fail(PollError(Reason.INTERNAL, UNEXPECTED))
 
     def _write(self, one: socket.socket | TlsSocket) -> None:
         client, request = self.client, self.request
@@ -251,7 +257,7 @@ class HttpConnection:
             deadline.on_over = None
         if self._reader is not None:
             self._drop_reader()
-        if not is_reusable or self._unsent or not self.may_be_kept:
+        if not is_reusable or self._unsent or not self._may_be_kept:
             self.close()
         else:
             self._is_used = True
@@ -294,11 +300,11 @@ class HttpConnection:
             return
         self._socket = made
         self._is_used = False
-        self.may_be_kept = self.client.pool.add(self) and self.client.keeps(self)
+        self._may_be_kept = self.client.pool.add(self) and self.client.keeps(self)
         self._watch(READABLE)
         if self._on_done is not None:
             self._write(made)
-        elif self.may_be_kept:
+        elif self._may_be_kept:
             self.sent_at = self.client.pool.wall()  # From now on it is idle.
         else:
             self.close()
@@ -306,7 +312,7 @@ class HttpConnection:
     def _disconnect(self) -> None:
         self._drop_reader()
         self._unsent = b""
-        self.may_be_kept = False
+        self._may_be_kept = False
         one, self._socket = self._socket, None
         if one is not None:
             self.client.pool.multiplexer.forget(one.fileno())

@@ -4,7 +4,7 @@ import zlib
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import CUT_SHORT, too_large
-from exporter.text import shown
+from exporter.text import excerpt
 
 # Members of a gzip body: they may be empty, so that their number has no limit.
 _MAX_MEMBERS = 100
@@ -29,7 +29,7 @@ def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
         has_head = body[:1] and body[0] & 0xF == _DEFLATE_METHOD
         window = zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS
     else:
-        name = shown(encoding.decode("latin-1"))
+        name = excerpt(encoding.decode("latin-1"))
         raise PollError(Reason.BAD_HTTP, f"the Content-Encoding {name} is not supported")
     unpacked = b""
     for _ in range(_MAX_MEMBERS):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Self, TypeVar
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from exporter import __version__
 from exporter.errors import PollError, Reason
@@ -139,8 +139,12 @@ def normalized_url(url: str) -> str:
     _, host, _ = origin_of(url)
     bracketed = f"[{host}]" if ":" in host else host
     authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
-    # Keeps what is encoded already.
-    return f"{parts.scheme}://{authority}{quote(parts.path, safe=_IN_PATH)}"
+    return f"{parts.scheme}://{authority}{quoted_path(parts.path)}"
+
+
+def quoted_path(path: str, also: str = "") -> str:
+    """Return a path in ASCII; what is percent-encoded, and the characters of `also`, are kept."""
+    return quote(path, safe=_IN_PATH + also, errors="surrogateescape")
 
 
 @lru_cache(maxsize=_MAX_CACHED_URLS)
@@ -180,11 +184,8 @@ def secret_query(client: Client) -> str:
     Raises:
         PollError: A secret cannot be read.
     """
-    return "&".join(
-        f"{quote(name, safe='')}={quote(value.reveal(), safe='')}"
-        for name, values in client.query_params
-        for value in values
-    )
+    pairs = ((name, value.reveal()) for name, values in client.query_params for value in values)
+    return urlencode(list(pairs), quote_via=quote, safe="")
 
 
 def credentials(client: Client) -> Headers:

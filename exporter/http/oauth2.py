@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError, check_status
 from exporter.http.client import PooledClient
-from exporter.http.message import basic_pair
+from exporter.http.message import basic_pair, normalized_url
 from exporter.http.shared_login import Grant
 from exporter.http.token import decode_object, header_value
 from exporter.settings import Client, OAuth2
@@ -33,7 +33,7 @@ class OAuth2Method:
             name=client.name, login=login, tls=login.tls, proxy_url=login.proxy_url
         )
         self._login = login
-        self._url = quote(login.token_url, safe="/:[]%@!$&'()*+,;=~")
+        self._url = normalized_url(login.token_url)
         # Servers accept the secret in one of two ways; the one that worked is kept.
         self._ways = [self._by_header, self._by_body]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol, cast
 
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import (
     BROKEN,
     NOT_HTTP,
@@ -191,7 +191,7 @@ class Opening:
 
     def on_crash(self) -> None:
         """Fail after an unexpected exception."""
-        self._fail(PollError(Reason.INTERNAL, CRASHED))
+        self._fail(PollError(Reason.INTERNAL, UNEXPECTED))
 
     def _fail(self, error: PollError) -> None:
         on_done = self.on_done

@@ -1,13 +1,13 @@
 """Follows redirects within the origin of a target, to which its credentials are limited."""
 
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.client import Cancellable, HttpClient
 from exporter.http.deadlines import Deadline
 from exporter.http.http_connection import OnDone
-from exporter.http.message import Headers, HttpRequest, origin_of
+from exporter.http.message import Headers, HttpRequest, origin_of, quoted_path
 
 MAX_REDIRECTS = 5
 # URLs are cached. RFC 9110 section 4.1 recommends to support 8,000 octets.
@@ -98,7 +98,6 @@ def _redirected(request: HttpRequest, error: StatusError) -> HttpRequest:
             Reason.REDIRECT, f"HTTP {error.status} leads to another origin and is not followed"
         )
     base = urlsplit(request.url)
-    # Keeps what is encoded already, and drops user, password and fragment.
-    path = quote(parts.path, safe="/%:@!$&'()*+,;=~", errors="surrogateescape") or "/"
-    query = quote(parts.query, safe="/?%:@!$&'()*+,;=~", errors="surrogateescape")
+    # Drops user, password and fragment.
+    path, query = quoted_path(parts.path) or "/", quoted_path(parts.query, also="?")
     return request.at(f"{base.scheme}://{base.netloc}{path}", f"?{query}" if query else "")

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from exporter.clock import Clock
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import StatusError
 from exporter.http.client import PooledClient
 from exporter.http.message import Headers
 from exporter.http.pool import ConnectionPool
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.secret import Secret
 from exporter.settings import Client
 from exporter.text import printable
@@ -106,7 +106,7 @@ class SharedLogin:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def obtained(self) -> tuple[str, ...]:
+    def obtained_secrets(self) -> tuple[str, ...]:
         """The values of recent logins to redact."""
         return tuple(one.reveal() for one in self._obtained)
 
@@ -213,14 +213,16 @@ class SharedLogin:
             async with asyncio.timeout(seconds):
                 grant = await self._method.log_in(PooledClient(self._method.client, self._pool))
         except TimeoutError:
-            self._note_failure(PollError(Reason.TIMEOUT, f"no whole answer within {seconds:g}s"))
+            self._note_failure(PollError(Reason.TIMEOUT, f"no complete answer within {seconds:g}s"))
         except PollError as error:
             self._note_failure(error)
         except Exception:  # noqa: BLE001 - a bug fails one login, and is logged
-            trace = scrub(traceback.format_exc(), self._method.client, self.obtained)
+            trace = redact_secrets(
+                traceback.format_exc(), self._method.client, self.obtained_secrets
+            )
             facts = {"client": self._method.client.name, "traceback": trace}
             _log.error("login crashed", extra={"facts": facts})
-            self._note_failure(PollError(Reason.INTERNAL, CRASHED))
+            self._note_failure(PollError(Reason.INTERNAL, UNEXPECTED))
         else:
             self._use(grant)
             self._on_login(self._method.client.name, None)
@@ -240,7 +242,7 @@ class SharedLogin:
 
     def _note_failure(self, error: PollError) -> None:
         client = self._method.client
-        detail = printable(scrub(error.detail, client, self.obtained))
+        detail = printable(redact_secrets(error.detail, client, self.obtained_secrets))
         self._error = PollError(error.reason, detail, error.retry_after)
         self._on_login(client.name, self._error)
         requested = min(error.retry_after, LONGEST_PAUSE)
@@ -256,7 +258,7 @@ class SharedLogin:
             self._next_at = min(self._next_at, self._started_at + FIRST_PAUSE)
 
     def _failure(self) -> PollError:
-        error = self._error or PollError(Reason.INTERNAL, CRASHED)
+        error = self._error or PollError(Reason.INTERNAL, UNEXPECTED)
         pause = self._left() if error.retry_after else 0.0
         return PollError(error.reason, f"login: {error.detail}; {self._next_login()}", pause)
 

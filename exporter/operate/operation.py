@@ -15,7 +15,7 @@ from exporter.http.shared_login import SharedLogin
 from exporter.operate.order import Order
 from exporter.operate.single_write import SingleWrite
 from exporter.pipeline.request import EndpointRequest, build
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.poll_run import PollRun, poll
 
 # A server may answer only when the work that is under way has ended.
@@ -66,7 +66,7 @@ class Operation:
         """Poll the target, with the credentials of its polls."""
         done = await poll(self._run)
         if isinstance(done.outcome, PollError):
-            return done.outcome.with_detail(self._scrubbed(done.outcome.detail))
+            return done.outcome.with_detail(self._redact(done.outcome.detail))
         return _action_state(self.order, done.outcome)
 
     def is_there(self, seen: Seen) -> bool:
@@ -139,22 +139,22 @@ class Operation:
                 return seen
             left = until - self._clock.monotonic()
             if left <= 0:
-                raise self._unconfirmed(seen, settle)
+                raise self._timeout_error(seen, settle)
             await asyncio.sleep(min(max(pause, slowest), left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _unconfirmed(self, seen: Seen, settle: float) -> ActionError:
+    def _timeout_error(self, seen: Seen, settle: float) -> ActionError:
         if self.is_confirmed(seen):
             what = self.order.drain.help if self.order.drain else "something under way"
             changed = WriteEffect.DONE if self.is_sent else WriteEffect.NOT
             return ActionError(f"after {settle:g}s there are still {what}", changed)
-        text = f"{self.order.wanted} does not show after {settle:g}s, but {state_text(seen)}"
+        text = f"{self.order.summary} does not show after {settle:g}s, but {state_text(seen)}"
         return ActionError(text, WriteEffect.MAYBE)
 
-    def _scrubbed(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         # The answer to a poll may contain what was sent with the write.
         login = self._login()
-        return scrub(text, self.order.client, login.obtained if login else ())
+        return redact_secrets(text, self.order.client, login.obtained_secrets if login else ())
 
     def _login(self) -> SharedLogin | None:
         return self._connections.login(replace(self.order.target, client=self.order.client))
@@ -171,7 +171,7 @@ class Operation:
             async with asyncio.timeout(target.timeout):
                 return await login.through(target.name, target.timeout, same)
         except TimeoutError:
-            text = f"login: no whole answer within {target.timeout:g}s"
+            text = f"login: no complete answer within {target.timeout:g}s"
             raise PollError(Reason.TIMEOUT, text) from None
 
 

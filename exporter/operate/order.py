@@ -31,19 +31,19 @@ class Order:
         return drain if drain and self.value in drain.after else None
 
     @property
-    def filled(self) -> FilledRequest:
+    def filled_request(self) -> FilledRequest:
         """The request, without secrets."""
         values = {**self.target.params, VALUE: self.value, **self.options}
-        return self.action.request.filled(values)
+        return self.action.request.fill(values)
 
     @property
     def url(self) -> str:
         """The URL of the request, without secrets."""
         base = normalized_url(self.target.url)
-        return f"{base}{base_path(self.target)}{self.filled.target}"
+        return f"{base}{base_path(self.target)}{self.filled_request.target}"
 
     @property
-    def wanted(self) -> str:
+    def summary(self) -> str:
         """The value and options, for messages."""
         return " ".join([self.value, *(f"{name}={one}" for name, one in self.options.items())])
 

@@ -1,7 +1,7 @@
 """Sends an order exactly once; a failure says whether the server may have changed.
 
-Before any byte of the request was sent it cannot have. After that it may have, unless an answer
-shows that it did not.
+It cannot have changed before any byte of the request was sent. After that it may have changed,
+unless an answer proves that it did not.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class SingleWrite:
 
     async def _send(self, obtained: Headers, seconds: float) -> int:
         order, client = self._order, PooledClient(self._order.client, self._pool)
-        filled = order.filled
+        filled = order.filled_request
         headers = {"Accept": "application/json", **dict(filled.headers)}
         request = make_request(order.client, filled.method, order.url, headers, filled.body)
         # The status alone counts.

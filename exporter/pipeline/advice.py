@@ -24,7 +24,7 @@ def repeated_paths(target: Target) -> Iterator[str]:
             yield path
 
 
-def advised(error: PollError, request: EndpointRequest, target: Target) -> PollError:
+def add_hint(error: PollError, request: EndpointRequest, target: Target) -> PollError:
     """Return the failure with its request, and with a hint if the cause is known."""
     error.request = f"{request.method} {request.url}"
     if error.reason is Reason.HTTP_404:

@@ -19,9 +19,9 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES, Answer
 from exporter.pipeline.charset import DecodedText, decode
 from exporter.pipeline.json_tree import read_json
-from exporter.pipeline.sniff import describe, excerpt, first_character, is_page
+from exporter.pipeline.sniff import beginning, describe, first_character, is_page
 from exporter.pipeline.xml_tree import find_roots, make_lists, read_xml
-from exporter.text import shown
+from exporter.text import excerpt
 
 _NO_TEXT = frozenset({"image", "audio", "video", "font", "multipart"})
 # Of a header that may be 64 KiB.
@@ -160,10 +160,10 @@ def _refusal(
     match first_character(text):
         case "<":
             what = "an HTML page" if is_page(text, media_type) else "XML"
-            detail = f"the answer is {what}, not {wanted}: {excerpt(text)}"
+            detail = f"the answer is {what}, not {wanted}: {beginning(text)}"
             return PollError(Reason.BAD_CONTENT_TYPE, detail)
         case "{" | "[":
-            detail = f"the answer looks like JSON, not {wanted}: {excerpt(text)}"
+            detail = f"the answer looks like JSON, not {wanted}: {beginning(text)}"
             return PollError(Reason.BAD_CONTENT_TYPE, detail)
     reason = Reason.BAD_JSON
     if "json" not in formats or ("xml" in formats and media_type.endswith(("/xml", "+xml"))):
@@ -172,11 +172,11 @@ def _refusal(
         return PollError(reason, "the answer is empty")
     if reason is Reason.BAD_JSON:
         with suppress(PollError):
-            detail = f"the answer is {shown(read_json(text))}, not an object"
+            detail = f"the answer is {excerpt(read_json(text))}, not an object"
             return PollError(Reason.BAD_SHAPE, detail)
     label = ""
     if media_type.partition("/")[0] in _NO_TEXT:
-        reason, label = Reason.BAD_CONTENT_TYPE, f", labelled {shown(media_type)},"
+        reason, label = Reason.BAD_CONTENT_TYPE, f", labelled {excerpt(media_type)},"
     looks = describe(body, text, decoded.codec)
     return PollError(reason, f"the answer{label} is not {wanted} but looks like {looks}")
 
@@ -199,7 +199,7 @@ def _json_root(tree: Any, endpoint: Endpoint) -> Any:
     if not isinstance(tree, dict):
         if endpoint.takes_list:
             return tree
-        raise PollError(Reason.BAD_SHAPE, f"the answer is {shown(tree)}, not an object")
+        raise PollError(Reason.BAD_SHAPE, f"the answer is {excerpt(tree)}, not an object")
     if not roots or any(root in tree for root in roots):
         return tree
     inner = [value for value in tree.values() if isinstance(value, dict)]

@@ -175,7 +175,7 @@ class SeriesGroup:
 
 
 class Table(NamedTuple):
-    """What is served of several targets of one system, column by column."""
+    """The series of several targets of one system, column by column."""
 
     system: System
     bases: Sequence[str]
@@ -228,7 +228,7 @@ class Table(NamedTuple):
 def make_table(
     system: System, bases: Sequence[str], snapshots: Sequence[Snapshot], last: Table | None
 ) -> Table:
-    """Return what is served of several targets of a system, at least one.
+    """Return the table of one or more targets of a system.
 
     `bases` are the labels that the series of each target begin with, see `base_labels`, and `last`
     is the last table of these targets: while the series are the same, so are the groups.
@@ -270,7 +270,7 @@ def _lines(name: str, labels: Sequence[str], values: Sequence[float], suffix: st
 
 
 def _value_texts(values: Sequence[float]) -> Iterable[object]:
-    """Return what value_text does of each value, several times as fast."""
+    """Return the value_text of each value, several times as fast."""
     if min(values) > -_EXACT and max(values) < _EXACT:
         whole = [*map(int, values)]
         if whole == [*values]:

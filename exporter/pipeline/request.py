@@ -28,7 +28,7 @@ def build(target: Target) -> tuple[EndpointRequest, ...]:
 
 
 def _endpoint_request(target: Target, endpoint: Endpoint) -> EndpointRequest:
-    filled = endpoint.filled(target.params)
+    filled = endpoint.fill(target.params)
     base = normalized_url(target.url)
     # The first format is preferred.
     headers = {"Accept": _FORMATS[endpoint.formats[0]], **dict(filled.headers)}
@@ -44,6 +44,6 @@ def _endpoint_request(target: Target, endpoint: Endpoint) -> EndpointRequest:
     policy: dict[str, Any] = {
         "owner": target.name,
         "accept_status": tuple(endpoint.accept_status),
-        "inspected": login.inspected if login else (),
+        "inspected": login.inspected_statuses if login else (),
     }
     return EndpointRequest(**fixed | policy, endpoint=endpoint)

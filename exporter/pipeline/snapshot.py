@@ -15,7 +15,7 @@ from exporter.declare.extraction import (
 )
 from exporter.declare.system import System
 from exporter.errors import PollError
-from exporter.redact import known_secrets, take_out
+from exporter.redact import redact, secret_forms
 from exporter.settings import Target
 from exporter.text import CUT
 
@@ -125,7 +125,7 @@ def serve(
     A vendor may echo a secret of a header in a text. `base` are the labels of the target; series
     whose lines are beyond `max_bytes` are dropped.
     """
-    series = redacted(extracted, secrets) if secrets else extracted
+    series = redact_series(extracted, secrets) if secrets else extracted
     first: dict[Series, int] = {}
     for at, one in enumerate(series):
         first.setdefault(one, at)
@@ -152,7 +152,7 @@ def _labels_size(labels: Labels) -> int:
     return sum([_LABEL_BYTES + len(name) + len(text.encode()) for name, text in labels])
 
 
-def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
+def redact_series(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series, ...]:
     """Redact label values; label names are not changed."""
     distinct = {one[1] for one in series}
     # Search all texts at once for each secret: nearly always there is none.
@@ -161,14 +161,14 @@ def redacted(series: tuple[Series, ...], secrets: Sequence[str]) -> tuple[Series
         secrets = [secret for secret in secrets if secret in texts]
         if not secrets:
             return series
-    found = {labels: _redacted_labels(labels, secrets) for labels in distinct}
+    found = {labels: _redact_labels(labels, secrets) for labels in distinct}
     if all(labels is found[labels] for labels in found):
         return series
     return tuple((name, found[labels]) for name, labels in series)
 
 
-def _redacted_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
-    redacted = tuple((name, take_out(text, secrets)) for name, text in labels)
+def _redact_labels(labels: Labels, secrets: Sequence[str]) -> Labels:
+    redacted = tuple((name, redact(text, secrets)) for name, text in labels)
     return labels if redacted == labels else redacted
 
 
@@ -236,7 +236,7 @@ def take_snapshot(
         if outcome.series != last.extracted:
             base = (("target", target.name), *target.labels.items())
             max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
-            secrets = known_secrets(target.client, ())
+            secrets = secret_forms(target.client, ())
             last = serve(outcome.series, target.system, secrets, base, max_bytes)
         # Keep one of two equal tuples.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))

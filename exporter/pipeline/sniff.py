@@ -2,11 +2,11 @@
 
 import re
 
-from exporter.text import shown
+from exporter.text import excerpt
 
 _BLANK = " \t\r\n"
 _LOOKED_AT = 1024
-# Bytes shown of binary data: more than fit, so that the cut is marked and redaction sees them.
+# Bytes of binary data in a message: more than fit, so that the cut is marked and redaction sees it.
 _SHOWN_BYTES = 64
 _GZIP = b"\x1f\x8b"
 
@@ -36,24 +36,24 @@ def describe(body: bytes, text: str, codec: str) -> str:
     """Describe the answer, and show its beginning."""
     start = text[:_LOOKED_AT]
     if body.startswith(_GZIP):
-        return f"gzip data without a Content-Encoding that says so: {_escaped(body)}"
+        return f"gzip data without a Content-Encoding that says so: {_escape_bytes(body)}"
     if _NO_TEXT.search(start):
-        return f"binary data: {_escaped(body)}"
+        return f"binary data: {_escape_bytes(body)}"
     wide = (
         f" in {codec[:6].replace('_', '-').upper()}"
         if codec.startswith(("utf_16", "utf_32"))
         else ""
     )
-    return f"text{wide}: {excerpt(start)}"
+    return f"text{wide}: {beginning(start)}"
 
 
-def excerpt(text: str) -> str:
+def beginning(text: str) -> str:
     """Show the beginning of a text, on one line."""
-    return shown(" ".join(text[:_LOOKED_AT].split()))
+    return excerpt(" ".join(text[:_LOOKED_AT].split()))
 
 
-def _escaped(body: bytes) -> str:
-    return shown(
+def _escape_bytes(body: bytes) -> str:
+    return excerpt(
         "".join(
             chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"  # noqa: PLR2004 - ASCII
             for byte in body[:_SHOWN_BYTES]

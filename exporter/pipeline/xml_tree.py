@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError, XMLParser
 
 from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_DEPTH, MAX_PARTS, MAX_VALUES
-from exporter.text import shown
+from exporter.text import excerpt
 
 ListPath = tuple[str, ...]
 """The path of a list: keys, and "*" for each item. With "*" at the end, the path of an object whose
@@ -54,7 +54,7 @@ def _check_doctype(text: str) -> None:
     """
     found = _DOCTYPE.search(text)
     if found:
-        raise PollError(Reason.BAD_XML, f"a document type ({shown(found[1])}) is not accepted")
+        raise PollError(Reason.BAD_XML, f"a document type ({excerpt(found[1])}) is not accepted")
 
 
 def _blank_declaration(text: str) -> str:

@@ -52,7 +52,7 @@ _STATE = re.compile(r"[A-Za-z][A-Za-z_ -]{0,23}", re.ASCII)
 
 
 def guess(context: Words, key: Words, values: Sequence[Any]) -> Guess | str:
-    """Guess what the values of a key are, one or those of several items; or say why it is nothing.
+    """Guess what the values of a key in one or more items are, or return why no field reads them.
 
     `context` has the words of the objects around the key.
     """
@@ -139,7 +139,7 @@ def _state(_: Words, key: Words, values: list[Any]) -> Guess | None:
         return None
     if (VERSIONS | NO_STATE_KEYS) & {*key[-1:]}:
         return None
-    # `unknown` is what `states` gives for every other text.
+    # `states` reports every other text as `unknown`.
     seen = [one for one in dict.fromkeys(one.lower() for one in values) if one != "unknown"]
     for known in STATE_SETS:
         if seen and {*seen} <= {*known}:

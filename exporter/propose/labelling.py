@@ -46,10 +46,10 @@ def item_labels(
     for key in keys:
         scoped = [*(one for one in keys if one in SCOPES and one != key), key]
         if all(_is_unique(one, scoped) for one in items):
-            return _named(scoped, words, taken)
+            return _name_labels(scoped, words, taken)
     for pair in combinations(keys, 2):
         if all(_is_unique(one, pair) for one in items):
-            return _named(pair, words, taken)
+            return _name_labels(pair, words, taken)
     return ((label_name((*_item_words(words), "index"), taken), "@key"),)
 
 
@@ -60,7 +60,7 @@ def _candidates(items: list[dict[str, Any]], item: Words) -> list[str]:
 
 
 def _rank(key: str, value: Any, item: Words) -> int | None:
-    """Say how well a key names an item: the less, the better; None if it does not.
+    """Rank how well a key names an item: lower is better; None if it cannot.
 
     Hashes are hard to read, and numbers from 0 on are positions.
     """
@@ -95,7 +95,9 @@ def _is_unique(items: Sequence[dict[str, Any]], keys: Sequence[str]) -> bool:
     return len({tuple(str(item[key]) for key in keys) for item in items}) == len(items)
 
 
-def _named(keys: Iterable[str], words: Words, taken: frozenset[str]) -> tuple[tuple[str, str], ...]:
+def _name_labels(
+    keys: Iterable[str], words: Words, taken: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
     labels: list[tuple[str, str]] = []
     for key in keys:
         own = key_words(key)

@@ -36,7 +36,7 @@ _FILLERS = terms("a an and are for in is of out so the to")
 
 
 def patterns_of(text: str) -> tuple[tuple[str, ...], Groups]:
-    """Return patterns for the lines of a text, and what they find in it by group."""
+    """Return patterns for the lines of a text, and the values of their groups in it."""
     patterns: list[str] = []
     names: list[str] = []
     above = ""
@@ -47,12 +47,14 @@ def patterns_of(text: str) -> tuple[tuple[str, ...], Groups]:
             patterns.append(made[0])
             names += made[1]
         above = line
-    return _matched(patterns, names, text)
+    return _match_lines(patterns, names, text)
 
 
-def _matched(patterns: list[str], names: list[str], text: str) -> tuple[tuple[str, ...], Groups]:
-    """Return the patterns that are valid, and what they find: of one group the first line wins."""
-    valid = [pattern for one in patterns if (pattern := _compiled(one)) is not None]
+def _match_lines(
+    patterns: list[str], names: list[str], text: str
+) -> tuple[tuple[str, ...], Groups]:
+    """Return the valid patterns, and the values of their groups in the first line that has them."""
+    valid = [pattern for one in patterns if (pattern := _try_compile(one)) is not None]
     groups: Groups = {}
     for line in _LINE_END.split(text):
         matches = (one.match_whole(line.strip()) for one in valid)
@@ -63,7 +65,7 @@ def _matched(patterns: list[str], names: list[str], text: str) -> tuple[tuple[st
     }
 
 
-def _compiled(source: str) -> Pattern | None:
+def _try_compile(source: str) -> Pattern | None:
     try:
         return compile_pattern(source)
     except ValueError:
@@ -94,7 +96,7 @@ def _pair_pattern(pair: re.Match[str], taken: set[str]) -> tuple[str, list[str]]
     """Write the pattern of a line such as `key: 12` or `key = 12 Volts`."""
     stripped = pair["value"].rstrip(", ;")
     after, value = _literal(pair["value"].strip()[len(stripped) :]), stripped
-    before, what = _literal(pair["key"]) + _between(pair["between"]), r"\S+"
+    before, what = _literal(pair["key"]) + _separator(pair["between"]), r"\S+"
     words = key_words(pair["key"])
     with_unit = _WITH_UNIT.fullmatch(value)
     unit = with_unit["unit"].strip() if with_unit else ""
@@ -138,7 +140,7 @@ def _values_pattern(
 
 
 def _column_names(line: str, above: str, size: int) -> list[Words] | None:
-    """Name a line of nothing but numbers by the line above it, by its last words."""
+    """Name the columns of a line of numbers by the last words of the line above it."""
     words = above.split()
     if any(number_of(one) is None for one in line.split()) or len(words) < size:
         return None
@@ -162,7 +164,7 @@ def _names(line: str, values: list[re.Match[str]]) -> Iterator[Words]:
 
 
 def _halves(text: str) -> tuple[str, str, str]:
-    """Split what is between two values into the words of the first and those of the second."""
+    """Split the text between two values into the words of the first and those of the second."""
     parts = re.split(r"[,;|]|\s[-/]\s|/", text, maxsplit=1)
     return (parts[0], "", parts[1]) if len(parts) > 1 else (text, "", "")
 
@@ -172,7 +174,7 @@ def _plain(words: Words) -> Words:
 
 
 def _group(words: Words, taken: set[str]) -> str:
-    """Return a name for a group that none has yet."""
+    """Return an unused name for a group."""
     name = "_".join(words)[:60].strip("_")
     name = name if name[:1].isalpha() else f"key_{name}"
     number, unique = 1, name
@@ -182,8 +184,8 @@ def _group(words: Words, taken: set[str]) -> str:
     return unique
 
 
-def _between(text: str) -> str:
-    """Write what is between a key and its value: blanks align columns, so any number of them."""
+def _separator(text: str) -> str:
+    """Return the pattern of the text between a key and its value; blanks may have any number."""
     mark = text.strip()
     if not mark:
         return r"\s+"

@@ -1,4 +1,4 @@
-"""Gives the proposed fields valid metric names, none twice, and keeps them to a limit."""
+"""Gives the proposed fields unique, valid metric names, and limits their number."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class NamedFields:
 
 
 def system_name(text: str) -> str:
-    """Make a valid name of a system of any text, such as a file's or a host's name."""
+    """Make a valid system name from any text, such as the name of a file or host."""
     name = "_".join(words_of(text))[:MAX_SYSTEM].strip("_")
     return name if _SYSTEM.fullmatch(name) else f"system_{name}".strip("_")
 
@@ -68,7 +68,7 @@ class _NameRegistry:
         self.dropped = 0
 
     def fields(self, items: tuple[Item, ...]) -> Iterator[Item]:
-        """Yield the fields with their names, groups without fields left out."""
+        """Yield the fields with their names, without empty groups."""
         for item in items:
             if item.fields:
                 fields = tuple(self.fields(item.fields))
@@ -81,7 +81,7 @@ class _NameRegistry:
                 self.dropped += 1
 
     def _name(self, item: Item) -> str:
-        words = list(_joined(self._system, item.words))
+        words = list(_add_system_name(self._system, item.words))
         while len("_".join(words)) > MAX_NAME and len(words) > len(self._system) + 1:
             del words[len(self._system)]
         is_free = "_".join(words[:-1]) not in self._families and len(words) > len(self._system) + 1
@@ -93,12 +93,12 @@ class _NameRegistry:
         number, unique = 1, family
         while unique in self._families:
             number += 1
-            unique = _numbered(family, number)
+            unique = _add_number(family, number)
         self._families.add(unique)
         return unique + _SUFFIXES.get(item.kind, "")
 
 
-def _numbered(family: str, number: int) -> str:
+def _add_number(family: str, number: int) -> str:
     """Add a number, before a unit: units come last."""
     for unit in ("_timestamp_seconds", "_bytes", "_seconds", "_ratio"):
         if family.endswith(unit):
@@ -106,6 +106,6 @@ def _numbered(family: str, number: int) -> str:
     return f"{family}_{number}"
 
 
-def _joined(system: Words, words: Words) -> Words:
+def _add_system_name(system: Words, words: Words) -> Words:
     """Join the system's name and a field's words, which may begin with that name."""
     return system + (words[len(system) :] if words[: len(system)] == system else words)

@@ -46,7 +46,7 @@ Options = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Guess:
-    """What a value is."""
+    """The guessed meaning of a value."""
 
     kind: str
     """`gauge`, `counter`, `states`, or `label`: a text that identifies."""
@@ -59,7 +59,7 @@ class Guess:
 
 
 def number_of(value: Any) -> float | None:
-    """Return a number, or what a numeric text says; None for all else."""
+    """Return a number, or the number in a numeric text; None for all other values."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and (len(value) > _MAX_TEXT or not _NUMBER.fullmatch(value)):
@@ -80,12 +80,12 @@ def guess_number(context: Words, key: Words, values: list[Any]) -> Guess | None:
     for guesser in (_epoch, _unit, _bytes, _age):
         found = guesser(context, key, numbers)
         if found is not None:
-            return _counted(context, key, numbers, found, options)
-    return _counted(context, key, numbers, Guess("gauge", key), options)
+            return _detect_counter(context, key, numbers, found, options)
+    return _detect_counter(context, key, numbers, Guess("gauge", key), options)
 
 
 def _without_nulls(values: list[Any], reads: Callable[[Any], bool]) -> tuple[list[Any], Options]:
-    """Return what can be read, and `null_values` for what else means "missing"; nothing if that fails."""
+    """Return the readable values, and `null_values` if all others mean "missing"; else nothing."""
     kept = [one for one in values if reads(one)]
     others = {one if isinstance(one, str) else None for one in values if not reads(one)}
     if not kept or any(one is None or one.lower() not in NULLS for one in others):
@@ -161,10 +161,10 @@ def _age(_: Words, key: Words, numbers: list[float]) -> Guess | None:
     return None
 
 
-def _counted(
+def _detect_counter(
     context: Words, key: Words, numbers: list[float], found: Guess, options: Options
 ) -> Guess:
-    """Make a counter of what only grows."""
+    """Guess a counter if the key says that the number only grows, else a gauge."""
     kind, note = "gauge", found.note
     if _only_grows(context, key) and min(numbers) >= 0 and "timestamp" not in found.words:
         kind = "counter"
@@ -211,7 +211,7 @@ def guess_quantity(_: Words, key: Words, values: list[Any]) -> Guess | None:
         if kept and not (
             reading == "duration" and TIME & {*key[-1:]} - {"time"} and _are_clocks(kept)
         ):
-            return Guess("gauge", _named(key, unit), (("read", reading), *options), note)
+            return Guess("gauge", _add_unit(key, unit), (("read", reading), *options), note)
     return _moment(key, values)
 
 
@@ -235,8 +235,8 @@ def _are_clocks(values: list[Any]) -> bool:
     return all(_CLOCK.fullmatch(one) for one in values)
 
 
-def _named(key: Words, unit: str) -> Words:
-    """Add the base unit, in place of a unit of the key."""
+def _add_unit(key: Words, unit: str) -> Words:
+    """Add the base unit, which replaces a unit in the key."""
     return (*(key[:-1] if key and UNITS.get(key[-1], ("",))[0] == unit else key), unit)
 
 

@@ -10,7 +10,7 @@ from exporter.propose.guess import MAX_LABEL, MIXED, guess, is_printable, key_wo
 from exporter.propose.labelling import item_labels, label_name, map_label
 from exporter.propose.linewise import patterns_of
 from exporter.propose.quantities import Guess
-from exporter.propose.sketch import Item, ItemsLocation, Sketch, joined, pointer_step
+from exporter.propose.sketch import Item, ItemsLocation, Sketch, join_words, pointer_step
 from exporter.propose.terms import (
     COUNTS,
     MEMORY,
@@ -58,12 +58,12 @@ def shape(tree: Any, *, is_xml: bool = False) -> Sketch:
         # The name of the document's element is in every path and says nothing in a name.
         ((root, inner),) = tree.items()
         if isinstance(inner, dict) and inner:
-            return _grouped(_object([inner], ItemsLocation(level=1))).below(pointer_step(root))
+            return _group(_object([inner], ItemsLocation(level=1))).below(pointer_step(root))
     return _container([tree], (), ItemsLocation())
 
 
 def _with_lists(tree: Any) -> Any:
-    """Make a list of the only element in one that is named for several, such as `queues`."""
+    """Make a list of a single element whose parent has a plural name, such as `queues`."""
     if not isinstance(tree, dict):
         return [_with_lists(one) for one in tree] if isinstance(tree, list) else tree
     made = {key: _with_lists(value) for key, value in tree.items()}
@@ -117,17 +117,17 @@ def _metric(made: Guess, place: ItemsLocation, path: str) -> Item:
     options = made.options
     if made.kind == "states" and "state" in place.labels:
         options = (*options, ("label", label_name(("current", "state"), place.labels)))
-    return Item(made.kind, path, joined(place.words, words), options, note=made.note)
+    return Item(made.kind, path, join_words(place.words, words), options, note=made.note)
 
 
 def _value(key: str, values: list[Any], place: ItemsLocation) -> Guess | Sketch | str:
-    """Propose something for a key's values: a guess, groups, or why there is nothing."""
+    """Propose a field or groups for a key's values, or note why they are left out."""
     containers = [one for one in values if isinstance(one, dict | list)]
     scalars = [one for one in values if not isinstance(one, dict | list) and one is not None]
     words = key_words(key)
     if not containers:
         texts = [one for one in scalars if one != ""]
-        return _embedded(texts, words, place) or guess(place.words, words, values)
+        return _guess_embedded(texts, words, place) or guess(place.words, words, values)
     # An empty list where others have an object is how some languages write an empty map.
     filled = [one for one in containers if one]
     if scalars or len({type(one) for one in filled}) > 1:
@@ -144,10 +144,10 @@ def _container(values: Sequence[Any], words: Words, place: ItemsLocation) -> Ske
     if found is not None:
         return found
     inner = _object(values, place.within(words))
-    return _grouped(inner) if words else inner
+    return _group(inner) if words else inner
 
 
-def _grouped(inner: Sketch) -> Sketch:
+def _group(inner: Sketch) -> Sketch:
     """Make a group of an object's fields; a few read better with longer paths."""
     few = len(inner.fields) == 1 or (
         len(inner.fields) <= _FEW_FIELDS and not any(one.fields for one in inner.fields)
@@ -271,7 +271,7 @@ def _as_row(item: Any) -> Any:
 
 
 def _without(field: Item, used: set[str]) -> Item | None:
-    """Drop what is a label of its group already."""
+    """Remove fields that are labels of their group."""
     if field.kind != "info":
         return field
     labels = tuple(one for one in field.labels if one[1] not in used)
@@ -283,7 +283,7 @@ def _each(found: Sketch, labels: tuple[tuple[str, str], ...], size: int) -> Item
     return Item("each", "", (), options, labels, found.fields, left_out=found.left_out)
 
 
-def _embedded(values: list[Any], words: Words, place: ItemsLocation) -> Sketch | None:
+def _guess_embedded(values: list[Any], words: Words, place: ItemsLocation) -> Sketch | None:
     """Propose fields for JSON within a text, or for a text of several lines."""
     texts = [one.strip() for one in values if isinstance(one, str)]
     if not texts or len(texts) < len(values):

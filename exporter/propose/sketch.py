@@ -1,4 +1,4 @@
-"""The parts of a proposal before they have names: fields, groups, and the place they are found at."""
+"""The parts of a proposal before they have names: fields, groups, and where they are found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -48,12 +48,12 @@ class ItemsLocation:
     """Whether this is one object; false for the items of a list or map."""
 
     def within(self, words: Words) -> "ItemsLocation":
-        """Return the place below a key."""
-        kept = self.words if {*words} <= NOISE else joined(self.words, words)
+        """Return the location below a key."""
+        kept = self.words if {*words} <= NOISE else join_words(self.words, words)
         return replace(self, words=kept, level=self.level + 1)
 
     def each(self, words: Words, labels: Mapping[str, str]) -> "ItemsLocation":
-        """Return the place of the items of a list or map."""
+        """Return the location of the items of a list or map."""
         inner = self.within(singular(words))
         return replace(inner, labels=self.labels | labels.keys(), is_one=False)
 
@@ -78,8 +78,8 @@ def pointer_step(key: str) -> str:
     return f"/{key.replace('~', '~0').replace('/', '~1')}"
 
 
-def joined(context: Words, words: Words) -> Words:
-    """Join words without saying twice what both have: last_write, last_write_date."""
+def join_words(context: Words, words: Words) -> Words:
+    """Join words without repeating words that both have: last_write, last_write_date."""
     for size in range(min(len(context), len(words)), 0, -1):
         if context[-size:] == words[:size]:
             return context + words[size:]

@@ -14,7 +14,7 @@ from exporter.propose.sketch import Item, LeftOut
 
 @dataclass(frozen=True)
 class AnsweredRequest:
-    """What an answer was the answer to."""
+    """The request of an answer."""
 
     path: str
     """Percent-encoded, as it is sent."""
@@ -37,7 +37,7 @@ def propose(
 ) -> str:
     """Propose a declaration for an answer: an object, a list, or a text.
 
-    `request` is what the answer was the answer to, if that is known, and `form` json, xml or text.
+    `request` is the answer's request, if it is known, and `form` json, xml or text.
 
     Raises:
         NothingToMapError: The answer has nothing that can become a metric.
@@ -50,20 +50,20 @@ def _system(
     named: NamedFields, system: str, request: AnsweredRequest | None, form: str
 ) -> Iterator[str]:
     yield "systems:"
-    yield f"  {quoted(system)}:"
-    yield f"    title: {quoted(system.replace('_', ' '))}"
+    yield f"  {quote_scalar(system)}:"
+    yield f"    title: {quote_scalar(system.replace('_', ' '))}"
     yield "    endpoints:"
     if request is None:
         yield "      - path: /status  # the path of the answer is not known: set it"
     else:
-        yield f"      - path: {quoted(request.path)}"
+        yield f"      - path: {quote_scalar(request.path)}"
         yield from _query(request.query)
     if form != "json":
         yield f"        formats: [{form}]"
     yield "        fields:"
     for field in named.fields:
         yield from _field(field, 10)
-    yield from _left_out(named.left_out, 10)
+    yield from _left_out_lines(named.left_out, 10)
     if named.dropped:
         yield f"{' ' * 10}# left out: {named.dropped} further fields"
 
@@ -76,16 +76,16 @@ def _query(query: tuple[tuple[str, str], ...]) -> Iterator[str]:
     if sent:
         yield "        query:"
     for name, value in sent.items():
-        yield f"          {quoted(name)}: {quoted(value)}"
+        yield f"          {quote_scalar(name)}: {quote_scalar(value)}"
     for name in dict.fromkeys(name for name, _ in query if name not in sent):
-        yield f"        # left out of the query: {_shown(name)}; a secret goes into a client's query_params"
+        yield f"        # left out of the query: {_comment_text(name)}; a secret goes into a client's query_params"
 
 
 def _field(field: Item, indent: int) -> Iterator[str]:
     start, rest = f"{' ' * indent}- ", " " * (indent + 2)
-    lines = [(field.kind, quoted(field.name or field.path))]
+    lines = [(field.kind, quote_scalar(field.name or field.path))]
     if field.name and field.kind != "info":
-        lines.append(("path", quoted(field.path)))
+        lines.append(("path", quote_scalar(field.path)))
     lines += [(key, _value(value)) for key, value in field.options if key != "patterns"]
     written = [f"{key}: {value}" for key, value in lines]
     if field.note:
@@ -100,18 +100,18 @@ def _field(field: Item, indent: int) -> Iterator[str]:
         written += _labels(field.labels, len(rest))
     for key, value in field.options:
         if key == "patterns":
-            written += ["patterns:", *(f"  - {quoted(one, single=True)}" for one in value)]
+            written += ["patterns:", *(f"  - {quote_scalar(one, single=True)}" for one in value)]
     yield f"{start}{written[0]}"
     yield from (f"{rest}{line}" for line in written[1:])
     if field.fields:
         yield f"{rest}fields:"
         for inner in field.fields:
             yield from _field(inner, indent + 4)
-        yield from _left_out(field.left_out, indent + 4)
+        yield from _left_out_lines(field.left_out, indent + 4)
 
 
 def _labels(labels: tuple[tuple[str, str], ...], indent: int) -> list[str]:
-    pairs = [f"{quoted(name)}: {quoted(path)}" for name, path in labels]
+    pairs = [f"{quote_scalar(name)}: {quote_scalar(path)}" for name, path in labels]
     line = f"labels: {{{', '.join(pairs)}}}"
     if indent + len(line) <= _WIDTH:
         return [line]
@@ -123,13 +123,13 @@ def _value(value: Any) -> str:
         return f"{{{', '.join(f'{key}: {_value(one)}' for key, one in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
-    return quoted(value) if isinstance(value, str) else str(value)
+    return quote_scalar(value) if isinstance(value, str) else str(value)
 
 
-def _left_out(left_out: LeftOut, indent: int) -> Iterator[str]:
+def _left_out_lines(left_out: LeftOut, indent: int) -> Iterator[str]:
     if not left_out:
         return
-    parts = [f"{_shown(path)} ({why})" for path, why in left_out[:_MAX_LEFT_OUT]]
+    parts = [f"{_comment_text(path)} ({why})" for path, why in left_out[:_MAX_LEFT_OUT]]
     if len(left_out) > _MAX_LEFT_OUT:
         parts.append(f"and {len(left_out) - _MAX_LEFT_OUT} more")
     text = "left out: " + ", ".join(parts)
@@ -143,13 +143,13 @@ def _left_out(left_out: LeftOut, indent: int) -> Iterator[str]:
     )
 
 
-def quoted(text: str, *, single: bool = False) -> str:
-    """Write a text as a YAML scalar that is valid in a flow collection, too: plain if it can be."""
+def quote_scalar(text: str, *, single: bool = False) -> str:
+    """Return a text as a YAML scalar that is also valid in a flow collection: plain if possible."""
     if _is_plain(text):
         return text
     if text.isprintable() and (single or '"' in text or "\\" in text):
         return "'" + text.replace("'", "''") + "'"
-    return f'"{_escaped(text)}"'
+    return f'"{_escape_text(text)}"'
 
 
 def _is_plain(text: str) -> bool:
@@ -162,7 +162,7 @@ def _is_plain(text: str) -> bool:
     return bool(loaded == [text] and text != "-" and text == text.strip())
 
 
-def _escaped(text: str) -> str:
+def _escape_text(text: str) -> str:
     return "".join(map(_escape, text))
 
 
@@ -172,9 +172,9 @@ def _escape(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08X}"
 
 
-def _shown(path: str) -> str:
-    """Show a pointer in a comment: one line, printable, bounded."""
-    shown = _escaped(path or "the item itself")
+def _comment_text(path: str) -> str:
+    """Return a pointer for a comment: one line, printable, bounded."""
+    shown = _escape_text(path or "the item itself")
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 

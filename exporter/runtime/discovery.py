@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Protocol
 
 from exporter.clock import Clock
-from exporter.errors import CRASHED
+from exporter.errors import UNEXPECTED
 from exporter.runtime.file_lists import CHECK_SECONDS, FileLists
 from exporter.runtime.http_lists import HttpLists
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns
@@ -175,7 +175,7 @@ class Lists:
             except Exception:  # noqa: BLE001 - a bug affects one discovery
                 facts = {"discovery": one.name}
                 _log.exception("discovery crashed", extra={"facts": facts})
-                result = ListResult(faults={one.name: CRASHED}, failures=1)
+                result = ListResult(faults={one.name: UNEXPECTED}, failures=1)
             self._accept(one, result)
             await asyncio.sleep(one.source.pause)
 

@@ -14,6 +14,7 @@ from exporter.errors import ConfigError, ListError
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder, combine
 from exporter.runtime.target_groups import (
+    MAX_FAULT,
     MAX_LABELS_SIZE,
     MAX_LIST_SIZE,
     MAX_PARTS,
@@ -29,9 +30,6 @@ CHECK_SECONDS = 2.0
 
 MAX_FILES = 10_000
 """Files of a file_sd: to check so many for changes takes a tenth of a second."""
-
-MAX_FAULT = 500
-"""Characters of a fault that are shown: a key or item may have a megabyte."""
 
 _Stamp = tuple[int, int, int] | None
 

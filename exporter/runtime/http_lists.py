@@ -17,17 +17,16 @@ from exporter.http.client import PooledClient
 from exporter.http.message import HttpRequest, credentials, make_request, normalized_url, with_query
 from exporter.http.pool import ConnectionPool
 from exporter.pipeline.render import value_text
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.file_lists import summary
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns, TargetBuilder
-from exporter.runtime.target_groups import MAX_LIST_SIZE, ListText
+from exporter.runtime.target_groups import MAX_FAULT, MAX_LIST_SIZE, ListText
 from exporter.settings import HttpSd, Template
 from exporter.text import printable
 
 _JSON = re.compile(r'application/json(?:;\s*charset=(?:"utf-8"|utf-8))?', re.IGNORECASE)
 _OK = 200
-_MAX_FAULT = 500
 # Readiness waits for the first answer, but a list may be refreshed only once a day.
 _MAX_WAIT = 60.0
 
@@ -50,7 +49,7 @@ class HttpLists:
             async with asyncio.timeout(wait):
                 body = await self._fetch()
         except TimeoutError:
-            return self._refused(f"no whole answer within {wait:g}s")
+            return self._refused(f"no complete answer within {wait:g}s")
         except PollError as error:
             return self._refused(error.detail)
         if body == self._last:
@@ -88,7 +87,7 @@ class HttpLists:
 
     def _refused(self, why: str) -> ListResult:
         # It may quote what the endpoint sent.
-        fault = printable(scrub(why, self._source.client))[:_MAX_FAULT]
+        fault = printable(redact_secrets(why, self._source.client))[:MAX_FAULT]
         return ListResult(faults={self._name: fault}, failures=1)
 
 

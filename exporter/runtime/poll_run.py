@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault
-from exporter.errors import CRASHED, PollError, Reason
+from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.client import Cancellable
 from exporter.http.connections import Connections
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
-from exporter.pipeline.advice import advised
+from exporter.pipeline.advice import add_hint
 from exporter.pipeline.read import EndpointReader, ReadAnswer, join_extractions
 from exporter.pipeline.request import EndpointRequest
-from exporter.pipeline.snapshot import PollResult, redacted
-from exporter.redact import known_secrets, scrub, take_out
+from exporter.pipeline.snapshot import PollResult, redact_series
+from exporter.redact import redact, redact_secrets, secret_forms
 from exporter.settings import Target
 from exporter.text import printable
 
@@ -151,7 +151,7 @@ class PollRun:
     def _timeout(self) -> PollError:
         login = self._login
         where = "login: " if login and login.held_up(self._target.name) else ""
-        text = f"{where}no whole answer within {self._target.timeout:g}s"
+        text = f"{where}no complete answer within {self._target.timeout:g}s"
         return PollError(Reason.TIMEOUT, text)
 
     async def _with_login(self, login: SharedLogin, headers: Headers) -> None:
@@ -167,8 +167,8 @@ class PollRun:
         try:
             extraction = await login.through(target.name, target.timeout, attempt)
             # A vendor may echo a token in a label.
-            known = known_secrets(target.client, login.obtained)
-            outcome = extraction._replace(series=redacted(extraction.series, known))
+            known = secret_forms(target.client, login.obtained_secrets)
+            outcome = extraction._replace(series=redact_series(extraction.series, known))
         except asyncio.CancelledError:
             if not self._deadline.is_over:
                 raise
@@ -234,14 +234,14 @@ class PollRun:
             held.take(size, size)
             reading = loop.run_in_executor(_READER, self._reader(), answer)
         except (PollError, RuntimeError) as error:  # Too many bytes wait, or no thread can start.
-            held.size -= size
+            held.release(size)
             self._on_failure(error if isinstance(error, PollError) else self._crashed())
             return
         self._reading = reading
         self._deadline.on_over = self._expire
 
         def on_read(done: "asyncio.Future[Extraction | ReadAnswer]") -> None:
-            held.size -= size
+            held.release(size)
             if done is not self._reading:
                 return  # The poll was given up.
             self._reading = None
@@ -259,7 +259,7 @@ class PollRun:
         reading.add_done_callback(on_read)
 
     def _on_failure(self, error: PollError) -> None:
-        error = advised(error, self._requests[self._at], self._target)
+        error = add_hint(error, self._requests[self._at], self._target)
         endpoint, login = self._requests[self._at].endpoint, self._login
         # A rejected token requires a new login; it is not a failure of the endpoint.
         is_rejected = login and isinstance(error, StatusError) and login.is_refusal(error)
@@ -308,27 +308,27 @@ class PollRun:
 
     def _crashed(self) -> PollError:
         """Log the exception that is being handled."""
-        trace = scrub(traceback.format_exc(), self._target.client, self.obtained)
+        trace = redact_secrets(traceback.format_exc(), self._target.client, self.obtained_secrets)
         facts = {"target": self._target.name, "traceback": trace}
         _log.error("poll crashed", extra={"facts": facts})
-        return PollError(Reason.INTERNAL, CRASHED)
+        return PollError(Reason.INTERNAL, UNEXPECTED)
 
     def _message(self, message: str) -> str:
         """Return a message from a vendor, ready to be shown: redacted first, then truncated."""
-        known = known_secrets(self._target.client, self.obtained)
+        known = secret_forms(self._target.client, self.obtained_secrets)
         longest = len(known[0]) if known else 0
-        text = take_out(message[: _MAX_READ + longest], known)
+        text = redact(message[: _MAX_READ + longest], known)
         if len(message) > _MAX_READ + longest:
             # A truncated secret cannot be recognized, so drop what may be one.
             text = text[: max(0, len(text) - longest)]
         return printable(text)[:_MAX_DETAIL]
 
     @property
-    def obtained(self) -> tuple[str, ...]:
+    def obtained_secrets(self) -> tuple[str, ...]:
         """The tokens of the login, which must not be shown."""
         with suppress(PollError):
             login = self._connections.login(self._target)
-            return login.obtained if login else ()
+            return login.obtained_secrets if login else ()
         return ()
 
 

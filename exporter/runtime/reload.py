@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.clock import Clock
-from exporter.errors import CRASHED, ConfigError
+from exporter.errors import UNEXPECTED, ConfigError
 from exporter.runtime.daemon import in_daemon_thread
 from exporter.runtime.discovery import Lists
 from exporter.settings import LARGEST_FILE, Settings
@@ -80,7 +80,7 @@ class Reloader:
             raise
         except Exception:  # noqa: BLE001 - after a bug the old configuration stays
             _log.exception("reload crashed", extra={"facts": {"trigger": trigger}})
-            faults = (CRASHED,)
+            faults = (UNEXPECTED,)
             self._fail(trigger, faults)
             raise ConfigError(faults) from None
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.errors import CRASHED, PollError, ProbeDeadlineError, Reason
+from exporter.errors import UNEXPECTED, PollError, ProbeDeadlineError, Reason
 from exporter.http.connections import Connections
 from exporter.http.shared_login import LONGEST_PAUSE
 from exporter.pipeline.snapshot import PollResult
@@ -147,7 +147,7 @@ class Schedule:
         target = entry.tracked.target
         if entry.is_under_way:
             return ProbeDeadlineError(
-                f'"{target.name}" did not answer in time; its poll goes on', began=True
+                f'"{target.name}" did not answer in time; its poll continues', began=True
             )
         why = "the exporter has no place for it"
         if entry.is_queued:
@@ -272,7 +272,7 @@ class Schedule:
             _log.exception(
                 "snapshot failed", extra={"facts": {"target": entry.tracked.target.name}}
             )
-            poll = poll._replace(outcome=PollError(Reason.INTERNAL, CRASHED))
+            poll = poll._replace(outcome=PollError(Reason.INTERNAL, UNEXPECTED))
             self._targets.record(entry.tracked, poll)
         pause = 0.0
         if isinstance(poll.outcome, PollError):

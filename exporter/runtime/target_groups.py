@@ -32,6 +32,8 @@ _MAX_MARKS = 5 * MAX_PARTS
 _KEYS = frozenset({"targets", "labels"})
 # Of a list that is wrong throughout, the first faults are enough.
 MAX_LIST_FAULTS = 20
+MAX_FAULT = 500
+"""Characters of a fault that are shown: a key or item may have a megabyte."""
 # Finding the line of a fault in a larger text takes too long.
 _MAX_LOCATED = 1024 * 1024
 

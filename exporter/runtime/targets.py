@@ -64,7 +64,7 @@ class Targets:
     def __len__(self) -> int:
         return len(self._tracked)
 
-    def named(self, name: str) -> TargetState | None:
+    def find(self, name: str) -> TargetState | None:
         """Return the target of this name."""
         return self._known.get(name)
 
@@ -272,7 +272,7 @@ class Targets:
         earlier = before.poll.outcome if before else None
         if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
-            found = {"reason": error.reason, "detail": error.explained}
+            found = {"reason": error.reason, "detail": error.explanation}
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
         tracked.availability.note_down(self.clock.wall())

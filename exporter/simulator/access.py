@@ -1,4 +1,4 @@
-"""HTTP Basic: a request and the known accounts give 200, 401 or 403."""
+"""HTTP Basic authentication: answers a request by the known accounts with 200, 401 or 403."""
 
 import base64
 from collections.abc import Iterable
@@ -38,5 +38,5 @@ def verdict(
 
 
 def challenge(realm: str) -> dict[str, str]:
-    """Return the header that a 401 has to have."""
+    """Return the header that a 401 must have."""
     return {"WWW-Authenticate": f'Basic realm="{realm}"'}

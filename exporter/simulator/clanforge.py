@@ -131,7 +131,7 @@ class Clanforge:
         return None
 
     async def _list(self, _request: web.Request) -> web.Response:
-        """Answer as an endpoint for Prometheus' http_sd; the vendor has none such."""
+        """Answer as an endpoint for Prometheus' http_sd; the vendor has none."""
         found = [
             {"targets": [serverid], "labels": {"country": server.listing.country_code}}
             for serverid, server in self.servers.items()
@@ -145,7 +145,7 @@ class Clanforge:
             self._keep_a_match(moment)
 
     def _keep_a_match(self, now: float) -> None:
-        """Allocate a server where none is, so that there are players at any hour."""
+        """Allocate a server if none is allocated, so that there are players at any hour."""
         servers = self.servers.values()
         if any(server.phase == "allocated" for server in servers):
             return

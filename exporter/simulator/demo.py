@@ -9,14 +9,14 @@ from exporter.simulator.app import SimulatedServers
 from exporter.simulator.pace import Clock
 
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-# A poll must be over before the next one is due, and a simulated server answers at once.
+# A poll must end before the next one is due; a simulated server answers at once.
 LONGEST_TIMEOUT = 5000
 
 
 def make_world(clock: Clock = time.time) -> SimulatedServers:
     """Make the servers, one of which fails from time to time; the others are always up."""
     world = SimulatedServers(clock=clock)
-    # A system with a second server, so that figures of all four systems are always there.
+    # Systems with a second server, so that all four systems always have values.
     world.webitel_old.outages = True
     return world
 

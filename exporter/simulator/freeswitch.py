@@ -66,8 +66,8 @@ class FreeSwitch:
         attempts = self._traffic.arrivals(moment) + self.burst if is_open else 0
         self.burst = 0
         self.active -= min(self.active, poisson(self._random, self.active / SESSION_SECONDS))
-        # Each attempt takes one off the second's budget, and is refused where none is left after
-        # it. The status shows what was taken off the limit of now, not of the second's start.
+        # Each attempt decrements the second's budget, and is refused if nothing remains. The status
+        # shows the difference from the current limit, not from the limit at its start.
         room = self.session_limit - self.active
         accepted = max(0, min(attempts, self._budget - 1, room))
         self.active += accepted

@@ -15,7 +15,7 @@ DURATIONS: dict[Phase, tuple[float, float]] = {
     "stopped": (60.0, 180.0),
     "locked": (120.0, 480.0),
 }
-# What comes after a match, and how often.
+# The phases after a match, and their relative frequencies.
 AFTER_MATCH: tuple[Phase, ...] = ("available", "restarting", "stopped", "locked")
 AFTER_MATCH_WEIGHTS = (70, 20, 6, 4)
 
@@ -34,7 +34,7 @@ LOCATION_MARK = "$$location$$ "
 
 @dataclass(frozen=True)
 class Listing:
-    """What stays the same about a server."""
+    """The constant properties of a server."""
 
     serverid: int
     country_code: str
@@ -62,7 +62,7 @@ class GameServer:
         self.enter("available", now)
 
     def hold(self, phase: Phase) -> None:
-        """Enter a phase and stay in it; players still come and go."""
+        """Enter a phase and stay in it; players still join and leave."""
         self.enter(phase, 0.0)
         self.held = True
 

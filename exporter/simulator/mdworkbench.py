@@ -32,7 +32,7 @@ SHORTEST_LAUNCH, LONGEST_LAUNCH = 20.0, 90.0
 # At the top of the day the two slots are almost, but not quite, enough.
 REQUESTS = Wave(low=0.006, high=0.034)
 # A short launch on a schedule, which needs no slot, so that figures change at any hour. Usual polling
-# intervals are no multiple of seven seconds: they would find the same figure each time.
+# intervals are no multiple of seven seconds: they would see the same figure each time.
 SCHEDULE_SECONDS = 7
 SCHEDULED_LAUNCH = 3.5
 

@@ -10,7 +10,7 @@ Clock = Callable[[], float]
 DAY = 86400.0
 HOUR = 3600.0
 
-# Ten minutes second by second are enough for every figure to forget how it was before.
+# After ten minutes, second by second, no figure depends on its earlier values.
 WARM_UP = 600
 
 GUST_SECONDS = 120.0
@@ -19,7 +19,7 @@ CALMEST, STRONGEST = 0.5, 1.5
 
 
 class Pace:
-    """The progress of a server. It lives in whole seconds, however often it is polled."""
+    """The progress of a server. It advances in whole seconds, independently of polls."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

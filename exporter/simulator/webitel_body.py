@@ -88,7 +88,7 @@ def pretty_size(size: int) -> str:
 
 
 def pretty_time(seconds: float) -> str:
-    """Write hours, minutes and seconds; the hours go on beyond a day."""
+    """Write hours, minutes and seconds; hours may exceed a day."""
     minutes, second = divmod(int(seconds), 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour:02}:{minute:02}:{second:02}"

@@ -99,9 +99,9 @@ class WebitelLogins:
         if self.denied or given.get("password") != USER.password:
             text = "Bad password." if self._generation == "2015" else "secret incorrect"
             return _error(HTTPStatus.UNAUTHORIZED, text)
-        return _answer(HTTPStatus.OK, self._granted())
+        return _answer(HTTPStatus.OK, self._grant())
 
-    def _granted(self) -> dict[str, Any]:
+    def _grant(self) -> dict[str, Any]:
         key = str(UUID(int=self._random.getrandbits(128), version=4))
         token = f"demo.{self._random.getrandbits(128):032x}.signature"
         self._keys[token] = key

@@ -62,12 +62,12 @@ class WebitelWorker:
 
     @property
     def domains(self) -> int:
-        """The domains with a user online; users spread over them as dice would."""
+        """The domains with a user online; users are spread over them at random."""
         return min(self.users, round(DOMAINS * (1 - (1 - 1 / DOMAINS) ** self.users)))
 
     @property
     def resident(self) -> int:
-        """The resident set: the heap and what is beside it."""
+        """The resident set: the heap and all other memory."""
         return self.heap.committed + OUTSIDE_HEAP
 
     def live(self, moment: float) -> None:

@@ -128,7 +128,7 @@ async def start_timeout(request: web.Request, handler: Handler) -> web.StreamRes
 def limit_scrapes(handler: Handler) -> Handler:
     """Return the handler with the limit of concurrent scrapes."""
 
-    async def limited(request: web.Request) -> web.StreamResponse:
+    async def handle_limited(request: web.Request) -> web.StreamResponse:
         connection = request.protocol
         if isinstance(connection, Connection):
             limiter = connection.limiter
@@ -137,7 +137,7 @@ def limit_scrapes(handler: Handler) -> Handler:
                 return web.Response(status=503, text=text, headers={"Retry-After": "1"})
         return await handler(request)
 
-    return limited
+    return handle_limited
 
 
 def _seconds(text: str) -> float | None:

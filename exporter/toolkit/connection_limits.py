@@ -28,7 +28,7 @@ _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOM
 class Limits:
     """What clients may use; durations in seconds."""
 
-    # Many times as many as there are scrapers; fewer where the process may open few files.
+    # Many times the number of scrapers; fewer if the process may open few files.
     connections: int = 128
     # As node_exporter has it; 0 is no limit. Each scrape under way keeps its page in memory.
     scrapes: int = 40
@@ -93,7 +93,7 @@ class ConnectionLimiter:
         return len(self._connections)
 
     def add(self, transport: asyncio.Transport, address: str) -> ClientConnection:
-        """Add a new connection; beyond the limit, one is closed, which may be this one."""
+        """Add a new connection; beyond the limit, a connection is closed, maybe this one."""
         now = self._monotonic()
         client = ClientConnection(transport, address, now, now + self.limits.head)
         self._connections.add(client)

@@ -14,7 +14,7 @@ from exporter.toolkit.protection import PROTECTION
 from exporter.toolkit.sockets import bind_sockets, format_address, passed_sockets
 
 PASSED = "systemd"
-"""Means the sockets that systemd passed, in place of an address."""
+"""Means the sockets that systemd passed, instead of an address."""
 
 # How long current scrapes may take at shutdown.
 _GRACE_SECONDS = 3.0

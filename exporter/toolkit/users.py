@@ -95,7 +95,7 @@ class Users:
         # A digest under a random key: passwords do not stay in memory.
         parts = (len(name).to_bytes(4), name, hashed, password)
         digest = hmac.digest(self._key, b"".join(parts), "sha256")
-        is_right = self._cached(digest)
+        is_right = self._cached_result(digest)
         if is_right is None:
             if self._waiting[client] >= _MAX_WAITING_PER_CLIENT:
                 return Verdict.BUSY
@@ -107,7 +107,7 @@ class Users:
         try:
             async with self._hashing.turn(client):
                 # Another request with the same credentials may have had its turn meanwhile.
-                is_right = self._cached(digest)
+                is_right = self._cached_result(digest)
                 if is_right is None:
                     password = password[:_MAX_PASSWORD_BYTES]
                     is_right = await asyncio.to_thread(bcrypt.checkpw, password, hashed)
@@ -117,7 +117,7 @@ class Users:
             self._waiting[client] -= 1
             self._waiting += Counter()  # Forgets clients that do not wait.
 
-    def _cached(self, digest: bytes) -> bool | None:
+    def _cached_result(self, digest: bytes) -> bool | None:
         if digest in self._right:
             _cache(self._right, digest)  # The least recently used is evicted first.
             return True

@@ -45,7 +45,7 @@ Fault = tuple[int, int, str]
 """Line and column, by which faults are sorted, and the message."""
 
 
-class Faults(Exception):  # noqa: N818 - it carries several
+class Faults(Exception):  # noqa: N818 - it has several
     """All faults of a part and the parts within it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -128,7 +128,9 @@ class YamlPart:
             raise self.fault("must be a mapping of keys to values")
         for key, node in self.node.value:
             name, mark = str(key.value), key.start_mark
-            part = YamlPart(self.file, node, mark, f"{self.path}.{_quoted(name)}".removeprefix("."))
+            part = YamlPart(
+                self.file, node, mark, f"{self.path}.{key_text(name)}".removeprefix(".")
+            )
             first = first_keys.setdefault(name, key)
             try:
                 if first is not key:
@@ -217,7 +219,7 @@ def _start(file: str) -> yaml.Mark:
     return yaml.Mark(file, 0, 0, 0, None, 0)
 
 
-def _quoted(key: str) -> str:
+def key_text(key: str) -> str:
     """Return a key for a message; after a forgotten colon or blank, the rest may be a secret."""
     word = _WORD.match(key)
     return key if word and word.end() == len(key) else f"{word[0] if word else ''}..."

@@ -34,7 +34,7 @@ class ScrapeFilter:
             return targets.blocks.of_system(self.systems)
         chosen = Blocks()
         for name in self.targets:
-            tracked = targets.named(name)
+            tracked = targets.find(name)
             if tracked is not None and not tracked.target.on_probe:
                 chosen.add(tracked.target.system, tracked)
         return chosen.of_system(self.systems)

@@ -15,7 +15,7 @@ from exporter.runtime.targets import Targets
 from exporter.web.api import DEFAULT_LIMIT, MAX_LIMIT, render_json
 from exporter.web.html import render_error, render_list, render_target
 from exporter.web.links import ROWS_PER_PAGE
-from exporter.web.query import excerpt, read_query
+from exporter.web.query import read_query, short_word
 from exporter.web.target_page import select_targets
 from exporter.web.target_query import TargetQuery, read_target_query
 
@@ -32,7 +32,7 @@ class PageHandlers:
         self._targets = targets
         self._schedule = schedule
         self._telemetry_path = telemetry_path
-        # One step of one request in each turn of the event loop, however many requests there are.
+        # One step of one request in each turn of the event loop, for any number of requests.
         self._lock = asyncio.Lock()
         folder = files("exporter.web") / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
@@ -67,9 +67,9 @@ class PageHandlers:
             message = "the parameter name is missing: /target?name=NAME"
             return self._error_response(request, 400, message)
         self._targets.age()
-        tracked = self._targets.named(name)
+        tracked = self._targets.find(name)
         if tracked is None:
-            message = f'there is no target "{excerpt(name)}"'
+            message = f'there is no target "{short_word(name)}"'
             return self._error_response(request, 404, message)
         async with self._lock:
             now = self._targets.clock.wall()
@@ -128,7 +128,7 @@ class PageHandlers:
         except web.HTTPNotFound:
             if self._telemetry_path == "/" or not _is_browser(request):
                 raise
-            message = f"there is no page {excerpt(request.path)}"
+            message = f"there is no page {short_word(request.path)}"
             return self._error_response(request, 404, message)
 
     def _error_response(self, request: web.Request, status: int, message: str) -> web.Response:

@@ -20,7 +20,7 @@ from exporter.runtime.targets import Targets
 from exporter.settings import Target
 from exporter.toolkit.negotiate import Format, accepts_gzip, choose_format
 from exporter.web.exposition import END, expose_targets
-from exporter.web.query import check_systems, excerpt, read_query
+from exporter.web.query import check_systems, read_query, short_word
 from exporter.web.sd import PROBE_PATH, SdGroups, requested_address
 
 _TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -75,7 +75,7 @@ class Prober:
             return _error_response(504 if error.began else 503, str(error))
 
     async def _respond(self, request: web.Request, probe: _ProbeRequest) -> web.Response:
-        if request.method == "HEAD" and self._targets.named(probe.name):
+        if request.method == "HEAD" and self._targets.find(probe.name):
             return _metrics_response(
                 request, b""
             )  # Without a poll: a response to HEAD has no body.
@@ -105,13 +105,13 @@ class Prober:
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + probe.within
-        while tracked := self._targets.named(probe.name):
+        while tracked := self._targets.find(probe.name):
             if self._schedule:
                 max_age = _max_age(probe.max_age, tracked.target)
                 await self._schedule.poll_now(tracked, max_age, end - loop.time())
-            if self._targets.named(probe.name) is tracked:
+            if self._targets.find(probe.name) is tracked:
                 return tracked.target, tracked.snapshot
-        raise _UnknownTargetError(f'there is no target "{excerpt(probe.name)}"')
+        raise _UnknownTargetError(f'there is no target "{short_word(probe.name)}"')
 
     async def service_discovery(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of targets for Prometheus' HTTP service discovery."""
@@ -167,7 +167,7 @@ def _read_probe(request: web.Request) -> _ProbeRequest:
     try:
         seconds = read_duration(max_age)
     except ValueError as error:
-        raise QueryError(f'max_age: "{excerpt(max_age)}" {error}') from None
+        raise QueryError(f'max_age: "{short_word(max_age)}" {error}') from None
     within = deadline(request.headers.getall(_TIMEOUT_HEADER, []))
     return _ProbeRequest(
         name=given["target"][0],

@@ -23,7 +23,7 @@ def read_query(
     found: dict[str, tuple[str, ...]] = {}
     for name, value in query.items():
         if name not in known:
-            raise QueryError(f'unknown parameter "{excerpt(name)}"; {_suggestion(name, known)}')
+            raise QueryError(f'unknown parameter "{short_word(name)}"; {_suggestion(name, known)}')
         if not value:
             raise QueryError(f"the parameter {name} is empty")
         if name in found and name in single:
@@ -32,7 +32,7 @@ def read_query(
     return found
 
 
-def excerpt(word: str) -> str:
+def short_word(word: str) -> str:
     """Return the start of a word of the request for a message: printable, 80 characters."""
     word = printable(word)
     return word if len(word) <= _MAX_EXCERPT else f"{word[:_MAX_EXCERPT]}..."
@@ -46,7 +46,7 @@ def check_systems(names: Collection[str], known: Collection[str]) -> None:
     """
     for name in names:
         if name not in known:
-            raise QueryError(f'unknown system "{excerpt(name)}"; {_suggestion(name, known)}')
+            raise QueryError(f'unknown system "{short_word(name)}"; {_suggestion(name, known)}')
 
 
 def _suggestion(word: str, known: Collection[str]) -> str:

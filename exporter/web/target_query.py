@@ -8,7 +8,7 @@ from multidict import MultiDict, MultiMapping
 
 from exporter.errors import QueryError, Reason
 from exporter.runtime.target_state import TargetState
-from exporter.web.query import check_systems, excerpt, read_query
+from exporter.web.query import check_systems, read_query, short_word
 from exporter.web.view import STATES, State
 
 # A number with more digits is larger than any count here.
@@ -115,7 +115,7 @@ def read_target_query(
 def _known_word(name: str, word: str, known: Sequence[_Word]) -> _Word | None:
     found = next((one for one in known if one == word), None)
     if word and found is None:
-        raise QueryError(f'unknown {name} "{excerpt(word)}"; known: {", ".join(known)}')
+        raise QueryError(f'unknown {name} "{short_word(word)}"; known: {", ".join(known)}')
     return found
 
 
@@ -126,7 +126,7 @@ def _labels(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     for text in dict.fromkeys(given):
         name, mark, value = text.partition("=")
         if not (name and mark):
-            raise QueryError(f'label: "{excerpt(text)}" is not NAME=VALUE')
+            raise QueryError(f'label: "{short_word(text)}" is not NAME=VALUE')
         labels.append((name, value))
     return tuple(labels)
 
@@ -136,5 +136,5 @@ def _number(given: Mapping[str, str], name: str, default: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
-        raise QueryError(f'{name}: "{excerpt(text)}" is not a whole number')
+        raise QueryError(f'{name}: "{short_word(text)}" is not a whole number')
     return int(text)

@@ -1,4 +1,4 @@
-"""The programs of which tests try each major version that is in use."""
+"""Programs that tests run in each major version in use."""
 
 from collections.abc import Iterator
 

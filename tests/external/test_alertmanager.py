@@ -48,7 +48,7 @@ def alertmanager(folder: Path) -> Iterator[str]:
 
 
 def tell(address: str, sent: list[dict[str, str]]) -> None:
-    """Send alerts, as soon as somebody takes them."""
+    """Send alerts, as soon as Alertmanager accepts them."""
     body = json.dumps([{"labels": labels} for labels in sent]).encode()
     kind = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"http://{address}/api/v2/alerts", body, kind)

@@ -1,8 +1,8 @@
 """The simulator, the exporter and a real Prometheus, driven through everything that can happen.
 
-Each duration of the rules is divided by PACE, and polls and scrapes are as much faster. Thresholds,
-expressions and their order are those of the files. NOT_HERE lists the alerts that cannot be caused
-this way; they have unit tests.
+Each duration of the rules is divided by PACE, and polls and scrapes are faster by the same factor.
+Thresholds, expressions and their order are unchanged. NOT_HERE lists the alerts that cannot be
+caused this way; they have unit tests.
 """
 
 import asyncio
@@ -48,13 +48,13 @@ NOT_HERE = {
 }
 # No answer of the simulator has a series twice.
 NOTHING_TO_SHOW = {"exporter: Left out of answers: C"}
-# These tell of maintenance for an hour after it.
+# These report maintenance for an hour after it.
 LINGERING = frozenset(rule["alert"] for rule in alerts() if "maintenance" in rule["labels"])
 GAMES = [f"game-{number}" for number in range(1200345, 1200350)]
 
 
 def ask_nonsense(address: str) -> None:
-    """Ask the exporter what is not HTTP, and wait until it has turned it away."""
+    """Send the exporter something that is not HTTP, and wait until it rejects it."""
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(b"nonsense\r\n\r\n")
@@ -62,13 +62,13 @@ def ask_nonsense(address: str) -> None:
 
 
 def set_clock(world: SimulatedServers, offset: float) -> None:
-    """Put the clock of the UCS wrong, without another start than it had."""
+    """Set the clock of the UCS wrong, without a change of its start."""
     world.ucs.started -= offset - world.ucs.clock_offset
     world.ucs.clock_offset = offset
 
 
 def trouble(one: Scene) -> Firing:
-    """Bring about whatever may happen to servers that are up."""
+    """Cause everything that can happen to servers that are up."""
     world = one.world
     world.webitel.freeswitch, world.webitel.console = "disconnected", "Offline"
     old = world.webitel_old
@@ -150,7 +150,7 @@ def trouble(one: Scene) -> Firing:
 
 
 def loss(one: Scene) -> Firing:
-    """Lose servers for every kind of reason, and have two of them stopped by intention."""
+    """Fail servers for every kind of reason, and stop two of them intentionally."""
     world = one.world
     # Denied once: the login is tried again after half a minute.
     logins = world.webitel.logins
@@ -185,7 +185,7 @@ def loss(one: Scene) -> Firing:
 
 
 async def maintain(one: Scene, before: Firing) -> Firing:
-    """Have UCS in maintenance, where errors are no alarm, and then lose it."""
+    """Put UCS into maintenance, in which errors raise no alert, and then fail it."""
     world = one.world
     world.ucs.mode = "maintenance"
     errors_end = {("UcsServerErrorRatioHigh", "ucs-ams")}
@@ -198,13 +198,13 @@ async def maintain(one: Scene, before: Firing) -> Firing:
     await one.expect(held, left_over=before - errors_end)
     world.ucs.stuck_switching = True
     both = {("StatusTargetDown", "ucs-ams"), ("UcsInMaintenance", "ucs-ams")}
-    # Both at once: then Alertmanager can have the one inhibit the other.
+    # Both at once, so that one alert can inhibit the other.
     await one.seen_until(lambda _, now: both <= now)
     return held | both
 
 
 def recovery(one: Scene) -> None:
-    """Let everything be well again."""
+    """Repair everything."""
     one.again = lambda: None
     world = one.world
     world.webitel.logins.denied = world.clanforge.throttled = world.ucs.stuck_switching = False
@@ -233,7 +233,7 @@ def recovery(one: Scene) -> None:
 
 
 def restart(one: Scene) -> Firing:
-    """Restart what tells of it."""
+    """Restart the servers that report their restarts."""
     one.world.ucs.restart()
     one.world.webitel.restart_freeswitch()
     return {("UcsRestarted", "ucs-ams"), ("FreeswitchRestarted", "pbx-new")}
@@ -246,7 +246,7 @@ def is_unknown(name: str) -> bool:
 
 
 def questions() -> dict[str, str]:
-    """Return every query of every panel, as Grafana would send it, by where it stands."""
+    """Return every query of every panel, as Grafana would send it, by its position."""
     found = {}
     for board in BOARDS:
         if is_unknown(board.name):
@@ -276,7 +276,7 @@ async def test_each_alert_fires_when_it_should_and_each_panel_has_data(tmp_path:
         await calm(one)
         troubles = trouble(one)
         await one.expect(troubles)
-        # Five by themselves, of which the list has one; those five and a sixth in the fleet.
+        # Five separate targets, of which the list has one; the same five and a sixth in the fleet.
         for query in (
             "sum(job_profile_location:clanforge_servers:count)",
             f"sum({questions()['clanforge: Capacity: F']})",

@@ -1,4 +1,4 @@
-"""The same web configuration files, served by blackbox_exporter and by us, say the same."""
+"""blackbox_exporter and this exporter act alike on the same web configuration files."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ HEADERS = (
 )
 
 
-def told(answer: Answer) -> tuple[int, tuple[str | None, ...], bytes]:
-    """Return what must be the same of two answers: all but the page itself."""
+def comparable(answer: Answer) -> tuple[int, tuple[str | None, ...], bytes]:
+    """Return the parts of an answer that must be equal: all but the page itself."""
     shown = tuple(answer.headers.get(name) for name in HEADERS)
     return answer.status, shown, b"" if answer.status == 200 else answer.body
 
@@ -78,8 +78,8 @@ LOGINS = {
 def test_passwords_are_answered_alike(file: Path) -> None:
     file.write_text(GUARDED, encoding="utf-8")
     with blackbox(file) as theirs, ours(file) as mine:
-        expected = {name: told(ask(theirs, auth=auth)) for name, (auth, _) in LOGINS.items()}
-        actual = {name: told(ask(mine, auth=auth)) for name, (auth, _) in LOGINS.items()}
+        expected = {name: comparable(ask(theirs, auth=auth)) for name, (auth, _) in LOGINS.items()}
+        actual = {name: comparable(ask(mine, auth=auth)) for name, (auth, _) in LOGINS.items()}
 
     assert actual == expected
     assert {name: one[0] for name, one in actual.items()} == {
@@ -105,11 +105,11 @@ def test_a_file_that_changes_later_is_answered_alike(file: Path) -> None:
     with blackbox(file) as theirs, ours(file) as mine:
         for text in steps:
             file.write_text(text, encoding="utf-8")
-            expected.append(told(ask(theirs, auth=right)))
-            actual.append(told(ask(mine, auth=right)))
+            expected.append(comparable(ask(theirs, auth=right)))
+            actual.append(comparable(ask(mine, auth=right)))
         file.unlink()
-        expected.append(told(ask(theirs, auth=right)))
-        actual.append(told(ask(mine, auth=right)))
+        expected.append(comparable(ask(theirs, auth=right)))
+        actual.append(comparable(ask(mine, auth=right)))
 
     assert actual == expected
     assert [one[0] for one in actual] == [*steps.values(), 500]
@@ -130,14 +130,14 @@ def test_a_rate_limit_is_answered_alike(file: Path, limit: str, statuses: list[i
     file.write_text(f"{GUARDED}rate_limit: {limit}\n", encoding="utf-8")
     logins = [basic("alice", "wonderland"), None] * 2
     with blackbox(file) as theirs, ours(file) as mine:
-        expected = [told(ask(theirs, auth=auth)) for auth in logins]
-        actual = [told(ask(mine, auth=auth)) for auth in logins]
+        expected = [comparable(ask(theirs, auth=auth)) for auth in logins]
+        actual = [comparable(ask(mine, auth=auth)) for auth in logins]
 
     assert actual == expected
     assert [one[0] for one in actual] == statuses
 
 
-def test_what_is_different_is_what_the_document_says(file: Path) -> None:
+def test_all_differences_are_documented(file: Path) -> None:
     file.write_text(f"{GUARDED}rate_limit: {{interval: 1h, burst: 0}}\n", encoding="utf-8")
     with blackbox(file) as theirs, ours(file) as mine:
         healthy = ask(theirs, "/-/healthy").status, ask(mine, "/-/healthy").status

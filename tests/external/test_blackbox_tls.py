@@ -1,4 +1,4 @@
-"""The same TLS settings, served by blackbox_exporter and by us, let the same clients in."""
+"""blackbox_exporter and this exporter admit the same clients with the same TLS settings."""
 
 import ssl
 from pathlib import Path
@@ -21,7 +21,7 @@ CLIENTS = {
     "other": AUTHORITY.issue_cert("other.example"),
     "stranger": STRANGERS.issue_cert("scraper.example"),
 }
-# Any certificate will do for them, whoever signed it; here it is verified.
+# blackbox_exporter accepts a certificate of any authority; here it is verified.
 ANY = "client_auth_type: RequireAnyClientCert, client_ca_file: ca.pem"
 NEWEST = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -32,7 +32,7 @@ def matrix(address: str, newest: str) -> tuple[int, ...]:
 
 
 def test_client_certificates_are_treated_alike(file: Path) -> None:
-    """One server of each has its file written anew for each row: that acts on new connections."""
+    """Each server's file is rewritten for each row, which affects new connections."""
     file.write_text(tls_text(""), encoding="utf-8")
     expected, actual = {}, {}
     with blackbox(file) as theirs, ours(file) as mine:
@@ -46,7 +46,7 @@ def test_client_certificates_are_treated_alike(file: Path) -> None:
     assert actual == {(more, newest): MATRIX[more] for more in MATRIX for newest in NEWEST}
 
 
-def test_a_certificate_that_is_asked_for_is_verified_here(file: Path) -> None:
+def test_a_requested_certificate_is_verified_here(file: Path) -> None:
     file.write_text(tls_text(ANY), encoding="utf-8")
     with blackbox(file) as theirs, ours(file) as mine:
         assert (matrix(theirs, "TLS13"), matrix(mine, "TLS13")) == (
@@ -71,7 +71,7 @@ VERSIONS = {
 
 
 def versions(address: str) -> tuple[int, ...]:
-    """Return what came with TLS 1.2 alone and with TLS 1.3 alone."""
+    """Return the results with only TLS 1.2 and with only TLS 1.3."""
     found = []
     for version in NEWEST.values():
         context = trusting(newest=version)
@@ -95,7 +95,7 @@ def test_versions_and_ciphers_are_chosen_alike(file: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
-def test_an_old_version_is_there_where_it_is_asked_for(file: Path) -> None:
+def test_an_old_version_is_available_if_configured(file: Path) -> None:
     file.write_text(tls_text("min_version: TLS11"), encoding="utf-8")
     context = trusting()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -109,7 +109,7 @@ def test_an_old_version_is_there_where_it_is_asked_for(file: Path) -> None:
     assert found == [(0, 0), (200, 200)]
 
 
-def test_one_curve_is_the_only_one_for_both(file: Path) -> None:
+def test_a_single_curve_is_the_only_one_on_both_servers(file: Path) -> None:
     file.write_text(tls_text("curve_preferences: [CurveP384]"), encoding="utf-8")
     context = trusting()
     context.set_ecdh_curve("prime256v1")
@@ -118,7 +118,7 @@ def test_one_curve_is_the_only_one_for_both(file: Path) -> None:
 
 
 def test_certificates_that_change_later_are_shown_alike(file: Path) -> None:
-    """Each step: what clients get that trust the first authority, and the second."""
+    """Each step: the results of clients that trust the first authority, and the second."""
     file.write_text(tls_text(""), encoding="utf-8")
     folder = file.parent
 

@@ -89,13 +89,13 @@ def test_overlays_are_applied(
     folders: list[str], pods: dict[str, int], cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     folder = overlay(tmp_path, *folders)
-    # The second time it is a change of what is there.
+    # The second time, the resources exist already.
     for _ in range(2):
         apply(cluster, namespace, folder)
         cluster.wait_for_pods(namespace, **pods)
 
 
-def test_an_exporter_becomes_shards_and_one_again(cluster: Cluster) -> None:
+def test_an_exporter_can_be_sharded_and_merged_again(cluster: Cluster) -> None:
     cluster.create_namespace("monitoring")
     example, sharded = KUBERNETES / "examples/exporter", KUBERNETES / "examples/sharded"
     apply(cluster, "monitoring", example)
@@ -113,7 +113,7 @@ def test_an_exporter_becomes_shards_and_one_again(cluster: Cluster) -> None:
 
 @dataclass(frozen=True)
 class Release:
-    """A release of the chart, a change of it, and how many exporters there are before and after."""
+    """A release of the chart, an upgrade, and the number of exporters before and after."""
 
     values: dict[str, Any]
     name: str = "rel"

@@ -26,18 +26,18 @@ KEPT = [
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_what_must_hold_holds_for_every_seed(name: str) -> None:
+def test_invariants_hold_for_every_seed(name: str) -> None:
     for seed in HARNESSES[name].seeds():
         HARNESSES[name].check(seed)
 
 
 @pytest.mark.parametrize(("name", "path"), KEPT, ids=[f"{name}/{one.name}" for name, one in KEPT])
-def test_what_once_failed_fails_no_more(name: str, path: Path) -> None:
+def test_inputs_that_once_failed_pass(name: str, path: Path) -> None:
     HARNESSES[name].check(path.read_bytes())
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_what_must_hold_holds_for_what_is_nearly_right(name: str) -> None:
+def test_invariants_hold_for_mutated_inputs(name: str) -> None:
     harness = HARNESSES[name]
 
     @settings(max_examples=EXAMPLES[name], suppress_health_check=list(HealthCheck))

@@ -55,7 +55,7 @@ def test_helm_finds_no_fault_with_the_chart(name: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_takes_what_the_chart_makes(name: str, version: str) -> None:
+def test_kubernetes_accepts_the_rendered_chart(name: str, version: str) -> None:
     for one in made(name):
         if one["apiVersion"].partition("/")[0] in GROUPS:
             check_custom_resource(one)
@@ -79,7 +79,7 @@ def test_flags_ports_and_paths_of_the_chart_are_those_of_the_program(name: str) 
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_what_the_chart_selects_is_the_exporter_and_not_its_test(name: str) -> None:
+def test_the_charts_selectors_exclude_its_test(name: str) -> None:
     (workload,) = [one for one in made(name) if one["kind"] in {"Deployment", "StatefulSet"}]
     labels = workload["spec"]["template"]["metadata"]["labels"]
     test = of_kind(name, "Pod")["metadata"]["labels"]
@@ -116,7 +116,7 @@ def test_the_configuration_of_the_values_is_the_programs(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_the_test_of_the_chart_asks_the_service(name: str) -> None:
+def test_the_test_of_the_chart_requests_the_service(name: str) -> None:
     pod = of_kind(name, "Pod")
     (service,) = [
         one for one in made(name) if one["kind"] == "Service" and "clusterIP" not in one["spec"]

@@ -18,7 +18,7 @@ TARGET = '--set-json=config={"targets":[]}'
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (
             [],
@@ -53,11 +53,11 @@ TARGET = '--set-json=config={"targets":[]}'
         (['--set-json=config={"a": {"b": [1e-7]}}'], "cannot keep the number 1e-7"),
     ],
 )
-def test_values_that_cannot_be_are_refused(given: list[str], told: str) -> None:
+def test_invalid_values_are_refused(given: list[str], message: str) -> None:
     done = rendered(*given)
 
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_configuration_can_be_a_text(indent: str, tmp_path: Path) -> None:
     }
 
 
-def test_the_labels_that_select_are_the_charts_whatever_the_values_say() -> None:
+def test_values_do_not_change_the_labels_of_selectors() -> None:
     mine = '{"app.kubernetes.io/name": "mine", "helm.sh/chart": "%s", "team": "%s"}'
     done = rendered(
         TARGET,
@@ -260,7 +260,7 @@ def test_the_notes_name_the_clients_that_the_network_policy_admits(
     assert ("kubernetes.io/metadata.name: monitoring" in done.stdout) == named
 
 
-def test_every_client_is_admitted_where_none_is_named() -> None:
+def test_every_client_is_admitted_if_none_is_named() -> None:
     done = rendered(TARGET, "--set-json=networkPolicy.from=[]", "--show-only", POLICY)
     policy = yaml.safe_load(done.stdout)
 

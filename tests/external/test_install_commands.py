@@ -35,7 +35,7 @@ def test_the_commands_for_a_virtual_environment_work(tmp_path: Path) -> None:
     assert version.stdout.startswith(b"status-exporter ")
 
 
-def test_helm_is_called_as_it_can_be(tmp_path: Path) -> None:
+def test_documented_helm_commands_are_valid(tmp_path: Path) -> None:
     (words,) = [words for words in commands("helm") if words[1] == "install"]
     (tmp_path / "values.yaml").write_text(install_yaml()[1], encoding="utf-8")
 

@@ -20,7 +20,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_the_mixin_holds_both_files_and_puts_an_address_before_pages() -> None:
+def test_the_mixin_has_both_files_and_prefixes_pages_with_an_address() -> None:
     program = (
         '(import "mixin.libsonnet") + {_config+:: {runbookBase: "https://pages.example.com/"}}'
         " + {all: self.prometheusAlerts.groups + self.prometheusRules.groups,"

@@ -54,7 +54,7 @@ def of_kind(found: Sequence[Document], kind: str) -> Document:
 
 @pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_takes_every_manifest(name: str, version: str) -> None:
+def test_kubernetes_accepts_every_manifest(name: str, version: str) -> None:
     for one in built(KUBERNETES / name):
         if one["apiVersion"].partition("/")[0] in GROUPS:
             check_custom_resource(one)
@@ -70,7 +70,7 @@ def test_flags_ports_and_paths_are_those_of_the_program(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["base", "examples/sharded", "examples/sidecar"])
-def test_the_exporter_is_left_as_little_as_can_be(name: str) -> None:
+def test_the_exporter_has_minimal_privileges(name: str) -> None:
     pods = [pod for one in built(KUBERNETES / name) if (pod := pod_of(one))]
 
     assert pods
@@ -79,7 +79,7 @@ def test_the_exporter_is_left_as_little_as_can_be(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["base", "examples/sharded", "operator"])
-def test_what_selects_pods_selects_the_exporter_alone(name: str) -> None:
+def test_selectors_select_only_pods_of_the_exporter(name: str) -> None:
     found = built(KUBERNETES / name)
     (labels,) = [one["spec"]["template"]["metadata"]["labels"] for one in found if pod_of(one)]
     chosen = [selector for one in found for selector in selectors(one)]
@@ -111,7 +111,7 @@ def test_the_configuration_of_the_example_is_where_the_program_looks_for_it(
 
 
 @pytest.mark.parametrize("resource", ["base", "operator"])
-def test_shards_are_as_many_as_they_believe_to_be(resource: str, tmp_path: Path) -> None:
+def test_the_number_of_replicas_matches_the_flags(resource: str, tmp_path: Path) -> None:
     found = built(overlay(tmp_path, resource, "sharded"))
     shards = of_kind(found, "StatefulSet")
     (container,) = shards["spec"]["template"]["spec"]["containers"]
@@ -129,7 +129,7 @@ def test_shards_are_as_many_as_they_believe_to_be(resource: str, tmp_path: Path)
     assert not [one for one in found if one["kind"] == "Deployment"]
 
 
-def test_a_sidecar_neither_holds_up_its_application_nor_takes_it_out_of_its_service() -> None:
+def test_a_sidecar_neither_delays_its_application_nor_makes_it_unready() -> None:
     pod = pod_of(of_kind(built(KUBERNETES / "examples/sidecar"), "Deployment"))
     assert pod
     (sidecar,) = pod["initContainers"]
@@ -153,7 +153,7 @@ def test_the_sidecar_of_the_example_needs_no_file_of_configuration() -> None:
     assert str(arguments.password_file).startswith(f"{mount['mountPath']}/")
 
 
-def test_monitors_find_what_they_are_for() -> None:
+def test_monitors_select_their_services() -> None:
     operator = built(KUBERNETES / "operator")
     monitor, service = of_kind(operator, "ServiceMonitor"), of_kind(operator, "Service")
     sidecars = of_kind(built(KUBERNETES / "operator/sidecars"), "PodMonitor")
@@ -170,7 +170,7 @@ def test_monitors_find_what_they_are_for() -> None:
     ]
 
 
-def test_probes_take_the_normalized_url_the_one_scrape(tmp_path: Path) -> None:
+def test_probes_replace_the_scrape(tmp_path: Path) -> None:
     found = built(overlay(tmp_path, "operator", "operator/probe"))
     probe, service = of_kind(found, "Probe"), of_kind(found, "Service")
     (port,) = service["spec"]["ports"]
@@ -183,7 +183,7 @@ def test_probes_take_the_normalized_url_the_one_scrape(tmp_path: Path) -> None:
     }
 
 
-def test_every_dashboard_is_there_for_a_grafana_that_looks_for_labels() -> None:
+def test_grafana_finds_every_dashboard_by_its_label() -> None:
     maps = [
         one
         for one in built(KUBERNETES / "operator")

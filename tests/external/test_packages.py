@@ -15,7 +15,7 @@ from support.tools import missing, tool
 DEBIAN = "status-exporter.deb"
 SINGLE_FILE = "status-exporter.pyz"
 UNITS = ("status-exporter.socket", "status-exporter.service")
-NOBODY = "65534:65534"
+UNPRIVILEGED = "65534:65534"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_installed_package_runs_as_a_service_would(installed: Chroot) -> Non
     assert (shipped.parent / "secrets").stat().st_mode & 0o777 == 0o700
     assert list(lib.glob("__pycache__/*.pyc"))
     configure(installed, ONE_TARGET)
-    Chroot(root=installed.root, user=NOBODY).serves("status-exporter")
+    Chroot(root=installed.root, user=UNPRIVILEGED).serves("status-exporter")
 
 
 def test_an_upgrade_keeps_the_configuration_and_a_purge_leaves_nothing(
@@ -103,7 +103,7 @@ def test_the_single_file_unpacks_once_and_runs(system: Chroot) -> None:
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o777)
     environment = ("PATH=/usr/bin", "HOME=/home/user")
-    user = Chroot(root=system.root, user=NOBODY, environment=environment, writable=True)
+    user = Chroot(root=system.root, user=UNPRIVILEGED, environment=environment, writable=True)
     program = f"/{SINGLE_FILE}"
 
     version = user.checked(program, "--version").splitlines()[0]
@@ -118,7 +118,9 @@ def test_the_single_file_unpacks_once_and_runs(system: Chroot) -> None:
 
 
 def test_the_single_file_names_the_folder_that_it_cannot_write(system: Chroot) -> None:
-    read_only = Chroot(root=system.root, user=NOBODY, environment=("PATH=/usr/bin", "HOME=/root"))
+    read_only = Chroot(
+        root=system.root, user=UNPRIVILEGED, environment=("PATH=/usr/bin", "HOME=/root")
+    )
 
     code, said = read_only.run(f"/{SINGLE_FILE}", "--version")
 

@@ -52,7 +52,7 @@ def test_the_exclusions_are_needed(pint: str, tmp_path: Path) -> None:
     assert "alerts/for" in lint(pint, config, "--offline").stderr
 
 
-def test_each_rule_asks_for_series_that_a_prometheus_has(pint: str, tmp_path: Path) -> None:
+def test_each_rule_queries_series_that_exist(pint: str, tmp_path: Path) -> None:
     addresses = ("--web.listen-address", "127.0.0.1:0", "--simulator.listen-address", "127.0.0.1:0")
     with started("demo", *addresses) as (_, demo):
         settings = tmp_path / "prometheus.yml"

@@ -49,9 +49,9 @@ def test_prometheus_answers_for_all_four_systems(server: str, demo: str, tmp_pat
     assert not [name for name in names if name.endswith("_created")]
 
 
-# Before 2.49 Prometheus cannot be told which format to ask for.
+# Before 2.49 the format that Prometheus requests cannot be configured.
 @pytest.mark.parametrize("server", ["3"], indirect=True)
-def test_prometheus_takes_the_text_format_too(server: str, demo: str, tmp_path: Path) -> None:
+def test_prometheus_accepts_the_text_format_too(server: str, demo: str, tmp_path: Path) -> None:
     protocols = "scrape_protocols: [PrometheusText0.0.4]"
     job = f'static_configs: [{{targets: ["{demo}"]}}], {protocols}'
     with prometheus(server, job, tmp_path) as address:

@@ -1,4 +1,4 @@
-"""A real Prometheus that is told of /sd and of nothing else scrapes each target by itself."""
+"""A real Prometheus that knows only /sd scrapes each target separately."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,7 +11,7 @@ from exporter.simulator.demo import config_text
 from support.process import fetch, started, unused_port
 from support.prometheus_server import ask, prometheus, until_answered, until_scraped
 
-# Of the demo, with one that Prometheus alone sets the pace of.
+# Targets of the demo, of which Prometheus paces one.
 SITE = "labels: {site: ams}"
 ON_PROBE = "ucs-ams"
 
@@ -69,7 +69,7 @@ def test_prometheus_scrapes_each_target_that_the_list_names(
     assert [label for label in labels if label.startswith("exported_")] == []
     assert targets["droppedTargets"] == []
     assert {target["lastError"] for target in targets["activeTargets"]} == {""}
-    # Each scrape found a poll of its own, and nobody but the scrapes asked for one.
+    # Each scrape caused one poll, and nothing else did.
     values = [float(value) for _, value in counted["values"]]
     assert all(later > earlier for earlier, later in pairwise(values))
     assert values[-1] - values[0] <= float(scrapes["value"][1])

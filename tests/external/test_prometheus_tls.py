@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a port that wants TLS, a client's certificate and a password."""
+"""A real Prometheus scrapes a port that requires TLS, a client certificate and a password."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from support.prometheus_server import ask, prometheus, until_answered
 
 
 @pytest.mark.parametrize(("password", "ups"), [("open sesame", 1), ("open barley", 0)])
-def test_prometheus_gets_in_with_what_the_file_asks_for(
+def test_prometheus_connects_with_the_required_certificate_and_password(
     server: str, password: str, ups: int, tmp_path: Path
 ) -> None:
     write_certificates(tmp_path)

@@ -1,4 +1,4 @@
-"""promtool accepts the rules, their tests, and every configuration of Prometheus that is shown."""
+"""promtool accepts the rules, their tests, and every documented configuration of Prometheus."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ from support.metric_names import (
 from support.repository import DEPLOY, ROOT
 
 
-def test_promtool_takes_the_configuration_with_its_rules(promtool: str, tmp_path: Path) -> None:
+def test_promtool_accepts_the_configuration_with_its_rules(promtool: str, tmp_path: Path) -> None:
     for there, here in mounts("prometheus").items():
         shutil.copy(here, tmp_path / Path(there).name)
     done = run(promtool, "check", "config", tmp_path / "prometheus.yml")
@@ -38,7 +38,7 @@ def test_promtool_finds_nothing_wrong_with_the_rules(promtool: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_rules_do_as_their_unit_tests_say(promtool: str) -> None:
+def test_the_unit_tests_of_the_rules_pass(promtool: str) -> None:
     done = run(promtool, "test", "rules", *UNIT_TESTS)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -47,7 +47,7 @@ def test_the_rules_do_as_their_unit_tests_say(promtool: str) -> None:
 @pytest.mark.parametrize(
     "text", [text for text in yaml_blocks(ROOT / "docs" / "probe.md") if "scrape_configs" in text]
 )
-def test_promtool_takes_the_configurations_of_the_document(
+def test_promtool_accepts_the_configurations_in_the_documentation(
     text: str, promtool: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "prometheus.yml"

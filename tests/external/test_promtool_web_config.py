@@ -1,4 +1,4 @@
-"""The same web configuration files are sound to promtool and to us, or to neither."""
+"""promtool and this exporter accept the same web configuration files."""
 
 import subprocess
 from pathlib import Path
@@ -38,7 +38,7 @@ GOOD = {
     tls_text("curve_preferences: [CurveP256, CurveP384, CurveP521, X25519]"),
     *(tls_text(more) for more in MATRIX),
 }
-# What only we refuse, each for the reason that the document gives.
+# Files that only this exporter refuses, each for a documented reason.
 STRICTER = {
     "tls_server_config: {client_allowed_sans: [a]}",
     "http_server_config: {http2: on}",
@@ -79,7 +79,7 @@ def is_sound_to_promtool(file: Path) -> bool:
 
 
 def judged(file: Path, texts: set[str]) -> dict[str, tuple[bool, bool]]:
-    """Return what promtool says of each text, and what we do."""
+    """Return the verdicts of promtool and of this exporter on each text."""
     found = {}
     for text in sorted(texts):
         file.write_text(text, encoding="utf-8")
@@ -88,15 +88,15 @@ def judged(file: Path, texts: set[str]) -> dict[str, tuple[bool, bool]]:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
-def test_promtool_takes_what_we_take(file: Path) -> None:
+def test_promtool_accepts_what_we_accept(file: Path) -> None:
     assert judged(file, GOOD) == dict.fromkeys(GOOD, (True, True))
 
 
-def test_what_only_we_refuse_is_what_the_document_says(file: Path) -> None:
+def test_what_only_we_refuse_is_documented(file: Path) -> None:
     assert judged(file, STRICTER) == dict.fromkeys(STRICTER, (True, False))
 
 
-def test_promtool_refuses_what_we_refuse_but_for_what_is_told() -> None:
+def test_promtool_refuses_what_we_refuse_with_documented_exceptions() -> None:
     bad = DATA / "configs" / "web_bad"
     taken = {path.stem for path in bad.glob("*.yaml") if is_sound_to_promtool(path)}
 

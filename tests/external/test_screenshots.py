@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 
 
 def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
-    """Those in docs/ are of the demo; `make screenshots` takes them anew."""
+    """Those in docs/ are of the demo; `make screenshots` replaces them."""
     simulator = f"127.0.0.1:{unused_port()}"
     flags = ("--simulator.listen-address", simulator, "--web.listen-address", "127.0.0.1:0")
     with started("demo", *flags) as (_, where):
@@ -26,7 +26,7 @@ def test_screenshots(browser: Browser, tmp_path: Path, *, renew: bool) -> None:
         until_down(f"http://{where}/metrics")
         write("PUT", f"http://{simulator}{mdworkbench.PATH}?value=suspended", mdworkbench.ADMIN)
         if renew:
-            time.sleep(4)  # For polls to find that out.
+            time.sleep(4)  # Polls need this time to notice.
         for name, path, width, height, dark in (
             ("status", "/", 1280, 640, False),
             ("status-dark", "/", 1280, 640, True),

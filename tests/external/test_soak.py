@@ -1,4 +1,4 @@
-"""The soak in a short form, so that the long one works when it is wanted; its verdicts can fail."""
+"""A short soak, so that the long one works when it is needed; its verdicts can fail."""
 
 import subprocess
 import sys

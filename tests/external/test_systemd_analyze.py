@@ -10,7 +10,7 @@ from support.tools import tool
 
 
 def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    # Which colours and pages systemd would make of it is no matter of ours.
+    # The colours and pager of systemd's output are irrelevant.
     environment = {**os.environ, "SYSTEMD_PAGER": "cat", "SYSTEMD_LOG_COLOR": "0"}
     return subprocess.run(
         [tool("systemd-analyze"), *arguments],
@@ -25,7 +25,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     for unit in (SERVICE, SOCKET):
         text = unit.read_text(encoding="utf-8")
-        # What is not installed here stands where it would be.
+        # The program is not installed here, so Python replaces it.
         text = text.replace("/opt/status-exporter/bin/status-exporter", sys.executable)
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
 
@@ -34,7 +34,7 @@ def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_little_of_the_system_is_left_to_the_service() -> None:
+def test_the_service_is_confined() -> None:
     done = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", SERVICE)
 
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""A secret of its own in every secret key, vendors that give back all they are sent: none shows."""
+"""Every secret key has a different secret, vendors return all that they get: none is shown."""
 
 import asyncio
 import base64
@@ -40,12 +40,12 @@ def secret_keys(model: type[BaseModel], path: str = "") -> Iterator[str]:
             if kind is Secret:
                 yield at
             elif isinstance(kind, type) and issubclass(kind, BaseModel) and name != "fields":
-                # A system's fields hold one another, without end, and no secret.
+                # A system's fields contain one another endlessly, and no secret.
                 yield from secret_keys(kind, at)
 
 
 class Canaries:
-    """Invents the secrets, and knows each by the key it stands in."""
+    """Invents the secrets, and knows the key of each."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.known: dict[str, str] = {}
@@ -68,10 +68,10 @@ class Canaries:
         return f"${{{name}}}"
 
     def leaks(self, text: str) -> list[str]:
-        """Return the keys whose secret stands in the text, in whatever form."""
+        """Return the keys whose secret is in the text, in any form."""
         found = []
         for key, value in self.known.items():
-            plain = value.split('"')[1]  # The part that no way of writing changes.
+            plain = value.split('"')[1]  # The part that no encoding changes.
             pair = base64.b64encode(value.encode()).decode().rstrip("=")[:-2]
             forms = (value, json.dumps(value)[1:-1], quote(value, safe=""), pair, plain)
             if any(form in text for form in forms):
@@ -132,7 +132,7 @@ def configuration(canaries: Canaries, url: str, key: str, proxy: str) -> dict[st
 
 
 class Parrot:
-    """A vendor that gives back what it was sent, each time in another place of its answer."""
+    """A vendor that returns what it was sent, each time at another position of its answer."""
 
     def __init__(self) -> None:
         self.asked: dict[str, int] = {}
@@ -154,15 +154,15 @@ class Parrot:
 
     @staticmethod
     def _token(body: str) -> str:
-        # What a login gives holds what it was given.
-        told = re.sub(r"[^\x21-\x7e]|[\"\\]", "", body)
-        tree = {"access_token": f"t-{told}", "token": f"t-{told}", "key": f"k-{told}"}
-        return _whole("200 OK", json.dumps({**tree, "token_type": "bearer", "error": told}))
+        # The answer to a login contains what was sent.
+        echoed = re.sub(r"[^\x21-\x7e]|[\"\\]", "", body)
+        tree = {"access_token": f"t-{echoed}", "token": f"t-{echoed}", "key": f"k-{echoed}"}
+        return _whole("200 OK", json.dumps({**tree, "token_type": "bearer", "error": echoed}))
 
     @staticmethod
     def _answer(turn: int, head: str, name: str) -> str:
         sent = head.replace("\r\n", " ")
-        # The last line is most often the one with the secret.
+        # The last line usually has the secret.
         last = head.split("\r\n")[-3].partition(": ")[2]
         words = last.rpartition(" ")[2]
         server = {"serverid": words[:200], "name": words[:250], "ip": last[:250], "active": 1}
@@ -220,7 +220,7 @@ async def test_no_secret_shows_anywhere(canaries: Canaries, tmp_path: Path) -> N
     given = {key.removesuffix("[]") for key in _keys_of(data)}
     wanted = {key.replace("clients.", "clients.*.", 1) for key in secret_keys(FileModel)}
     assert {_generic(key) for key in given} >= {_generic(key) for key in wanted}
-    assert "<secret>" in seen  # They did come back, and were taken out.
+    assert "<secret>" in seen  # They were returned, and redacted.
     assert [name for name in data["clients"] if parrot.asked.get(name, 0) < ROUNDS] == []
     assert canaries.leaks(seen) == []
 
@@ -233,13 +233,13 @@ def _keys_of(data: Any, path: str = "") -> Iterator[str]:
 
 
 def _generic(key: str) -> str:
-    """Take the names of clients, headers and parameters out of a key."""
+    """Remove the names of clients, headers and parameters from a key."""
     key = re.sub(r"^clients\.[^.]+", "clients", key.replace("clients.*", "clients.x"))
     return re.sub(r"(http_headers|query_params)\.(?!secrets|files|values)[^.]+", r"\1", key)
 
 
 async def _run(canaries: Canaries, targets: Iterable[str], path: Path, web: Path) -> str:
-    """Run the program, poll each target once for each answer, and return all that it showed."""
+    """Run the program, poll each target once for each answer, and return all of its output."""
     environment = {**os.environ, **canaries._environment, "PYTHONASYNCIODEBUG": "1"}
     flags = ["--config.file", str(path), "--web.config.file", str(web), "--log.level", "debug"]
     process = await asyncio.create_subprocess_exec(
@@ -280,7 +280,7 @@ def _arguments(pid: int) -> str:
 
 
 def _break(path: Path) -> None:
-    """Put faults where secrets stand."""
+    """Put faults at the positions of secrets."""
     text = path.read_text(encoding="utf-8")
     text = text.replace('"username": "monitor"', '"username": 7').replace("secrets", "secret")
     path.write_text(text, encoding="utf-8")
@@ -307,7 +307,7 @@ async def _page(session: aiohttp.ClientSession, url: str) -> str:
         return f"{answer.headers} {await answer.text()}"
 
 
-def test_no_secret_shows_in_what_is_kept(
+def test_no_secret_is_in_the_repr_of_settings_or_states(
     canaries: Canaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -332,7 +332,7 @@ def test_no_secret_shows_in_what_is_kept(
 
 
 def test_the_search_can_find(canaries: Canaries) -> None:
-    """A secret that does show is found, in every form."""
+    """A secret that is shown is found, in every form."""
     value = canaries.new("k")
     for form in (value, json.dumps(value), quote(value), base64.b64encode(value.encode()).decode()):
-        assert canaries.leaks(f"told: {form}!") == ["k 0"]
+        assert canaries.leaks(f"found: {form}!") == ["k 0"]

@@ -38,7 +38,7 @@ def secrets(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_poll_polls_what_is_otherwise_polled_on_probe(vendor: Vendor) -> None:
+async def test_poll_polls_a_target_that_is_polled_on_probe(vendor: Vendor) -> None:
     vendor.answer = response(b'{"mode": "production"}')
     flags = ("--system", "genesys_ucs", "--url", vendor.url, "--interval", "on_probe")
     done = await in_thread("poll", *flags)
@@ -47,7 +47,7 @@ async def test_poll_polls_what_is_otherwise_polled_on_probe(vendor: Vendor) -> N
     assert 'mode="production"} 1\n' in done.stdout
 
 
-async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -> None:
+async def test_poll_accepts_one_target_in_flags(vendor: Vendor, secrets: Path) -> None:
     vendor.answer = response(b'{"server": {"serverid": 17, "active": 1}}')
     done = await in_thread(
         *("poll", "--system", "clanforge", "--url", vendor.url, "--param", "serverid=17"),
@@ -65,7 +65,7 @@ async def test_poll_takes_one_target_from_flags(vendor: Vendor, secrets: Path) -
     assert "Authorization: Basic dTpwLTE=\r\n" in request
 
 
-def test_a_failed_poll_exits_1_and_says_why(config: Path) -> None:
+def test_a_failed_poll_exits_1_and_is_explained(config: Path) -> None:
     done = run("poll", "--config.file", str(config))
 
     assert done.returncode == 1
@@ -76,7 +76,7 @@ def test_a_failed_poll_exits_1_and_says_why(config: Path) -> None:
     )
 
 
-def test_a_pipe_that_closes_is_no_traceback() -> None:
+def test_a_closed_pipe_causes_no_traceback() -> None:
     command = f"{sys.executable} -m exporter systems | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
 
@@ -84,7 +84,7 @@ def test_a_pipe_that_closes_is_no_traceback() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_runs_until_a_signal_and_ends_well(config: Path, number: signal.Signals) -> None:
+def test_serve_runs_until_a_signal_and_exits_0(config: Path, number: signal.Signals) -> None:
     with started("--config.file", str(config), "--web.listen-address", "127.0.0.1:0") as (
         process,
         address,
@@ -98,7 +98,7 @@ def test_serve_runs_until_a_signal_and_ends_well(config: Path, number: signal.Si
         assert "msg=stopping" in process.stdout.read()
 
 
-def test_a_port_in_use_is_one_line(config: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(config: Path) -> None:
     with started("--config.file", str(config), "--web.listen-address", "127.0.0.1:0") as (
         _,
         address,
@@ -173,7 +173,7 @@ def test_demos_without_flags_run_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("flag", ["--web.listen-address", "--simulator.listen-address"])
-def test_a_demo_whose_given_address_is_taken_names_the_flag(flag: str) -> None:
+def test_a_demo_names_the_flag_of_an_address_in_use(flag: str) -> None:
     addresses = {"--web.listen-address": "127.0.0.1:0", "--simulator.listen-address": "127.0.0.1:0"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         addresses[flag] = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -198,7 +198,7 @@ def test_a_check_needs_neither_the_configuration_nor_the_server() -> None:
     assert set(done.stdout.split()) & {"aiohttp", "asyncio", "pydantic", "uvloop", "yaml"} == set()
 
 
-def test_help_names_the_address_it_asks_where_none_is_given() -> None:
+def test_help_names_the_default_address() -> None:
     assert "(default: http://127.0.0.1:10125)" in " ".join(
         run("healthcheck", "--help").stdout.split()
     )

@@ -34,7 +34,7 @@ def messages(caplog: pytest.LogCaptureFixture, wanted: str) -> list[dict[str, st
     return [record.facts for record in caplog.records if record.getMessage() == wanted]  # type: ignore[attr-defined]
 
 
-async def test_targets_come_and_go_and_what_stays_is_not_disturbed(
+async def test_targets_are_added_and_removed_without_disturbing_others(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.json"
@@ -64,7 +64,7 @@ async def test_targets_come_and_go_and_what_stays_is_not_disturbed(
     ]
 
 
-async def test_many_new_targets_come_a_few_at_a_time(
+async def test_many_new_targets_are_added_a_few_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merge, "_MAX_ADDED_AT_ONCE", 10)
@@ -112,15 +112,15 @@ async def test_the_configured_target_keeps_its_name_then_the_first_discovery(
     assert url == vendor.url
     assert counts == [2, 1, 0]
     assert after == (["d", "a", "c", "b"], 0)
-    told = [(one["discovery"], one["target"]) for one in messages(caplog, "target refused")]
-    assert sorted(told) == [
+    logged = [(one["discovery"], one["target"]) for one in messages(caplog, "target refused")]
+    assert sorted(logged) == [
         ("file_sd:*.json", "a"),
         ("file_sd:*.yaml", "b"),
         ("file_sd:*.yaml", "c"),
     ]
 
 
-async def test_a_bad_list_is_counted_told_once_and_the_old_one_kept(
+async def test_a_bad_list_is_counted_and_logged_once_and_the_old_one_kept(
     vendor: Vendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -154,7 +154,7 @@ async def test_a_bad_list_is_counted_told_once_and_the_old_one_kept(
     ]
 
 
-async def test_a_mistake_of_ours_stops_at_one_discovery(
+async def test_an_unexpected_exception_affects_one_discovery(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "a.json", vendor.url)
@@ -173,7 +173,7 @@ async def test_a_mistake_of_ours_stops_at_one_discovery(
     assert failures == 1
 
 
-async def test_a_list_that_has_not_changed_is_logged_for_debugging_alone(
+async def test_an_unchanged_list_is_logged_only_at_debug_level(
     vendor: Vendor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -231,7 +231,7 @@ async def test_the_simulators_list_leads_to_its_servers(
     assert labels == {"country": "US"}
 
 
-def test_the_program_follows_a_file_checks_it_and_polls_what_is_in_it(tmp_path: Path) -> None:
+def test_the_program_polls_the_targets_in_a_file_and_check_counts_them(tmp_path: Path) -> None:
     path, file = tmp_path / "config.yaml", tmp_path / "a.json"
     path.write_text(config().replace("200ms, timeout: 1m", "10s"))
     put(file, "127.0.0.1:1")
@@ -271,7 +271,7 @@ CLANFORGE = load_text(
     st.dictionaries(st.text(), st.text(), max_size=2),
 )
 @pytest.mark.parametrize("template", [UCS, CLANFORGE.template], ids=["address", "parameter"])
-def test_whatever_an_item_is_it_is_refused_or_can_be_polled(
+def test_any_item_is_refused_or_can_be_polled(
     template: Template, item: str, labels: dict[str, str]
 ) -> None:
     with suppress(ListError):
@@ -280,7 +280,7 @@ def test_whatever_an_item_is_it_is_refused_or_can_be_polled(
         assert len(targets) == 1
 
 
-async def test_a_mistake_of_ours_leaves_the_live_set_as_it_is(
+async def test_an_unexpected_exception_leaves_the_live_set_unchanged(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "a.json", vendor.url)

@@ -1,4 +1,4 @@
-"""Readiness waits for the targets of the first lists, and for no later ones."""
+"""Readiness waits for the targets of the first lists, but not for later targets."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ async def test_readiness_waits_for_the_targets_of_the_first_lists(
     assert polled == [True] * 3
 
 
-async def test_readiness_waits_for_the_first_look_and_not_for_later_targets(
+async def test_readiness_waits_for_the_first_read_and_not_for_later_targets(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     other.answer = None
@@ -70,7 +70,7 @@ async def test_readiness_waits_for_the_first_look_and_not_for_later_targets(
     assert later == (True, 1)
 
 
-async def test_a_list_that_cannot_be_had_does_not_keep_from_readiness(tmp_path: Path) -> None:
+async def test_an_unavailable_list_does_not_prevent_readiness(tmp_path: Path) -> None:
     http = '  - {system: genesys_ucs, http_sd: {url: "http://127.0.0.1:1"}}\n'
     async with serving(config(discovery=http), tmp_path) as service:
         await service.until(lambda: service.targets.is_ready)

@@ -17,7 +17,7 @@ from support.vendor import Vendor, response
 pytestmark = pytest.mark.usefixtures("any_timeout", "healthy")
 
 
-async def test_a_reload_while_targets_come_is_not_undone(
+async def test_a_reload_while_targets_are_added_is_not_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merge, "_MAX_ADDED_AT_ONCE", 1)
@@ -39,7 +39,7 @@ async def test_a_reload_while_targets_come_is_not_undone(
     assert at_once == later == ["new", *items]
 
 
-async def test_a_reload_keeps_the_list_of_an_entry_that_is_the_same(
+async def test_a_reload_keeps_the_list_of_an_unchanged_entry(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     vendor.answer = response(json.dumps([{"targets": [other.url]}]).encode())
@@ -60,7 +60,7 @@ async def test_a_reload_keeps_the_list_of_an_entry_that_is_the_same(
     assert gone == "1 targets: 0 new, 0 changed, 1 gone"
 
 
-async def test_a_changed_entry_starts_anew_and_holds_its_targets_until_then(
+async def test_a_changed_entry_restarts_and_keeps_its_targets_until_then(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     vendor.answer = response(json.dumps([{"targets": [other.url]}]).encode())
@@ -80,7 +80,7 @@ async def test_a_changed_entry_starts_anew_and_holds_its_targets_until_then(
     assert dropped == "0 targets: 0 new, 0 changed, 1 gone"
 
 
-async def test_an_entry_keeps_its_targets_when_another_of_its_host_goes_or_comes(
+async def test_an_entry_keeps_its_targets_when_another_of_its_host_is_added_or_removed(
     vendor: Vendor, tmp_path: Path
 ) -> None:
     vendor.answer = response(json.dumps([{"targets": ["127.0.0.1:1"]}]).encode())
@@ -105,7 +105,7 @@ def own_system(name: str, first: str) -> str:
     return f"{name}: {{prefix: {name}, endpoints: [{{path: /s, fields: [{fields}]}}]}}"
 
 
-async def test_targets_of_an_older_declaration_stand_beside_those_of_the_new(
+async def test_targets_of_an_old_and_a_new_declaration_coexist(
     vendor: Vendor, other: Vendor, tmp_path: Path
 ) -> None:
     other.answer = response(b'{"status": 1, "new": 2}')
@@ -132,7 +132,7 @@ async def test_targets_of_an_older_declaration_stand_beside_those_of_the_new(
     assert families["status_exporter_target_up"] == 2
 
 
-async def test_a_declared_system_is_known_while_no_list_brings_a_target_of_it(
+async def test_a_declared_system_is_known_while_no_list_has_a_target_of_it(
     tmp_path: Path,
 ) -> None:
     systems = "systems: {%s}\n"

@@ -1,4 +1,4 @@
-"""A fault of a vendor affects its own target alone, and only for as long as it lasts."""
+"""A fault of a vendor affects only its own target, and only while it lasts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def evidence() -> Iterator[Evidence]:
 
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_has_its_reason_and_ends_with_it(name: str, evidence: Evidence) -> None:
-    """A fault without a reason is an odd answer that can be read: its target stays up."""
+    """A fault without a reason is an unusual but readable answer: its target stays up."""
     fault, polls = TRIED[name], evidence.while_broken(name)
     pages = {when: page[name] for when, page in evidence.pages.items()}
     first, after = pages["first"].failures, pages["after"].failures
@@ -43,7 +43,9 @@ def test_a_fault_has_its_reason_and_ends_with_it(name: str, evidence: Evidence) 
     for one in polls:
         assert one.up is (one.reason is None), f"target_up does not show {one}"
         if fault.reason:
-            assert one.vendor is one.up, f"the vendor's series do not come and go with {one}"
+            assert one.vendor is one.up, (
+                f"the vendor's series do not appear and disappear with {one}"
+            )
     for when, page in pages.items():
         if fault.reason:
             assert page.up is (page.vendor > 0), f"the page {when!r} shows {page}"
@@ -70,15 +72,15 @@ def test_connections_tasks_and_memory_stay_flat(evidence: Evidence) -> None:
     assert not held["repaired"].exceeds(replace(held["well"], memory=held["repaired"].memory))
 
 
-def test_nothing_is_logged_but_what_the_log_is_for(evidence: Evidence) -> None:
-    told = {record.getMessage() for record in evidence.logged}
+def test_only_expected_messages_are_logged(evidence: Evidence) -> None:
+    logged = {record.getMessage() for record in evidence.logged}
     traces = [record for record in evidence.logged if record.exc_info]
 
-    assert told <= {"target down", "field unreadable"}
+    assert logged <= {"target down", "field unreadable"}
     assert traces == []
 
 
-def test_the_document_shows_what_was_seen(evidence: Evidence, renew: bool) -> None:
+def test_the_documentation_shows_the_observed_results(evidence: Evidence, renew: bool) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     expected = f"{text.partition(START)[0]}{START}\n{table(evidence)}"
     if renew:
@@ -88,7 +90,7 @@ def test_the_document_shows_what_was_seen(evidence: Evidence, renew: bool) -> No
     assert text == expected
 
 
-def test_every_fault_is_in_the_document() -> None:
+def test_every_fault_is_documented() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
 
     assert [name for name in FAULTS if f"| {name} |" not in text] == []

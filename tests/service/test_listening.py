@@ -20,7 +20,7 @@ from support.process import fetch, run, said, started, unused_port
 from support.raw_requests import ask, listeners
 
 
-def test_a_bare_port_in_use_ends_the_program_with_one_line(config: Path) -> None:
+def test_a_bare_port_in_use_is_reported_in_one_line(config: Path) -> None:
     with socket.socket() as one:
         one.bind(("0.0.0.0", 0))  # noqa: S104 - that is what the bare port is
         one.listen()
@@ -33,13 +33,13 @@ def test_a_bare_port_in_use_ends_the_program_with_one_line(config: Path) -> None
     ]
 
 
-def test_a_negative_number_of_requests_is_told(config: Path) -> None:
+def test_a_negative_number_of_requests_is_reported(config: Path) -> None:
     done = run("serve", "--config.file", str(config), "--web.max-requests", "-1")
 
     assert (done.returncode, done.stderr) == (2, "--web.max-requests: -1 is below 0\n")
 
 
-def test_a_unix_socket_is_gone_after_the_program(config: Path, tmp_path: Path) -> None:
+def test_a_unix_socket_is_removed_at_the_end(config: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.sock"
     addresses = ("--web.listen-address", f"unix:{path}", "--web.listen-address", "127.0.0.1:0")
     with started("--config.file", str(config), *addresses) as (process, _):
@@ -95,7 +95,7 @@ def test_sockets_that_systemd_passed_are_served(tmp_path: Path, config: Path) ->
     assert (tmp_path / "passed.sock").exists()
 
 
-def test_idle_clients_keep_no_scraper_out_where_open_files_are_few(tmp_path: Path) -> None:
+def test_idle_clients_keep_no_scraper_out_with_few_open_files(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     url = f"http://127.0.0.1:{unused_port()}"
     targets = (f"- {{name: t{at}, system: genesys_ucs, url: '{url}'}}\n" for at in range(300))
@@ -128,15 +128,15 @@ def test_too_few_open_files_are_logged_with_the_number_that_is_needed(config: Pa
 
 
 @pytest.mark.parametrize(("files", "polls"), [(64, 48), (250, 188), (1024, 824)])
-async def test_few_open_files_leave_most_of_them_to_polls(
+async def test_with_few_open_files_most_are_for_polls(
     files: int, polls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "_most_files", lambda: files)
+    monkeypatch.setattr(service, "_raise_file_limit", lambda: files)
     async with service.running(Settings(targets=()), Clock()) as (_, _, schedule):
         assert schedule._max_at_once == polls
 
 
-def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
+def test_a_missing_socket_of_systemd_is_reported_in_one_line(config: Path) -> None:
     done = run("serve", "--config.file", str(config), "--web.systemd-socket")
 
     assert done.returncode == 1
@@ -145,7 +145,9 @@ def test_no_socket_from_systemd_is_one_line(config: Path) -> None:
     ]
 
 
-def test_a_passed_socket_that_does_not_listen_is_one_line(config: Path, tmp_path: Path) -> None:
+def test_a_passed_socket_that_does_not_listen_is_reported_in_one_line(
+    config: Path, tmp_path: Path
+) -> None:
     with socket.socket() as one, (tmp_path / "file").open("w") as file:
         done = [
             subprocess.run(

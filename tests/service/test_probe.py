@@ -63,7 +63,7 @@ async def test_a_large_page_is_written_beside_the_event_loop(
     assert [one is not threading.main_thread() for one in threads] == [is_beside]
 
 
-async def test_probes_in_a_loop_cost_a_target_with_an_interval_nothing(gate: Gate) -> None:
+async def test_probes_in_a_loop_cause_no_polls_of_a_target_with_an_interval(gate: Gate) -> None:
     async with site_of(target(gate, interval=3600.0)) as site:
 
         async def loop() -> list[int]:
@@ -87,14 +87,14 @@ async def test_a_result_older_than_half_the_interval_is_renewed(gate: Gate) -> N
     assert gate.asked == 2
 
 
-async def test_a_reading_that_is_young_enough_is_not_polled_for_again(gate: Gate) -> None:
+async def test_a_recent_result_is_not_polled_again(gate: Gate) -> None:
     async with site_of(target(gate)) as site:
         for max_age, asked in (("1h", 1), ("1h", 1), ("0s", 2), ("1h30m", 2)):
             status, page = await site.get(f"/probe?target=t&max_age={max_age}")
             assert (status, f"{UP}1\n" in page, gate.asked) == (200, True, asked)
 
 
-async def test_a_reading_too_old_for_its_target_is_too_old_for_every_probe(gate: Gate) -> None:
+async def test_a_result_beyond_the_max_age_of_its_target_is_polled_again(gate: Gate) -> None:
     old = replace(target(gate, interval=3600.0), max_age=0.0)
     async with site_of(old) as site:
         await until(lambda: gate.asked)
@@ -136,7 +136,7 @@ async def test_a_target_that_is_down_is_an_answer(gate: Gate) -> None:
         ),
     ],
 )
-async def test_a_query_that_is_wrong_is_told(gate: Gate, query: str, reason: str) -> None:
+async def test_an_invalid_query_is_reported(gate: Gate, query: str, reason: str) -> None:
     async with site_of(target(gate)) as site:
         answer = await site.get(f"/probe{query}")
 
@@ -147,7 +147,7 @@ async def test_a_query_that_is_wrong_is_told(gate: Gate, query: str, reason: str
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ("nobody", "nobody"),
+        ("unknown", "unknown"),
         ("http://127.0.0.1/", "http://127.0.0.1/"),
         ("%3Cb%3E%1B%5B2J", "<b>\ufffd[2J"),
         ("x" * 500, "x" * 80 + "..."),
@@ -175,7 +175,7 @@ async def test_only_names_of_targets_can_be_probed(gate: Gate, sent: str, said: 
         ([".1"], 0.09),
     ],
 )
-def test_the_deadline_is_prometheus_timeout_less_a_margin(
+def test_the_deadline_is_the_timeout_of_prometheus_minus_a_margin(
     headers: list[str], seconds: float
 ) -> None:
     assert deadline(headers) == pytest.approx(seconds)
@@ -184,12 +184,12 @@ def test_the_deadline_is_prometheus_timeout_less_a_margin(
 @pytest.mark.parametrize(
     "header", ["", "0", "0.0", "-1", "nan", "inf", "1e9", "10s", "\u0661", "1" * 99]
 )
-def test_a_timeout_that_is_none_is_refused(header: str) -> None:
+def test_an_invalid_timeout_is_refused(header: str) -> None:
     with pytest.raises(QueryError, match="must be a number of seconds above 0"):
         deadline([header])
 
 
-async def test_a_malformed_timeout_is_told(gate: Gate) -> None:
+async def test_a_malformed_timeout_is_reported(gate: Gate) -> None:
     async with site_of(target(gate)) as site:
         answer = await site.get("/probe?target=t", headers={TIMEOUT: "soon"})
 
@@ -200,7 +200,7 @@ async def test_head_has_the_headers_and_polls_nothing(gate: Gate) -> None:
     async with site_of(target(gate)) as site:
         answers = [
             await site.get(f"/probe?target={name}", method)
-            for name, method in (("t", "HEAD"), ("nobody", "HEAD"), ("t", "POST"))
+            for name, method in (("t", "HEAD"), ("unknown", "HEAD"), ("t", "POST"))
         ]
 
     assert [status for status, _ in answers] == [200, 404, 405]
@@ -221,7 +221,7 @@ async def test_a_probe_negotiates_as_a_scrape_does(gate: Gate) -> None:
     assert page.endswith("# EOF\n")
 
 
-async def test_what_is_polled_on_probe_is_left_out_of_all_else(gate: Gate) -> None:
+async def test_targets_on_probe_are_polled_and_shown_nowhere_else(gate: Gate) -> None:
     by_itself = Gate()
     async with serving(by_itself.handle) as by_itself.url:
         regular = replace(target(by_itself, "r"), interval=0.1, max_age=600.0)
@@ -245,7 +245,7 @@ async def test_what_is_polled_on_probe_is_left_out_of_all_else(gate: Gate) -> No
     assert "<b>2</b> up" in after
 
 
-async def test_a_site_without_a_schedule_says_that_nothing_polls(gate: Gate) -> None:
+async def test_a_site_without_a_schedule_reports_that_nothing_polls(gate: Gate) -> None:
     targets = Targets(Settings(targets=(target(gate),)), Telemetry(), Clock())
     app = make_app(targets, Telemetry(), "/metrics")
     async with (

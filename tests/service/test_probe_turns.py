@@ -14,7 +14,7 @@ from exporter.telemetry import Telemetry
 from support.probed_site import Gate, target, until
 
 
-async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate) -> None:
+async def test_a_probe_takes_the_next_turn_of_its_target(gate: Gate) -> None:
     now = [0.0]
     clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
     targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
@@ -36,14 +36,14 @@ async def test_a_probe_takes_the_normalized_url_the_targets_next_turn(gate: Gate
         now[0] = moment
         await schedule.poll_now(tracked, 0.0, 60.0)
         assert (before, gate.asked) == (polls - 1, polls)
-    # No more probes come, and its own turns go on an interval after the last.
+    # Without more probes, scheduled polls continue an interval after the last one.
     assert await asked_at(35.0) == 4
     assert await asked_at(35.6) == 5
     assert await asked_at(50.2) == 6
     await connections.close()
 
 
-async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gate: Gate) -> None:
+async def test_a_turn_during_the_poll_of_a_probe_is_not_a_second_poll(gate: Gate) -> None:
     now = [0.0]
     clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
     targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
@@ -63,7 +63,7 @@ async def test_a_turn_that_comes_up_during_a_probes_poll_is_not_another_poll(gat
     assert (polls, gate.asked, gate.most) == (1, 1, 1)
 
 
-async def test_turns_that_are_moved_leave_nothing_behind(
+async def test_moved_turns_leave_nothing_behind(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, telemetry = Clock(monotonic=lambda: 0.0), Telemetry()

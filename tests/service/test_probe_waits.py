@@ -1,4 +1,4 @@
-"""Probes that wait: for polls of others, deadlines, limits and targets that change."""
+"""Probes that wait: concurrent polls, deadlines, limits and targets that change."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ from support.probed_site import POLLS, TIMEOUT, UP, Gate, site_of, target, until
 from support.vendor import response
 
 
-async def test_one_poll_serves_all_who_probe_meanwhile(gate: Gate) -> None:
+async def test_concurrent_probes_share_one_poll(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(target(gate)) as site:
         probes = [asyncio.create_task(site.get("/probe?target=t")) for _ in range(20)]
@@ -45,7 +45,7 @@ async def test_a_probe_waits_for_the_poll_that_the_schedule_began(gate: Gate) ->
     assert f"{POLLS}1\n" in page
 
 
-async def test_who_goes_away_takes_no_poll_with_it(gate: Gate) -> None:
+async def test_a_client_that_disconnects_does_not_end_the_poll(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(target(gate)) as site:
         host, _, port = site.base.removeprefix("http://").partition(":")
@@ -62,7 +62,7 @@ async def test_who_goes_away_takes_no_poll_with_it(gate: Gate) -> None:
     assert f"{UP}1\n" in page
 
 
-async def test_a_deadline_ends_the_wait_and_not_the_poll(gate: Gate) -> None:
+async def test_a_deadline_ends_the_wait_but_not_the_poll(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(target(gate)) as site:
         status, text = await site.get("/probe?target=t", headers={TIMEOUT: "0.2"})
@@ -70,12 +70,12 @@ async def test_a_deadline_ends_the_wait_and_not_the_poll(gate: Gate) -> None:
         await until(lambda: [one.snapshot for one in site.targets] != [None])
         later, page = await site.get("/probe?target=t&max_age=1h", headers={TIMEOUT: "10"})
 
-    assert (status, text) == (504, '"t" did not answer in time; its poll goes on\n')
+    assert (status, text) == (504, '"t" did not answer in time; its poll continues\n')
     assert (later, gate.asked) == (200, 1)
     assert f"{UP}1\n" in page
 
 
-async def test_the_targets_own_timeout_holds_where_it_is_shorter(gate: Gate) -> None:
+async def test_a_shorter_timeout_of_the_target_applies(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(replace(target(gate), timeout=0.1)) as site:
         status, page = await site.get("/probe?target=t", headers={TIMEOUT: "60"})
@@ -85,7 +85,7 @@ async def test_the_targets_own_timeout_holds_where_it_is_shorter(gate: Gate) -> 
     assert 'status_exporter_poll_failures_total{target="t",reason="timeout"} 1\n' in page
 
 
-async def test_a_vendor_that_wants_a_pause_gets_it(gate: Gate) -> None:
+async def test_a_pause_that_the_vendor_requests_is_kept(gate: Gate) -> None:
     gate.answer = response(b"", status="429 Slow down", more="Retry-After: 300\r\n")
     async with site_of(target(gate)) as site:
         answers = {await site.get("/probe?target=t") for _ in range(3)}
@@ -95,7 +95,7 @@ async def test_a_vendor_that_wants_a_pause_gets_it(gate: Gate) -> None:
     assert f"{UP}0\n" in answers.pop()[1]
 
 
-async def test_a_rate_limit_puts_probes_off_until_their_deadline(gate: Gate) -> None:
+async def test_a_rate_limit_delays_probes_until_their_deadline(gate: Gate) -> None:
     limited = Client(name="c", rate_limit=RateLimit(requests_per_second=0.001, burst=1))
     both = [replace(target(gate, name), client=limited) for name in ("t", "u")]
     async with site_of(*both) as site:
@@ -108,7 +108,7 @@ async def test_a_rate_limit_puts_probes_off_until_their_deadline(gate: Gate) -> 
     assert gate.asked == 1
 
 
-async def test_a_rate_limit_lets_a_probe_through_when_its_moment_comes(gate: Gate) -> None:
+async def test_a_rate_limit_admits_a_probe_before_its_deadline(gate: Gate) -> None:
     limited = Client(name="c", rate_limit=RateLimit(requests_per_second=5, burst=1))
     names = ["t", "u", "v"]
     async with site_of(*(replace(target(gate, name), client=limited) for name in names)) as site:
@@ -118,7 +118,7 @@ async def test_a_rate_limit_lets_a_probe_through_when_its_moment_comes(gate: Gat
     assert gate.asked == 3
 
 
-async def test_a_full_host_puts_probes_off(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_host_delays_probes(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (limits_module, schedule_module):
         monkeypatch.setattr(module, "MAX_A_HOST", 1)
     gate.open.clear()
@@ -158,7 +158,7 @@ async def test_a_full_exporter_polls_for_a_probe_once_there_is_room(gate: Gate) 
     assert [one.counts.polls for one in (t, u)] == [1, 1]
 
 
-async def test_a_target_altered_while_it_is_probed_is_polled_as_it_is_now(gate: Gate) -> None:
+async def test_a_target_changed_during_a_probe_is_polled_with_its_new_settings(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(target(gate)) as site:
         probe = asyncio.create_task(site.get("/probe?target=t"))
@@ -171,7 +171,7 @@ async def test_a_target_altered_while_it_is_probed_is_polled_as_it_is_now(gate: 
     assert 'status_exporter_target_up{target="t",site="ams",system="genesys_ucs"} 1\n' in page
 
 
-async def test_a_target_that_goes_while_it_is_probed_is_unknown(gate: Gate) -> None:
+async def test_a_target_removed_during_a_probe_is_unknown(gate: Gate) -> None:
     gate.open.clear()
     async with site_of(target(gate)) as site:
         probe = asyncio.create_task(site.get("/probe?target=t"))
@@ -182,7 +182,7 @@ async def test_a_target_that_goes_while_it_is_probed_is_unknown(gate: Gate) -> N
     assert answer == (404, 'there is no target "t"\n')
 
 
-async def test_a_target_that_goes_before_its_poll_began_is_unknown_at_once(gate: Gate) -> None:
+async def test_a_target_removed_before_its_poll_began_is_unknown_at_once(gate: Gate) -> None:
     limited = Client(name="c", rate_limit=RateLimit(requests_per_second=0.001, burst=1))
     both = [replace(target(gate, name), client=limited) for name in ("t", "u")]
     async with site_of(*both) as site:

@@ -15,7 +15,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "web.yaml"
 
 
-def test_serve_checks_the_web_configuration_too(file: Path) -> None:
+def test_serve_checks_the_web_configuration(file: Path) -> None:
     config = file.parent / "config.yaml"
     config.write_text(
         'targets: [{name: a, system: genesys_ucs, url: "http://h"}]', encoding="utf-8"
@@ -37,7 +37,7 @@ def test_serve_checks_the_web_configuration_too(file: Path) -> None:
             assert "8271" not in done.stdout + done.stderr
 
 
-def test_the_demo_is_protected_too(file: Path) -> None:
+def test_the_demo_is_protected(file: Path) -> None:
     file.write_text(f"basic_auth_users: {{alice: {HASH}}}", encoding="utf-8")
     addresses = ("--web.listen-address", "127.0.0.1:0", "--simulator.listen-address", "127.0.0.1:0")
     with started("demo", *addresses, "--web.config.file", str(file)) as (_, address):

@@ -18,7 +18,7 @@ from support.vendor import HEALTHY, Vendor
 pytestmark = pytest.mark.usefixtures("any_timeout")
 
 
-async def test_what_stays_keeps_its_snapshot_rhythm_and_connection(
+async def test_an_unchanged_target_keeps_its_snapshot_timing_and_connection(
     vendor: Vendor, other: Vendor
 ) -> None:
     vendor.answer = HEALTHY
@@ -38,7 +38,7 @@ async def test_what_stays_keeps_its_snapshot_rhythm_and_connection(
     assert said == "2 targets: 1 new, 0 changed, 0 gone"
 
 
-async def test_what_goes_is_shown_and_asked_no_more(vendor: Vendor, other: Vendor) -> None:
+async def test_a_removed_target_is_neither_shown_nor_polled(vendor: Vendor, other: Vendor) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor), ucs("b", other))) as service:
         await service.polled("a", 1)
@@ -54,7 +54,7 @@ async def test_what_goes_is_shown_and_asked_no_more(vendor: Vendor, other: Vendo
     assert len(other.requests) == asked
 
 
-async def test_a_poll_of_what_goes_is_ended_and_its_outcome_dropped(
+async def test_the_poll_of_a_removed_target_is_cancelled_and_its_result_dropped(
     vendor: Vendor, other: Vendor
 ) -> None:
     vendor.answer = None
@@ -72,7 +72,9 @@ async def test_a_poll_of_what_goes_is_ended_and_its_outcome_dropped(
     assert slow.snapshot is None
 
 
-async def test_what_is_changed_is_polled_anew_and_counted_on(vendor: Vendor, other: Vendor) -> None:
+async def test_a_changed_target_is_polled_at_once_and_keeps_its_counters(
+    vendor: Vendor, other: Vendor
+) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         await service.polled("a", 2)
@@ -104,7 +106,7 @@ async def test_a_new_password_is_used_at_once(vendor: Vendor) -> None:
     assert all("Basic dTpuZXc=" in request for request in vendor.requests[asked:])
 
 
-async def test_a_fault_leaves_the_old_one_at_work(
+async def test_a_faulty_file_keeps_the_old_configuration(
     vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor.answer = HEALTHY
@@ -131,7 +133,7 @@ def broken(_change: TargetChanges) -> None:
     raise RuntimeError
 
 
-async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> None:
+async def test_an_unexpected_exception_keeps_the_old_configuration(vendor: Vendor) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         service.text = None  # type: ignore[assignment]
@@ -147,7 +149,7 @@ async def test_a_mistake_of_ours_leaves_the_old_one_at_work(vendor: Vendor) -> N
     assert service.value("reload_failures_total") == 2.0
 
 
-async def test_wishes_at_once_are_fulfilled_together_with_what_was_written_last(
+async def test_concurrent_requests_share_one_reload_of_the_newest_file(
     vendor: Vendor,
 ) -> None:
     async with serving(config(ucs("a", vendor))) as service:
@@ -159,16 +161,16 @@ async def test_wishes_at_once_are_fulfilled_together_with_what_was_written_last(
         service.text = config(ucs("a", vendor), ucs("b", vendor))
         rest = [asyncio.create_task(service.reloader.reload("test")) for _ in range(20)]
         await asyncio.sleep(0)
-        rest[0].cancel()  # Who goes away takes nothing from the others.
+        rest[0].cancel()  # A client that disconnects does not affect the others.
         service.hold.set()
-        told = await asyncio.gather(first, *rest[1:])
+        results = await asyncio.gather(first, *rest[1:])
 
     assert service.loads == 1 + 2
-    assert told[0] == "1 targets: 0 new, 0 changed, 0 gone"
-    assert set(told[1:]) == {"2 targets: 1 new, 0 changed, 0 gone"}
+    assert results[0] == "1 targets: 0 new, 0 changed, 0 gone"
+    assert set(results[1:]) == {"2 targets: 1 new, 0 changed, 0 gone"}
 
 
-async def test_readiness_once_reached_stays(vendor: Vendor) -> None:
+async def test_readiness_is_not_lost_by_a_reload(vendor: Vendor) -> None:
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         at_first = service.targets.is_ready
@@ -184,7 +186,7 @@ async def test_readiness_once_reached_stays(vendor: Vendor) -> None:
     assert later == (True, 1)
 
 
-async def test_a_login_outlives_a_reload_for_as_long_as_its_client(vendor: Vendor) -> None:
+async def test_a_login_outlives_a_reload_that_keeps_its_client(vendor: Vendor) -> None:
     world = SimulatedServers()
     runner = web.AppRunner(make_world(world))
     await runner.setup()

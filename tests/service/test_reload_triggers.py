@@ -1,4 +1,4 @@
-"""What starts a reload, and what is reported of it: HTTP, SIGHUP, changed files, systemd."""
+"""What triggers a reload, and how its result is reported: HTTP, SIGHUP, files, systemd."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from support.vendor import HEALTHY, Vendor
 pytestmark = pytest.mark.usefixtures("any_timeout")
 
 
-async def test_the_request_answers_what_came_of_it(vendor: Vendor) -> None:
+async def test_the_response_reports_the_result(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         app = make_app(
             service.targets, service.telemetry, "/metrics", reload=service.reloader.reload
@@ -61,7 +61,7 @@ def write(path: Path, *names: str, body: str | None = None) -> None:
     replace_file(path, text if body is None else body)
 
 
-def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
+def test_hangup_and_auto_reload_apply_the_new_file(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     write(path, "one")
     flags = ("--config.file", str(path), "--web.listen-address", "127.0.0.1:0")
@@ -94,18 +94,18 @@ def test_hangup_and_auto_reload_take_the_new_file_over(tmp_path: Path) -> None:
 
 
 class Heard(Supervisor):
-    """A supervisor that keeps what it is told."""
+    """A supervisor that records its messages."""
 
     def __init__(self) -> None:
         super().__init__()
-        object.__setattr__(self, "told", [])
+        object.__setattr__(self, "sent", [])
 
     def _send(self, *lines: str) -> None:
-        told: list[str] = getattr(self, "told", [])
-        told.extend(lines[:1] if lines[0] == "RELOADING=1" else lines)
+        sent: list[str] = getattr(self, "sent", [])
+        sent.extend(lines[:1] if lines[0] == "RELOADING=1" else lines)
 
 
-async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> None:
+async def test_a_failed_reload_is_reported_to_systemd(vendor: Vendor) -> None:
     async with serving(config(ucs("a", vendor))) as service:
         heard = Heard()
         lists = Lists(service.load(), service.targets, service.telemetry, Clock())
@@ -116,11 +116,11 @@ async def test_systemd_is_told_of_a_reload_that_fails_too(vendor: Vendor) -> Non
         with pytest.raises(ConfigError):
             await reloader.reload("test")
 
-    told = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
-    assert getattr(heard, "told", None) == told * 2
+    sent = ["RELOADING=1", "READY=1", "STATUS=polling 2 targets"]
+    assert getattr(heard, "sent", None) == sent * 2
 
 
-async def test_files_are_watched_on_after_a_thread_that_could_not_start(
+async def test_files_are_still_watched_after_a_thread_could_not_start(
     vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendor.answer = HEALTHY

@@ -53,7 +53,7 @@ def test_a_sample_with_a_fault_exits_with_1(tmp_path: Path) -> None:
     assert 'did you mean "genesys_ucs"?' in unknown.stderr
 
 
-async def test_explain_tells_of_a_live_target_field_by_field(
+async def test_explain_shows_each_field_of_a_live_target(
     aiohttp_server: AiohttpServer, tmp_path: Path
 ) -> None:
     server = await aiohttp_server(make_app(SimulatedServers()))
@@ -73,11 +73,11 @@ async def test_explain_tells_of_a_live_target_field_by_field(
     assert down.stderr.startswith("one: connect: ")
 
 
-# What a terminal obeys, what shows a text in another order, and what does not show at all.
+# Control, bidirectional and invisible characters.
 COMMANDS = "\x1b\x07\x9b\r\u202e\u2066\u200b\u061c\ufeff"
 
 
-async def test_no_character_of_an_answer_commands_the_terminal(
+async def test_no_character_of_an_answer_controls_the_terminal(
     aiohttp_server: AiohttpServer, tmp_path: Path
 ) -> None:
     hostile = f"a{COMMANDS}\nb"
@@ -111,7 +111,7 @@ async def test_no_character_of_an_answer_commands_the_terminal(
     assert "unmapped: /a\ufffd" in explained.stdout
 
 
-async def test_explain_shows_no_token_that_a_login_gave(
+async def test_explain_shows_no_token_of_a_login(
     aiohttp_server: AiohttpServer, tmp_path: Path
 ) -> None:
     async def token(_: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ async def test_explain_shows_no_token_that_a_login_gave(
     assert "canary" not in done.stdout + done.stderr
 
 
-def test_a_sample_tells_of_all_that_a_poll_would_drop(tmp_path: Path) -> None:
+def test_a_sample_reports_all_that_a_poll_would_drop(tmp_path: Path) -> None:
     config = f"systems:{LISTED}global: {{max_series: 3}}\n"
     target = "targets: [{name: one, system: hub, url: http://127.0.0.1:1}]\n"
     (tmp_path / "c.yaml").write_text(config + target)
@@ -157,7 +157,7 @@ def test_a_sample_tells_of_all_that_a_poll_would_drop(tmp_path: Path) -> None:
     ]
 
 
-def test_a_sample_is_a_file_of_the_size_of_an_answer(tmp_path: Path) -> None:
+def test_a_sample_is_at_most_as_large_as_an_answer(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(TARGET)
     (tmp_path / "a.json").write_bytes(b" " * (MAX_BODY + 1))
     os.mkfifo(tmp_path / "pipe.json")
@@ -227,7 +227,7 @@ def test_a_sample_suggests_keys_for_paths_that_find_nothing(tmp_path: Path) -> N
 
 
 def test_an_answer_of_another_endpoint_is_explained(tmp_path: Path) -> None:
-    """None of its paths finds anything, which a poll calls a wrong shape."""
+    """None of its paths finds anything, so a poll fails with bad_shape."""
     (tmp_path / "c.yaml").write_text(QUEUES)
     (tmp_path / "a.json").write_text('{"Calls": 7}')
     done = run("check", "c.yaml", "--sample", "hub=a.json", cwd=tmp_path)
@@ -244,7 +244,7 @@ def test_an_answer_of_another_endpoint_is_explained(tmp_path: Path) -> None:
     assert wrong.stderr == '--sample: hub has no endpoint "/queue"; did you mean "/queues"?\n'
 
 
-def test_a_sound_sample_ends_with_a_summary(tmp_path: Path) -> None:
+def test_a_valid_sample_ends_with_a_summary(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(QUEUES)
     (tmp_path / "a.json").write_text('{"calls": 7}')
     done = run("check", "c.yaml", "--sample", "hub:/status=a.json", cwd=tmp_path)

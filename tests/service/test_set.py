@@ -10,12 +10,12 @@ from support.simulator_stage import CONFIG, Stage, setting
 
 
 def audited(stderr: str) -> list[str]:
-    """Return what the audit lines say, less the time and the user."""
+    """Return the audit lines without the time and the user."""
     lines = [line for line in stderr.splitlines() if line.startswith("time=")]
     return [line[line.index("target=") :] for line in lines if "msg=action" in line]
 
 
-async def test_a_mode_is_set_and_seen(stage: Stage) -> None:
+async def test_a_mode_is_set_and_confirmed(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "maintenance", "--yes")
 
     assert done.returncode == 0
@@ -34,7 +34,7 @@ async def test_a_mode_is_set_and_seen(stage: Stage) -> None:
     assert len(stage.writes) == 1
 
 
-async def test_an_action_is_one_audit_line(stage: Stage) -> None:
+async def test_an_action_writes_one_audit_line(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "maintenance", "--yes")
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("time="))
 
@@ -51,7 +51,7 @@ async def test_no_secret_is_printed(stage: Stage) -> None:
     assert "-demo" not in done.stdout + done.stderr
 
 
-async def test_what_is_so_already_is_not_sent(stage: Stage) -> None:
+async def test_a_state_that_is_already_set_is_not_sent(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "production", "--yes")
 
     assert done.returncode == 0
@@ -81,7 +81,7 @@ async def test_a_dry_run_reads_and_sets_nothing(stage: Stage) -> None:
 
 
 async def test_several_targets_are_set_in_the_order_of_the_file(stage: Stage) -> None:
-    # What stands first in the file is the second by its name.
+    # The first in the file is the second by name.
     flags = ("--selector", "system=genesys_ucs", "--yes")
     config = CONFIG.replace("URL/cv", "URL/cv/", 1)
     stage.write_config(config.replace("name: ucs-ams", "name: ucs-zzz"))
@@ -122,7 +122,7 @@ async def test_the_first_failure_stops_what_follows(stage: Stage) -> None:
         (500, "unconfirmed", "HTTP 500; the server may have changed"),
     ],
 )
-async def test_a_refusal_exits_1_with_one_line(
+async def test_a_refusal_exits_1_and_prints_one_line(
     status: int, outcome: str, message: str, stage: Stage
 ) -> None:
     stage.answer = web.Response(status=status)
@@ -163,7 +163,7 @@ async def test_an_order_whose_answer_was_lost_is_confirmed_by_reading(stage: Sta
     assert len(stage.writes) == 1
 
 
-async def test_an_order_that_is_not_answered_is_confirmed_by_reading(stage: Stage) -> None:
+async def test_an_unanswered_order_is_confirmed_by_reading(stage: Stage) -> None:
     stage.holds_answer = True
     words = ("ucs-ams", "mode", "maintenance", "--yes", "--settle", "2s")
     done = await setting(stage, *words)
@@ -175,7 +175,7 @@ async def test_an_order_that_is_not_answered_is_confirmed_by_reading(stage: Stag
     assert len(stage.writes) == 1
 
 
-async def test_what_cannot_be_read_is_not_sent_to(stage: Stage) -> None:
+async def test_nothing_is_sent_to_a_server_that_cannot_be_read(stage: Stage) -> None:
     stage.write_config(CONFIG.replace("client: monitor", "client: guest"))
     done = await setting(stage, "ucs-ams", "mode", "maintenance", "--yes")
 
@@ -192,7 +192,7 @@ async def test_what_cannot_be_read_is_not_sent_to(stage: Stage) -> None:
     assert stage.writes == []
 
 
-async def test_a_server_that_is_not_there_has_not_changed(stage: Stage) -> None:
+async def test_an_unreachable_server_has_not_changed(stage: Stage) -> None:
     stage.write_config(CONFIG.replace("URL/cv", "http://127.0.0.1:1/cv"))
     done = await setting(stage, "ucs-ams", "mode", "maintenance", "--yes")
 

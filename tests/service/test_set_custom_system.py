@@ -47,7 +47,7 @@ targets:
 
 
 class Pbx:
-    """A server of a custom system, whose calls end one at each look."""
+    """A server of a custom system; a call ends at each poll."""
 
     def __init__(self) -> None:
         self.mode, self.hard, self.calls = "open", False, 2

@@ -14,7 +14,7 @@ import pytest
 
 from support.simulator_stage import Stage, setting
 
-# Whoever starts the tests in the background has them ignore what Ctrl-C sends.
+# Tests that a shell starts in the background ignore SIGINT.
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
     " from exporter.cli import main; sys.exit(main())"
@@ -87,7 +87,7 @@ async def start(stage: Stage) -> AsyncIterator[Starts]:
         terminal.process.wait()
 
 
-async def test_on_a_terminal_it_asks_and_shows_progress(stage: Stage, start: Starts) -> None:
+async def test_on_a_terminal_set_asks_and_shows_progress(stage: Stage, start: Starts) -> None:
     terminal = start("ucs-ams", "mode", "maintenance")
     await terminal.until("Send it? [y/N] ")
     before = len(stage.writes)
@@ -131,7 +131,7 @@ async def test_a_state_that_changed_while_the_question_was_open_is_not_overwritt
     assert len(stage.writes) == 1
 
 
-async def test_two_who_set_it_at_once_learn_who_was_the_last(stage: Stage) -> None:
+async def test_of_two_concurrent_orders_only_the_last_is_confirmed(stage: Stage) -> None:
     values = ("suspended", "maintenance")
     done = await asyncio.gather(
         *(setting(stage, "mdw", "state", value, "--yes", "--settle", "2s") for value in values)
@@ -163,7 +163,7 @@ async def test_ctrl_c_at_the_question_sends_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("holds", [True, False], ids=["at the answer", "while reading"])
-async def test_ctrl_c_after_it_was_sent_says_so(
+async def test_ctrl_c_after_sending_reports_that_the_order_was_sent(
     number: signal.Signals, holds: bool, stage: Stage, start: Starts
 ) -> None:
     stage.holds_answer = holds

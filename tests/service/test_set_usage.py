@@ -13,7 +13,7 @@ from support.repository import ROOT
 from support.simulator_stage import Stage, setting
 
 
-async def test_without_a_terminal_it_wants_yes(stage: Stage) -> None:
+async def test_without_a_terminal_set_requires_yes(stage: Stage) -> None:
     done = await setting(stage, "ucs-ams", "mode", "maintenance")
 
     assert done.returncode == 2
@@ -92,7 +92,7 @@ def test_a_flag_that_set_does_not_have_is_named() -> None:
     assert 'set has no flag --wait-draned; did you mean "--wait-drained"?' in done.stderr
 
 
-def test_systems_tells_what_can_be_set() -> None:
+def test_systems_lists_what_can_be_set() -> None:
     done = run("systems", "mdworkbench")
 
     assert "set state active|suspended|maintenance: PUT <url>/mdworkbench/server/state" in (
@@ -102,7 +102,7 @@ def test_systems_tells_what_can_be_set() -> None:
 
 
 class Page:
-    """docs/set.md, whose commands are run where its servers are the simulator."""
+    """docs/set.md, whose commands run against the simulator."""
 
     def __init__(self, stage: Stage) -> None:
         self.path = ROOT / "docs" / "set.md"
@@ -149,7 +149,7 @@ class Page:
         return re.sub(r" user=\S+ ", " user=ada ", text)
 
 
-async def test_the_page_shows_what_happens(stage: Stage, renew: bool) -> None:
+async def test_the_page_shows_the_real_output(stage: Stage, renew: bool) -> None:
     page = Page(stage)
     expected = await page.run()
     if renew:

@@ -1,4 +1,4 @@
-"""How the service ends: what is read is whole, and nobody holds it up."""
+"""How the service ends: responses are complete, and no client delays the end."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_a_scrape_that_is_read_is_whole_though_the_service_ends() -> None:
+async def test_a_scrape_is_complete_if_the_service_ends_during_it() -> None:
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(opened(Limits(), grace=60.0))
         reader, writer = await port.connect(LAST_SCRAPE)
@@ -42,8 +42,8 @@ async def test_a_scrape_that_is_read_is_whole_though_the_service_ends() -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_readers_that_do_not_read_hold_up_no_end() -> None:
-    # None of them is closed before all of them are there.
+async def test_stalled_readers_do_not_delay_the_end() -> None:
+    # No connection is closed before all are open.
     limits = Limits(connections=2000, head=600.0, response=600.0)
     async with opened(limits, grace=0.1) as port:
         for number in range(1000):
@@ -56,7 +56,7 @@ async def test_readers_that_do_not_read_hold_up_no_end() -> None:
 
 @pytest.fixture
 def busy_config(tmp_path: Path) -> Path:
-    """Configure a page that is larger than what lies between two processes."""
+    """Configure a page that is larger than the buffers between two processes."""
     lines = (
         f"- {{name: t{number}, system: genesys_ucs, url: 'http://127.0.0.1:1',"
         f" labels: {{{LABELS}}}}}"
@@ -81,7 +81,7 @@ def stalled(address: str, many: int) -> list[socket.socket]:
     return opened
 
 
-def test_a_signal_ends_the_program_whoever_does_not_read(busy_config: Path) -> None:
+def test_a_signal_ends_the_program_despite_stalled_readers(busy_config: Path) -> None:
     flags = ("--config.file", str(busy_config), "--web.listen-address", "127.0.0.1:0")
     with started(*flags) as (process, address):
         wait_until_ready(address)
@@ -115,7 +115,7 @@ def test_a_second_signal_ends_the_program_at_once(busy_config: Path) -> None:
         one.close()
 
 
-def test_a_vendor_that_hangs_holds_up_no_end(tmp_path: Path) -> None:
+def test_a_hanging_vendor_does_not_delay_the_end(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     with socket.socket() as vendor:
         vendor.bind(("127.0.0.1", 0))
@@ -129,7 +129,7 @@ def test_a_vendor_that_hangs_holds_up_no_end(tmp_path: Path) -> None:
         flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
         with started(*flags) as (process, _):
             vendor.settimeout(60)
-            connection, _ = vendor.accept()  # It is asked, and never answers.
+            connection, _ = vendor.accept()  # It is polled, and never answers.
             process.send_signal(signal.SIGTERM)
 
             assert process.wait(timeout=60) == 0
@@ -145,7 +145,7 @@ def wait_until_ready(address: str) -> None:
             answer = one.recv(4096)
 
 
-def test_a_wish_to_reload_that_comes_too_soon_does_not_end_the_program(tmp_path: Path) -> None:
+def test_an_early_sighup_does_not_end_the_program(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(ONE_TARGET, encoding="utf-8")
     flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")

@@ -39,7 +39,7 @@ def test_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
             process.kill()
 
 
-def test_command_says_in_one_line_that_the_port_is_taken() -> None:
+def test_command_reports_a_port_in_use_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = subprocess.run(
@@ -52,7 +52,7 @@ def test_command_says_in_one_line_that_the_port_is_taken() -> None:
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", ":80"])
-def test_command_refuses_what_is_no_address(address: str) -> None:
+def test_command_refuses_an_invalid_address(address: str) -> None:
     done = subprocess.run(
         command("--listen", address), capture_output=True, text=True, timeout=60, check=False
     )

@@ -40,7 +40,7 @@ def healthy(path: Path, process: "subprocess.Popen[bytes]") -> bool:
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_the_service_ends_well_with_standard_streams_closed(
+def test_the_service_exits_0_with_closed_standard_streams(
     closed: str, config: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "one.sock"
@@ -86,7 +86,7 @@ def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["poll"], 1), (["--nosuch"], 2)])
-def test_a_command_has_its_exit_code_with_standard_streams_closed(
+def test_a_command_keeps_its_exit_code_with_closed_standard_streams(
     closed: str, arguments: list[str], code: int, config: Path
 ) -> None:
     more = ["--config.file", str(config)] if arguments == ["poll"] else []

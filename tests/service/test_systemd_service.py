@@ -19,7 +19,7 @@ _PR_SET_NO_NEW_PRIVS, _PR_SET_MDWE = 38, 65
 
 
 def confine() -> None:
-    """Take away in this process what the service is not given, as far as a process itself can."""
+    """Confine this process like the service, as far as a process can do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     # Kernels before 6.3 do not know it; the service has it from systemd there.
@@ -36,7 +36,7 @@ os.execv(sys.executable, [sys.executable, "-m", "exporter", *sys.argv[2:]])
 """
 
 
-def test_the_program_runs_confined_and_tells_systemd(tmp_path: Path) -> None:
+def test_the_program_runs_confined_and_notifies_systemd(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(ONE_TARGET, encoding="utf-8")
     (line,) = settings(SERVICE)["ExecStart"]
@@ -70,7 +70,7 @@ def test_the_program_runs_confined_and_tells_systemd(tmp_path: Path) -> None:
     assert code == 0
 
 
-def test_the_program_tells_systemd(
+def test_the_program_notifies_systemd(
     inbox: tuple[socket.socket, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box, address = inbox
@@ -78,21 +78,21 @@ def test_the_program_tells_systemd(
     config.write_text(ONE_TARGET, encoding="utf-8")
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
-    told = list[str]()
+    received = list[str]()
     flags = ("--config.file", str(config), "--web.listen-address", "127.0.0.1:0")
     with started(*flags) as (process, _):
-        while len(told) < 4:
-            told.append(box.recv(4096).decode())
+        while len(received) < 4:
+            received.append(box.recv(4096).decode())
         process.send_signal(signal.SIGTERM)
-        while not told[-1].startswith("STOPPING=1"):
-            told.append(box.recv(4096).decode())
+        while not received[-1].startswith("STOPPING=1"):
+            received.append(box.recv(4096).decode())
 
         assert process.wait(timeout=60) == 0
-    assert told[0] == "READY=1\nSTATUS=polling 1 targets"
-    assert set(told[1:-1]) == {"WATCHDOG=1"}
+    assert received[0] == "READY=1\nSTATUS=polling 1 targets"
+    assert set(received[1:-1]) == {"WATCHDOG=1"}
 
 
-def test_a_program_that_is_stopped_gives_no_sign_of_life(
+def test_a_stopped_program_feeds_no_watchdog(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config.yaml"
@@ -112,7 +112,7 @@ def test_a_program_that_is_stopped_gives_no_sign_of_life(
             box.settimeout(1)
             left = 0
             with suppress(TimeoutError):
-                while left < 100 and box.recv(4096):  # What had been sent before.
+                while left < 100 and box.recv(4096):  # Earlier messages.
                     left += 1
             assert left < 100
             process.send_signal(signal.SIGCONT)

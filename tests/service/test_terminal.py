@@ -48,7 +48,7 @@ def colours_of(text: str, word: str) -> set[str]:
     return {code for line in lines for code in COLOUR.findall(line)}
 
 
-async def test_what_is_up_and_ok_is_green(stage: Stage) -> None:
+async def test_up_and_ok_are_green(stage: Stage) -> None:
     config = ("--config.file", str(stage.config))
     checked = await asyncio.to_thread(on_terminal, "check", *config)
     polled = await asyncio.to_thread(on_terminal, "poll", "ucs-ams", *config)
@@ -61,7 +61,7 @@ async def test_what_is_up_and_ok_is_green(stage: Stage) -> None:
     assert COLOUR.findall(plain) == []
 
 
-def test_what_is_down_is_red(config: Path) -> None:
+def test_down_is_red(config: Path) -> None:
     polled = on_terminal("poll", "--config.file", str(config))
 
     assert RED in colours_of(polled, "target_up{")

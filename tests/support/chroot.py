@@ -80,7 +80,7 @@ class Chroot:
         return printed.strip()
 
     def serves(self, *program: str | Path) -> None:
-        """Check that `serve` becomes healthy with the root's configuration, and ends when told."""
+        """Check that `serve` becomes healthy with the root's configuration, and ends on SIGTERM."""
         address = f"127.0.0.1:{unused_port()}"
         config = ("--config.file", "/etc/status-exporter/config.yaml")
         serving = self.start(*program, "serve", *config, "--web.listen-address", address)

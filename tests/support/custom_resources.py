@@ -155,7 +155,7 @@ GROUPS = frozenset({"monitoring.coreos.com", "gateway.networking.k8s.io", "autos
 
 
 def check_custom_resource(document: dict[str, Any]) -> None:
-    """Check such a resource; one with a fault ends the test."""
+    """Check such a resource; a fault fails the test."""
     assert document["metadata"]["name"]
     assert set(document) <= {"apiVersion", "kind", "metadata", "spec"}
     schema = _SPECS[document["kind"]]

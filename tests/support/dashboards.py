@@ -10,7 +10,7 @@ from grafana.source.words import Board
 from support.repository import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
-# Stand in for what Grafana puts in, as it does for a choice of all.
+# Values for the variables, as Grafana inserts them if "All" is selected.
 VARIABLES = {
     "$__rate_interval": "1m",
     "$__range": "6h",

@@ -1,4 +1,4 @@
-"""Systems that a test declares, and what they read of an answer."""
+"""Systems that a test declares, and what they read from an answer."""
 
 import json
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def extracted(
 
 
 def read(fields: list[Any], tree: Any, params: Mapping[str, str] | None = None) -> Extraction:
-    """Read a tree with these fields, beside one that is always there."""
+    """Read a tree with these fields, and a field that always exists."""
     # Without it, an answer in which nothing is found would fail as a whole.
     always = {"gauge": "s_always", "query": "`0`"}
     system = system_of(

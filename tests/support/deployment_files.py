@@ -52,7 +52,7 @@ MOST_EXPOSED = 11
 
 
 def settings(unit: Path) -> dict[str, list[str]]:
-    """Return what the unit sets, by key, in the order it stands there."""
+    """Return what the unit sets, by key, in the order of the file."""
     found: dict[str, list[str]] = {}
     for line in unit.read_text(encoding="utf-8").splitlines():
         key, equals, value = line.partition("=")

@@ -1,4 +1,4 @@
-"""Pages of the documentation, read: their blocks of YAML and their commands."""
+"""The blocks of YAML and the commands in pages of the documentation."""
 
 import re
 import shlex
@@ -20,13 +20,13 @@ def yaml_blocks(page: Path = README) -> list[str]:
 
 INSTALL_PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^ {4}(\S.*)$", INSTALL_PAGE, re.MULTILINE)
-TOLD = re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", INSTALL_PAGE))
+CODE = re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", INSTALL_PAGE))
 
 
 def commands(program: str) -> list[list[str]]:
     """Return the commands of the page that begin with the program, as words."""
     found = [shlex.split(line.partition(" | ")[0].partition(" > ")[0]) for line in SHOWN]
-    found += [one.split() for one in TOLD if one.startswith(f"{program} ")]
+    found += [one.split() for one in CODE if one.startswith(f"{program} ")]
     return [words for words in found if words[0] == program]
 
 

@@ -1,7 +1,7 @@
 """Every known failure of a vendor's server, by name.
 
 A fault says what is sent, what happens to the connection then, and the one reason that a poll
-must get from it; with no reason, the target bears it and stays up.
+must get from it; without a reason, the target stays up.
 """
 
 import gzip

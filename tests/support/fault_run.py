@@ -53,7 +53,7 @@ _LONGEST = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ObservedPoll:
     """One poll: its start, its end, its result, and its snapshot."""
 
     left: float
@@ -86,7 +86,7 @@ class Held:
 class Evidence:
     """All observations of a run."""
 
-    polls: dict[str, list[Told]] = field(default_factory=dict)
+    polls: dict[str, list[ObservedPoll]] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     broken: float = 0.0
@@ -96,7 +96,7 @@ class Evidence:
     """The times of the schedule's ticks."""
     logged: list[logging.LogRecord] = field(default_factory=list)
 
-    def while_broken(self, name: str) -> list[Told]:
+    def while_broken(self, name: str) -> list[ObservedPoll]:
         """Return the polls that started and ended while the servers were broken."""
         return [
             one for one in self.polls[name] if self.broken < one.left and one.ended < self.repair
@@ -136,8 +136,8 @@ async def besiege(patch: pytest.MonkeyPatch) -> Evidence:
     handler = _Keep(evidence.logged)
     logging.getLogger().addHandler(handler)
     try:
-        async with _hostile() as (told, say):
-            settings = Settings(targets=tuple(_targets(told)))
+        async with _hostile() as (hostile, say):
+            settings = Settings(targets=tuple(_targets(hostile)))
             down = _misname(patch)
             async with (
                 running(settings, Clock()) as (targets, telemetry, _),
@@ -186,7 +186,7 @@ class _Siege:
             snapshot = tracked.snapshot
             assert snapshot is not None
             error = poll.outcome if isinstance(poll.outcome, PollError) else None
-            told = Told(
+            observed = ObservedPoll(
                 left=poll.taken - poll.duration,
                 ended=poll.taken,
                 reason=error.reason if error else None,
@@ -194,7 +194,7 @@ class _Siege:
                 up=snapshot.up,
                 vendor=bool(snapshot.values),
             )
-            evidence.polls.setdefault(tracked.target.name, []).append(told)
+            evidence.polls.setdefault(tracked.target.name, []).append(observed)
 
         patch.setattr(targets, "record", spy)
 
@@ -285,8 +285,8 @@ async def _hostile() -> AsyncIterator[tuple[dict[str, Any], Callable[[str], Any]
         await process.wait()
 
 
-def _targets(told: dict[str, Any]) -> list[Target]:
-    ports, client = told["ports"], Client(name="siege", tls=Tls(ca=told["ca"]))
+def _targets(hostile: dict[str, Any]) -> list[Target]:
+    ports, client = hostile["ports"], Client(name="siege", tls=Tls(ca=hostile["ca"]))
     made = [_target(name, fault, ports[name], client) for name, fault in tried().items()]
     good = Fault(reason=None)
     for number in range(GOOD_TARGETS):
@@ -342,5 +342,5 @@ def table(evidence: Evidence) -> str:
 
 
 def _shown(evidence: Evidence, names: list[str]) -> str:
-    reasons = {told.reason for name in names for told in evidence.while_broken(name)}
+    reasons = {poll.reason for name in names for poll in evidence.while_broken(name)}
     return ", ".join(sorted(f"`{one}`" for one in reasons if one)) or "up"

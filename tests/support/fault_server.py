@@ -44,7 +44,7 @@ class Place:
         before, after = self._listens(), self._listens(broken and self._fault is not None)
         self.broken = broken and self._fault is not None
         for writer in self._open if self.broken else ():
-            writer.close()  # Over a kept connection a vendor may well go on to answer.
+            writer.close()  # On a persistent connection a vendor may continue to answer.
         if self._server is not None and before is not after:
             self._server.close()
             self._server = None

@@ -1,4 +1,4 @@
-"""Answers that are learned, to compare what is read of the next with what is read of it whole."""
+"""Answers that are learned, to compare reading the next by its changes with reading it whole."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from support.polling import NOW
 
 
 def learned(fields: list[dict[str, Any]], answer: Any) -> tuple[System, LastAnswer | None]:
-    """Declare a system with these fields, and learn an answer of it."""
+    """Declare a system with these fields, and learn an answer."""
     system = system_of({"endpoints": [{"path": "/x", "fields": fields}]})
     endpoint = system.endpoints[0]
     return system, learn(endpoint, answer, endpoint.extract(answer, {}, NOW), as_json(answer), {})

@@ -95,7 +95,7 @@ def fits_the_program(container: dict[str, Any]) -> Arguments:
 
 
 def is_confined(pod: dict[str, Any]) -> None:
-    """Check that the exporters of a pod run as nobody, on a root that is read only."""
+    """Check that the exporters of a pod run unprivileged, on a read-only root."""
     for container in exporters_of({"kind": "Pod", "spec": pod}):
         context = {**pod.get("securityContext", {}), **container["securityContext"]}
         assert context["runAsNonRoot"] is True

@@ -1,4 +1,4 @@
-"""Parses a page of metrics: what it shows of each target."""
+"""Parses a page of metrics: the series of each target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What one page said of one target."""
+    """The series of one target on one page."""
 
     up: bool
     vendor: int

@@ -22,7 +22,7 @@ NOT, MAYBE = "the server has not changed", "the server may have changed"
 async def operating(
     target: Target, value: str = "", options: Mapping[str, str] | None = None
 ) -> AsyncIterator[Operation]:
-    """Make an operation that sets the one thing there is to be set."""
+    """Make an operation for the system's only action."""
     ((name, action),) = target.system.actions.items()
     connections = Connections(Clock())
     order = make_order(target, name, value or action.values[-1], options or {})
@@ -33,7 +33,7 @@ async def operating(
 
 
 async def failure(target: Target, seconds: float = 5.0) -> ActionError:
-    """Send an order that fails and return how."""
+    """Send an order that fails, and return the error."""
     async with operating(target) as operation:
         with pytest.raises(ActionError) as caught:
             await operation.send(seconds)

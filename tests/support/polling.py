@@ -35,7 +35,7 @@ def make_target(
     params: Mapping[str, str] | None = None,
     timeout: float = 5.0,
 ) -> Target:
-    """Make a target with nothing special about it; its parameters are the defaults."""
+    """Make an ordinary target; its parameters are the defaults."""
     declared = SYSTEMS[system]
     defaults = {
         name: REQUIRED_PARAM if param.default is None else param.default

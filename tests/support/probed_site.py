@@ -26,7 +26,7 @@ POLLS = 'status_exporter_polls_total{target="t"} '
 
 
 class Gate:
-    """A vendor that answers only while it is open, and counts who asks."""
+    """A vendor that answers only while it is open, and counts requests."""
 
     def __init__(self) -> None:
         self.url = ""

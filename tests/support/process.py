@@ -65,7 +65,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 
 def said(stderr: str) -> list[str]:
-    """Return the lines that are for a person, without those of the log."""
+    """Return the lines for people, without those of the log."""
     return [line for line in stderr.splitlines() if not line.startswith("time=")]
 
 

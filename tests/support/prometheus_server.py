@@ -59,7 +59,7 @@ def running(command: list[str], log: Path) -> Iterator[str]:
 
 
 def ask(address: str, path: str, **params: str) -> Any:
-    """Ask Prometheus' API; None while it is not there yet."""
+    """Send a request to Prometheus' API; None if it is not up yet."""
     try:
         body = fetch(f"http://{address}/api/v1/{path}?{urllib.parse.urlencode(params)}")
     except (urllib.error.URLError, ConnectionError):
@@ -68,7 +68,7 @@ def ask(address: str, path: str, **params: str) -> Any:
 
 
 def until_scraped(address: str) -> Any:
-    """Ask for the targets until the last scrape of each worked, or the wait is over."""
+    """Request the targets until the last scrape of each worked, or the wait is over."""
     deadline = time.monotonic() + PATIENCE
     while True:
         targets = ask(address, "targets")
@@ -79,7 +79,7 @@ def until_scraped(address: str) -> Any:
 
 
 def until_answered(address: str, query: str, expected: int) -> list[Any]:
-    """Ask until as many series come back as are expected, or the wait is over."""
+    """Query until the expected number of series is returned, or the wait is over."""
     deadline = time.monotonic() + PATIENCE
     result: list[Any] = []
     while time.monotonic() < deadline:

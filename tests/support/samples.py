@@ -1,4 +1,4 @@
-"""What a declaration gives for a saved answer, by the command that users run."""
+"""The result of a declaration for a saved answer, from the command that users run."""
 
 import re
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The running program with good targets, under attack.
 
-The verdict is the same for all: good targets are polled as owed, the page can be parsed, memory,
+The verdict is the same for all: good targets are polled on time, the page can be parsed, memory,
 threads and open files are bounded, and SIGTERM ends the program.
 """
 

@@ -1,4 +1,4 @@
-"""What has harmed the whole exporter once, in groups: the tables of docs/faults.md.
+"""Faults that once harmed the whole exporter, in groups: the tables of docs/faults.md.
 
 Tests in `tests/external/hostile` name the faults that they try, and the table names their modules
 beside the other tests of a fault.

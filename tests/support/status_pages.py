@@ -43,7 +43,7 @@ class Site:
         return json.loads(text)
 
     def record(self, name: str, outcome: Extraction | PollError, seconds: float = 0.1) -> None:
-        tracked = self.targets.named(name)
+        tracked = self.targets.find(name)
         assert tracked is not None
         clock = self.hand.clock
         self.targets.record(tracked, PollResult(outcome, seconds, clock.wall(), clock.monotonic()))

@@ -1,4 +1,4 @@
-"""What belongs to a built-in system beside its declaration, and where."""
+"""The parts of a built-in system besides its declaration, and their locations."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Programs that tests need beside Python: where they are, and what happens where one is missing."""
+"""Programs that tests need besides Python: where they are, and what happens if one is missing."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 from support.repository import ROOT
 
-# What a distribution calls a program where it has another name for it.
+# Names of programs in distributions that differ from their own.
 _OTHER_NAMES = {
     "alertmanager": ["prometheus-alertmanager"],
     "blackbox_exporter": ["prometheus-blackbox-exporter"],
@@ -26,7 +26,7 @@ class ToolPolicy:
 
 
 def tool(name: str, version: str = "") -> str:
-    """Return the path of a program, if need be of a version that begins so.
+    """Return the path of a program, of a version with this prefix if given.
 
     It is looked for on PATH and in the folders of `.tools`: in each, in its `bin` and in its
     `usr/bin`. Where it is missing, the test is skipped; with `--require-tools` it fails.
@@ -40,7 +40,7 @@ def tool(name: str, version: str = "") -> str:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test for want of something; with `--require-tools`, fail it."""
+    """Skip the test because something is missing; with `--require-tools`, fail it."""
     if ToolPolicy.required:
         pytest.fail(f"missing: {what}", pytrace=False)
     pytest.skip(f"missing: {what}")

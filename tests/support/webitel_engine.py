@@ -19,7 +19,7 @@ DAY = 86400.0
 
 
 class Engine:
-    """A Webitel: gives each login another token, and knows which of them it takes."""
+    """A Webitel that returns a new token at each login, and accepts some of them."""
 
     def __init__(self, site: Site, prefix: str = "") -> None:
         self.url = f"{site.url}{prefix}"

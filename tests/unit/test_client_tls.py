@@ -27,7 +27,7 @@ TODAY = datetime.now(UTC)
 
 
 class Https(socketserver.ThreadingTCPServer):
-    """A server that tells a client why it refuses it, which asyncio's would not."""
+    """A server that sends a client the reason of a rejection, unlike asyncio's."""
 
     daemon_threads = True
     context: ssl.SSLContext
@@ -159,7 +159,7 @@ async def test_a_certificate_that_a_client_can_accept_has_a_hint(
     assert bool(done.outcome.hint) == bool(hint)
 
 
-async def test_a_ca_comes_from_a_file_too(tmp_path: Path, poll: Polls) -> None:
+async def test_a_ca_can_be_a_file(tmp_path: Path, poll: Polls) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(TRUSTED, encoding="utf-8")
 
@@ -174,7 +174,7 @@ async def test_a_ca_comes_from_a_file_too(tmp_path: Path, poll: Polls) -> None:
         (ssl.TLSVersion.TLSv1_2, "tls: TLS: TLSV1_ALERT_PROTOCOL_VERSION"),
     ],
 )
-async def test_a_version_below_the_least_is_refused(
+async def test_a_version_below_the_minimum_is_refused(
     newest: ssl.TLSVersion, expected: str, poll: Polls
 ) -> None:
     with serving(newest=newest) as url:
@@ -191,13 +191,13 @@ def test_a_version_has_prometheus_name(name: str) -> None:
         assert context.minimum_version == context.maximum_version == VERSIONS[name]
 
 
-def test_tls_1_2_is_the_least_unless_told_otherwise() -> None:
+def test_tls_1_2_is_the_minimum_by_default() -> None:
     assert make_context(Tls()).minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("inline", [False, True], ids=["files", "inline"])
-async def test_a_client_certificate_is_shown(
+async def test_a_client_certificate_is_presented(
     inline: bool, newest: ssl.TLSVersion, tmp_path: Path, poll: Polls
 ) -> None:
     cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
@@ -224,7 +224,7 @@ async def test_a_client_certificate_is_shown(
     [Tls(ca=TRUSTED), Tls(ca=TRUSTED, cert=chain(FOREIGN), key=Secret(key(FOREIGN)))],
     ids=["none", "foreign"],
 )
-async def test_a_server_that_wants_another_client_certificate_is_a_matter_of_tls(
+async def test_a_rejected_client_certificate_is_a_tls_failure(
     tls: Tls, newest: ssl.TLSVersion, poll: Polls
 ) -> None:
     with serving(newest=newest, wants_certificate=True) as url:
@@ -233,7 +233,7 @@ async def test_a_server_that_wants_another_client_certificate_is_a_matter_of_tls
     assert actual.startswith("tls: ")
 
 
-async def test_a_server_without_tls_is_told(poll: Polls) -> None:
+async def test_a_server_without_tls_is_reported(poll: Polls) -> None:
     class Plain(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65536)

@@ -31,13 +31,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
-def test_a_ca_file_that_is_none_is_named(name: str, folder: Path) -> None:
+def test_an_invalid_ca_file_is_named(name: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=f"^ca_file {folder / name} cannot be used: "):
         make_context(Tls(ca_file=folder / name))
 
 
 @pytest.mark.parametrize("name", ["missing", "pipe", "garbage", "empty", "binary", "key"])
-def test_a_cert_file_that_is_none_is_named(name: str, folder: Path) -> None:
+def test_an_invalid_cert_file_is_named(name: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=f"{folder / name}\\b.* cannot be used: "):
         make_context(Tls(cert_file=folder / name, key_file=folder / "key"))
 
@@ -79,7 +79,7 @@ def test_an_inline_key_that_cannot_be_used_is_an_error_and_stays_secret(text: st
         "ä",
     ],
 )
-def test_an_inline_ca_that_is_none_is_an_error(text: str) -> None:
+def test_an_invalid_inline_ca_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be used: "):
         make_context(Tls(ca=text))
 
@@ -95,7 +95,7 @@ def test_an_inline_key_leaves_no_file_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_files_that_became_unusable_are_a_matter_of_credentials(
+async def test_files_that_became_unusable_are_a_credentials_failure(
     folder: Path, poll: Polls
 ) -> None:
     actual = await result(f"https://{HOST}:1", Tls(ca_file=folder / "missing"), poll)

@@ -1,4 +1,4 @@
-"""Log lines: one a line whatever a vendor sends, and none that strangers can cause at will."""
+"""Log records: one line each, for any text of a vendor; clients cannot cause them at will."""
 
 import asyncio
 import json
@@ -51,20 +51,20 @@ def test_a_fact_stays_in_its_line(
     assert ' level=info msg="target down" source=exporter.x ' in line
 
 
-def test_json_lines_hold_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_have_the_same_facts(capfd: pytest.CaptureFixture[str]) -> None:
     log.set_up("warn", "json")
-    logging.getLogger("a").info("not told")
+    logging.getLogger("a").info("not logged")
     try:
         1 // 0  # noqa: B018 - for the traceback
     except ZeroDivisionError:
         logging.getLogger("a").exception("failed", extra={"facts": {"target": "t"}})
-    told = json.loads(written(capfd))
+    record = json.loads(written(capfd))
 
-    assert (told["level"], told["msg"], told["target"]) == ("error", "failed", "t")
-    assert "ZeroDivisionError" in told["traceback"]
+    assert (record["level"], record["msg"], record["target"]) == ("error", "failed", "t")
+    assert "ZeroDivisionError" in record["traceback"]
 
 
-async def test_strangers_cannot_fill_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_clients_cannot_fill_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     log.set_up("info", "logfmt")
     targets = Targets(Settings(targets=()), Telemetry(), Clock())
     async with listening(make_app(targets, Telemetry(), "/metrics"), ["127.0.0.1:0"]) as (one,):
@@ -108,7 +108,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("blocks", [True, False])
-def test_what_cannot_be_written_is_dropped_and_counted(
+def test_lines_that_cannot_be_written_are_dropped_and_counted(
     pipe: int, blocks: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     os.set_blocking(log._STDERR, blocks)
@@ -136,9 +136,7 @@ def test_what_cannot_be_written_is_dropped_and_counted(
     assert sum(record.__dict__["facts"]["records"] for record in caplog.records) == before
 
 
-def test_a_reader_that_went_away_costs_only_the_records(
-    pipe: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_closed_reader_loses_only_records(pipe: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped = list[int]()
     one = log._StderrQueue()
     one.on_drop = lambda: dropped.append(1)

@@ -1,4 +1,4 @@
-"""Secrets: read again when their files change, never waited for, and never given back."""
+"""Secrets are read again when their files change, without blocking, and are redacted."""
 
 import base64
 import html
@@ -21,7 +21,7 @@ from exporter.http.client import HttpClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
-from exporter.redact import scrub
+from exporter.redact import redact_secrets
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.poll_run import poll as poll_once
 from exporter.secret import Secret
@@ -69,7 +69,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff", b"x" * 100_000])
-def test_a_file_that_holds_no_secret_fails_the_poll(content: bytes, tmp_path: Path) -> None:
+def test_a_file_without_a_secret_fails_the_poll(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_bytes(content)
 
@@ -80,7 +80,7 @@ def test_a_secret_does_not_print() -> None:
     assert "canary" not in f"{Secret(CANARY)!r} {Secret(CANARY)} {client()}"
 
 
-async def test_a_secret_that_is_given_back_in_a_text_is_no_label(
+async def test_a_secret_that_a_vendor_returns_is_redacted_in_labels(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(
@@ -115,10 +115,10 @@ def test_the_common_encodings_of_a_secret_are_redacted(encode: Callable[[str], s
     secret = "S'>\"&?/\u00ff\u00bf~"  # Its base64 differs from the form for URLs.
     one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
 
-    assert scrub(f"a {encode(secret)} b", one) == "a <secret> b"
+    assert redact_secrets(f"a {encode(secret)} b", one) == "a <secret> b"
 
 
-# What a page is made of, so that secrets and answers are often a part of it.
+# Characters of the page's syntax, so that secrets and answers often contain them.
 _pieces = st.sampled_from(
     ["mode", "genesys_ucs_mode", "target", "t", "{", "}", '="', '"', "\\", "\n", ",", " 1", "# EOF"]
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
@@ -126,7 +126,7 @@ _texts = st.lists(_pieces, max_size=6).map("".join)
 
 
 @given(secret=_texts, text=_texts, form=st.sampled_from([*Format]))
-def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form: Format) -> None:
+def test_a_page_with_any_redacted_text_can_be_parsed(secret: str, text: str, form: Format) -> None:
     values = [text, f"{text}{secret}", secret]
     samples = [Sample("genesys_ucs_mode", (("mode", value),), 1.0) for value in values]
     one = Client(name="c", http_headers=(("X-Key", (Secret(secret),)),))
@@ -149,28 +149,28 @@ def test_a_page_can_be_parsed_whatever_is_redacted(secret: str, text: str, form:
         assert not any(secret in value.replace("<secret>", "\ud800") for value in shown)
 
 
-def test_a_secret_is_redacted_once_it_was_made_printable() -> None:
+def test_a_secret_is_redacted_in_its_printable_form() -> None:
     one = Client(name="c", http_headers=(("X-Key", (Secret(" hunter\u200b22 "),)),))
 
-    assert scrub("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
+    assert redact_secrets("a " + label_text(" hunter\u200b22 ") + " b", one) == "a <secret> b"
 
 
 def test_the_forms_of_a_long_token_are_not_kept() -> None:
     before = redact._known_forms.cache_info().currsize
     token = "x" * 10_000
 
-    assert scrub(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
+    assert redact_secrets(f"a {token} b", Client(name="c"), [token]) == "a <secret> b"
     assert redact._known_forms.cache_info().currsize == before
 
 
 def test_a_short_secret_makes_no_long_form() -> None:
     one = Client(name="c", http_headers=(("X-Key", (Secret("12"),)),))
 
-    assert scrub("serial 3132", one) == "serial 3132"
+    assert redact_secrets("serial 3132", one) == "serial 3132"
 
 
 def test_a_token_that_cannot_be_encoded_is_redacted() -> None:
-    assert scrub("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
+    assert redact_secrets("a \ud800 secret", Client(name="c"), ["\ud800 secret"]) == "a <secret>"
 
 
 async def test_a_user_name_from_a_file_is_a_secret_too(
@@ -188,13 +188,13 @@ async def test_a_user_name_from_a_file_is_a_secret_too(
 
 
 class Crashing(Connections):
-    """Stands for a mistake of ours, in whose message a secret stands."""
+    """Raises an unexpected exception whose message contains a secret."""
 
     def client_of(self, target: Target) -> HttpClient:
         raise RuntimeError(f"no way to {target.name} with canary-bearer")
 
 
-async def test_a_mistake_of_ours_costs_one_poll_and_no_secret(
+async def test_an_unexpected_exception_fails_one_poll_and_shows_no_secret(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     target = make_target(client=client())
@@ -203,6 +203,6 @@ async def test_a_mistake_of_ours_costs_one_poll_and_no_secret(
     assert isinstance(outcome, PollError)
     assert outcome.reason is Reason.INTERNAL
     (record,) = caplog.records
-    told = str(record.__dict__["facts"]["traceback"])
-    assert "RuntimeError: no way to t with <secret>" in told
-    assert "canary" not in told + str(outcome)
+    trace = str(record.__dict__["facts"]["traceback"])
+    assert "RuntimeError: no way to t with <secret>" in trace
+    assert "canary" not in trace + str(outcome)

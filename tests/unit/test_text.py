@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.text import CUT, printable, shown
+from exporter.text import CUT, excerpt, printable
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from exporter.text import CUT, printable, shown
         *("\u061c", "\u200b", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "\ufeff"),
     ],
 )
-def test_what_is_invisible_or_a_command_is_replaced(character: str) -> None:
+def test_invisible_and_control_characters_are_replaced(character: str) -> None:
     assert printable(f"a{character}b") == "a\ufffdb"
 
 
@@ -40,5 +40,5 @@ def test_letters_of_any_script_are_kept() -> None:
         (10**100, "a number of 333 bits"),
     ],
 )
-def test_a_value_is_shown_briefly(value: Any, expected: str) -> None:
-    assert shown(value) == expected
+def test_an_excerpt_of_a_value_is_short(value: Any, expected: str) -> None:
+    assert excerpt(value) == expected

@@ -1,4 +1,4 @@
-"""Hostile clients of the port beside good targets: polls and scrapes go on."""
+"""Hostile clients of the port cannot delay polls of good targets, or scrapes."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -45,7 +45,7 @@ async def test_probes_in_a_loop_poll_no_target_more_than_twice_per_interval(
 
 
 @siege("30 clients request `/sd` with 4,000 targets")
-async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
+async def test_lists_in_a_loop_delay_no_poll(tmp_path: Path) -> None:
     idle = tuple(
         {
             "name": f"idle-{number}",
@@ -64,7 +64,7 @@ async def test_lists_in_a_loop_hold_up_no_poll(tmp_path: Path) -> None:
 
 
 @siege("100 idle connections, `ulimit -n 64`, 300 targets")
-async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
+async def test_idle_clients_evict_no_scraper(tmp_path: Path) -> None:
     async with (
         besieged(tmp_path, Hostile(first="ulimit -n 64")) as siege,
         AsyncExitStack() as stack,
@@ -78,7 +78,7 @@ async def test_idle_clients_push_out_no_scraper(tmp_path: Path) -> None:
 
 
 @siege("a form on a page of another site posts to `/-/reload`")
-async def test_another_sites_page_reloads_nothing(tmp_path: Path) -> None:
+async def test_a_page_of_another_site_cannot_reload(tmp_path: Path) -> None:
     async with besieged(tmp_path, Hostile()) as siege:
         status, _ = await siege.post("/-/reload", Origin="http://evil.test")
         await siege.watch(1.0)
@@ -89,7 +89,7 @@ async def test_another_sites_page_reloads_nothing(tmp_path: Path) -> None:
 
 @siege("standard error is a pipe that is not read")
 async def test_a_log_that_is_not_read_stops_nothing(tmp_path: Path) -> None:
-    """The test reads no line of the log until the end; each poll of these fails anew."""
+    """The test reads no line of the log until the end; each poll of these targets fails."""
     targets = tuple(
         {
             "name": f"flap-{number}",

@@ -1,4 +1,4 @@
-"""Each hostile answer beside good targets: what it harms is its own target."""
+"""Each hostile answer harms only its own target."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ def hub(url: str, count: int = 1, **more: Any) -> tuple[dict[str, Any], ...]:
 
 
 def answering(answer: bytes) -> Any:
-    """Return a handler that answers each request so."""
+    """Return a handler that answers each request with these bytes."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -132,7 +132,7 @@ ANSWERS: dict[str, tuple[bytes, list[str]]] = {
     "headers of a 103 answer, and trailers",
 )
 @pytest.mark.parametrize(("answer", "shown"), ANSWERS.values(), ids=ANSWERS)
-async def test_an_odd_answer_shows_what_is_true(
+async def test_an_unusual_answer_is_shown_correctly(
     answer: bytes, shown: list[str], tmp_path: Path
 ) -> None:
     async with serving(answering(answer)) as url:
@@ -151,7 +151,7 @@ async def test_an_odd_answer_shows_what_is_true(
 
 
 @siege("a password that is part of a label's name")
-async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_whole(tmp_path: Path) -> None:
+async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_valid(tmp_path: Path) -> None:
     client = {"h": {"basic_auth": {"username": "u", "password": "user"}}}
     async with serving(answering(as_json(username="a user b", calls=1))) as url:
         targets = tuple(one | {"client": "h"} for one in hub(url))
@@ -216,7 +216,7 @@ async def test_answers_that_stall_do_not_fill_the_memory(tmp_path: Path) -> None
 
 
 @siege("name servers do not answer, and threads are scarce")
-async def test_names_that_are_unknown_take_a_few_threads(tmp_path: Path) -> None:
+async def test_unknown_names_occupy_few_threads(tmp_path: Path) -> None:
     targets = tuple(one | {"url": f"http://{one['name']}.invalid"} for one in hub("http://x", 300))
     async with besieged(tmp_path, Hostile(systems=HUB, targets=targets)) as siege:
         await siege.watch()
@@ -225,13 +225,13 @@ async def test_names_that_are_unknown_take_a_few_threads(tmp_path: Path) -> None
 
 @asynccontextmanager
 async def costly() -> AsyncIterator[int]:
-    """Serve the answers that cost a poller as much as they can, and yield the port."""
+    """Serve the most expensive answers, and yield the port."""
     async with serving(Site().connected) as url:
         yield int(url.rpartition(":")[2])
 
 
 @siege("250 targets with 110,000 keys each", "1,000 items with 19 gauges and long labels")
-async def test_answers_that_cost_as_much_as_they_can(tmp_path: Path) -> None:
+async def test_the_most_expensive_answers_delay_no_other_target(tmp_path: Path) -> None:
     async with costly() as port:
         targets = tuple(
             one | {"name": f"{one['name']}-{copy}", "interval": "5s", "timeout": "4s"}

@@ -1,4 +1,4 @@
-"""Each hostile list or configuration beside good targets: it is refused, and nothing else happens."""
+"""Each hostile list or configuration is refused, without an effect on good targets."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def merges(depth: int) -> str:
 
 
 def nested(depth: int) -> str:
-    """Declare an `each` in an `each`, two of it in each level, by aliases."""
+    """Declare nested `each`, two in each level, by aliases."""
     fields = ["&e0 {each: /a, fields: [{gauge: x_a, path: /v}]}"]
     fields += [f"&e{at + 1} {{each: /a, fields: [*e{at}, *e{at}]}}" for at in range(depth)]
     return f"systems: {{x: {{endpoints: [{{path: /p, fields: [{', '.join(fields)}]}}]}}}}\n"

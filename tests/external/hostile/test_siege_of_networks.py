@@ -1,4 +1,4 @@
-"""Networks that change or fail in part beside good targets: TLS, and the two versions of IP."""
+"""Networks that change or fail in part do not affect good targets: TLS, and both versions of IP."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 @siege("a vendor's authority is replaced in the middle of handshakes")
-async def test_another_authority_is_used_as_soon_as_its_file_is_there(tmp_path: Path) -> None:
+async def test_a_new_authority_is_used_as_soon_as_its_file_exists(tmp_path: Path) -> None:
     """The certificate changes between the client's first message and the server's answer."""
     old, new = trustme.CA(), trustme.CA()
     ca_file, rotated = tmp_path / "ca.pem", asyncio.Event()
@@ -78,7 +78,7 @@ async def test_another_authority_is_used_as_soon_as_its_file_is_there(tmp_path: 
 
 
 @siege("an HTTPS server sends session tickets without end")
-async def test_tickets_without_end_do_not_hold_the_event_loop(tmp_path: Path) -> None:
+async def test_endless_tickets_do_not_hold_the_event_loop(tmp_path: Path) -> None:
     ca_file = str(tmp_path / "ca.pem")
     server = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -106,7 +106,7 @@ async def test_tickets_without_end_do_not_hold_the_event_loop(tmp_path: Path) ->
 
 
 @siege("one version of IP works and the other does not")
-async def test_the_version_of_ip_that_works_is_used(tmp_path: Path) -> None:
+async def test_the_ip_version_that_works_is_used(tmp_path: Path) -> None:
     vendors = {}
     servers = []
     for name, host in (("IPv4", "127.0.0.1"), ("IPv6", "::1")):

@@ -49,7 +49,7 @@ def test_the_exporter_accepts_the_configuration(kind: str, tls: bool, tmp_path: 
 
 
 @pytest.mark.parametrize(("sharing", "addresses"), [(1, 70_000), (4, 17_500)])
-def test_targets_have_addresses_of_their_own_unless_they_share_them(
+def test_targets_have_separate_addresses_unless_they_share_them(
     sharing: int, addresses: int
 ) -> None:
     urls = Load(70_000, 15.0, ("ucs",), sharing=sharing).urls(Site(1, 2, Path()))

@@ -58,7 +58,7 @@ def test_a_job_may_only_read_unless_it_says_so(file: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
-def test_nothing_of_the_event_is_written_into_a_script(script: str) -> None:
+def test_no_script_contains_text_of_the_event(script: str) -> None:
     assert "${{" not in script
 
 

@@ -78,7 +78,7 @@ def test_a_proposal_for_a_text_is_accepted_by_check(
     assert 'ups_loadpct_ratio{target="sample"} 0.28' in capsys.readouterr().out
 
 
-def test_the_example_of_the_document_is_real(
+def test_the_example_of_the_document_is_the_real_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = re.search(r"```json\n(.*?)```\n.*?```yaml\n(.*?)```\n", DOC, re.DOTALL)
@@ -109,7 +109,7 @@ def test_a_name_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("name", ["Store", "a-b", "webitel", "python_app", ""])
-def test_a_name_that_cannot_be_is_refused(name: str, tmp_path: Path) -> None:
+def test_an_invalid_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--system: "):
         run_command(["declare", str(write_answer(tmp_path)), "--system", name])
 
@@ -148,7 +148,9 @@ def test_the_query_and_headers_of_a_url_are_sent(
     assert "labels: {query: /query, key: /key}" in proposal
 
 
-def test_a_failure_says_why(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_explained(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty.json").write_text('{"a": null}')
     (tmp_path / "bad.json").write_text('{"a": ')
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from exporter.cli.demo_command import _listening
 
 
-async def test_a_default_port_that_is_taken_gives_way_to_a_free_one(
+async def test_a_free_port_replaces_a_default_port_in_use(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -1,4 +1,4 @@
-"""`healthcheck`: what a running exporter answers, as one line and an exit code."""
+"""`healthcheck`: the answer of a running exporter as one line and an exit code."""
 
 import asyncio
 from pathlib import Path
@@ -39,7 +39,7 @@ async def test_an_exporter_that_answers_is_healthy_at_an_address_and_at_a_socket
     assert capsys.readouterr().out == "Healthy.\nHealthy.\nReady.\n"
 
 
-async def test_an_exporter_that_is_not_ready_says_what_it_waits_for(
+async def test_an_exporter_that_is_not_ready_reports_what_it_waits_for(
     vendor: Vendor, capsys: Captured
 ) -> None:
     vendor.answer = response(b"Not ready: 2 targets.\n", status="503 Service Unavailable")
@@ -49,7 +49,7 @@ async def test_an_exporter_that_is_not_ready_says_what_it_waits_for(
     assert capsys.readouterr().err == f"status-exporter: {vendor.url}: 503: Not ready: 2 targets.\n"
 
 
-async def test_own_certificates_are_taken_where_that_is_asked_for(
+async def test_a_self_signed_certificate_is_accepted_only_with_insecure(
     tmp_path: Path, capsys: Captured
 ) -> None:
     write_certificates(tmp_path)
@@ -64,7 +64,7 @@ async def test_own_certificates_are_taken_where_that_is_asked_for(
     assert captured.err.endswith("; --insecure accepts any certificate\n")
 
 
-async def test_a_certificate_is_shown_where_the_exporter_asks_for_one(
+async def test_a_certificate_is_presented_if_the_exporter_requests_one(
     tmp_path: Path, capsys: Captured
 ) -> None:
     write_certificates(tmp_path)
@@ -86,7 +86,7 @@ async def test_a_certificate_is_shown_where_the_exporter_asks_for_one(
     assert capsys.readouterr().out == "Healthy.\n"
 
 
-async def test_text_of_a_stranger_becomes_one_line_that_can_be_shown(
+async def test_text_of_another_program_becomes_one_printable_line(
     vendor: Vendor, capsys: Captured
 ) -> None:
     vendor.answer = response(b"\x1b[2Jno\r\nmore", status="500 Broken")
@@ -96,14 +96,16 @@ async def test_text_of_a_stranger_becomes_one_line_that_can_be_shown(
     assert capsys.readouterr().err == f"status-exporter: {vendor.url}/below/: 500: [2Jno\n"
 
 
-async def test_what_is_not_http_is_told_in_one_line(vendor: Vendor, capsys: Captured) -> None:
+async def test_an_answer_that_is_not_http_is_reported_in_one_line(
+    vendor: Vendor, capsys: Captured
+) -> None:
     vendor.answer = b"SSH-2.0-x\r\n"
 
     assert await check("--url", vendor.url) == 1
     assert capsys.readouterr().err.endswith(": not an answer in HTTP (BadStatusLine)\n")
 
 
-def test_where_nobody_listens_it_fails_in_one_line(tmp_path: Path, capsys: Captured) -> None:
+def test_a_port_without_listener_is_reported_in_one_line(tmp_path: Path, capsys: Captured) -> None:
     url = f"http://127.0.0.1:{unused_port()}"
 
     assert main(["healthcheck", "--url", url]) == 1
@@ -129,11 +131,9 @@ def test_where_nobody_listens_it_fails_in_one_line(tmp_path: Path, capsys: Captu
         "unix:relative",
     ],
 )
-def test_what_is_no_address_of_an_exporter_is_a_fault_of_the_command_line(
-    url: str, capsys: Captured
-) -> None:
+def test_an_invalid_url_is_a_fault_of_the_command_line(url: str, capsys: Captured) -> None:
     assert main(["healthcheck", "--url", url]) == 2
 
-    told = capsys.readouterr().err
-    assert told.startswith("--url: ")
-    assert "hidden" not in told
+    message = capsys.readouterr().err
+    assert message.startswith("--url: ")
+    assert "hidden" not in message

@@ -18,7 +18,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_check_says_what_a_sound_file_holds(
+def test_check_counts_what_a_valid_file_contains(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for arguments in (["check", str(config)], ["check", "--config.file", str(config)]):
@@ -42,7 +42,9 @@ def test_a_faulty_file_exits_2_with_every_fault_on_standard_error(
     ]
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = tmp_path / "no.yaml"
 
     assert main(["serve", "--config.file", str(missing)]) == 2
@@ -124,7 +126,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in facts] == ["revision", "date", "python"]
 
 
-def test_without_a_file_it_says_what_to_try(
+def test_without_a_file_the_message_suggests_what_to_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -162,7 +164,7 @@ def test_a_misspelt_word_is_corrected(
     assert message in capsys.readouterr().err
 
 
-def test_check_warns_of_a_url_that_has_the_endpoints_path(
+def test_check_warns_of_a_url_that_ends_in_an_endpoints_path(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.write_text(GOOD.replace("127.0.0.1:1", "h/cv/server/status"), encoding="utf-8")
@@ -220,7 +222,9 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert caught.value.code == 2
 
 
-def test_poll_wants_to_know_which(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_poll_requires_a_name_if_there_are_several_targets(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = GOOD.replace("targets: [", "").replace("name: a", "name: b").rstrip("]\n")
     config.write_text(GOOD.replace("]", f", {other}]"), encoding="utf-8")
 

@@ -46,7 +46,7 @@ def load(text: str, folder: Path = DATA) -> Settings:
     return load_text(text, "config.yaml", folder, SYSTEMS)
 
 
-def test_the_example_holds_every_key_and_loads(
+def test_the_example_has_every_key_and_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
@@ -66,7 +66,7 @@ def test_the_example_holds_every_key_and_loads(
     assert [key for key in keys(FileModel) if f"{key}:" not in text] == []
 
 
-def test_a_target_takes_what_it_leaves_out_from_global() -> None:
+def test_a_target_inherits_missing_keys_from_global() -> None:
     settings = load(
         """
 global: {interval: 1m30s, timeout: 500ms, max_age: 10m}
@@ -81,13 +81,13 @@ targets:
     assert (b.interval, b.timeout, b.max_age) == (1209600, 3600, 3024000)
 
 
-def test_durations_have_the_defaults_of_the_design() -> None:
+def test_durations_have_their_defaults() -> None:
     (target,) = load('targets: [{name: a, system: genesys_ucs, url: "http://h"}]').targets
 
     assert (target.interval, target.timeout, target.max_age) == (15, 5, 45)
 
 
-def test_on_probe_stands_where_an_interval_does() -> None:
+def test_an_interval_can_be_on_probe() -> None:
     settings = load(
         """
 global: {interval: on_probe, timeout: 20s, max_age: 1m}
@@ -104,7 +104,7 @@ targets:
     assert (c.on_probe, c.timeout) == (True, 3600)
 
 
-def test_scalars_are_what_they_look_like() -> None:
+def test_plain_scalars_are_text_except_numbers_and_booleans() -> None:
     """`on`, `0012` and `1:30` are text, which YAML 1.1 makes true, 10 and 90 of."""
     (target,) = load(
         """
@@ -140,7 +140,7 @@ def test_aliases_of_aliases_are_refused(value: str, depth: int, why: str) -> Non
     assert why in fault
 
 
-def test_targets_may_share_what_they_have_in_common() -> None:
+def test_targets_may_share_keys_by_anchors() -> None:
     common = ", ".join(f"l{number}: x" for number in range(50))
     first = f'  - &a {{name: a, system: genesys_ucs, url: "http://h", labels: &l {{{common}}}}}\n'
     others = "".join(f"  - {{<<: *a, name: a{at}, labels: *l}}\n" for at in range(100))

@@ -1,4 +1,4 @@
-"""Systems declared in the configuration: in the words of the built-in ones, checked alike."""
+"""Systems declared in the configuration are checked like the built-in systems."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_reload_of_the_same_declaration_gives_the_same_targets() -> None:
     assert first.targets != other.targets
 
 
-def test_systems_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
+def test_systems_may_be_in_separate_files(tmp_path: Path) -> None:
     (tmp_path / "systems").mkdir()
     (tmp_path / "systems" / "hub.yaml").write_text(f"systems:{HUB}")
     path = tmp_path / "config.yaml"
@@ -58,7 +58,7 @@ def test_systems_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_fault_in_a_file_of_systems_is_told_with_its_place(
+def test_a_fault_in_a_file_of_systems_is_reported_with_its_position(
     written: str, faults: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -70,11 +70,13 @@ def test_a_fault_in_a_file_of_systems_is_told_with_its_place(
     with pytest.raises(ConfigError) as caught:
         load_file(Path("config.yaml"), SYSTEMS)
 
-    told = [one for one in caught.value.faults if one.startswith("systems/")]
-    assert [one[: len(fault)] for one, fault in zip(sorted(told), faults, strict=True)] == faults
+    reported = [one for one in caught.value.faults if one.startswith("systems/")]
+    assert [
+        one[: len(fault)] for one, fault in zip(sorted(reported), faults, strict=True)
+    ] == faults
 
 
-def test_a_target_that_would_ask_nothing_is_refused() -> None:
+def test_a_target_without_a_request_is_refused() -> None:
     params = "    params: {deep: {default: 'false'}}\n    endpoints"
     when = "path: /status\n        when: {deep: 'true'}"
     text = f"systems:{HUB}".replace("    endpoints", params).replace("path: /status", when)

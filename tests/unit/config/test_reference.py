@@ -64,7 +64,7 @@ def complaints(data: Any) -> list[str]:
     return [error.message for error in validator.iter_errors(data)]
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
 
 
@@ -80,7 +80,7 @@ def test_the_schema_is_one() -> None:
         ),
     ],
 )
-def test_what_documents_show_fits_the_schema(text: str) -> None:
+def test_configurations_in_documents_match_the_schema(text: str) -> None:
     assert complaints(yaml.safe_load(text)) == []
 
 
@@ -126,5 +126,5 @@ def test_what_documents_show_fits_the_schema(text: str) -> None:
         ),
     ],
 )
-def test_the_schema_reports_what_cannot_be(text: str) -> None:
+def test_the_schema_rejects_invalid_values(text: str) -> None:
     assert complaints(yaml.safe_load(text))

@@ -1,4 +1,4 @@
-"""What is written is what was meant, to any YAML reader."""
+"""Every YAML reader reads what was written."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.convert.commented_yaml import WIDTH, Comment, written
+from exporter.convert.commented_yaml import WIDTH, Comment, yaml_text
 from exporter.declare.document import Document
 
 TEXTS = st.text(max_size=40) | st.sampled_from(
@@ -53,7 +53,7 @@ def _encodable(data: Any) -> bool:
 @settings(deadline=None)
 @given(DATA.filter(_encodable))
 def test_readers_get_what_was_written(data: dict[str, Any]) -> None:
-    text = written(data)
+    text = yaml_text(data)
 
     assert yaml.safe_load(text) == data
     assert Document(text, "x").data == data
@@ -62,7 +62,7 @@ def test_readers_get_what_was_written(data: dict[str, Any]) -> None:
 @settings(deadline=None)
 @given(st.text(max_size=300).filter(_encodable))
 def test_a_comment_stays_a_comment(text: str) -> None:
-    shown = written({Comment(text): None, "a": [Comment(text), 1]})
+    shown = yaml_text({Comment(text): None, "a": [Comment(text), 1]})
 
     assert yaml.safe_load(shown) == {"a": [1]}
 
@@ -92,7 +92,7 @@ def test_the_layout_is_that_of_the_built_in_systems() -> None:
         },
     }
 
-    text = written(data)
+    text = yaml_text(data)
 
     assert text == (
         "# A comment.\n"
@@ -119,4 +119,4 @@ def test_the_layout_is_that_of_the_built_in_systems() -> None:
 
 @pytest.mark.parametrize("word", ["/queue/length", "beta", "http://HOST", "Some words here."])
 def test_common_words_need_no_quotes(word: str) -> None:
-    assert written({"a": word}) == f"a: {word}\n"
+    assert yaml_text({"a": word}) == f"a: {word}\n"

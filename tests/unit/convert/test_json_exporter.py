@@ -211,7 +211,7 @@ def test_a_module_without_a_field_is_a_comment() -> None:
     assert "# The module quay has no metric that can be converted.\n# quay_b: not converted" in text
 
 
-def test_modules_that_declare_a_metric_differently_have_names_of_their_own() -> None:
+def test_modules_that_declare_a_metric_differently_have_different_names() -> None:
     module = {"metrics": [{"name": "port_tide", "path": "{.a}"}]}
     labelled = {"metrics": [{"name": "port_tide", "path": "{.a}", "labels": {"x": "{.x}"}}]}
     modules = {"one": module, "two": module, "three": labelled, "One": module}
@@ -223,7 +223,7 @@ def test_modules_that_declare_a_metric_differently_have_names_of_their_own() -> 
     assert names == {**shared, "three": "three_port_tide"}
 
 
-def test_two_values_of_an_object_that_would_be_one_metric_are_the_first() -> None:
+def test_of_two_values_that_would_be_one_metric_the_first_is_kept() -> None:
     values = {"ships": "{.a}", "ships_total": "{.b}"}
     metric = {"name": "quay", "type": "object", "path": "{.c}", "values": values}
 

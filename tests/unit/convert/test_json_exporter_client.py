@@ -90,7 +90,7 @@ from support.converted_modules import converted
         ),
     ],
 )
-def test_a_client_keeps_its_words(
+def test_a_client_keeps_its_keys(
     given: dict[str, Any], client: dict[str, Any] | None, comment: str
 ) -> None:
     metrics = [{"name": "quay_a", "path": "{.a}"}]
@@ -114,7 +114,7 @@ def test_secret_headers_go_to_the_client() -> None:
     assert "# Host cannot be set: use tls_config.server_name of the client." in text
 
 
-def test_go_templates_are_left_to_people() -> None:
+def test_go_templates_become_comments() -> None:
     body = {"content": '{"n": {{ randInt 12 30 }}, "v": "{{ .v | first }}"}', "templatize": True}
 
     text = converted({"metrics": [{"name": "quay_a", "path": "{.a}"}], "body": body})
@@ -144,7 +144,9 @@ def test_go_templates_are_left_to_people() -> None:
         ),
     ],
 )
-def test_what_is_no_configuration_is_refused_with_its_place(text: str, faults: list[str]) -> None:
+def test_an_invalid_configuration_is_refused_with_its_position(
+    text: str, faults: list[str]
+) -> None:
     with pytest.raises(ConfigError) as error:
         convert(text, "m.yml")
 

@@ -114,7 +114,7 @@ def test_a_query_may_start_at_the_item_itself() -> None:
     ],
 )
 def test_constants_are_text(template: str, parts: tuple[str, ...] | None) -> None:
-    # Two texts in one expression: the last one takes the place of the first.
+    # Two texts in one expression: the last one replaces the first.
     assert parse_template(template) == (parts if parts is not None else ("s",))
 
 

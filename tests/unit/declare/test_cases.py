@@ -194,7 +194,7 @@ def test_a_replaced_byte_is_a_fault() -> None:
     assert [fault.metric for fault in found.faults] == ["s_v"]
 
 
-def test_a_bare_nan_costs_its_field() -> None:
+def test_a_bare_nan_affects_only_its_field() -> None:
     found = extracted(declared([V, {"gauge": "s_w", "path": "/w"}]), b'{"v":1,"w":NaN}')
 
     assert written(found) == ["s_v 1"]

@@ -8,7 +8,7 @@ from support.declarations import faults_of, given, read, system_of, written
 
 MISSING = object()
 
-# What a condition says of each of these values, in this order.
+# The result of a condition for each of these values, in this order.
 VALUES: list[Any] = [1, 0, -2.5, "1", " 1.0 ", "UP", "up ", "", True, False, None, [], {}, MISSING]
 
 CONDITIONS: dict[str, tuple[dict[str, Any], list[Any]]] = {
@@ -111,7 +111,7 @@ def test_all_conditions_of_a_list_must_hold(tree: Any, expected: list[str]) -> N
     assert given({"gauge": "s_v", "query": "`1`", "where": where}, tree) == expected
 
 
-def test_the_first_path_that_is_there_is_compared() -> None:
+def test_the_first_existing_path_is_compared() -> None:
     where = {"path": ["/new/state", "/state"], "is": "up"}
     field = {"gauge": "s_v", "path": "/v", "where": where}
 

@@ -71,7 +71,7 @@ def test_a_key_is_that_of_the_nearest_each() -> None:
     ) == ['s_v{outer="1",inner="b"} 5', 's_w{outer="1"} 1']
 
 
-def test_what_comes_after_a_list_has_none_of_its_labels() -> None:
+def test_fields_after_a_list_have_none_of_its_labels() -> None:
     fields = [LINES, {"gauge": "s_trunks", "path": "/trunks"}]
 
     assert given(fields, {"lines": [{"id": "a", "calls": 1}], "trunks": 4}) == [
@@ -94,7 +94,7 @@ def test_a_query_selects_the_items(query: str, tree: Any, expected: list[str]) -
     assert given(each({"query": query}, labels={"n": "@key"}), tree) == expected
 
 
-def test_a_bad_item_costs_itself_alone() -> None:
+def test_a_bad_item_affects_only_itself() -> None:
     tree = {"lines": [{"id": "a", "calls": "many"}, {"id": "b", "calls": 2}, None, 7, []]}
 
     assert given(LINES, tree) == [
@@ -123,9 +123,7 @@ def test_faults_of_many_items_are_bounded() -> None:
         ("object", {"a": {"calls": 1}}, ["s_calls 1"]),
     ],
 )
-def test_a_list_or_object_is_read_and_nothing_else(
-    only: str | None, value: Any, expected: list[str]
-) -> None:
+def test_only_a_list_or_object_is_read(only: str | None, value: Any, expected: list[str]) -> None:
     assert given(each("/l", **({"only": only} if only else {})), {"l": value}) == expected
 
 
@@ -185,7 +183,7 @@ def test_items_of_one_series_are_merged(merge: str, expected: str) -> None:
     ]
 
 
-def test_items_are_merged_by_their_labels_and_the_others_are_left_alone() -> None:
+def test_only_items_with_equal_labels_are_merged() -> None:
     sum_ = CALLS | {"merge": "sum", "labels": {"kind": "/kind"}}
     other = {"gauge": "s_id", "path": "/id", "labels": {"id": "/id"}}
     tree = [{"id": at, "kind": "ab"[at % 2], "calls": at} for at in range(4)]
@@ -200,14 +198,14 @@ def test_items_are_merged_by_their_labels_and_the_others_are_left_alone() -> Non
 @pytest.mark.parametrize(
     ("merge", "expected"), [("sum", "s_calls 10"), ("min", "s_calls 1"), ("max", "s_calls 4")]
 )
-def test_what_an_inner_list_merges_is_one_series(merge: str, expected: str) -> None:
+def test_merged_items_of_an_inner_list_are_one_series(merge: str, expected: str) -> None:
     inner = each("/lines", CALLS | {"merge": merge}, {"count": "s_lines"})
     tree = [{"lines": [{"calls": 1}, {"calls": 2}]}, {"lines": [{"calls": 3}, {"calls": 4}]}]
 
     assert sorted(given(each("", inner), tree)) == [expected, "s_lines 4"]
 
 
-def test_items_are_merged_within_an_object_of_theirs() -> None:
+def test_items_are_merged_within_their_object() -> None:
     inner = {"within": "/load", "fields": [CALLS | {"merge": "max"}]}
 
     assert given(each("", inner), [{"load": {"calls": 2}}, {"load": {"calls": 5}}, {}]) == [
@@ -264,7 +262,7 @@ def test_an_each_that_cannot_work_is_refused(field: Any, faults: list[str]) -> N
     assert [one.partition('; ""')[0] for one in found] == faults
 
 
-def test_a_reader_that_breaks_leaves_no_labels_behind(
+def test_an_exception_in_a_reader_leaves_no_labels_behind(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(value: Any) -> float:
@@ -294,7 +292,7 @@ QUEUE = [
 ]
 
 
-async def test_mdworkbench_reports_its_queue_where_the_parameter_says_so(
+async def test_mdworkbench_reports_its_queue_if_the_parameter_is_set(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(b'{"state":{"value":"active"}}')
@@ -316,7 +314,7 @@ async def test_mdworkbench_reports_its_queue_where_the_parameter_says_so(
     ]
 
 
-def test_systems_that_are_not_used_any_more_are_freed() -> None:
+def test_unused_systems_are_freed() -> None:
     def use(number: int) -> weakref.ref[Any]:
         system = declared([LINES], path=f"/{number}")
         extracted(system, b'{"lines": []}')

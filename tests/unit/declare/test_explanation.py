@@ -10,7 +10,7 @@ from support.declarations import Field, declared
 V: Field = {"gauge": "s_v", "path": "/v"}
 
 
-def explained(field: Field, tree: Any) -> list[str]:
+def explanation(field: Field, tree: Any) -> list[str]:
     """Write explanations as `metric at place: raw -> samples ! faults`."""
     return [written(one) for one in explain(tree, declared([field]).endpoints[0], {}, 5.0)]
 
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[Field, Any, list[str]]] = {
 
 @pytest.mark.parametrize(("field", "tree", "expected"), CASES.values(), ids=CASES)
 def test_a_field_is_explained(field: Field, tree: Any, expected: list[str]) -> None:
-    assert explained(field, tree) == expected
+    assert explanation(field, tree) == expected
 
 
 def test_a_long_list_is_bounded() -> None:

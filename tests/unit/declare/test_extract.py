@@ -32,13 +32,13 @@ def values(found: Extraction) -> dict[str, float]:
 SERVER = {"serverid": 1, "active": 1, "query_info": {"players": 3, "map": "m", "status": "s"}}
 
 
-def test_without_the_query_there_is_nothing_about_it() -> None:
+def test_without_the_query_there_are_no_query_metrics() -> None:
     found = read("clanforge", {"server": SERVER}, {**PARAMS, "query_info": "false"})
 
     assert not [name for name in values(found) if "query" in name or "players" in name]
 
 
-def test_match_info_is_exported_only_where_the_parameter_says_so() -> None:
+def test_match_info_is_exported_only_if_the_parameter_is_set() -> None:
     name = "clanforge_server_query_info 1 m s"
 
     assert name not in values(read("clanforge", {"server": SERVER}))
@@ -86,7 +86,7 @@ def test_exactly_one_state_is_1_for_any_value() -> None:
         assert sum(found.values()) == 1
 
 
-def test_the_first_alias_that_is_there_wins() -> None:
+def test_the_first_existing_alias_wins() -> None:
     tree = {"userSessions": None, "Users session": 5, "Users_Session": 6}
 
     assert values(read("webitel", tree))["webitel_user_sessions"] == 5
@@ -128,7 +128,7 @@ def test_an_error_in_a_good_answer_fails_the_poll(answer: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "answer", [{"error": False}, {"error": "false"}, {"error": 0}, {"error": ""}, {"success": 1}]
 )
-def test_what_is_no_error_does_not_fail_it(answer: dict[str, Any]) -> None:
+def test_an_empty_error_does_not_fail_the_poll(answer: dict[str, Any]) -> None:
     assert read("clanforge", {**answer, "server": SERVER}).samples
 
 
@@ -204,7 +204,7 @@ def shapes(system: str) -> st.SearchStrategy[dict[str, Any]]:
     """Make trees whose keys are the system's own and whose values are anything at all."""
     places = [
         [step for step in steps if step not in {ANY, BELOW}]
-        for steps in SYSTEMS[system].endpoints[0].mapped
+        for steps in SYSTEMS[system].endpoints[0].mapped_paths
     ]
 
     def tree(picked: list[tuple[list[str], Any]]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ LABELS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("label", "expected"), LABELS.values(), ids=LABELS)
-def test_a_label_has_this_text(label: Any, expected: str) -> None:
+def test_a_label_has_its_text(label: Any, expected: str) -> None:
     assert given({"gauge": "s_v", "path": "/v", "labels": {"l": label}}, TREE) == [
         f's_v{{l="{expected}"}} 1'
     ]
@@ -176,7 +176,7 @@ INFO: dict[str, tuple[dict[str, Any], Any, list[str]]] = {
 
 
 @pytest.mark.parametrize(("labels", "tree", "expected"), INFO.values(), ids=INFO)
-def test_an_info_is_what_its_labels_say(labels: Any, tree: Any, expected: list[str]) -> None:
+def test_an_info_has_its_labels(labels: Any, tree: Any, expected: list[str]) -> None:
     assert given({"info": "s_info", "labels": labels}, tree) == expected
 
 
@@ -214,7 +214,7 @@ def test_a_label_that_cannot_work_is_refused(label: Any, message: str) -> None:
     assert message in fault
 
 
-def test_the_reference_says_where_labels_come_from() -> None:
+def test_the_reference_shows_the_sources_of_labels() -> None:
     labels = {"a": "x", "b": ["/b", "/c"], "d": "{/d}-{/e}", "f": {"query": "f[0]"}}
     fields = [{"info": "s_info", "labels": labels}]
     (family,) = system_of({"endpoints": [{"path": "/x", "fields": fields}]}).families

@@ -195,3 +195,15 @@ def test_a_value_on_which_more_than_a_number_depends_is_read_whole(
 )
 def test_not_every_answer_is_learned(fields: list[dict[str, Any]], answer: Any) -> None:
     assert learned(fields, answer)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("count", "length", "is_learned"), [(100, 3, True), (300, 3, False), (2, 99_000, False)]
+)
+def test_an_answer_with_very_many_or_very_long_keys_is_read_whole(
+    count: int, length: int, is_learned: bool
+) -> None:
+    more = {f"{number:0{length}}": number for number in range(count)}
+    _, last = learned(NUMBERS, {**ANSWER, **more})
+
+    assert (last is not None) is is_learned

@@ -30,7 +30,8 @@ PRESENT = TEXT | {
         ("4 session(s) - peak 9", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("  4 session(s) - peak 9\t\n", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("4 session(s)", ["s_up 1", "s_active 4"]),
-        # Of a group that several lines have, the first line counts; of a line, the first pattern.
+        # If several lines have a group, the first counts; if several patterns match a line, the
+        # first.
         ("4 session(s)\n5 session(s) - peak 9", ["s_up 1", "s_active 4", "s_peak 9"]),
         ("UP 1 day", ["s_up 1"]),
         ("UP 1 day\r\n4 session(s)\rmore", ["s_up 1", "s_active 4"]),
@@ -135,7 +136,7 @@ def test_a_body_is_read_line_by_line() -> None:
     assert [family.fields for family in system.families] == [(), (), ()]
 
 
-def test_a_field_that_cannot_be_read_costs_itself_alone() -> None:
+def test_an_unreadable_field_affects_only_itself() -> None:
     field = TEXT | {"patterns": [r"(?P<active>\S+) of (?P<peak>\S+)"]}
 
     assert given(field, {"t": "many of 9"}) == ["s_peak 9", 's_active! "many" is not a number']
@@ -163,7 +164,7 @@ def test_a_field_that_cannot_be_read_costs_itself_alone() -> None:
         ({"fields": []}, ".fields: must not be empty"),
     ],
 )
-def test_lines_that_cannot_be_read_are_refused(more: Any, fault: str) -> None:
+def test_invalid_lines_are_refused(more: Any, fault: str) -> None:
     found = faults_of([TEXT | more])
 
     assert found[0].startswith(f"endpoints[0].fields[0]{fault}")
@@ -180,7 +181,7 @@ def test_no_pattern_takes_more_than_linear_time(pattern: str) -> None:
     ]
 
 
-def test_long_lines_are_matched_and_not_kept() -> None:
+def test_long_lines_are_matched_and_not_cached() -> None:
     (field,) = declared([PRESENT]).endpoints[0].fields
     assert isinstance(field, Lines)
     for number in range(3):

@@ -1,12 +1,13 @@
 """Reading items one by one has the same result as reading the whole answer."""
 
+import gc
 from copy import deepcopy
 from random import Random
 from typing import Any
 
 import pytest
 
-from exporter.declare import shapes
+from exporter.declare import last_answer, shapes
 from exporter.declare.list_items import ItemList
 from support.last_answers import as_json, learned, whole
 from support.polling import NOW
@@ -157,7 +158,7 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize("body", DOUBTS.values(), ids=DOUBTS)
-def test_in_doubt_the_answer_is_to_be_read_whole(body: bytes) -> None:
+def test_in_doubt_the_whole_answer_is_read(body: bytes) -> None:
     system, last = learned(FIELDS, ANSWER)
     assert last is not None
 
@@ -219,3 +220,25 @@ def test_a_bug_of_a_reading_is_left_to_the_strict_reader(monkeypatch: pytest.Mon
     monkeypatch.setattr(ItemList, "read", lambda *_: 1 / 0)
 
     assert last.read(BODY, NOW) is None
+
+
+def test_the_bytes_of_all_answers_that_are_kept_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = len(as_json(ANSWER))
+    gc.collect()  # Answers of other tests, which are in cycles with their tracebacks.
+    monkeypatch.setattr(last_answer, "MAX_KEPT_BYTES", 2 * size)
+    system, first = learned(FIELDS, ANSWER)
+    _, second = learned(FIELDS, ANSWER)
+    _, third = learned(FIELDS, ANSWER)
+    assert first is not None
+    assert second is not None
+    assert third is None, "kept beyond the limit"
+
+    longer = changed([*SERVERS, server(9)])
+    assert first.read(as_json(longer), NOW) is None, "one that grows beyond the limit"
+    assert first.read(as_json(ANSWER), NOW) == whole(system, ANSWER)
+
+    del second
+    _, fourth = learned(FIELDS, ANSWER)
+    assert fourth is not None, "there is room for another"

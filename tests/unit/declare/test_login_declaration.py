@@ -26,13 +26,13 @@ def login(**more: Any) -> Login:
 def test_a_login_is_a_post_with_the_words_of_the_client() -> None:
     values = {"username": 'u"', "password": "p\n"}
 
-    assert login().request.filled(values) == FilledRequest(
+    assert login().request.fill(values) == FilledRequest(
         "POST",
         "/login",
         (("Content-Type", "application/json"),),
         b'{"user": "u\\"", "password": "p\\n"}',
     )
-    assert login(request={"path": "/{username}", "method": "PUT"}).request.filled(
+    assert login(request={"path": "/{username}", "method": "PUT"}).request.fill(
         values
     ) == FilledRequest("PUT", "/u%22", (), b"")
 
@@ -65,7 +65,7 @@ def test_an_answer_rejects_a_token_or_not(
 
     assert one.rejects(status, body) is is_rejected
     with_pattern = {item["status"] for item in rejected_by or () if "matches" in item}
-    assert set(one.inspected) == with_pattern
+    assert set(one.inspected_statuses) == with_pattern
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_an_action_has_its_name_and_request() -> None:
 
     assert action.name == "mode"
     assert action.options["keep"].choices == ["false", "true"]
-    assert action.request.filled({"value": "off", "keep": "true"}).target == "/mode?v=off&k=true"
+    assert action.request.fill({"value": "off", "keep": "true"}).target == "/mode?v=off&k=true"
     # An option that is not given is not sent.
-    assert action.request.filled({"value": "on"}).target == "/mode?v=on"
+    assert action.request.fill({"value": "on"}).target == "/mode?v=on"
     assert SYSTEMS["mdworkbench"].actions["state"].name == "state"
 
 

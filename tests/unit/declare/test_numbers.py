@@ -105,7 +105,7 @@ PATHS: list[tuple[Any, Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("path", "tree", "expected"), PATHS)
-def test_the_first_path_that_is_there_wins(path: Any, tree: Any, expected: list[str]) -> None:
+def test_the_first_existing_path_wins(path: Any, tree: Any, expected: list[str]) -> None:
     assert given({"gauge": "s_v", "path": path}, tree) == expected
 
 

@@ -94,7 +94,7 @@ def test_an_item_may_be_a_list_or_no_container() -> None:
         ("(" * 900 + "a" + ")" * 90, "."),
     ],
 )
-def test_a_query_that_is_none_is_refused(source: str, message: str) -> None:
+def test_an_invalid_query_is_refused(source: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Query(source)
 
@@ -129,7 +129,7 @@ def test_a_path_or_query_is_shown_as_it_is_declared() -> None:
 def test_a_query_that_takes_too_long_is_a_fault(source: str) -> None:
     query = Query(source)
 
-    assert query.mapped
+    assert query.mapped_paths
     with pytest.raises(FieldError, match="the query takes more than 500000 steps"):
         query.find({"a": [[1]] * 1500})
 

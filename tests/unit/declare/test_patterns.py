@@ -183,7 +183,7 @@ def test_a_text_that_matches_has_the_literal(source: str, text: str) -> None:
         ("((a{100}){100}){100}", "."),
     ],
 )
-def test_what_is_not_re2_is_refused(source: str, message: str) -> None:
+def test_syntax_that_re2_does_not_know_is_refused(source: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         compile_pattern(source)
 

@@ -30,4 +30,4 @@ from exporter.declare.paths import BELOW, Query
 def test_a_literal_reads_nothing(source: str, places: list[str]) -> None:
     expected = [(*(one.split("/") if one else ()), BELOW) for one in places]
 
-    assert [*Query(source).mapped] == expected
+    assert [*Query(source).mapped_paths] == expected

@@ -16,35 +16,35 @@ from support.declarations import faults_of, system_of
 EVIL = "a\"b\\c\r\nX-Admin: 1\0<&'>{x}/../é%2F+ ?#=;"
 
 
-def filled(values: dict[str, str], **keys: Any) -> FilledRequest:
-    return Request.model_validate({"path": "/"} | keys).filled(values)
+def fill(values: dict[str, str], **keys: Any) -> FilledRequest:
+    return Request.model_validate({"path": "/"} | keys).fill(values)
 
 
 def test_a_value_is_quoted_in_a_path() -> None:
-    one = filled({"id": "a/../b?c#d e%é"}, path="/s/{id}/x")
+    one = fill({"id": "a/../b?c#d e%é"}, path="/s/{id}/x")
 
     assert one == FilledRequest("GET", "/s/a%2F..%2Fb%3Fc%23d%20e%25%C3%A9/x", (), b"")
     with pytest.raises(ValueError, match=r"no value for a word of /s/\{id\}"):
-        filled({}, path="/s/{id}")
+        fill({}, path="/s/{id}")
 
 
 def test_a_value_is_quoted_in_a_query_and_an_empty_one_is_not_sent() -> None:
     query = {"a": "{a}", "b b": "x{a}y", "c": "{c}", "d": "", "e": "{gone}"}
 
-    assert filled({"a": "1&b=2 é", "c": ""}, query=query).target == (
+    assert fill({"a": "1&b=2 é", "c": ""}, query=query).target == (
         "/?a=1%26b%3D2%20%C3%A9&b%20b=x1%26b%3D2%20%C3%A9y"
     )
 
 
 def test_a_value_in_a_header_cannot_begin_another() -> None:
-    one = filled({"a": "1\r\nX-Admin: yes\0"}, headers={"X-A": "v {a}", "X-B": "{gone}"})
+    one = fill({"a": "1\r\nX-Admin: yes\0"}, headers={"X-A": "v {a}", "X-B": "{gone}"})
 
     assert one.headers == (("X-A", "v 1%0D%0AX-Admin: yes%00"),)
 
 
 def test_a_value_in_json_stays_a_text() -> None:
     body = {"a": "{a}", "l": [1, True, None, "x{a}"], "gone": "{gone}", "d": {"e": "{b}"}}
-    one = filled({"a": EVIL, "b": '"}'}, method="POST", json=body)
+    one = fill({"a": EVIL, "b": '"}'}, method="POST", json=body)
 
     assert json.loads(one.body) == {
         "a": EVIL,
@@ -56,21 +56,21 @@ def test_a_value_in_json_stays_a_text() -> None:
 
 def test_a_value_in_a_form_that_is_written_as_text_stays_a_field() -> None:
     form = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-    one = filled({"a": "1&b=2"}, method="POST", headers=form, body="n=7&a={a}")
+    one = fill({"a": "1&b=2"}, method="POST", headers=form, body="n=7&a={a}")
 
     assert one.body == b"n=7&a=1%26b%3D2"
 
 
 def test_a_value_in_a_form_stays_a_field() -> None:
-    one = filled({"a": "1&b=2 é+"}, method="POST", form={"a": "{a}", "n": "7", "gone": "{gone}"})
+    one = fill({"a": "1&b=2 é+"}, method="POST", form={"a": "{a}", "n": "7", "gone": "{gone}"})
 
     assert one.body == b"a=1%26b%3D2+%C3%A9%2B&n=7"
     assert one.headers == (("Content-Type", "application/x-www-form-urlencoded"),)
 
 
 def test_a_value_in_a_body_is_escaped_for_json_or_xml() -> None:
-    written = filled({"a": '"}, "x": {"'}, method="POST", body='{"a": "{a}"}')
-    marked = filled({"a": "<x y='\"&"}, method="POST", body='\n<r a="{a}">{a}</r>')
+    written = fill({"a": '"}, "x": {"'}, method="POST", body='{"a": "{a}"}')
+    marked = fill({"a": "<x y='\"&"}, method="POST", body='\n<r a="{a}">{a}</r>')
 
     assert json.loads(written.body) == {"a": '"}, "x": {"'}
     assert written.headers == (("Content-Type", "application/json"),)
@@ -80,11 +80,11 @@ def test_a_value_in_a_body_is_escaped_for_json_or_xml() -> None:
 
 
 def test_a_body_without_a_value_is_not_sent() -> None:
-    assert filled({}, method="POST", body='{"a": "{a}"}').body == b""
+    assert fill({}, method="POST", body='{"a": "{a}"}').body == b""
 
 
-def test_an_own_content_type_wins() -> None:
-    one = filled({}, method="POST", body="x", headers={"content-type": "text/plain"})
+def test_a_declared_content_type_wins() -> None:
+    one = fill({}, method="POST", body="x", headers={"content-type": "text/plain"})
 
     assert one.headers == (("content-type", "text/plain"),)
 
@@ -94,20 +94,20 @@ def test_an_own_content_type_wins() -> None:
 )
 def test_only_words_are_filled_in(text: str) -> None:
     expected = {"{{a}": "{v", "{__class__}": None}.get(text, text)
-    one = filled({"a": "v"}, method="POST", form={"x": text})
+    one = fill({"a": "v"}, method="POST", form={"x": text})
 
     assert parse_qsl(one.body.decode()) == ([("x", expected)] if expected else [])
 
 
 def test_a_value_is_not_filled_in_again() -> None:
-    one = filled({"a": "{b}", "b": "secret"}, path="/{a}", query={"q": "{a}"})
+    one = fill({"a": "{b}", "b": "secret"}, path="/{a}", query={"q": "{a}"})
 
     assert one.target == "/%7Bb%7D?q=%7Bb%7D"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_value_stays_in_its_location(value: str) -> None:
-    one = filled(
+    one = fill(
         {"a": value},
         method="POST",
         path="/p/{a}/q",
@@ -134,7 +134,7 @@ def test_a_parameter_reaches_every_part_of_a_request() -> None:
         "fields": [{"gauge": "s_v", "path": "/v"}],
     }
     system = system_of({"params": {"p": {"help": "P."}}, "endpoints": [endpoint]})
-    one = system.endpoints[0].filled({"p": "a\nb"})
+    one = system.endpoints[0].fill({"p": "a\nb"})
 
     assert one == FilledRequest(
         "POST",
@@ -183,7 +183,7 @@ def test_a_request_that_cannot_be_sent_is_refused(more: dict[str, Any], message:
     assert fault.removeprefix("endpoints[0]").lstrip(".: ").startswith(message)
 
 
-def test_every_body_is_a_body() -> None:
+def test_every_kind_of_body_has_a_body() -> None:
     bodies: list[dict[str, Any]] = [{"json": 0}, {"form": {}}, {"body": ""}]
     for keys in bodies:
         assert Request.model_validate({"path": "/", "method": "POST"} | keys).has_body

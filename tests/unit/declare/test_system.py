@@ -70,7 +70,7 @@ NAMES: dict[str, tuple[Field, str]] = {
 
 
 @pytest.mark.parametrize(("field", "message"), NAMES.values(), ids=NAMES)
-def test_a_metric_that_cannot_be_is_refused(field: Field, message: str) -> None:
+def test_an_invalid_metric_is_refused(field: Field, message: str) -> None:
     (kind,) = {*field} & {"gauge", "counter", "match", "states", "info", "count"}
     at = "merge" if "merge" in field else kind
     (fault,) = pbx(field)
@@ -127,7 +127,7 @@ def test_a_label_is_given_once(field: Field) -> None:
 
 
 @pytest.mark.parametrize("group", [{"within": "/p"}, {"lines": "/p", "patterns": ["(?P<calls>x)"]}])
-def test_what_is_about_items_is_within_an_each(group: Field) -> None:
+def test_fields_about_items_are_within_an_each(group: Field) -> None:
     merged = CALLS | {"merge": "sum"}
     counted = {"count": "pbx_lines"}
 
@@ -147,7 +147,7 @@ def test_no_system_has_metrics_of_reserved_names(begin: str) -> None:
 
 
 @pytest.mark.parametrize("when", [("calls", "true"), ("detail", "treu")])
-def test_a_condition_is_one_that_a_target_can_meet(when: tuple[str, str]) -> None:
+def test_a_condition_that_no_target_can_meet_is_refused(when: tuple[str, str]) -> None:
     name, value = when
     detail = {"help": "D.", "default": "false", "choices": ["false", "true"]}
     guard = {"when": {name: value}}
@@ -177,7 +177,7 @@ def test_a_parameter_is_used_and_its_default_is_a_choice() -> None:
     assert faults_of(wrong, "pbx") == ["params.a: the default is not one of the choices"]
 
 
-def test_everything_that_is_wrong_is_reported_at_once_in_the_order_of_the_file() -> None:
+def test_all_errors_are_reported_at_once_in_the_order_of_the_file() -> None:
     system = {
         "params": {"lost": {"help": "L."}},
         "endpoints": [
@@ -278,7 +278,7 @@ def test_parameters_of_paths_cannot_be_empty() -> None:
     assert system.path_params == {"a"}
 
 
-def test_no_system_has_a_metric_of_the_exporters_own() -> None:
+def test_no_system_has_a_metric_of_the_exporter() -> None:
     own = {family.name for family in TARGET_FAMILIES}
 
     assert not own & {family.name for system in SYSTEMS.values() for family in system.families}

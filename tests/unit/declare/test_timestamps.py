@@ -149,7 +149,7 @@ def test_a_wrong_format_or_zone_is_reported_in_one_line(spec: Spec, message: str
 @pytest.mark.parametrize(
     "zone", ["Europe", "../../etc/passwd", "/etc/localtime", "a\x00b", "\ud800"]
 )
-def test_a_zone_that_is_no_zone_is_an_unknown_zone(zone: str) -> None:
+def test_an_invalid_zone_is_an_unknown_zone(zone: str) -> None:
     with pytest.raises(ValueError, match=r"^unknown zone "):
         number_reader({"time": "iso", "zone": zone})
 

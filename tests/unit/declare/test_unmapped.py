@@ -96,7 +96,7 @@ def test_a_value_that_no_field_reads_is_unmapped(
     assert find_unmapped(tree, declared(fields).endpoints[0]) == expected
 
 
-def test_what_a_refusal_reads_is_mapped() -> None:
+def test_values_that_a_refusal_reads_are_mapped() -> None:
     refusal = {
         "error": "/error",
         "success": "/ok",
@@ -109,7 +109,7 @@ def test_what_a_refusal_reads_is_mapped() -> None:
     assert find_unmapped(tree, endpoint) == ["/new"]
 
 
-def test_as_much_as_a_person_can_read_is_returned() -> None:
+def test_the_number_of_unmapped_paths_is_limited() -> None:
     endpoint = declared([V]).endpoints[0]
 
     assert len(find_unmapped({f"k{at}": at for at in range(1000)}, endpoint)) == 200

@@ -160,7 +160,7 @@ def test_objects_are_within_objects() -> None:
     ]
 
 
-def test_an_answer_of_an_empty_object_alone_has_the_wrong_shape() -> None:
+def test_an_answer_with_only_an_empty_object_has_the_wrong_shape() -> None:
     endpoint = declared([PRESENT]).endpoints[0]
 
     trees: list[Any] = [{}, {"o": {}}, {"o": None}]

@@ -44,7 +44,7 @@ def templates() -> str:
     )
 
 
-def test_templates_use_only_values_that_there_are() -> None:
+def test_templates_use_only_existing_values() -> None:
     (values,) = documents(CHART / "values.yaml")
     used = re.findall(r"\.Values((?:\.\w+)+)", templates())
 
@@ -58,11 +58,11 @@ def test_templates_use_only_values_that_there_are() -> None:
 
 def test_flags_and_paths_in_templates_are_those_of_the_program() -> None:
     text = templates()
-    told = re.findall(r"^ +- (--[a-z.-]+)(?:=|$)", text, re.MULTILINE)
+    used = re.findall(r"^ +- (--[a-z.-]+)(?:=|$)", text, re.MULTILINE)
     known = {flag for one in flags() for flag in one.option_strings}
 
-    assert {"--config.file", "--config.enable-auto-reload", "--shard", "--url"} <= set(told)
-    assert set(told) <= known
+    assert {"--config.file", "--config.enable-auto-reload", "--shard", "--url"} <= set(used)
+    assert set(used) <= known
     for path in re.findall(r'"(/-/\w+)"', text):
         assert path in paths()
     assert "containerPort: 10125" in text

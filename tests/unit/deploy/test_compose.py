@@ -20,7 +20,7 @@ def published(service: str) -> int:
     return int(inside)
 
 
-def test_what_is_mounted_is_there() -> None:
+def test_mounted_files_exist() -> None:
     for name, service in services().items():
         if "volumes" in service:
             assert [path for path in mounts(name).values() if not path.exists()] == []
@@ -68,14 +68,14 @@ def test_addresses_among_the_services_are_theirs() -> None:
     known = {f"{name}:{published(name)}" for name, one in services().items() if "ports" in one}
     (scrape,) = prometheus["scrape_configs"]
     (manager,) = prometheus["alerting"]["alertmanagers"]
-    told = [
+    used = [
         *scrape["static_configs"][0]["targets"],
         *manager["static_configs"][0]["targets"],
         urlsplit(datasource["datasources"][0]["url"]).netloc,
     ]
 
-    assert len(told) == 3
-    assert set(told) <= known
+    assert len(used) == 3
+    assert set(used) <= known
 
 
 def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
@@ -88,6 +88,6 @@ def test_grafana_finds_the_dashboards_where_they_are_mounted() -> None:
     assert (folder / home.name).exists()
 
 
-def test_all_that_is_composed_is_pinned() -> None:
+def test_every_image_is_pinned() -> None:
     for service in services().values():
         assert re.search(r":v?\d+\.\d+\.\d+$", service["image"])

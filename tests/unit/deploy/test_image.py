@@ -24,7 +24,7 @@ def test_the_image_runs_as_a_user_that_has_a_number_and_is_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last("USER"))
 
 
-def test_what_the_image_is_built_of_is_let_through_to_the_build() -> None:
+def test_the_sources_of_the_image_are_in_its_build_context() -> None:
     let = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copied = [rest.split()[0] for word, rest in instructions() if word == "COPY"]
 

@@ -70,7 +70,7 @@ def test_a_unit_test_shows_each_alert_firing_and_not_firing(rule: dict[str, Any]
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=name_of)
-def test_each_alert_says_what_whom_and_where_to_read_on(rule: dict[str, Any]) -> None:
+def test_each_alert_has_its_texts_severity_and_runbook(rule: dict[str, Any]) -> None:
     said = rule["annotations"]
 
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
@@ -92,7 +92,7 @@ def test_each_alert_has_its_page(rule: dict[str, Any]) -> None:
     assert all(part.strip() for part in re.split("|".join(SECTIONS), text))
 
 
-def test_no_page_is_left_over() -> None:
+def test_no_page_is_without_an_alert() -> None:
     pages = {path.stem for path in RUNBOOKS.glob("*.md")}
 
     assert pages == {rule["alert"] for rule in alerts()}
@@ -103,13 +103,13 @@ def test_pages_name_only_metrics_and_alerts_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     known = exported()
     metrics = set(re.findall(rf"\b(?:status_exporter|process|{SYSTEM_NAMES})_[a-z0-9_]+", text))
-    told = set(re.findall(rf"\b(?:Status|{ALERT_NAMES})[A-Z]\w+", text))
+    named = set(re.findall(rf"\b(?:Status|{ALERT_NAMES})[A-Z]\w+", text))
     queries = re.findall(r"`([^`]*\{[^`]*|[^`]*\([^`]*)`", text)
 
     # A histogram is named as a whole.
     metrics -= set(SYSTEMS)
     assert {name for name in metrics if not any(one.startswith(name) for one in known)} == set()
-    assert told <= {rule["alert"] for rule in alerts()}
+    assert named <= {rule["alert"] for rule in alerts()}
     assert [fault for query in queries if _is_query(query) for fault in faults(query, known)] == []
 
 
@@ -127,10 +127,10 @@ def test_a_rule_names_only_what_exists(rule: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=name_of)
-def test_an_alert_speaks_only_of_labels_that_it_has(rule: dict[str, Any]) -> None:
-    told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["description"]))
+def test_an_alert_uses_only_labels_that_it_has(rule: dict[str, Any]) -> None:
+    named = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["description"]))
 
-    assert told <= labels_of(promql.parse(rule["expr"]), known_to_rules())
+    assert named <= labels_of(promql.parse(rule["expr"]), known_to_rules())
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_alert_speaks_only_of_labels_that_it_has(rule: dict[str, Any]) -> Non
         "status_exporter_loop_lag_seconds",
     ],
 )
-def test_a_query_that_names_what_does_not_exist_is_found_out(query: str) -> None:
+def test_a_query_with_an_unknown_name_is_detected(query: str) -> None:
     assert len(faults(query, known_to_rules())) == 1
 
 
@@ -159,7 +159,7 @@ def test_a_rule_never_joins_the_targets_of_two_exporters(rule: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("rule", recordings(), ids=name_of)
-def test_what_is_recorded_is_named_as_level_metric_operation(rule: dict[str, Any]) -> None:
+def test_recorded_series_are_named_level_metric_operation(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", rule["record"])
 
 
@@ -211,7 +211,7 @@ def test_the_listing_of_alerts_is_that_of_the_rules(renew: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["alerts.md", "dashboards.md"])
-def test_what_the_documents_link_to_is_there(name: str) -> None:
+def test_links_of_the_documents_lead_to_existing_pages(name: str) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", text)
 

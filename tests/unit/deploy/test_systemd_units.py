@@ -1,4 +1,4 @@
-"""The units for systemd: its own judgement of them, and that they fit the program."""
+"""The units for systemd fit the program."""
 
 import configparser
 
@@ -24,7 +24,7 @@ def test_the_socket_is_where_the_program_would_listen() -> None:
     assert parse_address(parsed(["serve"]).default_address) == (None, int(port))
 
 
-def test_every_word_of_the_units_stands_in_a_section() -> None:
+def test_every_line_of_the_units_is_in_a_section() -> None:
     for unit, sections in ((SERVICE, "Service"), (SOCKET, "Socket")):
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.read(unit, encoding="utf-8")

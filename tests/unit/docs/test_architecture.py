@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -150,3 +151,17 @@ def test_packages_import_only_those_above_them_on_the_page() -> None:
     ]
 
     assert wrong == []
+
+
+def layer_of(package: str) -> int:
+    """Return the position of a package in the import contract; lower ones import no higher ones."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    layers = tools["importlinter"]["contracts"][0]["layers"]
+    (position,) = (at for at, row in enumerate(layers) if package in re.findall(r"\w+", row))
+    return -position
+
+
+def test_the_packages_are_in_the_order_of_their_imports() -> None:
+    layers = [layer_of(name) for row in packages_of_page() for name in row]
+
+    assert layers == sorted(layers)

@@ -103,7 +103,7 @@ def test_a_misspelled_path_gives_the_lines_shown(
 
 
 @pytest.mark.parametrize("step", OTHERS, ids=lambda step: step.title)
-def test_a_step_gives_the_samples_shown(
+def test_a_step_has_the_samples_shown(
     step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

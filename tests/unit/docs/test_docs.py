@@ -1,4 +1,4 @@
-"""The documents name what there is, all of it and nothing else."""
+"""The documents name everything that exists, and nothing else."""
 
 import argparse
 import re
@@ -19,6 +19,7 @@ from exporter.errors import Reason
 from exporter.pipeline.render import TARGET_FAMILIES
 from exporter.runtime.target_builder import TargetBuilder
 from exporter.runtime.target_groups import ListText
+from exporter.runtime.timing import rounds
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
 from support.documents import PAGES, README, yaml_blocks
@@ -135,7 +136,7 @@ def test_every_flag_and_command_is_on_its_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md", "docs/operating.md"])
-def test_a_page_names_only_flags_that_exist(name: str) -> None:
+def test_a_page_names_only_existing_flags(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
 
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z.-]*[a-z]", text)) - set(flags()) <= {
@@ -151,7 +152,7 @@ def test_readme_opens_with_the_two_commands() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_links_to_is_there(page: Path) -> None:
+def test_the_targets_of_links_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -164,7 +165,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_sections_that_a_page_links_to_are_there(page: Path) -> None:
+def test_the_sections_of_links_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text(encoding="utf-8"))
     missing = [
         (name, anchor)
@@ -190,6 +191,17 @@ def test_troubleshooting_has_every_reason() -> None:
     assert [reason for reason in Reason if f"`{reason}`" not in text] == []
 
 
+@pytest.mark.parametrize("name", ["operating.md", "scaling.md"])
+def test_a_page_has_the_back_off_of_failed_polls(name: str) -> None:
+    words = {1: "one", 2: "two", 4: "four", 5: "five"}
+    first, second, third, last = (words[rounds(failures)] for failures in (1, 2, 3, 1000))
+
+    text = " ".join((ROOT / "docs" / name).read_text().split())
+    assert (
+        f"again after {first}, {second} and {third} intervals, and then after every {last}." in text
+    )
+
+
 def test_the_page_about_verifying_names_what_a_release_has() -> None:
     text = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
     workflow = (ROOT / ".github" / "workflows" / "release.yaml").read_text(encoding="utf-8")
@@ -209,7 +221,7 @@ def test_every_page_is_linked_from_another() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         linked |= {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)", text)}
-    # The runbooks stand in a folder that is linked, and in every alert.
+    # Runbooks are in a folder that is linked, and in every alert.
     alone = [page for page in PAGES if page.resolve() not in linked and "runbooks" not in str(page)]
 
     assert [str(page.relative_to(ROOT)) for page in alone] == []

@@ -1,4 +1,4 @@
-"""The page about installing: its commands are run, or held against what they name."""
+"""The page about installing: its commands are run, or compared with what they name."""
 
 import re
 import shlex
@@ -35,7 +35,7 @@ def test_the_names_of_released_files_have_this_version(page: str) -> None:
     assert set(versions) == {__version__}
 
 
-def test_what_the_page_names_is_there() -> None:
+def test_the_files_that_the_page_names_exist() -> None:
     paths = re.findall(r"\b(?:deploy|docs)/[\w./-]*\w", INSTALL_PAGE)
     links = re.findall(r"\]\(([^)#:]+)\)", INSTALL_PAGE)
     anchors = re.findall(r"\]\(#([^)]+)\)", INSTALL_PAGE)
@@ -74,7 +74,7 @@ def test_the_credentials_of_the_page_are_those_that_systemd_gives(tmp_path: Path
     load_text(systemd.replace(given, str(tmp_path / "ucs")), "install.md", tmp_path, SYSTEMS)
 
 
-def test_further_flags_and_another_port_can_be_as_shown() -> None:
+def test_the_examples_of_flags_and_ports_are_valid() -> None:
     (line,) = [one for one in SHOWN if one.startswith("STATUS_EXPORTER_ARGS=")]
     name, _, value = shlex.split(line)[0].partition("=")
     streams = [one.partition("=")[2] for one in SHOWN if one.startswith("ListenStream=")]
@@ -85,7 +85,7 @@ def test_further_flags_and_another_port_can_be_as_shown() -> None:
     parse_address(streams[1])
 
 
-def test_images_are_built_and_run_with_what_the_image_has() -> None:
+def test_commands_for_images_use_what_the_image_has() -> None:
     container = (DEPLOY / "image" / "Containerfile").read_text(encoding="utf-8")
     (build,) = [words for words in commands("podman") if words[1] == "build" and "-t" in words]
     (start,) = [words for words in commands("podman") if words[1] == "run"]
@@ -106,7 +106,7 @@ def test_overlays_that_are_shown_are_built_by_a_test() -> None:
     assert {str((ROOT / one).relative_to(KUBERNETES)) for one in found} <= set(OVERLAYS)
 
 
-def test_values_that_are_shown_are_taken_by_the_chart(tmp_path: Path) -> None:
+def test_the_chart_accepts_the_values_shown(tmp_path: Path) -> None:
     _, chart, *others = install_yaml()
     values = yaml.safe_load(chart)
     (tmp_path / "ucs").write_text("s", encoding="utf-8")

@@ -232,7 +232,7 @@ def test_panels_fill_their_rows_and_do_not_overlap(board: Board) -> None:
 
 
 @boards
-def test_the_most_important_comes_first(board: Board) -> None:
+def test_the_most_important_panels_are_first(board: Board) -> None:
     first = board.sections[0]
 
     assert first.title == "Now"

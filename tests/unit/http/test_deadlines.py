@@ -32,7 +32,7 @@ async def test_a_deadline_ends_requests_one_after_the_other(
         for _ in range(2):  # The second one begins when the time is over.
             client.start(request_to(url), (), deadline, outcomes.put_nowait)
             error = await outcomes.get()
-            assert str(error) == "timeout: no whole answer within 0.2s"
+            assert str(error) == "timeout: no complete answer within 0.2s"
 
 
 async def test_deadlines_pass_in_order_unless_they_are_done(pool: ConnectionPool) -> None:

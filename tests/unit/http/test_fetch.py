@@ -26,7 +26,7 @@ INVALID = "bad_http: not a valid HTTP answer"
 DAMAGED = "bad_http: the body is cut short or badly compressed"
 TOO_LARGE = f"too_large: more than {MAX_BODY} bytes"
 BROKEN = "connect: the connection broke before there was an answer"
-SILENT = "timeout: no whole answer within 0.05s"
+SILENT = "timeout: no complete answer within 0.05s"
 
 
 def chunked(body: bytes) -> bytes:

@@ -113,8 +113,8 @@ async def test_a_login_that_hangs_is_reported_and_times_out(
         await asyncio.sleep(0.01)
     second = result(await poller.poll(target))
 
-    assert first.startswith("timeout: login: no whole answer within 0.5s")
-    assert second.startswith("timeout: login: no whole answer within 0.5s; the next login is ")
+    assert first.startswith("timeout: login: no complete answer within 0.5s")
+    assert second.startswith("timeout: login: no complete answer within 0.5s; the next login is ")
     assert len(site.asked("/login")) == 1
 
 

@@ -44,8 +44,8 @@ class Crashing(Connections):
     def client_of(self, target: Target) -> HttpClient:
         login = self.login(target)
         assert login is not None
-        if login.obtained:
-            raise RuntimeError(f"no way with {login.obtained}")
+        if login.obtained_secrets:
+            raise RuntimeError(f"no way with {login.obtained_secrets}")
         return super().client_of(target)
 
 

@@ -300,6 +300,19 @@ async def test_the_endpoint_has_a_separate_proxy(
     assert "proxy-authorization" not in site.asked("/server/status")[0].headers
 
 
+async def test_the_endpoint_may_have_an_internationalized_name(
+    issuer: Issuer, poller: Poller
+) -> None:
+    async with open_vendor() as proxy:
+        proxy.answer = response(f'{{"access_token": "{CANARY}-token-1"}}'.encode())
+        issuer.taken.add(f"{CANARY}-token-1")
+        client = client_of("http://b\u00fccher.invalid", proxy_url=Secret(proxy.url))
+
+        assert result(await poller.poll(target_of(issuer, client))) == OK
+        (head,) = proxy.requests
+    assert head.startswith("POST http://xn--bcher-kva.invalid/token HTTP/1.1\r\n")
+
+
 async def test_the_endpoint_has_separate_tls_settings(
     issuer: Issuer, site: Site, poller: Poller
 ) -> None:

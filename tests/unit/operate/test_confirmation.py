@@ -1,4 +1,4 @@
-"""After a write: reading the state until it is the wanted one and nothing runs."""
+"""After a write: reading the state until it is confirmed and no work is under way."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from support.simulator_stage import Stage
 
 
 def ignore(_: object) -> None:
-    """Take no notice."""
+    """Do nothing."""
 
 
 async def test_a_switch_is_waited_for_while_the_server_denies_everything(stage: Stage) -> None:
@@ -37,7 +37,7 @@ async def test_a_switch_that_does_not_end_is_not_confirmed(stage: Stage) -> None
     assert str(caught.value) == f"{text}; {MAYBE}"
 
 
-async def test_what_runs_is_waited_for_only_where_that_is_wanted(stage: Stage) -> None:
+async def test_running_work_is_waited_for_only_if_drained_is_given(stage: Stage) -> None:
     stage.reads_until_over = 3
     assert stage.world.mdworkbench.status()["launch"]["running"] > 0
     async with operating(target_of(stage, "mdw")) as operation:
@@ -50,7 +50,7 @@ async def test_what_runs_is_waited_for_only_where_that_is_wanted(stage: Stage) -
     assert last.undrained == 0
 
 
-async def test_launches_that_do_not_end_are_told(stage: Stage) -> None:
+async def test_launches_that_do_not_end_are_reported(stage: Stage) -> None:
     stage.reads_until_over = 1000
     async with operating(target_of(stage, "mdw")) as operation:
         await operation.send()
@@ -70,7 +70,7 @@ async def test_launches_that_do_not_end_are_told(stage: Stage) -> None:
         ("suspended", {"value": "drowsy"}, False),
     ],
 )
-async def test_an_option_is_confirmed_where_the_vendor_heeds_it(
+async def test_an_option_is_confirmed_unless_the_vendor_ignores_it(
     value: str, shown: dict[str, Any], is_confirmed: bool, site: Site
 ) -> None:
     site.answers = {"/mdworkbench/server/state": json({"state": shown})}
@@ -79,7 +79,7 @@ async def test_an_option_is_confirmed_where_the_vendor_heeds_it(
         assert operation.is_confirmed(await operation.look()) is is_confirmed
 
 
-async def test_only_the_answer_that_shows_the_state_is_asked_for(site: Site) -> None:
+async def test_only_the_endpoint_that_shows_the_state_is_requested(site: Site) -> None:
     site.answers = {"/mdworkbench/server/state": json({"state": {"value": "active"}})}
     target = make_target("mdworkbench", site.url, params={"launch_queue": "true"})
     async with operating(target) as operation:

@@ -36,7 +36,7 @@ from support.polling import make_target
         ),
     ],
 )
-def test_an_order_that_cannot_be_is_told(
+def test_an_invalid_order_is_reported(
     system: str, name: str, value: str, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):

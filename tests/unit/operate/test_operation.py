@@ -52,7 +52,7 @@ async def test_an_option_that_is_not_given_is_not_sent(stage: Stage) -> None:
     assert [one.path for one in stage.writes] == ["/mdworkbench/server/state?value=suspended"]
 
 
-async def test_writes_have_credentials_of_their_own(stage: Stage) -> None:
+async def test_writes_have_separate_credentials(stage: Stage) -> None:
     target = target_of(stage, "ucs-ams")
     error = await failure(replace(target, operator_client=None))
     async with operating(target) as operation:
@@ -102,7 +102,7 @@ async def test_an_order_whose_answer_is_lost_is_not_sent_again(name: str, stage:
     assert len(stage.writes) == 1
 
 
-async def test_an_order_that_is_not_answered_may_have_been_taken(stage: Stage) -> None:
+async def test_an_unanswered_order_may_have_been_accepted(stage: Stage) -> None:
     stage.holds_answer = True
 
     error = await failure(target_of(stage, "mdw"), seconds=0.2)
@@ -111,7 +111,7 @@ async def test_an_order_that_is_not_answered_may_have_been_taken(stage: Stage) -
     assert error.lost
 
 
-async def test_what_is_no_http_may_have_been_taken() -> None:
+async def test_an_order_answered_with_malformed_http_may_have_been_accepted() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
@@ -192,7 +192,7 @@ def with_login(site: Site) -> Target:
     return make_target(url=site.url, client=Client(name="o", login=login))
 
 
-async def test_a_token_is_asked_for_and_sent(site: Site) -> None:
+async def test_a_token_is_requested_and_sent(site: Site) -> None:
     site.answers = {
         "/oauth2/token": json({"access_token": "token-1", "token_type": "Bearer"}),
         "/server/mode": json({"server changed": "maintenance"}),
@@ -234,7 +234,7 @@ async def test_secret_query_parameters_are_sent_and_not_shown(site: Site) -> Non
     assert "k-secret" not in shown
 
 
-async def test_what_a_server_repeats_of_the_writers_secret_is_not_shown(site: Site) -> None:
+async def test_a_secret_that_the_server_repeats_is_not_shown(site: Site) -> None:
     def repeat(asked: Asked) -> web.Response:
         del asked
         return web.Response(body=b"\x89PNG", content_type="image/w-secret")
@@ -260,7 +260,7 @@ async def test_a_key_file_that_became_unusable_stops_the_order(
     assert stage.seen == []
 
 
-async def test_a_context_path_of_the_users_holds_for_writes() -> None:
+async def test_a_custom_context_path_applies_to_writes() -> None:
     target = make_target("mdworkbench", "https://lab.example.com/studio")
     async with operating(target, "active") as operation:
         assert operation.order.url == "https://lab.example.com/studio/server/state?value=active"

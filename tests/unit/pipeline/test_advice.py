@@ -35,7 +35,7 @@ async def failure(target: Target) -> PollError:
     return done.outcome
 
 
-async def explained(
+async def explanation(
     status: int, path: str, client: Client | None = None, location: str | None = None
 ) -> str:
     headers = {} if location is None else {"Location": location}
@@ -44,11 +44,11 @@ async def explained(
         site.answers[requested] = lambda _: web.Response(status=status, headers=headers)
         error = await failure(make_target(url=f"{site.url}{path}", client=client))
         assert error.request == f"GET {site.url}{requested}"
-        return error.explained.removeprefix(f"{error.request}: ")
+        return error.explanation.removeprefix(f"{error.request}: ")
 
 
 async def test_a_missing_endpoint_says_where_the_url_ends() -> None:
-    assert await explained(404, "/cv/server/status") == (
+    assert await explanation(404, "/cv/server/status") == (
         "HTTP 404: there is no such endpoint, or no such server, at this URL; the url of"
         " genesys_ucs targets ends before /server/status"
     )
@@ -65,12 +65,12 @@ async def test_a_missing_endpoint_says_where_the_url_ends() -> None:
 async def test_a_rejected_request_says_whether_it_had_credentials(
     client: Client | None, expected: str
 ) -> None:
-    assert await explained(401, "/cv", client) == expected
+    assert await explanation(401, "/cv", client) == expected
 
 
 async def test_a_forbidden_request_without_credentials_says_so() -> None:
-    assert (await explained(403, "/cv")).endswith(f"; {NONE_SENT}")
-    assert NONE_SENT not in await explained(403, "/cv", WITH_USER)
+    assert (await explanation(403, "/cv")).endswith(f"; {NONE_SENT}")
+    assert NONE_SENT not in await explanation(403, "/cv", WITH_USER)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_a_forbidden_request_without_credentials_says_so() -> None:
 async def test_a_status_that_shares_its_reason_shows_its_standard_phrase(
     status: int, expected: str
 ) -> None:
-    assert await explained(status, "") == expected
+    assert await explanation(status, "") == expected
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ async def test_a_redirect_says_where_it_leads_without_its_location(
 ) -> None:
     refused = "HTTP 302, which is not followed: correct the url"
 
-    assert await explained(302, "", location=location) == f"{refused}{expected}"
+    assert await explanation(302, "", location=location) == f"{refused}{expected}"
 
 
 async def test_plain_http_to_a_port_that_may_be_for_tls_is_named() -> None:
     hint = "if the server speaks TLS, the url begins with https://"
-    assert await explained(400, "") == f"HTTP 400: Bad Request; {hint}"
+    assert await explanation(400, "") == f"HTTP 400: Bad Request; {hint}"
 
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
@@ -121,14 +121,16 @@ async def test_tls_to_a_port_of_plain_http_is_named() -> None:
         error = await failure(make_target(url=url))
 
     assert error.reason is Reason.TLS
-    assert error.explained == (
+    assert error.explanation == (
         f"GET {url}/server/status: the answer is not TLS: the server seems to speak plain HTTP,"
         " write http://"
     )
 
 
-def test_what_no_request_led_to_names_none() -> None:
-    assert PollError(Reason.CREDENTIALS, "f: the file is empty").explained == "f: the file is empty"
+def test_a_failure_without_a_request_names_none() -> None:
+    assert (
+        PollError(Reason.CREDENTIALS, "f: the file is empty").explanation == "f: the file is empty"
+    )
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ GUESSED = {
 @pytest.mark.parametrize("label", ["", "us-ascii", "ASCII", "utf-16", "UTF-32LE"])
 @pytest.mark.parametrize(("body", "text"), GUESSED.values(), ids=GUESSED)
 def test_utf_8_and_then_windows_1252_are_guessed(body: bytes, text: str, label: str) -> None:
-    # ASCII says nothing of the other bytes, and there is no UTF-16 without a zero.
+    # ASCII does not decide on the other bytes, and UTF-16 without a zero is not recognized.
     assert decode(body, label)[::2] == (text, ())
 
 
@@ -184,7 +184,7 @@ LABELS = st.one_of(
 
 @given(st.binary(), LABELS)
 @settings(deadline=None)
-def test_any_bytes_give_a_text_and_say_what_was_replaced(body: bytes, label: str) -> None:
+def test_any_bytes_become_a_text_with_faults_for_replaced_bytes(body: bytes, label: str) -> None:
     decoded = decode(body, label)
 
     decoded.text.encode()  # There are no surrogates.
@@ -194,7 +194,7 @@ def test_any_bytes_give_a_text_and_say_what_was_replaced(body: bytes, label: str
 
 @given(st.text(), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]))
 @settings(deadline=None)
-def test_a_text_with_its_mark_comes_out_as_it_went_in(text: str, codec: str) -> None:
+def test_a_text_with_a_byte_order_mark_is_decoded_unchanged(text: str, codec: str) -> None:
     raw = text.encode(codec, "replace")
 
     assert decode("\ufeff".encode(codec) + raw, "") == (

@@ -34,7 +34,7 @@ NOT_FINITE = {
 
 @pytest.mark.parametrize("more", ["1", LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("written", NOT_FINITE, ids=lambda one: one[:9])
-def test_a_number_that_is_none_costs_itself(written: str, more: str) -> None:
+def test_an_invalid_number_affects_only_itself(written: str, more: str) -> None:
     tree = read_json(f'{{"a": {written}, "b": [{written}], "c": {more}, "d": -12}}')
 
     expected = NOT_FINITE[written]
@@ -83,7 +83,7 @@ LIMITS = {
 
 @pytest.mark.parametrize(("document", "expected"), LIMITS.items(), ids=[one[:9] for one in LIMITS])
 def test_limits_hold(document: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What recurses must not see it: a thread's stack may be small.
+    # A recursive parser must not see it: a thread's stack may be small.
     monkeypatch.delattr("exporter.pipeline.json_tree._DECODER")
 
     assert refusal(document) == expected
@@ -99,7 +99,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("document", FINE.values(), ids=FINE)
-def test_what_is_within_the_limits_is_read(document: str) -> None:
+def test_json_within_the_limits_is_read(document: str) -> None:
     assert read_json(document) == json.loads(document)
 
 

@@ -55,7 +55,7 @@ BODIES = {
     "text": b"Log in",
 }
 BAD_JSON, BAD_XML, BAD_TYPE = Reason.BAD_JSON, Reason.BAD_XML, Reason.BAD_CONTENT_TYPE
-# For each content type, what becomes of a text; the other bodies are what they are.
+# The result for a text with each content type; other bodies do not depend on it.
 LABELS: dict[str, Reason] = {
     "": BAD_JSON,
     "text/plain": BAD_JSON,
@@ -91,7 +91,7 @@ def test_the_first_character_decides_not_the_label(content_type: str, kind: str)
 @pytest.mark.parametrize(
     "body", [b"<title>Log in</title>", b"<h1>503</h1>", b"<P>no", b"<!-- --><body>"]
 )
-def test_less_is_a_page_where_the_label_says_so(body: bytes) -> None:
+def test_a_fragment_is_a_page_if_it_is_labelled_html(body: bytes) -> None:
     assert "the answer is an HTML page" in refusal(body, "text/html")
     with pytest.raises(PollError, match="bad_xml"):
         parsed(body + b"<", "text/xml")
@@ -103,7 +103,7 @@ def test_a_body_that_begins_like_xml_is_no_page(label: str) -> None:
         assert isinstance(parsed(body, label).tree, dict)
 
 
-def test_the_formats_are_all_that_is_accepted() -> None:
+def test_only_the_declared_formats_are_accepted() -> None:
     assert refusal(b"<a/>", "text/xml", JSON_ONLY) == (
         'bad_content_type: the answer is XML, not JSON: "<a/>"'
     )
@@ -116,11 +116,11 @@ def test_the_formats_are_all_that_is_accepted() -> None:
     "body",
     [b"UP 0 years\nready", b"", b'{"a": 1}', b"<a/>", b"<html></html>", b"12", b"\xef\xbb\xbfUP"],
 )
-def test_a_text_is_taken_as_it_is(body: bytes) -> None:
+def test_a_text_is_not_changed(body: bytes) -> None:
     assert parsed(body, "text/html", TEXT) == (body.decode("utf-8-sig"), ())
 
 
-def test_a_text_is_what_is_neither_json_nor_xml() -> None:
+def test_an_answer_that_is_neither_json_nor_xml_is_text() -> None:
     formats = ("json", "xml", "text")
 
     assert parsed(b'{"a": 1}', "", formats).tree == {"a": 1}
@@ -162,7 +162,7 @@ def test_characters_are_read_as_they_were_meant(body: bytes, content_type: str, 
     assert (tree["name"], faults) == (name, ())
 
 
-def test_what_was_replaced_is_a_fault() -> None:
+def test_a_replaced_character_is_a_fault() -> None:
     tree, faults = parsed(b'{"a": "\xe9"}', "application/json; charset=utf-8")
 
     assert tree == {"a": "\ufffd"}
@@ -222,7 +222,7 @@ def test_a_refusal_names_the_formats_and_an_odd_label() -> None:
     assert refusal(b" ", "text/xml") == "bad_xml: the answer is empty"
 
 
-def test_a_list_is_taken_where_one_is_expected() -> None:
+def test_a_list_is_accepted_if_one_is_expected() -> None:
     assert parsed(b" [1]", takes_list=True).tree == [1]
     assert parsed(b'{"a": 1}', takes_list=True).tree == {"a": 1}
 
@@ -263,7 +263,7 @@ BY_KEY = {
 }
 
 
-def test_an_endpoint_says_how_its_answers_are_parsed() -> None:
+def test_an_endpoint_decides_how_its_answers_are_parsed() -> None:
     endpoint = declared(PEERS, BY_KEY, formats=["xml"])
     body = b'<hub><peers><peer id="a"><line/></peer></peers><ports/></hub>'
 
@@ -310,7 +310,7 @@ def test_any_bytes_give_a_tree_or_a_poll_error(
 
 @given(BODY, CONTENT_TYPES)
 @settings(deadline=None)
-def test_systems_take_any_bytes(body: bytes, content_type: str) -> None:
+def test_systems_accept_any_bytes(body: bytes, content_type: str) -> None:
     for system in SYSTEMS.values():
         for endpoint in system.endpoints:
             try:
@@ -340,7 +340,7 @@ UNICODE = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-
 
 @given(OBJECTS, st.booleans(), UNICODE)
 @settings(deadline=None)
-def test_any_json_object_comes_out_as_it_went_in(
+def test_any_json_object_is_parsed_unchanged(
     value: dict[str, Any], escaped: bool, codec: str
 ) -> None:
     raw = json.dumps(value, ensure_ascii=escaped).encode(codec)

@@ -61,7 +61,7 @@ def test_answers_that_always_differ_are_learned_ever_less_often(learned: Learned
     assert learned.count == 7
 
 
-def test_whole_reads_between_fast_ones_do_not_end_the_learning(learned: Learned) -> None:
+def test_complete_reads_between_fast_reads_do_not_end_learning(learned: Learned) -> None:
     for _ in range(5):
         learned.reader.read_whole(learned.answer(1))
         learned.read(2)

@@ -1,4 +1,4 @@
-"""Lines that are kept from one poll to the next are those of the last poll."""
+"""Lines that are cached between polls are those of the last poll."""
 
 import math
 from dataclasses import replace
@@ -18,7 +18,7 @@ from exporter.pipeline.snapshot import (
     PollResult,
     Snapshot,
     layout_of,
-    redacted,
+    redact_series,
     serve,
     take_snapshot,
 )
@@ -42,7 +42,7 @@ polls = st.tuples(outcomes, st.sampled_from([0.1, 0.25]), st.none() | st.integer
 
 
 class Source:
-    """A target of which the test sets the snapshot."""
+    """A target whose snapshot the test sets."""
 
     base = base_labels(TARGET)
 
@@ -89,7 +89,7 @@ decimals = st.decimals(-1000, 1000, places=6, allow_nan=False).map(float)
 
 
 @given(st.lists(numbers, min_size=1) | st.lists(decimals, min_size=1))
-def test_many_values_are_written_as_each_of_them(values: list[float]) -> None:
+def test_values_are_written_alike_singly_and_together(values: list[float]) -> None:
     assert [str(text) for text in _value_texts(values)] == [value_text(one) for one in values]
 
 
@@ -188,8 +188,8 @@ def test_a_secret_in_one_text_of_many_is_redacted() -> None:
     name = SYSTEM.families[0].name
     texts = [*map(str, range(100)), "a hunter22 b", "a hunt..."]
     series = tuple((name, (("state", text),)) for text in texts)
-    found = [labels[0][1] for _, labels in redacted(series, ["hunter22"])]
+    found = [labels[0][1] for _, labels in redact_series(series, ["hunter22"])]
 
     assert found == [*map(str, range(100)), "a <secret> b", "a <secret>"]
     harmless = series[:100]
-    assert redacted(harmless, ["hunter22"]) is harmless
+    assert redact_series(harmless, ["hunter22"]) is harmless

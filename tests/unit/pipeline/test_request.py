@@ -20,7 +20,7 @@ from support.polling import OK, Polls, make_target, result
 from support.vendor import Vendor, response
 
 URLS = [
-    # A path in the target's URL takes the place of the usual context.
+    # A path in the target's URL replaces the usual context.
     ("mdworkbench", "http://mdw.test", "http://mdw.test/mdworkbench/server/state"),
     ("mdworkbench", "http://mdw.test:8080", "http://mdw.test:8080/mdworkbench/server/state"),
     ("mdworkbench", "http://mdw.test/studio", "http://mdw.test/studio/server/state"),
@@ -49,7 +49,7 @@ def test_an_endpoint_has_one_request(system: str) -> None:
     assert all("{" not in str(one.url) for one in requests)
 
 
-def test_an_endpoint_of_a_parameter_is_asked_where_it_is_set() -> None:
+def test_an_endpoint_with_a_condition_is_requested_if_it_holds() -> None:
     requests = build(make_target("mdworkbench", params={"launch_queue": "true"}))
 
     assert [one.endpoint for one in requests] == SYSTEMS["mdworkbench"].endpoints
@@ -70,7 +70,7 @@ async def test_a_post_sends_its_body(vendor: Vendor, poll: Polls) -> None:
 PARAMS = [
     ({"serverid": "12", "query_info": "true"}, "12/status?query_info=true"),
     ({"serverid": "12", "query_info": "false"}, "12/status?query_info=false"),
-    # What only the exporter acts on is not sent.
+    # Parameters that only the exporter uses are not sent.
     (
         {"serverid": "12", "query_info": "true", "match_info": "true"},
         "12/status?query_info=true",
@@ -86,7 +86,7 @@ PARAMS = [
 
 
 @pytest.mark.parametrize(("params", "expected"), PARAMS)
-def test_parameters_are_encoded_where_they_stand(params: dict[str, str], expected: str) -> None:
+def test_parameters_are_encoded_for_their_position(params: dict[str, str], expected: str) -> None:
     (request,) = build(make_target("clanforge", "http://mgs.test", params=params))
 
     assert str(request.url) == f"http://mgs.test/cfp/v1/server/{expected}"
@@ -127,7 +127,7 @@ COMMON = {
         ),
     ],
 )
-def test_the_fixed_headers_yield_to_the_clients_own(
+def test_headers_of_the_client_replace_fixed_headers(
     system: str, client: Client, expected: dict[str, str]
 ) -> None:
     (request,) = build(make_target(system, client=client))
@@ -138,7 +138,7 @@ def test_the_fixed_headers_yield_to_the_clients_own(
     assert sent == expected
 
 
-async def test_the_clients_own_headers_are_sent_once_and_its_values_all(
+async def test_headers_of_the_client_are_sent_once_with_all_values(
     vendor: Vendor, poll: Polls
 ) -> None:
     vendor.answer = response(b"{}")
@@ -190,7 +190,7 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
         assert credentials(client) == expected
 
 
-def test_a_file_may_be_replaced_and_come_back(tmp_path: Path) -> None:
+def test_a_file_may_be_replaced_removed_and_restored(tmp_path: Path) -> None:
     path, new = tmp_path / "token", tmp_path / "new"
     client = bearer(Secret(file=path))
     path.write_text("old", encoding="utf-8")
@@ -231,7 +231,7 @@ async def test_a_bad_file_is_reported_without_its_content_and_nothing_is_sent(
         path.write_bytes(content)
     target = make_target(client=bearer(Secret(file=path)))
 
-    # A second poll must not make do with what the first one kept.
+    # A second poll must not use what the first one cached.
     for _ in range(2):
         outcome = (await poll(target)).outcome
 
@@ -242,10 +242,10 @@ async def test_a_bad_file_is_reported_without_its_content_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r", "\0", "a\x7f", "a\x1bb"])
-def test_a_header_value_cannot_smuggle_in_another(value: str) -> None:
+def test_a_header_value_cannot_insert_another_header(value: str) -> None:
     with pytest.raises(PollError, match="credentials: the value of X-Key has a control character"):
         credentials(client_headers(("X-Key", value)))
 
 
-def test_a_tab_may_stand_in_a_header() -> None:
+def test_a_header_may_contain_a_tab() -> None:
     assert credentials(client_headers(("X-Key", "a\tb"))) == (("X-Key", "a\tb"),)

@@ -24,7 +24,7 @@ DTD = {
     "entity of a file": (
         '<!DOCTYPE state [<!ENTITY a SYSTEM "file:///etc/passwd">]><state>&a;</state>'
     ),
-    # The parser would tell of the end that is missing, having expanded all that is there.
+    # The parser would report the missing end only after it has expanded everything.
     "cut short": '<!DOCTYPE state [<!ENTITY a "b">]><state>&a;',
     "parameter entity": '<!DOCTYPE state [<!ENTITY % a "b"> %a;]><state/>',
     "billion laughs": '<!DOCTYPE state [<!ENTITY a0 "ha">'
@@ -35,7 +35,7 @@ DTD = {
 
 @pytest.mark.parametrize("document", DTD.values(), ids=DTD)
 def test_a_document_type_is_refused(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The parser would go on to the end after it was stopped, and expand a billion on the way.
+    # The parser would continue to the end after it was stopped, and expand a billion entities.
     monkeypatch.delattr("exporter.pipeline.xml_tree.XMLParser")
 
     for declaration in ("", '<?xml version="1.0" encoding="utf-16"?>'):
@@ -99,7 +99,7 @@ def test_xml_declares_its_own_encoding(codec: str) -> None:
         "<s>\ufffe</s>",
     ],
 )
-def test_what_is_not_well_formed_is_refused(document: str) -> None:
+def test_malformed_xml_is_refused(document: str) -> None:
     assert refusal(document).startswith("bad_xml: not well-formed XML at line 1 column ")
 
 

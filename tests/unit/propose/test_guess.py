@@ -1,4 +1,4 @@
-"""What is guessed of one value, from its key and what it is."""
+"""Guesses of a value's meaning, from its key and the value."""
 
 from typing import Any
 
@@ -148,7 +148,7 @@ def test_a_value_is_guessed(
         ("x", "2020-Nov-10 04:15:38", "a time whose format `time` would need"),
     ],
 )
-def test_what_no_field_should_read_is_left_out(key: str, value: Any, why: str) -> None:
+def test_values_that_no_field_should_read_are_left_out(key: str, value: Any, why: str) -> None:
     assert guess((), key_words(key), [value]) == why
 
 
@@ -160,7 +160,7 @@ def test_values_of_several_items_have_one_reading() -> None:
     assert dict(made.options) == {"null_values": ["-", "n/a"]}
 
 
-def test_each_guess_says_what_it_is_from() -> None:
+def test_each_guess_explains_itself() -> None:
     made = guess((), ("wait", "ms"), [3])
 
     assert isinstance(made, Guess)

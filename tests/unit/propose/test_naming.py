@@ -6,7 +6,7 @@ from exporter.propose import AnsweredRequest, propose, system_name
 from exporter.propose.labelling import label_name
 from exporter.propose.naming import MAX_FIELDS, MAX_NAME, name_fields
 from exporter.propose.sketch import Item
-from exporter.propose.write import quoted
+from exporter.propose.write import quote_scalar
 
 
 def names(tree: object) -> list[str]:
@@ -26,7 +26,7 @@ def test_names_are_unique_even_to_openmetrics() -> None:
     ]
 
 
-def test_a_unit_remains_the_end_of_a_name() -> None:
+def test_a_name_still_ends_in_its_unit() -> None:
     assert names({"heap_kb": 1, "heapBytes": 2}) == ["own_heap_bytes", "own_heap_2_bytes"]
 
 
@@ -74,8 +74,8 @@ def test_texts_are_quoted_where_yaml_needs_it() -> None:
         "-",
         "",
     ]:
-        assert yaml.safe_load(quoted(text)) == text
-        assert yaml.safe_load(f"{{k: {quoted(text)}}}") == {"k": text}
+        assert yaml.safe_load(quote_scalar(text)) == text
+        assert yaml.safe_load(f"{{k: {quote_scalar(text)}}}") == {"k": text}
 
 
 def test_a_hostile_key_is_escaped_in_paths_and_comments() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.cli.declare_command import _parsed
+from exporter.cli.declare_command import _parse_answer
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
 from exporter.http.answer import Answer
@@ -38,7 +38,7 @@ def read_answer(path: Path) -> tuple[str, Any]:
     """Return the format and tree of a recorded answer."""
     if path.suffix == ".json":
         return "json", json.loads(path.read_bytes())
-    return _parsed(Answer("", path.read_bytes(), 0.0))
+    return _parse_answer(Answer("", path.read_bytes(), 0.0))
 
 
 def extract(proposal: str, name: str, tree: Any) -> Extraction:

@@ -1,4 +1,4 @@
-"""A wall clock that is set, and a machine that was suspended: what becomes of polls and of pages."""
+"""A wall clock that is set, and a machine that was suspended: the effects on polls and pages."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ COUNT = 5
 
 
 class Moved:
-    """Clocks that run, and are ahead or behind by what a test says."""
+    """Clocks that run, with an offset that a test sets."""
 
     def __init__(self) -> None:
         self.wall = self.monotonic = 0.0
@@ -36,7 +36,7 @@ class Moved:
         )
 
     def suspend(self, seconds: float) -> None:
-        """Let both clocks go on, and no timer of the event loop."""
+        """Advance both clocks, but no timer of the event loop."""
         self.wall += seconds
         self.monotonic += seconds
 

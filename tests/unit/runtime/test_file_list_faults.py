@@ -113,9 +113,7 @@ async def test_an_item_must_fit_its_entry(
     assert [fault.split(": ", 1)[1] for fault in look.faults.values()] == [why]
 
 
-async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
-    files: Make, tmp_path: Path
-) -> None:
+async def test_of_many_faults_of_a_list_the_first_are_reported(files: Make, tmp_path: Path) -> None:
     replace_file(tmp_path / "a.yaml", "- targets:\n" + "  - a b\n" * 500)
     look = await files().refresh()
 
@@ -123,9 +121,7 @@ async def test_a_list_that_is_wrong_throughout_is_told_by_its_first_faults(
     assert why.endswith("(and 19 more)")
 
 
-async def test_a_list_that_repeats_itself_without_end_is_refused(
-    files: Make, tmp_path: Path
-) -> None:
+async def test_a_list_that_contains_itself_is_refused(files: Make, tmp_path: Path) -> None:
     again = "- *one\n" * (MAX_PARTS // 1000 + 1)
     replace_file(tmp_path / "a.yaml", f"- &one {{targets: [{'a, ' * 1000}]}}\n{again}")
     replace_file(tmp_path / "b.yaml", f"- &one {{targets: [b], labels: {{c: d}}}}\n{again}")
@@ -188,7 +184,7 @@ class _Key(str):
         return str.__eq__(self, str(other))
 
 
-def test_a_key_that_is_given_twice_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_key_is_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Key, "compared", 0)
     pairs: list[tuple[str, object]] = [(_Key(number), 1) for number in (*range(5000), 4999)]
     with pytest.raises(ValueError, match='the key "4999" is given twice'):
@@ -238,7 +234,7 @@ async def test_a_list_that_takes_too_long_is_refused_and_the_old_one_stays(
     assert [*targets(look)] == ["a"]
 
 
-async def test_no_character_of_a_label_commands_a_terminal(files: Make, tmp_path: Path) -> None:
+async def test_no_character_of_a_label_controls_a_terminal(files: Make, tmp_path: Path) -> None:
     replace_file(tmp_path / "a.yaml", '- {targets: [a], labels: {site: "\\e[31mx\\u202ey\\u200b"}}')
     one = targets(await files().refresh())["a"]
 
@@ -255,7 +251,7 @@ async def test_a_name_has_printable_characters(files: Make, tmp_path: Path, char
     assert printable(why) == why
 
 
-async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path) -> None:
+async def test_a_list_that_is_not_a_text_file_is_refused(files: Make, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"[\xff")
     (tmp_path / "b.json").mkdir()
     os.mkfifo(tmp_path / "c.json")
@@ -270,7 +266,7 @@ async def test_what_is_no_text_or_no_file_is_refused(files: Make, tmp_path: Path
     ]
 
 
-async def test_a_fault_in_a_large_list_is_told_without_its_line(
+async def test_a_fault_in_a_large_list_is_reported_without_its_line(
     files: Make, tmp_path: Path
 ) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["a b"]}' + " " * 2**20 + "]")

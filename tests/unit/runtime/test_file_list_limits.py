@@ -35,7 +35,7 @@ def names(result: ListResult) -> list[str]:
     return [*result.built.targets]
 
 
-async def test_too_many_files_keep_the_targets_of_the_last_good_look(
+async def test_too_many_files_keep_the_targets_of_the_last_valid_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_lists, "MAX_FILES", 3)

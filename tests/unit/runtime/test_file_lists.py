@@ -13,9 +13,7 @@ from exporter.systems import SYSTEMS
 from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
 
 
-async def test_items_are_the_parameter_of_a_system_that_has_one(
-    files: Make, tmp_path: Path
-) -> None:
+async def test_items_are_values_of_the_systems_item_parameter(files: Make, tmp_path: Path) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["17", "18"]}]')
     look = await files(
         f'{CLANFORGE}, name: "cf-{{item}}", params: {{match_info: "true"}}'
@@ -37,7 +35,7 @@ async def test_items_are_the_parameter_of_a_system_that_has_one(
         (f'{UCS}, url: "http://ucs:{{item}}"', "8080", "http://ucs:8080"),
     ],
 )
-async def test_items_are_addresses_everywhere_else(
+async def test_items_of_other_systems_are_addresses(
     files: Make, tmp_path: Path, entry: str, item: str, url: str
 ) -> None:
     replace_file(tmp_path / "a.yaml", f'- targets: ["{item}"]')
@@ -61,7 +59,7 @@ async def test_labels_of_the_group_win_and_meta_labels_are_dropped(
     assert one.params["query_info"] == "false"
 
 
-async def test_durations_and_client_are_the_entrys_or_those_of_global(tmp_path: Path) -> None:
+async def test_durations_and_client_come_from_the_entry_or_global(tmp_path: Path) -> None:
     text = """
 global: {interval: 30s, timeout: 3s}
 clients: {c: {basic_auth: {username: u, password: p}}}
@@ -78,7 +76,9 @@ discovery:
     assert [one.name for one in settings.discoveries] == ["file_sd:*.json", "file_sd:*.json#2"]
 
 
-async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_path: Path) -> None:
+async def test_a_bad_file_keeps_its_targets_and_others_are_read(
+    files: Make, tmp_path: Path
+) -> None:
     watched = files()
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
     replace_file(tmp_path / "b.json", '[{"targets": ["b"]}]')
@@ -95,7 +95,7 @@ async def test_a_bad_file_keeps_what_it_held_and_others_go_on(files: Make, tmp_p
     assert ([*targets(good)], good.failures, good.faults) == (["a3", "b", "b2"], 0, {})
 
 
-async def test_a_file_that_goes_takes_its_targets_along(files: Make, tmp_path: Path) -> None:
+async def test_a_removed_file_removes_its_targets(files: Make, tmp_path: Path) -> None:
     watched = files()
     none = await watched.refresh()
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
@@ -109,20 +109,22 @@ async def test_a_file_that_goes_takes_its_targets_along(files: Make, tmp_path: P
     assert (targets(gone), gone.failures) == ({}, 0)
 
 
-async def test_what_has_not_changed_is_read_only_at_the_refresh_interval(
+async def test_an_unchanged_file_is_read_only_at_the_refresh_interval(
     files: Make, tmp_path: Path
 ) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["a"]}]')
-    seldom, always = files(), files(refresh=0.0)
-    await seldom.refresh()
+    rarely, always = files(), files(refresh=0.0)
+    await rarely.refresh()
     first = await always.refresh()
     second = await always.refresh()
 
-    assert (await seldom.refresh()).built is None
+    assert (await rarely.refresh()).built is None
     assert targets(second)["a"] is targets(first)["a"]
 
 
-async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path: Path) -> None:
+async def test_a_target_that_remains_in_a_list_is_the_same_object(
+    files: Make, tmp_path: Path
+) -> None:
     watched = files()
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
     before = targets(await watched.refresh())
@@ -135,7 +137,7 @@ async def test_what_stays_in_a_list_stays_the_same_target(files: Make, tmp_path:
     assert dict(after["a"].labels) == {}
 
 
-async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: Path) -> None:
+async def test_of_two_items_with_one_name_the_first_wins(files: Make, tmp_path: Path) -> None:
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "a"]}, {"targets": ["a"]}]')
     replace_file(tmp_path / "b.json", '[{"targets": ["a", "b"], "labels": {"site": "x"}}]')
     look = await files().refresh()
@@ -148,7 +150,7 @@ async def test_of_two_items_of_one_name_the_first_stays(files: Make, tmp_path: P
     assert look.built.repeated == ("a",)
 
 
-async def test_another_shards_targets_are_checked_and_left_out(files: Make, tmp_path: Path) -> None:
+async def test_targets_of_other_shards_are_checked_and_omitted(files: Make, tmp_path: Path) -> None:
     watched = files(owns=lambda name: name == "a")
     replace_file(tmp_path / "a.json", '[{"targets": ["a", "b"]}]')
     good = await watched.refresh()

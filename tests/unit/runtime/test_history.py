@@ -29,13 +29,13 @@ def targets(hand: Hand) -> Targets:
 
 
 def record(targets: Targets, outcome: Extraction | PollError, name: str = "t") -> None:
-    tracked, clock = targets.named(name), targets.clock
+    tracked, clock = targets.find(name), targets.clock
     assert tracked is not None
     targets.record(tracked, PollResult(outcome, 0.1, clock.wall(), clock.monotonic()))
 
 
 def values(targets: Targets, name: str = "t") -> list[list[float]]:
-    tracked = targets.named(name)
+    tracked = targets.find(name)
     assert tracked is not None
     return [list(values) for _, values in tracked.history]
 

@@ -1,4 +1,4 @@
-"""The places of a host: as many polls at once as there are places, the others in order."""
+"""The slots of a host: a poll for each slot at once, all others in a queue."""
 
 import pytest
 
@@ -13,14 +13,14 @@ def _two_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_queues, "MAX_A_HOST", 2)
 
 
-def test_the_places_of_a_host_are_its_own() -> None:
+def test_each_host_has_separate_slots() -> None:
     places: HostQueues[str] = HostQueues()
 
     assert [places.enter(A, name) for name in "abc"] == [True, True, False]
     assert places.enter(B, "d")
 
 
-def test_those_that_wait_are_next_in_their_order() -> None:
+def test_waiting_polls_start_in_order() -> None:
     places: HostQueues[str] = HostQueues()
     for name in "abcd":
         places.enter(A, name)
@@ -34,7 +34,7 @@ def test_those_that_wait_are_next_in_their_order() -> None:
     assert places.next_waiting(A) is None
 
 
-def test_those_that_wait_can_be_forgotten() -> None:
+def test_waiting_polls_can_be_removed() -> None:
     places: HostQueues[str] = HostQueues()
     for name in "abc":
         places.enter(A, name)

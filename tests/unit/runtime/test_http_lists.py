@@ -1,4 +1,4 @@
-"""Lists at URLs: what is sent, which answers are good, and what is told of those that are not."""
+"""Lists at URLs: what is sent, which answers are valid, and what is reported of others."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def test_the_request_is_the_one_prometheus_sends(vendor: Vendor) -> None:
     assert (look.faults, sd.pause) == ({}, 90)
 
 
-async def test_the_clients_secret_parameters_go_along_and_do_not_show(vendor: Vendor) -> None:
+async def test_secret_parameters_of_the_client_are_sent_and_not_shown(vendor: Vendor) -> None:
     client = "c: {query_params: {token: {secrets: [hunter22-canary]}}}"
     vendor.answer = response(b'[{"targets": ["a"], "hunter22-canary": 1}]')
     for path, sent in (("", "/?"), ("/sd?site=ams", "/sd?site=ams&")):
@@ -138,7 +138,7 @@ async def test_a_bad_answer_is_refused_with_its_reason(
     assert "canary" not in str(look)
 
 
-async def test_no_server_and_no_answer_are_told(vendor: Vendor) -> None:
+async def test_a_missing_server_and_a_missing_answer_are_reported(vendor: Vendor) -> None:
     vendor.answer = None
     slow = http(vendor.url)
     slow._source = replace(slow._source, refresh_interval=0.05)
@@ -146,7 +146,7 @@ async def test_no_server_and_no_answer_are_told(vendor: Vendor) -> None:
 
     assert [[*look.faults.values()] for look in looks] == [
         ["no connection: Connection refused"],
-        ["no whole answer within 0.05s"],
+        ["no complete answer within 0.05s"],
     ]
 
 
@@ -157,7 +157,7 @@ async def test_a_list_may_be_larger_than_a_status(vendor: Vendor) -> None:
     assert names(await http(vendor.url).refresh()) == items
 
 
-async def test_the_same_list_again_brings_nothing_and_another_only_what_is_new(
+async def test_an_unchanged_list_changes_nothing_and_a_new_one_only_new_items(
     vendor: Vendor,
 ) -> None:
     vendor.answer = response(LIST)
@@ -177,7 +177,7 @@ async def test_the_same_list_again_brings_nothing_and_another_only_what_is_new(
     assert other.built.targets["a:1"] is first.built.targets["a:1"]
 
 
-async def test_a_list_is_had_over_the_clients_tls(tmp_path: Path) -> None:
+async def test_a_list_is_fetched_over_the_clients_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -196,7 +196,7 @@ async def test_a_list_is_had_over_the_clients_tls(tmp_path: Path) -> None:
     assert why.startswith("the server's certificate: ")
 
 
-async def test_a_list_is_had_through_the_clients_proxy(vendor: Vendor) -> None:
+async def test_a_list_is_fetched_through_the_clients_proxy(vendor: Vendor) -> None:
     vendor.answer = response(LIST)
     client = f'c: {{proxy_url: "{vendor.url}"}}'
     look = await http("http://sd.example.com/x", ", client: c", client).refresh()

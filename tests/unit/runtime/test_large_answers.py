@@ -95,9 +95,7 @@ async def test_a_large_answer_that_no_thread_can_read_is_a_failed_poll(
     assert held == 0
 
 
-async def test_a_large_answer_that_is_wrong_is_a_failure_like_any_other(
-    vendor: Vendor, poll: Polls
-) -> None:
+async def test_a_malformed_large_answer_is_a_failed_poll(vendor: Vendor, poll: Polls) -> None:
     vendor.answer = response(b'{"more": "' + b"x" * 100_000)
     outcome = (await poll(make_target())).outcome
 

@@ -1,4 +1,4 @@
-"""What a refused list took is freed at once, without a search for garbage."""
+"""The memory of a refused list is freed at once, without garbage collection."""
 
 import asyncio
 import gc
@@ -40,7 +40,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 async def _refused(source: ListSource) -> str:
-    """Look once, wait until nothing of it runs any more, and return the fault."""
+    """Read the list once, wait until that has ended, and return the fault."""
     (fault,) = (await source.refresh()).faults.values()
     for thread in threading.enumerate():
         if thread.name == "files":

@@ -1,4 +1,4 @@
-"""When targets are polled: spread out, in a rhythm of their own, never twice at once."""
+"""When targets are polled: spread out, at fixed phases, never twice at once."""
 
 import asyncio
 from collections import Counter
@@ -38,7 +38,7 @@ def test_a_phase_is_stable_and_within_the_interval(name: str, interval: float) -
 
 
 @given(names, intervals, st.floats(0, 1e6), st.floats(0, 1e5))
-def test_the_next_poll_is_after_now_and_at_most_an_interval_away(
+def test_the_next_poll_is_within_an_interval(
     name: str, interval: float, start: float, later: float
 ) -> None:
     after = start + later
@@ -56,7 +56,7 @@ def test_phases_spread_over_the_interval() -> None:
 
 
 class Crowd:
-    """A vendor that counts who is asking at once, and can be made slow or wrong for some."""
+    """A vendor that counts concurrent requests, and can be slow or wrong for some targets."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -136,7 +136,7 @@ async def test_every_target_is_polled_again_and_again_and_only_read(crowd: Crowd
     assert telemetry.registry.get_sample_value("status_exporter_loop_lag_seconds_count")
 
 
-async def test_targets_that_hang_do_not_hold_up_the_others(crowd: Crowd) -> None:
+async def test_hanging_targets_do_not_delay_others(crowd: Crowd) -> None:
     crowd.slow = {f"t{at}" for at in range(10)}
     settings = Settings(targets=targets_of(crowd, 20))
     async with running(settings, Clock()) as (targets, _, _):
@@ -148,7 +148,7 @@ async def test_targets_that_hang_do_not_hold_up_the_others(crowd: Crowd) -> None
     assert crowd.overlaps == 0
 
 
-async def test_a_target_that_comes_back_is_up_again_by_itself(crowd: Crowd) -> None:
+async def test_a_target_that_recovers_is_up_again(crowd: Crowd) -> None:
     crowd.slow = {"t0"}
     async with running(Settings(targets=targets_of(crowd, 1)), Clock()) as (targets, _, _):
         (tracked,) = targets
@@ -175,7 +175,7 @@ async def test_nothing_is_left_running(crowd: Crowd) -> None:
 
 
 class Broken(Targets):
-    """A set of targets that cannot take in what a poll says."""
+    """Targets that cannot record the result of a poll."""
 
     def record(self, tracked: TargetState, poll: PollResult) -> None:
         if isinstance(poll.outcome, Extraction):
@@ -202,7 +202,7 @@ async def test_a_snapshot_that_fails_is_a_failed_poll(
 
 
 async def test_a_schedule_that_ends_ends_the_service(crowd: Crowd) -> None:
-    """An exporter that polls nothing must not go on and say that it is healthy."""
+    """An exporter that polls nothing must not continue and report that it is healthy."""
     moments = iter([0.0] * 4)
 
     def stopped() -> float:
@@ -240,7 +240,7 @@ async def test_a_turn_that_is_due_as_the_poll_before_it_ends_is_not_lost(crowd: 
     assert crowd.asked["t0"] == 3
 
 
-async def test_with_few_places_every_target_has_its_turn(crowd: Crowd) -> None:
+async def test_with_few_slots_every_target_has_its_turn(crowd: Crowd) -> None:
     clock, telemetry = Clock(), Telemetry()
     targets = Targets(Settings(targets=targets_of(crowd, 30)), telemetry, clock)
     connections = Connections(clock)
@@ -315,10 +315,10 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
         (1, 1e12, 600.0, 601.0),
     ],
 )
-def test_what_fails_is_asked_less_often(
+def test_failing_targets_are_polled_less_often(
     failures: int, retry_after: float, least: float, most: float
 ) -> None:
-    """In intervals of a second: up to every fifth, and not before the vendor said."""
+    """In intervals of a second: at least every fifth, and not before the vendor's pause ends."""
     again = next_turn(
         "t", 1.0, start=0.0, due=100.0, now=100.0, failures=failures, pause=retry_after
     )

@@ -32,7 +32,7 @@ def test_the_shares_are_alike(total: int) -> None:
 
 
 @pytest.mark.parametrize("total", [1, 2, 5])
-def test_one_more_takes_its_share_and_moves_nothing_else(total: int) -> None:
+def test_adding_a_shard_moves_only_its_share(total: int) -> None:
     moved = [name for name in NAMES if owner(name, total) != owner(name, total + 1)]
 
     assert {owner(name, total + 1) for name in moved} == {total}
@@ -84,9 +84,7 @@ def test_the_flags_are_read(
         ("pod", 3, {"POD_NAME": "status-exporter-3"}),
     ],
 )
-def test_flags_that_make_no_sense_are_told(
-    shard: str, total: int, environment: dict[str, str]
-) -> None:
+def test_invalid_flags_are_reported(shard: str, total: int, environment: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="--shard"):
         parse_shard(shard, total, environment)
 

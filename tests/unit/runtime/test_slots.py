@@ -50,7 +50,7 @@ def test_a_turn_that_is_removed_does_not_come_up() -> None:
     assert taken(slots, 1002.0) == []
 
 
-def test_what_was_due_before_comes_up_at_the_next_tick() -> None:
+def test_an_overdue_turn_comes_up_at_the_next_tick() -> None:
     slots, turn = Slots[Entry](START, 0.5), Entry()
     assert taken(slots, 1002.0) == []
     slots.put(turn, 1001.0)
@@ -88,7 +88,7 @@ def test_ticks_of_another_length_leave_no_turn_out(
 
 
 @given(st.integers(0, 100_000), st.sampled_from([0.1, 0.15, 0.3, 0.5]))
-def test_the_next_tick_is_the_next(number: int, seconds: float) -> None:
+def test_each_tick_follows_the_last(number: int, seconds: float) -> None:
     """Floats have no exact tenths: a tick must neither come twice nor be left out."""
     slots = Slots[Entry](START, seconds)
     tick = START + number * seconds

@@ -30,7 +30,7 @@ def test_a_target_that_was_never_up_was_down_all_the_time() -> None:
     assert one.share(1500.0) == 0.0
 
 
-def test_a_wall_clock_that_steps_back_gives_a_share_all_the_same() -> None:
+def test_a_wall_clock_that_steps_back_still_leaves_a_valid_share() -> None:
     one = Availability()
     one.note_up(1000.0)
     one.note_down(2000.0)

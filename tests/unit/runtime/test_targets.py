@@ -1,4 +1,4 @@
-"""The live set: what is counted, what is shown, what is told in the log, and when it is stale."""
+"""The live set: what is counted, shown and logged, and when it is stale."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +19,7 @@ from support.polling import NOW, lines_of, make_target, snapshots_of
 
 
 class Moment:
-    """A clock that moves when told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -76,7 +76,7 @@ def test_polls_and_failures_add_up(moment: Moment, telemetry: Telemetry) -> None
     assert 'status_exporter_target_up{target="a",system="genesys_ucs"} 1\n' in text
 
 
-def test_a_failed_poll_drops_the_vendors_series_at_once_and_a_good_one_brings_them_back(
+def test_a_failed_poll_drops_the_vendors_series_until_the_next_success(
     moment: Moment, telemetry: Telemetry
 ) -> None:
     targets = make(moment, telemetry, "a")
@@ -130,7 +130,7 @@ def test_faults_and_duplicates_are_counted(moment: Moment, telemetry: Telemetry)
     assert value("status_exporter_targets", {"system": "genesys_ucs"}) == 1
 
 
-def test_the_log_tells_of_changes_and_not_of_each_poll(
+def test_the_log_reports_changes_and_not_each_poll(
     moment: Moment, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -163,10 +163,10 @@ SETS = st.lists(st.dictionaries(st.sampled_from("abcdef"), st.booleans()), max_s
 
 
 @given(SETS, st.data())
-def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
+def test_any_sequence_of_changes_keeps_only_unchanged_targets(
     sets: list[dict[str, bool]], data: st.DataObject
 ) -> None:
-    """A target is altered where its flag is another one, and the same where it is alike."""
+    """A target is changed if its flag differs, else the same."""
     moment, telemetry = Moment(), Telemetry()
     targets = make(moment, telemetry)
     known: dict[tuple[str, bool], TargetState] = {}
@@ -194,7 +194,9 @@ def test_any_row_of_changes_keeps_what_stays_and_nothing_else(
         known = now
 
 
-def test_staleness_follows_a_target_to_its_new_place(moment: Moment, telemetry: Telemetry) -> None:
+def test_staleness_follows_a_target_to_its_new_position(
+    moment: Moment, telemetry: Telemetry
+) -> None:
     targets = make(moment, telemetry, "a", "b")
     a, b = targets
     targets.record(a, good(moment))
@@ -222,9 +224,7 @@ def test_a_target_is_down_since_its_first_failure_whatever_changes(
     assert (up, changed, first(targets).availability.down_since) == (None, NOW, None)
 
 
-def test_the_systems_of_targets_are_known_as_long_as_there_are_any(
-    moment: Moment, telemetry: Telemetry
-) -> None:
+def test_a_system_is_known_as_long_as_it_has_targets(moment: Moment, telemetry: Telemetry) -> None:
     targets = make(moment, telemetry, "a")
     system = make_target().system.model_copy().set_name("own")
     targets.replace([replace(make_target(), name="b", system=system)])

@@ -9,7 +9,7 @@ from support.simulator_stage import HandClock, SimulatorClient
 
 @pytest.fixture
 def clock(request: pytest.FixtureRequest) -> HandClock:
-    """Stand at the moment the test's module names as MORNING."""
+    """Start at MORNING of the test's module."""
     return HandClock(request.module.MORNING)
 
 

@@ -1,4 +1,4 @@
-"""The simulated servers together, and the demo that polls them."""
+"""All simulated servers, and the demo that polls them."""
 
 import asyncio
 from dataclasses import replace
@@ -61,7 +61,7 @@ def test_a_seed_makes_the_same_world_however_often_it_is_polled() -> None:
     assert figures(polled_once) != figures(SimulatedServers(clock=patient, seed=8))
 
 
-def test_of_a_long_gap_only_the_end_is_lived() -> None:
+def test_only_the_end_of_a_long_gap_is_simulated() -> None:
     clock = HandClock(MORNING)
     pace = Pace(clock)
     assert len(pace.seconds()) == WARM_UP
@@ -186,6 +186,6 @@ def test_the_timeout_of_the_demo_is_shorter_than_its_interval(
 
 
 @pytest.mark.parametrize("interval", ["", "2", "0s", "fast"])
-def test_the_demo_refuses_what_is_no_interval(interval: str) -> None:
+def test_the_demo_refuses_an_invalid_interval(interval: str) -> None:
     with pytest.raises(ValueError, match="not an interval"):
         config_text("http://127.0.0.1:10126", interval)

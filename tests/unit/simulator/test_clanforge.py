@@ -83,7 +83,7 @@ async def test_an_error_comes_with_http_200_and_messages(path: str, client: Clie
     assert await fetch(client, path) == {"success": False, "messages": ["No rows in result set"]}
 
 
-async def test_the_keys_are_needed_and_requests_can_be_throttled(
+async def test_keys_are_required_and_requests_can_be_throttled(
     world: SimulatedServers, client: Client
 ) -> None:
     path = f"/cfp/v1/server/{ONE}/status"
@@ -108,7 +108,7 @@ async def test_the_list_has_its_own_types_and_can_be_narrowed_down(
     assert len((await fetch(client, f"{LIST}&profileid=1002"))["servers"]) == 2
 
 
-def test_servers_live_and_players_come_and_go(clock: HandClock, world: SimulatedServers) -> None:
+def test_players_join_and_leave_running_servers(clock: HandClock, world: SimulatedServers) -> None:
     fleet = world.clanforge
     phases: list[Phase] = []
     crowds: list[int] = []

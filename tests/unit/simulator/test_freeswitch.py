@@ -66,7 +66,7 @@ def test_attempts_over_the_session_limit_are_counted(switch: Switch) -> None:
     )
 
 
-def test_sessions_come_and_go_below_their_peaks() -> None:
+def test_sessions_stay_below_their_peaks() -> None:
     switch = Switch(BUSY)
     seen = []
     for _ in range(900):

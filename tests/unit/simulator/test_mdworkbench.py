@@ -22,7 +22,7 @@ async def put(client: Client, query: str) -> int:
     return (await client.put(f"{PATH}?{query}", headers=AUTHORIZED)).status
 
 
-async def test_json_and_xml_say_the_same(world: SimulatedServers, client: Client) -> None:
+async def test_json_and_xml_have_the_same_content(world: SimulatedServers, client: Client) -> None:
     world.mdworkbench.change("maintenance", resume_on_restart=False)
     world.mdworkbench.running, world.mdworkbench.waiting = [], [MORNING] * 12
     json = await client.get(PATH, headers=AUTHORIZED)
@@ -70,7 +70,7 @@ async def test_an_active_queue_runs_two_at_a_time(clock: HandClock, client: Clie
     assert any(waiting for _, waiting in seen)
 
 
-async def test_a_suspended_queue_grows_and_in_maintenance_nothing_comes(
+async def test_a_suspended_queue_grows_and_maintenance_adds_no_launches(
     clock: HandClock, client: Client
 ) -> None:
     assert await put(client, "value=suspended") == 200

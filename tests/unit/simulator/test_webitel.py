@@ -161,7 +161,7 @@ async def test_a_login_opens_the_status_until_it_expires(
         ("absent", None, None),
     ],
 )
-async def test_freeswitch_may_be_away(
+async def test_freeswitch_may_be_unreachable(
     state: FreeSwitchState,
     old: str | None,
     new: str | None,

@@ -41,7 +41,7 @@ def grown(name: str) -> list[dict[str, int]]:
 
 
 @pytest.mark.parametrize("name", HELD[0])
-def test_what_grows_fails(name: str) -> None:
+def test_growth_fails(name: str) -> None:
     more = {"resident, peak"} if name == "resident" else set()
 
     assert failing(replace(RUN, held=grown(name))) == {name, *more}
@@ -160,6 +160,6 @@ status_exporter_late_polls_total 2
 
 
 @pytest.mark.parametrize("wrong", ["soak_value{target=", 'soak_value{target="a"} x'])
-def test_what_is_no_page_is_reported(wrong: str) -> None:
+def test_an_invalid_page_is_reported(wrong: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_page(wrong, 0.0, openmetrics=False)

@@ -68,7 +68,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("system", PAGES)
-def test_the_pages_own_examples_give_their_figures_to_the_digit(system: str) -> None:
+def test_the_examples_of_vendors_pages_have_their_exact_values(system: str) -> None:
     golden = (DATA / "golden" / system / "00_page_example.prom").read_text(encoding="utf-8")
     shown = {
         line.partition("{")[0]: line.rpartition(" ")[2]

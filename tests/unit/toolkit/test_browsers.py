@@ -138,7 +138,7 @@ async def test_a_post_of_another_site_is_refused(method: str, site: str, expecte
         ("", 403),
     ],
 )
-async def test_a_host_has_to_be_on_the_list(host: str, expected: int) -> None:
+async def test_a_host_must_be_on_the_list(host: str, expected: int) -> None:
     async with serving("exporter.test") as (url, rejected):
         found = await status(url, {"Host": host}, "GET")
         health = await status(f"{url}/-/healthy", {"Host": host}, "GET")
@@ -152,7 +152,7 @@ async def test_without_a_list_every_host_is_answered() -> None:
         assert await status(url, {"Host": "evil.test"}, "GET") == 200
 
 
-def test_a_name_of_the_list_has_neither_scheme_nor_port() -> None:
+def test_an_allowed_host_has_neither_scheme_nor_port() -> None:
     assert check_host_name("Exporter.Example") == "exporter.example"
     for name in ("", "http://a", "a:9100", "a/b", "a b", "a@b", "[", "a?b", "*.example"):
         with pytest.raises(WebConfigError, match="not a host name such as"):

@@ -201,7 +201,7 @@ async def test_idle_connections_of_an_address_make_room_for_its_next() -> None:
 
 
 @pytest.mark.usefixtures("large")
-async def test_an_address_with_nothing_but_scrapes_has_no_room_for_more(
+async def test_an_address_with_only_scrapes_gets_no_more_connections(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "port"
@@ -212,7 +212,7 @@ async def test_an_address_with_nothing_but_scrapes_has_no_room_for_more(
 
         assert await port.ask(LAST, path) == b""
         assert len(port.limiter) == 3
-        assert await port.is_well()  # Another address takes the place of one of them.
+        assert await port.is_well()  # Another address evicts one of them.
         assert port.rejected("connections") == 2
 
 

@@ -38,7 +38,7 @@ def make_limiter(connections: int, now: list[float]) -> ConnectionLimiter:
     return ConnectionLimiter(metrics, Limits(connections=connections), lambda: now[0])
 
 
-async def test_of_addresses_that_hold_the_same_the_longest_idle_gives_way() -> None:
+async def test_of_equal_addresses_the_longest_idle_connection_is_closed() -> None:
     now = [0.0]
     limiter = make_limiter(3, now)
     held = list[FakeTransport]()
@@ -76,7 +76,7 @@ async def test_scrapes_of_one_address_do_not_keep_out_another() -> None:
 @pytest.mark.parametrize(
     ("number", "left"), [(errno.EMFILE, 1), (errno.ENFILE, 1), (errno.ECONNABORTED, 2)]
 )
-async def test_a_lack_of_open_files_costs_an_idle_connection(number: int, left: int) -> None:
+async def test_a_lack_of_open_files_closes_an_idle_connection(number: int, left: int) -> None:
     now = [0.0]
     limiter = make_limiter(3, now)
     held = [FakeTransport() for _ in "ab"]
@@ -89,7 +89,7 @@ async def test_a_lack_of_open_files_costs_an_idle_connection(number: int, left: 
     assert [one.is_aborted for one in held] == [left == 1, False]
 
 
-def test_without_a_connection_there_is_no_room_to_make() -> None:
+def test_without_connections_none_is_closed() -> None:
     make_limiter(3, [0.0]).make_room(OSError(errno.EMFILE, "x"))
 
 

@@ -1,4 +1,4 @@
-"""What the web configuration file lets through and what it stops, over real sockets."""
+"""The web configuration file admits and rejects requests, over real sockets."""
 
 import logging
 from pathlib import Path
@@ -73,7 +73,7 @@ async def test_health_checks_need_no_password_and_have_no_rate_limit(file: Path,
         "/metrics/..//-/healthy",
     ],
 )
-async def test_what_only_looks_like_health_shows_nothing(file: Path, path: str) -> None:
+async def test_paths_similar_to_health_paths_need_a_password(file: Path, path: str) -> None:
     async with guarded(written(file, USERS)) as site:
         answer = await site.ask(path)
 

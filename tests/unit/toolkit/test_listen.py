@@ -1,4 +1,4 @@
-"""Where the exporter listens, and how it says that it cannot."""
+"""The addresses that the exporter listens on, and its messages if it cannot."""
 
 import asyncio
 import errno
@@ -42,7 +42,7 @@ async def test_no_host_and_its_ipv6_form_are_both_protocols(address: str) -> Non
 
 
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-async def test_a_bare_port_does_without_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+async def test_a_bare_port_works_without_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     real = sockets._bind
 
     def bind(family: int, host: str, port: int) -> socket.socket:
@@ -77,7 +77,7 @@ def test_a_port_in_use_on_either_protocol_is_in_use() -> None:
     ],
 )
 @pytest.mark.usefixtures("own_names")
-def test_what_cannot_be_listened_on_is_one_line(address: str, why: str) -> None:
+def test_an_unusable_address_is_reported_in_one_line(address: str, why: str) -> None:
     with pytest.raises(ListenError) as error:
         bind_sockets(address).__enter__()
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_listened_on_is_one_line(address: str, why: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_port_that_needs_privilege_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_privileged_port_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def bind(*_: object) -> socket.socket:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -113,7 +113,7 @@ def test_a_malformed_address_is_reported(address: str) -> None:
         parse_address(address)
 
 
-async def test_an_address_in_use_is_one_line() -> None:
+async def test_an_address_in_use_is_reported_in_one_line() -> None:
     app, other = site(), site()
     async with listening(app, ["127.0.0.1:0"]) as (address,):
         with pytest.raises(ListenError, match=f"cannot listen on {address}: .*in use"):

@@ -1,4 +1,4 @@
-"""The package could be published: it needs nothing of the exporter, and its README is true."""
+"""The package could be published: it imports nothing of the exporter, and its README is correct."""
 
 import ast
 import subprocess

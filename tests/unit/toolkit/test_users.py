@@ -24,7 +24,7 @@ CLIENT = "192.0.2.1"
 
 
 class Counting:
-    """Stands before the real work: keeps what was asked, and can be made to wait."""
+    """Replaces the hash function: records its calls, and can be made to wait."""
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
@@ -84,7 +84,7 @@ async def test_a_malformed_header_is_not_hashed(work: Counting) -> None:
 async def test_an_unknown_user_costs_as_much_as_the_most_expensive_hash(work: Counting) -> None:
     users = Users()
     some = {"a": hashed("x", 4), "b": hashed("x", 6), "c": hashed("x", 5)}
-    for name in (b"nobody", b"\xff"):
+    for name in (b"unknown", b"\xff"):
         assert (
             await users.look_up(basic(name.decode("latin-1"), "x"), some, CLIENT) is Verdict.WRONG
         )

@@ -63,7 +63,7 @@ def load(file: Path, text: str) -> WebSettings:
         "rate_limit: {interval: -1s, burst: 5}",
     ],
 )
-def test_a_file_can_ask_for_nothing(file: Path, text: str) -> None:
+def test_a_file_can_be_empty(file: Path, text: str) -> None:
     assert load(file, text) == WebSettings()
 
 

@@ -81,7 +81,7 @@ def test_a_family_without_series_has_no_header() -> None:
     assert "genesys_ucs_requests_total" not in page(Format.TEXT, shown(target("a"), ()))
 
 
-def test_an_empty_page_still_says_what_serves_it() -> None:
+def test_an_empty_page_still_names_the_exporter() -> None:
     text = page(Format.TEXT)
 
     assert "status_exporter_build_info{" in text

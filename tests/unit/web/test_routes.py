@@ -29,7 +29,7 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
 class Site:
-    """A running site with a client to ask it."""
+    """A running site, and a client for it."""
 
     def __init__(self, base: str, targets: Targets, session: aiohttp.ClientSession) -> None:
         self.base = base

@@ -76,9 +76,9 @@ async def test_of_many_series_50_are_shown_with_any_text_in_labels(site: Site) -
 async def test_recent_polls_are_bounded_and_survive_a_reload(site: Site) -> None:
     for _ in range(100):
         site.record("ams", Extraction.of(MODE, ()))
-    changed = replace(site.targets.named("ams").target, interval=30.0)  # type: ignore[union-attr]
+    changed = replace(site.targets.find("ams").target, interval=30.0)  # type: ignore[union-attr]
     site.targets.replace((changed,))
-    tracked = site.targets.named("ams")
+    tracked = site.targets.find("ams")
 
     assert tracked is not None
     assert len(tracked.recent) == 60
@@ -104,7 +104,7 @@ async def test_a_target_shows_the_urls_that_are_requested(site: Site) -> None:
     fleet = replace(make_target("clanforge", client=client), name="fleet")
     site.targets.replace((fleet, *(one.target for one in site.targets)))
     _, text = await site.get("/target?name=fleet")
-    tracked = site.targets.named("fleet")
+    tracked = site.targets.find("fleet")
 
     assert tracked is not None
     assert tracked.requests

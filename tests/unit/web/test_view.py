@@ -23,7 +23,7 @@ async def test_a_target_that_is_down_shows_since_when(site: Site) -> None:
     site.hand.passed = 60
     site.record("ams", DOWN)
     site.hand.passed = 120
-    site.record("ams", PollError(Reason.TIMEOUT, "no whole answer within 5s"))
+    site.record("ams", PollError(Reason.TIMEOUT, "no complete answer within 5s"))
     site.hand.passed = 240
     (one,) = (await site.api("?search=ams"))["targets"]
     _, table = await site.get("/")
@@ -34,7 +34,7 @@ async def test_a_target_that_is_down_shows_since_when(site: Site) -> None:
     assert ">25%</td>" in table
     assert "25% of the time" in page
     # What timeout means is all in the detail.
-    assert "for 3 min</time>: no whole answer within 5s.</p>" in page
+    assert "for 3 min</time>: no complete answer within 5s.</p>" in page
 
 
 async def test_targets_that_are_down_are_counted_and_grouped_by_reason(site: Site) -> None:

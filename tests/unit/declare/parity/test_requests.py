@@ -47,7 +47,7 @@ def poll(
 Capture = pytest.CaptureFixture[str]
 
 
-def test_json_is_asked_for_with_get(server: StatusServer, tmp_path: Path, capsys: Capture) -> None:
+def test_json_is_requested_with_get(server: StatusServer, tmp_path: Path, capsys: Capture) -> None:
     assert poll({}, server, tmp_path, capsys) == ["quay_tide 3"]
 
     (request,) = server.requests
