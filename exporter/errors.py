@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from http import HTTPStatus
 
 
 class Reason(StrEnum):
@@ -44,7 +45,7 @@ _MEANINGS = {
     Reason.BAD_HTTP: "The answer is not HTTP, or its framing or compression is damaged.",
     Reason.REDIRECT: "A 3xx answer that is not followed: correct the URL, or see follow_redirects.",
     Reason.HTTP_401: "The credentials are missing or were rejected.",
-    Reason.HTTP_403: "The credentials are known but may not read the status.",
+    Reason.HTTP_403: "The server denies access: credentials are missing, or lack permission.",
     Reason.HTTP_404: "There is no such endpoint, or no such server, at this URL.",
     Reason.HTTP_429: "The vendor limits the rate of requests.",
     Reason.HTTP_503: "The service is unavailable, or is switching its mode.",
@@ -62,7 +63,7 @@ _MEANINGS = {
 }
 
 
-_BARE_STATUS = re.compile("HTTP [0-9]+")
+_BARE_STATUS = re.compile("HTTP ([0-9]+)")
 
 
 class ExporterError(Exception):
@@ -117,10 +118,17 @@ class PollError(ExporterError):
         """One line: the request, what happened, what it means, and what to correct."""
         text = ": ".join(filter(None, (self.request, self.detail)))
         # A detail such as "HTTP 404" only repeats the reason.
-        if _BARE_STATUS.fullmatch(self.detail):
-            meaning = self.reason.meaning.rstrip(".")
-            text = f"{text}: {meaning[0].lower()}{meaning[1:]}"
+        status = _BARE_STATUS.fullmatch(self.detail)
+        if status:
+            text = ": ".join(filter(None, (text, self._status_meaning(int(status[1])))))
         return "; ".join(filter(None, (text, self.hint)))
+
+    def _status_meaning(self, status: int) -> str:
+        """Return what a status means, within a line; empty if it is not known."""
+        if self.reason in {Reason.HTTP_4XX, Reason.HTTP_5XX}:
+            return next((one.phrase for one in HTTPStatus if one == status), "")
+        meaning = self.reason.meaning.rstrip(".")
+        return f"{meaning[0].lower()}{meaning[1:]}"
 
 
 class WriteEffect(StrEnum):

@@ -2,14 +2,17 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from exporter.cli.options import Arguments, settings_of
-from exporter.cli.words import GREEN, colour_text, count_text
+from exporter.cli.words import GREEN, YELLOW, colour_text, count_text
 from exporter.clock import Clock
-from exporter.errors import ConfigError
+from exporter.declare.document import Document, Location
+from exporter.errors import ConfigError, ListError
 from exporter.pipeline.advice import repeated_paths
-from exporter.settings import FileSd, Settings
+from exporter.settings import FileSd, Settings, Target
 
 
 def run(arguments: Arguments) -> int:
@@ -33,15 +36,36 @@ def report(settings: Settings) -> None:
     if settings.discoveries:
         parts.append(count_text(len(settings.discoveries), "discovery", "discoveries"))
     print(f"{colour_text('configuration OK', GREEN, sys.stdout)}: {', '.join(parts)}")
-    for target in settings.targets:
-        for path in repeated_paths(target):
-            print(
-                f"warning: {target.name}: its url ends in {path}, which the exporter adds itself:"
-                f" the url of {target.system.name} targets ends before that",
-                file=sys.stderr,
-            )
+    _warn(settings)
     if settings.discoveries:
         _report_files(settings)
+
+
+def _warn(settings: Settings) -> None:
+    """Print a warning with its location for each URL that ends in the path of an endpoint."""
+    warnings = [
+        (location, f"it ends in {path}, which the exporter appends: leave that out")
+        for location, target in _with_locations(settings)
+        for path in repeated_paths(target)
+    ]
+    if not warnings:
+        return
+    # Without a file there is only the target of the flags.
+    file = settings.files[0] if settings.files else None
+    document = Document(file.read_text(encoding="utf-8"), str(file)) if file else None
+    for location, message in warnings:
+        text = document.locate(location, message)[1] if document else f"--url: {message}"
+        _print_warning(text)
+
+
+def _with_locations(settings: Settings) -> Iterator[tuple[Location, Target]]:
+    """Yield each target, and one of each discovery, with the location of its URL."""
+    for index, target in enumerate(settings.targets):
+        yield ("targets", index, "url"), target
+    for index, discovery in enumerate(settings.discoveries):
+        # The URLs of other items differ by the item alone. A long name leaves no room for any item.
+        with suppress(ListError):
+            yield ("discovery", index, "url"), discovery.template.make("1", {})
 
 
 def _report_files(settings: Settings) -> None:
@@ -53,5 +77,9 @@ def _report_files(settings: Settings) -> None:
             alone = replace(settings, targets=(), discoveries=(discovery,))
             found, faults = asyncio.run(read_lists_once(alone, Clock()))
             for fault in faults:
-                print(f"warning: {fault}", file=sys.stderr)
+                _print_warning(fault)
             print(f"{discovery.name}: {count_text(len(found), 'target')} now")
+
+
+def _print_warning(text: str) -> None:
+    print(f"{colour_text('warning', YELLOW, sys.stderr)}: {text}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """`declare`: proposes a declaration of a system for an answer."""
 
 import asyncio
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -45,12 +46,23 @@ def run(arguments: Arguments) -> int:
         else:
             answer = Answer("", _read_answer(given), 0.0)
         form, tree = _parse_answer(answer)
-        sys.stdout.write(propose(tree, system, request, form))
+        sys.stdout.write(propose(tree, system, request, form) + _target_example(system, given))
     except (PollError, NothingToMapError) as error:
         why = f"{error.reason}: {error.detail}" if isinstance(error, PollError) else str(error)
         print(printable(f"{given}: {why}"), file=sys.stderr)
         return 1
     return 0
+
+
+def _target_example(system: str, given: str) -> str:
+    """Return a target in comments: a line that polls the declared system."""
+    parts = urlsplit(given)
+    host = parts.netloc.rpartition("@")[2]
+    url = f"{parts.scheme}://{host}" if given.startswith(_SCHEMES) else "http://HOST:PORT"
+    return (
+        "\n# To poll it, remove the # from these lines:\n# targets:\n"
+        f"#   - {{name: {system}-1, system: {system}, url: {json.dumps(url)}}}\n"
+    )
 
 
 def _system(arguments: Arguments) -> str:

@@ -111,11 +111,11 @@ def add_log(parser: argparse.ArgumentParser, level: str) -> None:
 
 
 _CONNECTION = (
-    ("--timeout", "timeout", "DURATION", "how long a poll may take (default: 5s)"),
-    ("--username", "username", "NAME", "for basic authentication"),
-    ("--password-file", "password_file", "FILE", "for basic authentication"),
+    ("--timeout", "timeout", "DURATION", "the maximum duration of a poll (default: 5s)"),
+    ("--username", "username", "NAME", "the user for basic authentication"),
+    ("--password-file", "password_file", "FILE", "a file with the password of the user"),
 )
-_HEADER = ("--header-file", "header_files", "NAME=FILE", "a header, with its value in a file")
+_HEADER = ("--header-file", "header_files", "NAME=FILE", "a header whose value is in a file")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +123,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("one target, without a configuration file")
     for flag, dest, metavar, text in (
         ("--system", "system", "SYSTEM", "its system; see `status-exporter systems`"),
-        ("--url", "url", "URL", "its URL"),
+        ("--url", "url", "URL", "its URL, without the paths of endpoints"),
         ("--interval", "interval", "DURATION", "how often to poll it (default: 15s)"),
         *_CONNECTION,
     ):

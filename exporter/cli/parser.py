@@ -71,9 +71,13 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--version", action="store_true", help="show the version, the revision and the Python"
+        "--version",
+        action="store_true",
+        help="show the version, its revision and date, and the version of Python",
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
@@ -83,7 +87,7 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         "--config.check",
         dest="config_check",
         action="store_true",
-        help="only check the configuration: exit 2 and report all faults",
+        help="check the configuration and exit: with 0 if it is valid, else with 2 and all faults",
     )
     serve.add_argument(
         "--config.enable-auto-reload",
@@ -118,8 +122,8 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         "--shard",
         metavar="N",
         default="0",
-        help="the number of this exporter among several, from 0, or `pod`: the number at the end of the"
-        " name of a StatefulSet's pod (default: 0)",
+        help="the index of this exporter, from 0, or `pod`: the index at the end of the name of a"
+        " StatefulSet's pod (default: 0)",
     )
     serve.add_argument(
         "--total-shards",
@@ -142,7 +146,11 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         )
     check = command("check", "Report every fault of a configuration file, with line and column.")
     check.add_argument(
-        "file", metavar="FILE", nargs="?", type=Path, help="the file (or --config.file)"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        help="the configuration file, as with --config.file",
     )
     check.add_argument(
         "--sample",
@@ -181,12 +189,16 @@ def make_parser(*, options: bool = True) -> argparse.ArgumentParser:
         default="json",
         help="a JSON Schema for editors, or tables (default: json)",
     )
-    set_ = command("set", "Set a state of a server, such as its mode, and wait until it shows.")
+    set_ = command(
+        "set", "Set a state of a server, such as its mode, and wait until the server reports it."
+    )
     add_set(set_)
     if options:
         add_system_options(set_)
     _add_healthcheck(
-        command("healthcheck", "Request the health of a running exporter: exit 0 or 1.")
+        command(
+            "healthcheck", "Check a running exporter: exit with 0 if it is healthy, else with 1."
+        )
     )
     convert = command("convert", "Convert the configuration of another exporter.")
     convert.add_argument("format", choices=("json-exporter",), help="the other exporter")
@@ -210,7 +222,7 @@ def _add_healthcheck(parser: argparse.ArgumentParser) -> None:
         dest="exporter_url",
         metavar="URL",
         default="http://127.0.0.1:10125",
-        help="where the exporter is, as http://host:port, https://host:port or unix:/path"
+        help="the URL of the exporter: http://host:port, https://host:port or unix:/path"
         " (default: http://127.0.0.1:10125)",
     )
     parser.add_argument(
@@ -246,7 +258,7 @@ def _add_web(parser: argparse.ArgumentParser, address: str, *, fallback: str = "
         dest="telemetry_path",
         metavar="PATH",
         default="/metrics",
-        help="where the metrics are (default: /metrics)",
+        help="the path of the metrics (default: /metrics)",
     )
     parser.add_argument(
         "--web.config.file",

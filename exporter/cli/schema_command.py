@@ -32,7 +32,7 @@ def language() -> Iterator[str]:
     yield from _keys((row for row in rows() if row.key.startswith(_SYSTEM)), _SYSTEM)
     yield "\n### Kinds of fields\n"
     kinds = tuple(field_kinds())
-    yield from _table(("kind", "gives"), ((f"`{one.key}`", one.meaning) for one in kinds))
+    yield from _table(("kind", "meaning"), ((f"`{one.key}`", one.meaning) for one in kinds))
     yield "\n### Keys of every field\n"
     yield "`help` is for metrics; of the groups, `within` and `lines` have it for their `present`.\n"
     yield from _keys(common_rows())

@@ -32,12 +32,12 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         (
             "--dry-run",
             "dry_run",
-            "read the present state and show what would be sent, without sending it",
+            "show the current state and the request, without sending it",
         ),
         (
             "--wait-drained",
             "wait_drained",
-            "also wait until current calls, sessions or the like have ended",
+            "also wait until running work, such as calls or launches, has ended",
         ),
     ):
         parser.add_argument(flag, dest=dest, action="store_true", help=text)
@@ -45,7 +45,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         "--settle",
         metavar="DURATION",
         default=DEFAULT_SETTLE,
-        help=f"how long to wait until the state shows (default: {DEFAULT_SETTLE})",
+        help=f"how long to wait until the server reports the state (default: {DEFAULT_SETTLE})",
     )
     parser.add_argument(
         "--selector",
@@ -74,7 +74,7 @@ def add_system_options(parser: argparse.ArgumentParser) -> None:
             f"--{name}",
             dest=f"{_DEST}{name}",
             metavar="|".join(option.choices),
-            help=f"{system.name}: {option.help} Left out: {option.default}",
+            help=f"{system.name}: {option.help} Default: {option.default}",
         )
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import TextIO
 
-GREEN, RED = "32", "31"
+GREEN, RED, YELLOW = "32", "31", "33"
 
 
 def colour_text(text: str, colour: str, stream: TextIO) -> str:

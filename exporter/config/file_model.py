@@ -60,7 +60,7 @@ class FileModel(Model):
     @classmethod
     def _targets(cls, value: list[TargetModel], info: ValidationInfo) -> list[TargetModel]:
         if not value and info.data.get("discovery") == [] and context_of(info).needs_targets:
-            raise fault("there is nothing to poll: name at least one target or discovery")
+            raise fault("there is nothing to poll: add a target (name, system, url) or a discovery")
         return value
 
     def make(self, context: Context) -> Settings:

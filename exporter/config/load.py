@@ -20,6 +20,7 @@ from exporter.errors import ConfigError, suggestion
 from exporter.settings import LARGEST_FILE, Settings
 from exporter.toolkit.read_file import read_file
 
+_LIST = 'must be a list: [...], or lines that begin with "- "'
 # Messages for pydantic's error types. Our own validators have theirs.
 _MESSAGES = {
     "missing": "this key is required",
@@ -28,8 +29,8 @@ _MESSAGES = {
     "dict_type": "must be a mapping of keys to values",
     "float_type": "must be a number",
     "int_type": "must be a whole number",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
@@ -150,6 +151,14 @@ def _add_text(text: str, name: str, context: Context) -> Iterator[LocatedMessage
     yield from sorted(faults)
 
 
+# By the message about a key of the file.
+_FLAG_MESSAGES = {
+    "this key is required": "this flag is required",
+    "needs username or username_file": "needs --username, too",
+    "needs password or password_file": "needs --password-file, too",
+}
+
+
 class _Flags:
     """Replaces the document if flags are the configuration."""
 
@@ -163,6 +172,7 @@ class _Flags:
         while location and location not in self._flags:
             location = location[:-1]
         flag = self._flags.get(location, "--url")
+        message = _FLAG_MESSAGES.get(message, message)
         return (list(self._flags.values()).index(flag), 0), f"{flag}: {message}"
 
 
@@ -224,7 +234,10 @@ def _repeated_names(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
         if isinstance(name, str | int):
             first = seen.setdefault(str(name), index)
             if first != index:
-                yield ("targets", index, "name"), f'targets[{first}] is named "{name}" too'
+                yield (
+                    ("targets", index, "name"),
+                    f'"{name}" is already the name of targets[{first}]',
+                )
 
 
 def _variables(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:

@@ -136,9 +136,12 @@ class PolledModel(Model):
             if len(text) > LONGEST_LABEL:
                 faults.append(f'the text of "{name}" has more than {LONGEST_LABEL} characters')
             if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
-                faults.append(f'"{name}" cannot be a label: letters, digits and _, not __ in front')
+                faults.append(
+                    f'"{name}" is not a label name: use letters, digits and _, and begin with a'
+                    " letter or a single _"
+                )
             elif name in _OWN_LABELS or (system and name in system.labels):
-                faults.append(f'the label "{name}" is used by the metrics themselves')
+                faults.append(f'the metrics have a label "{name}" already: choose another name')
         if faults:
             raise fault("; ".join(faults))
         return {name: printable(text) for name, text in value.items() if text}

@@ -15,15 +15,15 @@ class TlsModel(Model):
     ca_file: FilePath | None = None
     """The only certificate authorities that are trusted; PEM."""
     ca: str | None = None
-    """The same as text."""
+    """The same authorities as PEM text."""
     cert_file: FilePath | None = None
     """The client certificate; PEM, read again when it changes."""
     cert: str | None = None
-    """The same as text."""
+    """The client certificate as PEM text."""
     key_file: FilePath | None = None
     """Its key; PEM, read again when it changes."""
     key: SecretText | None = None
-    """The same as text."""
+    """Its key as PEM text."""
     server_name: str | None = None
     """The server's name if it is not the URL's host; for its certificate, SNI and Host."""
     insecure_skip_verify: bool = False

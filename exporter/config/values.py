@@ -97,8 +97,8 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
         raise fault("a secret must be a text; quote it")
     if looks_like_variable(_VARIABLE.sub("", value)):
         raise fault(
-            "an environment variable is written ${NAME}, of letters, digits and _; a secret that"
-            " has ${ in it, or is like $NAME, must be in a file"
+            "write an environment variable as ${NAME}, with letters, digits and _; put a secret"
+            " that contains ${ or looks like $NAME into a file"
         )
     missing = [
         name for name in _VARIABLE.findall(value) if name not in context_of(info).environment

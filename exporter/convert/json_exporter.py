@@ -5,8 +5,9 @@ Each module becomes a system, and its `http_client_config` a client of the same 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from exporter.config.load import validate
 from exporter.convert.commented_yaml import Comment, yaml_text
 from exporter.convert.module_fields import (
     RESERVED_PREFIXES,
@@ -26,7 +27,6 @@ from exporter.convert.module_request import (
     convert_request,
 )
 from exporter.declare.document import Document
-from exporter.errors import ConfigError
 
 
 def _as_text(value: Any) -> Any:
@@ -133,7 +133,8 @@ def convert(text: str, name: str) -> str:
     Raises:
         ConfigError: The text is not YAML, or not a configuration with `modules`.
     """
-    config = _validate(Document(text, name))
+    source = Document(text, name)
+    config = validate(_Config, source.data, source, None)
     systems: _Plain = {}
     clients: _Plain = {}
     notes: _Plain = {}
@@ -155,20 +156,6 @@ def convert(text: str, name: str) -> str:
     # Comments are keys of a mapping, with any value.
     document = {**_head(name, systems, clients), **notes, "systems": systems}
     return yaml_text({**document, **({"clients": clients} if clients else {})})
-
-
-def _validate(document: Document) -> _Config:
-    faults = list(document.faults)
-    try:
-        config = _Config.model_validate(document.data)
-    except ValidationError as error:
-        config = None
-        faults += [
-            document.locate(one["loc"], one["msg"]) for one in error.errors(include_url=False)
-        ]
-    if config is None or faults:
-        raise ConfigError(tuple(fault for _, fault in sorted(faults)))
-    return config
 
 
 def _head(name: str, systems: _Plain, clients: _Plain) -> _Plain:

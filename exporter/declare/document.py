@@ -77,9 +77,9 @@ class Document:
             self._check_aliases()
             self.data: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            mark, problem = yaml_problem(error, text)
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise ConfigError((f"{place}: not valid YAML: {yaml_problem(error, text)}",)) from None
+            raise ConfigError((f"{place}: not valid YAML: {problem}",)) from None
         except yaml.YAMLError as error:
             reason = str(getattr(error, "reason", "it cannot be decoded"))
             raise ConfigError((f"{name}: not valid YAML: {reason}",)) from None

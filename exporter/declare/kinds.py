@@ -1,6 +1,7 @@
 """All kinds of fields, by the key that names their metric or path."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
@@ -16,9 +17,16 @@ from exporter.declare.texts import Info, Match
 KINDS = ("gauge", "counter", "match", "states", "info", "count", "within", "each", "lines")
 """The keys that make a mapping a field of their kind."""
 
+# "path" is not "match", but "gage" is "gauge".
+_SIMILAR = 0.75
+
 
 def _kind(value: Any) -> str | None:
-    named = [kind for kind in KINDS if kind in value] if isinstance(value, dict) else []
+    keys = value if isinstance(value, dict) else {}
+    named = [kind for kind in KINDS if kind in keys]
+    if not named:
+        # With the kind that is probably meant, the message can name the misspelt key.
+        named = [kind for key in keys for kind in get_close_matches(str(key), KINDS, 1, _SIMILAR)]
     return f"[{named[0]}]" if named else None
 
 

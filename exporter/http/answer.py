@@ -45,6 +45,18 @@ _STATUS_REASONS = {
 # bytes of the answer.
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 
+_UNTRUSTED = "to trust it, set ca_file in the client's tls_config"
+_OTHER_NAME = "if the server is right, set server_name in the client's tls_config"
+# By OpenSSL's code of the verification (X509_V_ERR_...).
+_CERTIFICATE_HINTS = {
+    18: _UNTRUSTED,  # self-signed
+    19: _UNTRUSTED,  # self-signed, of an unknown authority
+    20: _UNTRUSTED,  # an unknown authority
+    21: _UNTRUSTED,  # a chain without its intermediate certificates
+    62: _OTHER_NAME,  # of another host
+    64: _OTHER_NAME,  # of another IP address
+}
+
 # The statuses for which RFC 9110 and RFC 6585 define Retry-After as a pause.
 _WITH_RETRY_AFTER = frozenset({429, 503})
 
@@ -129,7 +141,9 @@ def tls_failure(error: Exception) -> PollError:
     match error:
         case ssl.SSLCertVerificationError():
             why = error.verify_message or "not valid for the host"
-            return PollError(Reason.TLS, f"the server's certificate: {why}")
+            failure = PollError(Reason.TLS, f"the server's certificate: {why}")
+            failure.hint = _CERTIFICATE_HINTS.get(error.verify_code, "")
+            return failure
         case ssl.SSLEOFError() | ConnectionError():
             return PollError(Reason.CONNECT, BROKEN)
         case ssl.SSLError() if error.reason in _NOT_TLS:

@@ -11,7 +11,7 @@ from exporter.http.message import Headers, HttpRequest, origin_of, quoted_path
 
 MAX_REDIRECTS = 5
 # URLs are cached. RFC 9110 section 4.1 recommends to support 8,000 octets.
-_MAX_LOCATION = 8000
+MAX_LOCATION = 8000
 _FOLLOWED = frozenset({301, 302, 303, 307, 308})
 
 
@@ -82,8 +82,8 @@ def _redirected(request: HttpRequest, error: StatusError) -> HttpRequest:
     """
     if not error.location:
         raise PollError(Reason.REDIRECT, f"HTTP {error.status} without a Location")
-    if len(error.location) > _MAX_LOCATION:
-        text = f"HTTP {error.status} with a Location of more than {_MAX_LOCATION} characters"
+    if len(error.location) > MAX_LOCATION:
+        text = f"HTTP {error.status} with a Location of more than {MAX_LOCATION} characters"
         raise PollError(Reason.REDIRECT, text)
     try:
         url = urljoin(request.url + request.query, error.location)

@@ -1,18 +1,22 @@
 """Hints to correct the configuration after a failed poll."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from exporter.errors import PollError, Reason
-from exporter.http.message import base_path, normalized_url
+from exporter.http.answer import BROKEN, StatusError
+from exporter.http.message import base_path, normalized_url, origin_of
+from exporter.http.redirect import MAX_LOCATION
 from exporter.pipeline.request import EndpointRequest, build
 from exporter.settings import Client, Target
 
 _REFUSED = frozenset({Reason.HTTP_401, Reason.HTTP_403})
+# What servers do with plain HTTP at a port for TLS, unless they answer in TLS.
+_REJECTED_BY_TLS = frozenset({BROKEN, "HTTP 400"})
 
 
 def repeated_paths(target: Target) -> Iterator[str]:
-    """Yield paths of endpoints that the target's URL ends with: the exporter adds them again."""
+    """Yield the paths of endpoints that the target's URL ends in: the exporter adds them again."""
     ending = urlsplit(target.url).path
     for request in build(target):
         path = _path(request, target)
@@ -30,7 +34,27 @@ def add_hint(error: PollError, request: EndpointRequest, target: Target) -> Poll
         error.hint = (
             "no credentials are sent: the target needs a client (on the command line: --username)"
         )
+    elif error.detail in _REJECTED_BY_TLS and request.url.startswith("http:"):
+        error.hint = "if the server speaks TLS, the url begins with https://"
+    elif isinstance(error, StatusError) and error.reason is Reason.REDIRECT:
+        error.hint = _redirect_hint(error.location, request, target.client)
     return error
+
+
+def _redirect_hint(location: str, request: EndpointRequest, client: Client) -> str:
+    """Return where a redirect leads; the Location itself may contain a token, and is not shown."""
+    if not location or len(location) > MAX_LOCATION:
+        return ""
+    try:
+        scheme, host, port = origin_of(urljoin(request.url, location))
+    except ValueError:
+        return ""
+    own = origin_of(request.url)
+    if (scheme, host, port) == own:
+        return "" if client.follow_redirects else "or set follow_redirects in the client"
+    if host == own[1]:
+        return f"it leads to {scheme}:// at port {port} of the same host"
+    return "it leads to another host, often for a login"
 
 
 def _path(request: EndpointRequest, target: Target) -> str:

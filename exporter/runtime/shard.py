@@ -46,6 +46,8 @@ def parse_shard(shard: str, total: int, environment: Mapping[str, str]) -> Shard
     Raises:
         ConfigError: They make no sense.
     """
+    if total < 1:
+        raise ConfigError((f"--total-shards: {total} is below 1",))
     if shard == "pod":
         name = environment.get("POD_NAME") or environment.get("HOSTNAME", "")
         found = _ORDINAL.search(name)
@@ -57,7 +59,5 @@ def parse_shard(shard: str, total: int, environment: Mapping[str, str]) -> Shard
             )
         shard = found[1]
     if not shard.isdecimal() or not shard.isascii() or not int(shard) < total:
-        raise ConfigError(
-            (f"--shard: {shard} is not a number below the {total} of --total-shards, or pod",)
-        )
+        raise ConfigError((f"--shard: {shard} is neither a number from 0 to {total - 1} nor pod",))
     return Shard(int(shard), total)

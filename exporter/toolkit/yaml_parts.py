@@ -26,6 +26,20 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True} | dict.fromkeys(
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,999})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+", re.ASCII)
 _WORD = re.compile(r"[\w./-]+")
+_OUTSIDE = "this is not part of the block that begins in line {line}: correct the indentation or the quotes"
+# By a part of the library's message: that of libyaml, or that of the parser in Python.
+_REMEDIES = (
+    (
+        "mapping values are not allowed",
+        'a colon is not expected here: correct the indentation, or quote a text with ": " in it',
+    ),
+    ("expected '-' indicator", _OUTSIDE),
+    ("expected key", _OUTSIDE),
+    ("expected <block end>", _OUTSIDE),
+    ("expected node content", "a value is missing, or must be quoted"),
+    ("expected the node content", "a value is missing, or must be quoted"),
+    ("expected ',' or", "a bracket that opens in line {line} is not closed, or a comma is missing"),
+)
 
 Fault = tuple[int, int, str]
 """Line and column, by which faults are sorted, and the message."""
@@ -146,10 +160,9 @@ def parse_yaml(text: str, file: str) -> YamlPart | None:
         _check_events(text, file)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark or _start(file)
-        raise YamlPart(file, None, mark).fault(
-            f"not valid YAML: {yaml_problem(error, text)}"
-        ) from None
+        mark, problem = yaml_problem(error, text)
+        part = YamlPart(file, None, mark or _start(file))
+        raise part.fault(f"not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         reason = str(getattr(error, "reason", "it cannot be decoded"))
         raise Faults([(0, 0, _printable(f"{file}: not valid YAML: {reason}"))]) from None
@@ -161,6 +174,27 @@ def parse_yaml(text: str, file: str) -> YamlPart | None:
     if not isinstance(node, yaml.MappingNode):
         raise part.fault("the file must be a mapping of keys to values")
     return part
+
+
+def yaml_problem(error: yaml.MarkedYAMLError, text: str) -> tuple[Any, str]:
+    """Return the mark and a message of a fault of YAML.
+
+    PyYAML's own messages may quote a secret, and do not say what to do.
+    """
+    problem, begin = str(error.problem), error.context_mark
+    mark = error.problem_mark or begin
+    character = text[mark.index : mark.index + 1] if mark else ""
+    if character == "\t":
+        return mark, "a tab; indent with spaces"
+    if begin and problem == "found unexpected end of stream":
+        return begin, "this quote is not closed"
+    for sign, kind in (("!", "tag"), ("*", "alias"), (character, "cannot start any token")):
+        if kind in problem:
+            return mark, f"a text that begins with {sign} must be quoted"
+    for part, remedy in _REMEDIES:
+        if part in problem:
+            return mark, remedy.format(line=begin.line + 1 if begin else 1)
+    return mark, problem
 
 
 def suggest(word: str, known: Collection[str]) -> str:
@@ -189,17 +223,6 @@ def key_text(key: str) -> str:
     """Return a key for a message; after a forgotten colon or blank, the rest may be a secret."""
     word = _WORD.match(key)
     return key if word and word.end() == len(key) else f"{word[0] if word else ''}..."
-
-
-def yaml_problem(error: yaml.MarkedYAMLError, text: str) -> str:
-    """Return the problem, without PyYAML's messages that may quote a secret."""
-    problem, mark = str(error.problem), error.problem_mark
-    if mark and text[mark.index : mark.index + 1] == "\t":
-        return "a tab; indent with spaces"
-    for sign, kind in (("!", "tag"), ("*", "alias")):
-        if kind in problem:
-            return f"a text that begins with {sign} must be quoted"
-    return problem
 
 
 def _printable(text: str) -> str:

@@ -47,7 +47,10 @@ async def test_the_response_reports_the_result(vendor: Vendor) -> None:
         (200, "Reloaded, 1 targets: 0 new, 0 changed, 0 gone.\n"),
         (405, "This endpoint requires a POST request.\n"),
         (403, "403 Forbidden: origin not allowed.\n"),
-        (500, "Not reloaded:\nconfig.yaml:1:1: targets: must be a list\n"),
+        (
+            500,
+            'Not reloaded:\nconfig.yaml:1:1: targets: must be a list: [...], or lines that begin with "- "\n',
+        ),
     ]
 
 

@@ -183,8 +183,8 @@ async def test_nothing_is_sent_to_a_server_that_cannot_be_read(stage: Stage) -> 
     assert said(done.stderr) == [
         (
             "status-exporter: ucs-ams: not sent, as its state cannot be read:"
-            f" GET {stage.url}/cv/server/status: HTTP 403: the credentials are known but may not"
-            " read the status;"
+            f" GET {stage.url}/cv/server/status: HTTP 403: the server denies access: credentials"
+            " are missing, or lack permission;"
             " the server has not changed"
         )
     ]

@@ -57,7 +57,7 @@ CATALOG: dict[str, dict[str, Row]] = {
             ("test_set_terminal",),
         ),
         "the wall clock is set by a year": Row(
-            "availability and the time since a failure are wrong for ever",
+            "availability and the time since a failure stay wrong",
             "they follow the clock; polls, tokens and `max_age` do not depend on it",
             ("test_clock_jumps",),
         ),
@@ -217,7 +217,7 @@ CATALOG: dict[str, dict[str, Row]] = {
         "two values that are equal after redaction": Row(
             "a duplicate series", "duplicates are detected after redaction", ("test_render",)
         ),
-        "a password sent back as hex, base64, in the other case, or escaped": Row(
+        "a password sent back as hex, base64, in upper or lower case, or escaped": Row(
             "shown", "redacted", ("test_secret",)
         ),
         "an item whose label is null, empty or too long": Row(

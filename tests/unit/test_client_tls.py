@@ -14,11 +14,12 @@ import pytest
 import trustme
 
 from exporter.client_tls import make_context
+from exporter.errors import PollError
 from exporter.secret import Secret
-from exporter.settings import Tls
+from exporter.settings import Client, Tls
 from exporter.toolkit.tls_files import VERSIONS
 from support.client_certificates import AUTHORITY, FOREIGN, HOST, OURS, TRUSTED, chain, key, result
-from support.polling import Polls
+from support.polling import Polls, make_target
 from support.vendor import response
 
 GOOD = AUTHORITY.issue_cert(HOST)
@@ -135,6 +136,27 @@ async def test_a_certificate_is_checked(
     with serving(certificate) as url:
         # From OpenSSL 3.6 on, "not yet valid" names the system clock, too.
         assert (await result(url, tls, poll)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("check", "hint"),
+    [
+        ("unknown CA", "to trust it, set ca_file in the client's tls_config"),
+        ("another host", "if the server is right, set server_name in the client's tls_config"),
+        ("another name that is meant", "if the server is right, set server_name"),
+        ("expired", ""),
+    ],
+)
+async def test_a_certificate_that_a_client_can_accept_has_a_hint(
+    check: str, hint: str, poll: Polls
+) -> None:
+    certificate, tls, _ = CHECKS[check]
+    with serving(certificate) as url:
+        done = await poll(make_target(url=url, client=Client(name="", tls=tls)))
+
+    assert isinstance(done.outcome, PollError)
+    assert done.outcome.hint.startswith(hint)
+    assert bool(done.outcome.hint) == bool(hint)
 
 
 async def test_a_ca_can_be_a_file(tmp_path: Path, poll: Polls) -> None:

@@ -127,7 +127,7 @@ ANSWERS: dict[str, tuple[bytes, list[str]]] = {
 @siege(
     "an item whose label is null, empty or too long",
     "two values that are equal after redaction",
-    "a password sent back as hex, base64, in the other case, or escaped",
+    "a password sent back as hex, base64, in upper or lower case, or escaped",
     "ESC, BEL, C1 or a line feed in a key",
     "headers of a 103 answer, and trailers",
 )

@@ -59,8 +59,8 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--url", "http://h"], "--system: this key is required"),
-        (["--system", "webitel"], "--url: this key is required"),
+        (["--url", "http://h"], "--system: this flag is required"),
+        (["--system", "webitel"], "--url: this flag is required"),
         (["--system", "webitle", "--url", "http://h"], 'did you mean "webitel"?'),
         (["--system", "webitel", "--url", "h"], "--url: a target's url begins with"),
         (["--system", "clanforge", "--url", "http://h"], "--param: clanforge needs the parameter"),
@@ -74,7 +74,7 @@ def test_the_file_is_named_once(config: Path, capsys: pytest.CaptureFixture[str]
         ),
         (
             ["--system", "webitel", "--url", "http://h", "--username", "u"],
-            "--username: needs password or password_file",
+            "--username: needs --password-file, too",
         ),
         (
             ["--system", "webitel", "--url", "http://h", "--header-file", "X-Key=/no/file"],
@@ -171,9 +171,45 @@ def test_check_warns_of_a_url_that_ends_in_an_endpoints_path(
 
     assert main(["check", str(config)]) == 0
     assert capsys.readouterr().err == (
-        "warning: a: its url ends in /server/status, which the exporter adds itself: the url of"
-        " genesys_ucs targets ends before that\n"
+        f"warning: {config}:1:42: targets[0].url: it ends in /server/status, which the exporter"
+        " appends: leave that out\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("system", "url", "path"),
+    [
+        ("genesys_ucs", "https://{item}/cv/server/status", "/server/status"),
+        ("mdworkbench", "http://{item}/mdworkbench/server/state", "/server/state"),
+        ("genesys_ucs", "https://{item}/cv", ""),
+        ("clanforge", "https://api.example.com", ""),
+    ],
+)
+def test_check_warns_of_a_discovery_url_that_has_the_endpoints_path(
+    system: str, url: str, path: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(
+        f"discovery:\n  - system: {system}\n    url: {url}\n    http_sd: {{url: http://h}}\n",
+        encoding="utf-8",
+    )
+
+    assert main(["check", str(config)]) == 0
+    assert capsys.readouterr().err == (
+        f"warning: {config}:3:5: discovery[0].url: it ends in {path}, which the exporter appends:"
+        " leave that out\n"
+        if path
+        else ""
+    )
+
+
+def test_check_accepts_a_discovery_whose_name_leaves_room_for_no_item(config: Path) -> None:
+    name = "{item}" + "x" * 200
+    config.write_text(
+        f"discovery: [{{system: webitel, name: '{name}', http_sd: {{url: http://h}}}}]\n",
+        encoding="utf-8",
+    )
+
+    assert main(["check", str(config)]) == 0
 
 
 @pytest.mark.parametrize(

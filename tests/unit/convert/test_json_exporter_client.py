@@ -128,13 +128,13 @@ def test_go_templates_become_comments() -> None:
     ("text", "faults"),
     [
         ("modules: [", ["m.yml:2:1: not valid YAML"]),
-        ("{}", ["m.yml:1:1: modules: Field required"]),
-        ("modules: {}", ["m.yml:1:1: modules: Dictionary should have at least 1 item"]),
+        ("{}", ["m.yml:1:1: modules: this key is required"]),
+        ("modules: {}", ["m.yml:1:1: modules: must not be empty"]),
         (
             "modules:\n  a:\n    metrics:\n    - path: x\n      type: list\n    valid_status_codes: [x]\n",
             [
-                "m.yml:4:7: modules.a.metrics[0].name: Field",
-                "m.yml:5:7: modules.a.metrics[0].type: Input",
+                "m.yml:4:7: modules.a.metrics[0].name: this key is required",
+                "m.yml:5:7: modules.a.metrics[0].type: must be 'value' or 'object'",
                 "m.yml:6:26",
             ],
         ),

@@ -1,5 +1,6 @@
 """A failed poll shows its request, and a hint if the cause is known."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -34,10 +35,13 @@ async def failure(target: Target) -> PollError:
     return done.outcome
 
 
-async def explanation(status: int, path: str, client: Client | None = None) -> str:
+async def explanation(
+    status: int, path: str, client: Client | None = None, location: str | None = None
+) -> str:
+    headers = {} if location is None else {"Location": location}
     async with open_site() as site:
         requested = f"{path}/server/status"
-        site.answers[requested] = lambda _: web.Response(status=status)
+        site.answers[requested] = lambda _: web.Response(status=status, headers=headers)
         error = await failure(make_target(url=f"{site.url}{path}", client=client))
         assert error.request == f"GET {site.url}{requested}"
         return error.explanation.removeprefix(f"{error.request}: ")
@@ -69,8 +73,46 @@ async def test_a_forbidden_request_without_credentials_says_so() -> None:
     assert NONE_SENT not in await explanation(403, "/cv", WITH_USER)
 
 
-async def test_a_sufficient_detail_gets_no_explanation() -> None:
-    assert await explanation(302, "") == "HTTP 302, which is not followed: correct the url"
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(500, "HTTP 500: Internal Server Error"), (410, "HTTP 410: Gone"), (599, "HTTP 599")],
+)
+async def test_a_status_that_shares_its_reason_shows_its_standard_phrase(
+    status: int, expected: str
+) -> None:
+    assert await explanation(status, "") == expected
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (None, ""),
+        ("/login?token=canary", "; or set follow_redirects in the client"),
+        ("https://127.0.0.1/canary", "; it leads to https:// at port 443 of the same host"),
+        ("https://canary.example.com/login", "; it leads to another host, often for a login"),
+        ("mailto:canary", ""),
+        (f"https://h/{'x' * 8000}", ""),
+    ],
+)
+async def test_a_redirect_says_where_it_leads_without_its_location(
+    location: str | None, expected: str
+) -> None:
+    refused = "HTTP 302, which is not followed: correct the url"
+
+    assert await explanation(302, "", location=location) == f"{refused}{expected}"
+
+
+async def test_plain_http_to_a_port_that_may_be_for_tls_is_named() -> None:
+    hint = "if the server speaks TLS, the url begins with https://"
+    assert await explanation(400, "") == f"HTTP 400: Bad Request; {hint}"
+
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        error = await failure(make_target(url=f"http://127.0.0.1:{port}"))
+
+    assert error.reason is Reason.CONNECT
+    assert error.hint == hint
 
 
 async def test_tls_to_a_port_of_plain_http_is_named() -> None:

@@ -35,7 +35,7 @@ from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
         ("a.json", '[{"targets": ["\\ud800"]}]', "a.json: [0].targets[0]: this is not valid UTF-8"),
         ("a.json", '[{"\\u001b[2J": 1}]', "a.json:1:3: [0]....: unknown key; known: labels, targets"),
         ("a.yaml", "", "a.yaml:1:1: the file must be a list of groups; [] for none"),
-        ("a.yaml", "- targets: [a", "a.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
+        ("a.yaml", "- targets: [a", "a.yaml:2:1: not valid YAML: a bracket that opens in line 1 is not closed, or a comma is missing"),
         ("a.yaml", "targets: [a]", "a.yaml:1:1: the file must be a list of groups; [] for none"),
         ("a.yaml", "- targets: [a]\n  targets: [b]", "a.yaml:2:3: [0].targets: given twice, first in line 1"),
         ("a.yaml", "- targets: [true]", "a.yaml:1:13: [0].targets[0]: must be a text; quote it"),
@@ -48,7 +48,7 @@ from support.file_sd import CLANFORGE, UCS, Make, replace_file, targets
         (
             "a.yaml",
             "- targets: [a]\n  labels: {le: y}",
-            'a.yaml:2:3: [0].labels: the label "le" is used by the metrics themselves',
+            'a.yaml:2:3: [0].labels: the metrics have a label "le" already: choose another name',
         ),
         (
             "a.yaml",

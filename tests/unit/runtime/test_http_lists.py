@@ -118,7 +118,7 @@ async def test_these_content_types_are_good(vendor: Vendor, content_type: str) -
             "the answer:1:21: [0].<secret>: unknown key; known: labels, targets",
         ),
         (response(b'[{"targets": ["a"], "labels": {"system": "x"}}]'),
-            'the answer:1:21: [0].labels: the label "system" is used by the metrics themselves'),
+            'the answer:1:21: [0].labels: the metrics have a label "system" already: choose another name'),
         (b"no HTTP\r\n\r\nConnection: close", "not a valid HTTP answer: Expected HTTP/, RTSP/ or ICE/"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16777217\r\n\r\n[",

@@ -79,7 +79,6 @@ def test_the_flags_are_read(
         ("-1", 3, {}),
         ("x", 3, {}),
         ("", 3, {}),
-        ("0", 0, {}),
         ("pod", 3, {}),
         ("pod", 3, {"POD_NAME": "status-exporter-7c9f"}),
         ("pod", 3, {"POD_NAME": "status-exporter-3"}),
@@ -88,3 +87,18 @@ def test_the_flags_are_read(
 def test_invalid_flags_are_reported(shard: str, total: int, environment: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="--shard"):
         parse_shard(shard, total, environment)
+
+
+@pytest.mark.parametrize(
+    ("shard", "total", "message"),
+    [
+        ("0", 0, "--total-shards: 0 is below 1"),
+        ("pod", -1, "--total-shards: -1 is below 1"),
+        ("3", 3, "--shard: 3 is neither a number from 0 to 2 nor pod"),
+    ],
+)
+def test_the_message_names_the_flag_and_its_range(shard: str, total: int, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_shard(shard, total, {})
+
+    assert caught.value.faults == (message,)
