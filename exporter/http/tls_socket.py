@@ -92,7 +92,9 @@ class TlsSocket:
             self.is_over = True
         finally:
             if self._outgoing.pending:
-                with suppress(ssl.SSLWantWriteError):  # The rest precedes what is sent next.
+                # What has arrived counts, even if the server has closed its side: an answer may end
+                # so. What could not be sent precedes what is sent next, and that reports the error.
+                with suppress(OSError):
                     self._flush()
         self._silent = 0
         return data

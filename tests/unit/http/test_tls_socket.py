@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from unittest.mock import Mock
 
 import pytest
 import trustme
@@ -114,3 +115,17 @@ def test_tickets_without_end_are_refused_after_a_few_reads(peers: Peers) -> None
         until_done(lambda: peers.client.recv(SIZE))
 
     assert caught.value.reason == "TOO_MANY_MESSAGES"
+
+
+def test_an_answer_counts_although_the_server_reads_no_more(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers.serve(lambda tls: tls.sendall(b"part"))
+    until_done(peers.client.do_handshake)
+    monkeypatch.setattr(peers.client, "_outgoing", Mock(pending=1, **{"read.return_value": b"x"}))
+    broken = Mock(wraps=peers.client._socket)
+    broken.send.side_effect = BrokenPipeError
+    monkeypatch.setattr(peers.client, "_socket", broken)
+
+    assert until_done(lambda: peers.client.recv(SIZE)) == b"part"
+    assert until_done(lambda: peers.client.recv(SIZE)) == b""
