@@ -64,7 +64,7 @@ def test_the_installed_package_runs_as_a_service_would(installed: Chroot) -> Non
     assert version == f"status-exporter {__version__}"
     # It says by itself what the shipped configuration lacks.
     code, said = installed.run("status-exporter", "check", "/etc/status-exporter/config.yaml")
-    assert (code, "name at least one target" in said) == (2, True)
+    assert (code, "there is nothing to poll" in said) == (2, True)
     assert shipped.stat().st_mode & 0o777 == 0o644
     assert (shipped.parent / "secrets").stat().st_mode & 0o777 == 0o700
     assert list(lib.glob("__pycache__/*.pyc"))
