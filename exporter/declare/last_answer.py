@@ -69,12 +69,12 @@ class LastAnswer:
     __slots__ = (
         "_kept",
         "_leaves",
-        "_lists",
         "_params",
         "_plain",
         "_shape",
         "_texts",
         "extraction",
+        "lists",
     )
 
     def __init__(
@@ -91,14 +91,10 @@ class LastAnswer:
         self._texts = NO_TEXT_LINES
         self._plain = plain
         self._params = params
-        self._lists = _read_lists(lists, leaves, params)
+        self.lists = _read_lists(lists, leaves, params)
+        """Without any, all answers of the shape have as many values."""
         self._kept = _KeptBytes() if lists else None
-        self.extraction = _join_lists(plain, self._lists) if lists else plain
-
-    @property
-    def has_lists(self) -> bool:
-        """Whether the number of values may differ from answer to answer."""
-        return bool(self._lists)
+        self.extraction = _join_lists(plain, self.lists) if lists else plain
 
     def keeps(self, body: bytes) -> bool:
         """Return whether an answer may be kept beside all others."""
@@ -106,9 +102,9 @@ class LastAnswer:
 
     def read(self, body: bytes, poll_time: float) -> Extraction | None:
         """Read an answer that may be of the same shape; None if it has to be read whole."""
-        if not self.keeps(body):
+        plain, lists = self._plain, self.lists
+        if lists and not self.keeps(body):
             return None
-        plain, lists = self._plain, self._lists
         values = [*plain.values]
         try:
             leaves = self._shape.leaves(body)
@@ -119,8 +115,8 @@ class LastAnswer:
             return None
         plain = extraction = Extraction(plain.series, tuple(values))
         if lists:
-            extraction = _join_lists(plain, lists, self._lists, self.extraction)
-        self._leaves, self._texts, self._plain, self._lists = leaves, texts, plain, lists
+            extraction = _join_lists(plain, lists, self.lists, self.extraction)
+        self._leaves, self._texts, self._plain, self.lists = leaves, texts, plain, lists
         self.extraction = extraction
         return extraction
 

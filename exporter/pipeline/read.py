@@ -64,7 +64,7 @@ class EndpointReader:
         if (
             last is not None
             and answer.content_type == self._content_type
-            and (not last.has_lists or _is_within_limits(answer.body))
+            and (not last.lists or _is_within(MAX_PARTS, answer.body))
         ):
             extraction = last.read(answer.body, answer.middle)
             if extraction is not None:
@@ -210,7 +210,7 @@ def read_plain_json(body: bytes) -> Any:
     """Parse an object or list in UTF-8 in a third of the time; None in any doubt."""
     if body[:1] not in {b"{", b"["}:
         return None
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH or body.count(b",") >= MAX_VALUES:
+    if not _is_within(MAX_DEPTH, body):
         return None
     try:
         return msgspec.json.decode(body)
@@ -218,7 +218,7 @@ def read_plain_json(body: bytes) -> Any:
         return None
 
 
-def _is_within_limits(body: bytes) -> bool:
-    """Return whether JSON surely has no more parts and values than `read_json` allows."""
+def _is_within(max_parts: int, body: bytes) -> bool:
+    """Return whether JSON surely has no more parts than these, and no more values than allowed."""
     parts = body.count(b"{") + body.count(b"[")
-    return parts <= MAX_PARTS and body.count(b",") < MAX_VALUES
+    return parts <= max_parts and body.count(b",") < MAX_VALUES
