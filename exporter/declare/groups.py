@@ -1,6 +1,7 @@
 """Groups of fields: the base of all groups, and the fields within an object."""
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,9 +31,9 @@ class FieldGroup(Part):
     labels: LabelRules = Field(default_factory=dict)
     """Labels for every metric of the group."""
 
+    @abstractmethod
     def inner(self) -> "list[Part]":
         """Return the fields within."""
-        raise NotImplementedError
 
     @property
     def metric(self) -> str:

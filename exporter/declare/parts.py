@@ -1,5 +1,6 @@
 """The base of all fields: conditions, and the help and labels of a metric."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -22,17 +23,17 @@ class Part(Model):
     """Parameters of the target and their values for which it is read."""
 
     @property
+    @abstractmethod
     def metric(self) -> str:
         """The metric that its faults are reported under."""
-        raise NotImplementedError
 
+    @abstractmethod
     def families(self) -> Iterator[Family]:
         """Yield the metrics of this part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compile(self) -> Read:
         """Return the function that reads this part, without its `when` and `where`."""
-        raise NotImplementedError
 
     def mapped_paths(self) -> Iterator[Steps]:
         """Yield the paths that this part reads, relative to the current item."""
