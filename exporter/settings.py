@@ -148,6 +148,11 @@ class Target:
     """How `set` connects, if not with `client`."""
 
     @property
+    def all_labels(self) -> tuple[tuple[str, str], ...]:
+        """The labels that all of its series begin with: its name, then those of the configuration."""
+        return (("target", self.name), *self.labels.items())
+
+    @property
     def on_probe(self) -> bool:
         """Whether the target is polled only when a probe requests it."""
         return self.interval == math.inf

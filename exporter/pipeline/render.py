@@ -298,8 +298,8 @@ def _value_texts(values: Sequence[float]) -> Iterable[object]:
 
 def base_labels(target: Target) -> str:
     """Return the labels that all series of the target begin with, as in a format string."""
-    base = (("target", target.name), *target.labels.items())
-    return ",".join(f'{name}="{escaped(value)}"' for name, value in base).replace("%", "%%")
+    labels = target.all_labels
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels).replace("%", "%%")
 
 
 def value_text(value: float) -> str:

@@ -234,10 +234,9 @@ def take_snapshot(
         return Snapshot(poll, counts, NO_SERIES, (), None)
     if outcome.series is not last.extracted:
         if outcome.series != last.extracted:
-            base = (("target", target.name), *target.labels.items())
             max_bytes = max(_MIN_BYTES, _BYTES_A_SERIES * target.max_series)
             secrets = secret_forms(target.client, ())
-            last = serve(outcome.series, target.system, secrets, base, max_bytes)
+            last = serve(outcome.series, target.system, secrets, target.all_labels, max_bytes)
         # Keep one of two equal tuples.
         poll = poll._replace(outcome=outcome._replace(series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped
