@@ -9,6 +9,7 @@ from dataclasses import replace
 from exporter.cli.options import Arguments, settings_of
 from exporter.cli.words import GREEN, YELLOW, colour_text, count_text
 from exporter.clock import Clock
+from exporter.config.load import read_text
 from exporter.declare.document import Document, Location
 from exporter.errors import ConfigError, ListError
 from exporter.pipeline.advice import repeated_paths
@@ -52,7 +53,7 @@ def _warn(settings: Settings) -> None:
         return
     # Without a file there is only the target of the flags.
     file = settings.files[0] if settings.files else None
-    document = Document(file.read_text(encoding="utf-8"), str(file)) if file else None
+    document = Document(read_text(file), str(file)) if file else None
     for location, message in warnings:
         text = document.locate(location, message)[1] if document else f"--url: {message}"
         _print_warning(text)

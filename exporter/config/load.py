@@ -59,7 +59,7 @@ def load_file(path: Path, systems: Mapping[str, System], *, needs_targets: bool 
     Raises:
         ConfigError: All faults of the file, each with its line and column.
     """
-    text = _read_file(path)
+    text = read_text(path)
     settings = load_text(text, str(path), path.parent, systems, needs_targets=needs_targets)
     return replace(settings, files=(path, *settings.files))
 
@@ -105,7 +105,8 @@ def load_flags(
     return _load(data, _Flags(flags), context, [])
 
 
-def _read_file(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a configuration file; raise ConfigError if it cannot be read."""
     try:
         return read_file(path, LARGEST_FILE).decode()
     except UnicodeDecodeError as error:
@@ -134,7 +135,7 @@ def _system_files(
 def _add_systems(path: Path, context: Context) -> Iterator[LocatedMessage]:
     """Add a file's systems to the context; yield the faults."""
     try:
-        text = _read_file(path)
+        text = read_text(path)
     except ConfigError as error:
         yield from (((0, 0), fault) for fault in error.faults)
         return
