@@ -126,7 +126,7 @@ def find_lists(parts: Iterable[Part], mapped: Sequence[Steps], tree: Any) -> lis
 
 
 def _plain_eaches(parts: Iterable[Part], base: Steps) -> Iterator[tuple[Steps, Each]]:
-    """Yield each `each` that is read whatever else the answer has, and the place of its items."""
+    """Yield each `each` that no condition excludes, and the path of its items."""
     for part in parts:
         if part.when is not None:
             continue

@@ -6,6 +6,7 @@ failures have no URLs or bytes of answers, which may contain credentials.
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from dataclasses import replace
 from typing import Protocol
@@ -34,9 +35,10 @@ class Cancellable(Protocol):
         ...
 
 
-class HttpClient:
+class HttpClient(ABC):
     """Sends requests."""
 
+    @abstractmethod
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> Cancellable:
@@ -44,7 +46,6 @@ class HttpClient:
 
         After the deadline the outcome is a timeout. Requests that follow may have the same deadline.
         """
-        raise NotImplementedError
 
     async def fetch(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None = None
@@ -125,7 +126,7 @@ class PooledClient(HttpClient):
         return b"%b%b\r\n%b" % (request.head[:-2], more, request.body)
 
     async def send(self, method: str, url: str, body: bytes, headers: Headers) -> Answer:
-        """Send a request of a login, never twice, and return the answer, whatever its status.
+        """Send a request of a login, never twice, and return the answer with any status.
 
         Raises:
             PollError: There is no answer, or it is too large.

@@ -72,7 +72,7 @@ class DeclaredMethod:
 
     def _check(self, answer: Answer) -> None:
         explained = self._declaration.explain.get(answer.status)
-        # An answer with a Location is a redirect, whatever its status.
+        # An answer with a Location is a redirect; its status does not matter.
         if explained and not answer.location:
             raise PollError(Reason.HTTP_401, f"HTTP {answer.status}: {explained.rstrip('.')}")
         is_cookie = not isinstance(self._declaration.token, str)

@@ -67,7 +67,7 @@ class FileLists:
 
     def _refresh(self) -> ListResult:
         now = time.monotonic()
-        # As in Prometheus, everything is read again at times, whatever the file system says.
+        # As in Prometheus, all files are read again at times, even if they seem unchanged.
         everything = now - self._all_read >= self._source.refresh_interval
         if everything:
             self._all_read = now

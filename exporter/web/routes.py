@@ -53,7 +53,7 @@ class Site:
         return found
 
     async def healthy(self, _request: web.Request) -> web.Response:
-        """Report that the process responds, whatever the state of its targets."""
+        """Report that the process responds; the state of its targets does not matter."""
         return web.Response(text="Healthy.\n")
 
     async def ready(self, _request: web.Request) -> web.Response:
