@@ -8,19 +8,26 @@ from exporter.clock import Clock
 from exporter.http.connections import Connections
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.schedule import Schedule
+from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.settings import Settings
+from exporter.settings import Settings, Target
 from exporter.telemetry import Telemetry
 from support.probed_site import Gate, target, until
 
 
-async def test_a_probe_takes_the_next_turn_of_its_target(gate: Gate) -> None:
-    now = [0.0]
-    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
-    targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
-    connections = Connections(clock)
+def scheduled(one: Target, clock: Clock) -> tuple[Schedule, TargetState, Connections]:
+    """Return a schedule of one target, which does not run by itself."""
+    telemetry, connections = Telemetry(), Connections(clock)
+    targets = Targets(Settings(targets=(one,)), telemetry, clock)
     schedule = Schedule(targets, connections, telemetry, clock, 100)
     (tracked,) = targets
+    return schedule, tracked, connections
+
+
+async def test_a_probe_takes_the_next_turn_of_its_target(gate: Gate) -> None:
+    now = [0.0]
+    clock = Clock(monotonic=lambda: now[0])
+    schedule, tracked, connections = scheduled(target(gate, interval=10.0), clock)
 
     async def asked_at(moment: float) -> int:
         now[0] = moment
@@ -45,11 +52,8 @@ async def test_a_probe_takes_the_next_turn_of_its_target(gate: Gate) -> None:
 
 async def test_a_turn_during_the_poll_of_a_probe_is_not_a_second_poll(gate: Gate) -> None:
     now = [0.0]
-    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
-    targets = Targets(Settings(targets=(target(gate, interval=10.0),)), telemetry, clock)
-    connections = Connections(clock)
-    schedule = Schedule(targets, connections, telemetry, clock, 100)
-    (tracked,) = targets
+    clock = Clock(monotonic=lambda: now[0])
+    schedule, tracked, connections = scheduled(target(gate, interval=10.0), clock)
     gate.open.clear()
     probe = asyncio.create_task(schedule.poll_now(tracked, 0.0, 60.0))
     await until(lambda: gate.asked)
@@ -66,11 +70,9 @@ async def test_a_turn_during_the_poll_of_a_probe_is_not_a_second_poll(gate: Gate
 async def test_moved_turns_leave_nothing_behind(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, telemetry = Clock(monotonic=lambda: 0.0), Telemetry()
-    targets = Targets(Settings(targets=(target(gate),)), telemetry, clock)
     left = list[object]()
     monkeypatch.setattr(PollRun, "start", lambda run, *_, **__: left.append(run))
-    schedule = Schedule(targets, Connections(clock), telemetry, clock, 100)
+    schedule, _, _ = scheduled(target(gate), Clock(monotonic=lambda: 0.0))
     (turn,) = schedule._entries.values()
     for number in range(10_000):
         schedule._slots.put(turn, 20_000.0 - number)
