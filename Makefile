@@ -8,9 +8,10 @@ SECONDS ?= 300
 MINUTES ?= 10
 
 # Only the locked versions, verified by hash. Without source archives, pip builds nothing and downloads
-# no build tools.
+# no build tools. Without dependencies, it does not look for newer versions of what a lock has: pip
+# 23 stops when it finds one of a package that another requires with an extra.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-  --only-binary :all: --require-hashes --requirement
+  --only-binary :all: --no-deps --require-hashes --requirement
 # By file, so that tests with an expensive fixture, such as one run of all faults, share it.
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
