@@ -6,11 +6,11 @@ from zlib import crc32
 from exporter.http.shared_login import LONGEST_PAUSE
 
 # Polls per tick: the process wakes up to cold caches, which costs as much as thirty polls.
-_POLLS_A_TICK = 200
+_POLLS_A_TICK = 400
 _MIN_TICK = 0.1
 MAX_TICK = 0.5
 """Seconds."""
-_TICKS_AN_INTERVAL = 5
+_TICKS_AN_INTERVAL = 3
 # Ticks are a multiple of this, so that a few targets more or less do not reschedule all others.
 _TICK_STEP = 0.05
 
