@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
+import msgspec
+
 from exporter.errors import FieldError
 
 Labels = tuple[tuple[str, str], ...]
@@ -34,7 +36,7 @@ class Fault(NamedTuple):
     message: str
 
 
-class Extraction(NamedTuple):
+class Extraction(msgspec.Struct, frozen=True, gc=False):
     """The result of reading one answer, or all answers of one poll.
 
     Series and values are separate: a target nearly always has the series of its last poll.

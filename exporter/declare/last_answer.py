@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from weakref import WeakSet
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import MAX_FAULTS, Extraction
@@ -130,7 +131,7 @@ def learn(
     """
     if type(tree) not in {dict, list}:
         return None
-    extraction = extraction._replace(unmapped=None)
+    extraction = replace(extraction, unmapped=None)
     lists = find_lists(endpoint.fields, endpoint.mapped_paths, tree)
     metrics = {name for name, _ in extraction.series}
     if any(metrics.isdisjoint(one.metrics) for one in lists):
@@ -154,7 +155,7 @@ def _separate_lists(
 ) -> tuple[Extraction, _ReadLists]:
     """Return the extraction without faults and samples of these lists, and the lists."""
     if not lists:
-        return Extraction(*extraction[:2]), ()
+        return Extraction(extraction.series, extraction.values), ()
     names = [name for name, _ in extraction.series]
     in_lists = frozenset[str]().union(*(one.metrics for one in lists))
     plain = [one for one in extraction.samples if one.family not in in_lists]

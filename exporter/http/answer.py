@@ -5,7 +5,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+
+import msgspec
 
 from exporter.errors import PollError, Reason
 
@@ -61,7 +62,7 @@ _CERTIFICATE_HINTS = {
 _WITH_RETRY_AFTER = frozenset({429, 503})
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a request; `middle` is half-way from sending to receiving, Unix time."""
 
     content_type: str

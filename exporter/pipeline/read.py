@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.declare.endpoint import Endpoint
 from exporter.declare.extraction import Extraction, shared_series
@@ -80,13 +81,13 @@ class EndpointReader:
         """
         read = self._read_and_learn(answer)
         count = len(find_unmapped(read.tree, self._endpoint))
-        return read._replace(extraction=read.extraction._replace(unmapped=count))
+        return read._replace(extraction=replace(read.extraction, unmapped=count))
 
     def _read_and_learn(self, answer: Answer) -> ReadAnswer:
         endpoint, params = self._endpoint, self._params
         tree, faults = parse(answer, endpoint)
         extraction = endpoint.extract(tree, params, answer.middle, faults)
-        extraction = extraction._replace(series=shared_series(extraction.series))
+        extraction = replace(extraction, series=shared_series(extraction.series))
         self._last = None
         self._misses += 1
         # If every answer differs too much, learn only the first, second, fourth, eighth...

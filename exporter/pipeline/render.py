@@ -193,7 +193,7 @@ class Table(NamedTuple):
 
     system: System
     bases: Sequence[str]
-    served: tuple[ServedSeries, ...]
+    served: Sequence[ServedSeries]
     groups: list[SeriesGroup]
     columns: list[list[tuple[float, ...]]]
     """The values of each group, by series."""
@@ -248,7 +248,9 @@ def make_table(
     is the last table of these targets: while the series are the same, so are the groups.
     """
     # Comprehensions without calls: this is done for ten thousand targets at a time.
-    polls, counts, served, values, unmapped = zip(*snapshots, strict=True)
+    polls = [one.poll for one in snapshots]
+    counts = [one.counts for one in snapshots]
+    served = [one.served for one in snapshots]
     outcomes = [poll.outcome for poll in polls]
     own = (
         [not isinstance(outcome, PollError) for outcome in outcomes],
@@ -257,7 +259,7 @@ def make_table(
         [count.failures for count in counts],
         [count.last_success and round(count.last_success * 1e3) / 1e3 for count in counts],
         [None if isinstance(outcome, PollError) else len(outcome.faults) for outcome in outcomes],
-        unmapped,
+        [one.unmapped for one in snapshots],
     )
     if last and bases == last.bases and all(map(is_, served, last.served)):
         groups = last.groups
@@ -266,7 +268,9 @@ def make_table(
         for row, one in enumerate(served):
             by_layout.setdefault(one.layout, []).append(row)
         groups = [SeriesGroup(rows, bases, served) for rows in by_layout.values()]
-    columns = [[*zip(*[values[row] for row in one.rows], strict=True)] for one in groups]
+    columns = [
+        [*zip(*[snapshots[row].values for row in one.rows], strict=True)] for one in groups
+    ]
     return Table(system, bases, served, groups, columns, own)
 
 

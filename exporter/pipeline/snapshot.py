@@ -5,6 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from exporter.declare.extraction import (
     MAX_SHARED,
     MAX_SHARED_SERIES,
@@ -28,7 +31,7 @@ _LINE_BYTES = 24
 _LABEL_BYTES = 4
 
 
-class PollResult(NamedTuple):
+class PollResult(msgspec.Struct, frozen=True):
     """The outcome of one poll: an extraction, or the reason why there is none."""
 
     outcome: Extraction | PollError
@@ -40,7 +43,7 @@ class PollResult(NamedTuple):
     """`ended` by the monotonic clock."""
 
 
-class PollCounts(NamedTuple):
+class PollCounts(msgspec.Struct, frozen=True, gc=False):
     """The totals of a target's polls."""
 
     polls: int = 0
@@ -91,7 +94,7 @@ class ServedSeries(NamedTuple):
         return tuple(extraction.values[at] for at in self.kept)
 
 
-class Snapshot(NamedTuple):
+class Snapshot(msgspec.Struct, frozen=True):
     """The result of a target's last poll, ready to serve."""
 
     poll: PollResult
@@ -238,7 +241,7 @@ def take_snapshot(
             secrets = secret_forms(target.client, ())
             last = serve(outcome.series, target.system, secrets, target.all_labels, max_bytes)
         # Keep one of two equal tuples.
-        poll = poll._replace(outcome=outcome._replace(series=last.extracted))
+        poll = replace(poll, outcome=replace(outcome, series=last.extracted))
     counted = unmapped if outcome.unmapped is None else outcome.unmapped
     values = outcome.values if last.kept is None else last.values(outcome)
     return Snapshot(poll, counts, last, values, counted)

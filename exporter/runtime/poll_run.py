@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault
 from exporter.errors import UNEXPECTED, PollError, Reason
@@ -168,7 +170,7 @@ class PollRun:
             extraction = await login.through(target.name, target.timeout, attempt)
             # A vendor may echo a token in a label.
             known = secret_forms(target.client, login.obtained_secrets)
-            outcome = extraction._replace(series=redact_series(extraction.series, known))
+            outcome = replace(extraction, series=redact_series(extraction.series, known))
         except asyncio.CancelledError:
             if not self._deadline.is_over:
                 raise
@@ -302,7 +304,7 @@ class PollRun:
             outcome = outcome.with_detail(self._message(outcome.detail))
         elif outcome.faults:
             faults = (Fault(one.metric, self._message(one.message)) for one in outcome.faults)
-            outcome = outcome._replace(faults=tuple(faults))
+            outcome = replace(outcome, faults=tuple(faults))
         ended = self._clock.monotonic()
         on_done(self._owner, PollResult(outcome, ended - self._began, self._clock.wall(), ended))
 

@@ -13,6 +13,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from exporter.clock import Clock
 from exporter.errors import UNEXPECTED, PollError, ProbeDeadlineError, Reason
 from exporter.http.connections import Connections
@@ -272,7 +274,7 @@ class Schedule:
             _log.exception(
                 "snapshot failed", extra={"facts": {"target": entry.tracked.target.name}}
             )
-            poll = poll._replace(outcome=PollError(Reason.INTERNAL, UNEXPECTED))
+            poll = replace(poll, outcome=PollError(Reason.INTERNAL, UNEXPECTED))
             self._targets.record(entry.tracked, poll)
         pause = 0.0
         if isinstance(poll.outcome, PollError):

@@ -11,6 +11,8 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
@@ -250,7 +252,7 @@ class Targets:
             if snapshot is not None:
                 age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
-                self._fail(tracked, snapshot.poll._replace(outcome=stale), tracked.counts)
+                self._fail(tracked, replace(snapshot.poll, outcome=stale), tracked.counts)
 
     def _follow_wall_clock(self, now: float) -> None:
         """If the wall clock was set, keep how long targets are up and down."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec import structs
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from exporter.clock import Clock
@@ -80,8 +81,8 @@ async def test_a_result_older_than_half_the_interval_is_renewed(gate: Gate) -> N
         await site.get("/probe?target=t")
         (tracked,) = site.targets
         assert tracked.snapshot is not None
-        age = tracked.snapshot.poll._replace(taken=tracked.snapshot.poll.taken - 1801.0)
-        tracked.snapshot = tracked.snapshot._replace(poll=age)
+        age = structs.replace(tracked.snapshot.poll, taken=tracked.snapshot.poll.taken - 1801.0)
+        tracked.snapshot = structs.replace(tracked.snapshot, poll=age)
         await site.get("/probe?target=t")
 
     assert gate.asked == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import structs
 
 from exporter.config import load_text
 from exporter.declare.extraction import Extraction
@@ -67,7 +68,8 @@ def read(fields: list[Any], tree: Any, params: Mapping[str, str] | None = None) 
     )
     found = system.endpoints[0].extract(tree, params or {}, NOW)
     samples = tuple(one for one in found.samples if one.family != "s_always")
-    return Extraction.of(samples, found.faults)._replace(dropped_items=found.dropped_items)
+    extraction = Extraction.of(samples, found.faults)
+    return structs.replace(extraction, dropped_items=found.dropped_items)
 
 
 def written(found: Extraction) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault, Sample
@@ -110,7 +111,7 @@ def test_one_target_never_shows_anothers_series(moment: Moment, telemetry: Telem
     targets = make(moment, telemetry, *(f"t{number}" for number in range(50)))
     for number, tracked in enumerate(targets):
         samples = (Sample("genesys_ucs_requests_total", (), float(number)),)
-        targets.record(tracked, good(moment)._replace(outcome=Extraction.of(samples, ())))
+        targets.record(tracked, structs.replace(good(moment), outcome=Extraction.of(samples, ())))
 
     for number in range(50):
         assert f'genesys_ucs_requests_total{{target="t{number}"}} {number}\n' in lines(targets)
@@ -120,8 +121,8 @@ def test_faults_and_duplicates_are_counted(moment: Moment, telemetry: Telemetry)
     targets = make(moment, telemetry, "a")
     twice = (Sample("genesys_ucs_requests_total", (), 1.0),) * 2
     reading = Extraction.of(twice, (Fault("genesys_ucs_mode", "x"),))
-    targets.record(first(targets), good(moment)._replace(outcome=reading))
-    targets.record(first(targets), good(moment)._replace(outcome=reading))
+    targets.record(first(targets), structs.replace(good(moment), outcome=reading))
+    targets.record(first(targets), structs.replace(good(moment), outcome=reading))
     value = telemetry.registry.get_sample_value
 
     labels = {"system": "genesys_ucs", "metric": "genesys_ucs_mode"}
