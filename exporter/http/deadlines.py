@@ -17,7 +17,7 @@ class Deadline:
 
     __slots__ = ("at", "is_over", "on_over", "seconds")
 
-    def __init__(self, seconds: float, on_over: Callable[[], object] | None) -> None:
+    def __init__(self, seconds: float, on_over: Callable[[], object] | None = None) -> None:
         self.seconds = seconds
         """How long the work may take."""
         self.on_over = on_over
@@ -67,7 +67,10 @@ class Deadlines:
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()
-        while queue and queue[0][1].is_over:
+        while queue:
+            first_at, first = queue[0]
+            if first.at == first_at and not first.is_over:
+                break
             queue.popleft()
         queue.append((at, deadline))
         if at < self._timer_at:

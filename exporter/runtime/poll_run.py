@@ -16,6 +16,7 @@ from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
 from exporter.http.client import Cancellable
 from exporter.http.connections import Connections
+from exporter.http.deadlines import Deadline
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import add_hint
@@ -81,6 +82,7 @@ class PollRun:
         self._all_requests = requests
         self._connections = connections
         self._clock = clock
+        self._deadline = Deadline(target.timeout)
         self._on_done: Callable[[Any, PollResult], None] | None = None
         self._exchange: Cancellable | None = None
         self._reading: asyncio.Future[Extraction | ReadAnswer] | None = None
@@ -108,7 +110,8 @@ class PollRun:
         self._on_done, self._owner = on_done, owner
         self._is_whole = is_whole
         self._keeps_answers = keeps_answers
-        self._deadline = connections.pool.deadlines.start(target.timeout, self._expire)
+        self._deadline.on_over = self._expire
+        connections.pool.deadlines.restart(self._deadline)
         client, requests = target.client, self._all_requests
         try:
             self._http = connections.client_of(target)

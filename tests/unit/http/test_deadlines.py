@@ -78,6 +78,26 @@ async def test_a_suspended_deadline_does_not_pass(pool: ConnectionPool) -> None:
     assert over == ["other", "suspended"]
 
 
+async def test_a_deadline_that_is_used_again_passes_once_and_at_its_last_time(
+    pool: ConnectionPool,
+) -> None:
+    over: list[str] = []
+    again = pool.deadlines.start(0.01, partial(over.append, "again"))
+    for _ in range(3):
+        again.end()
+        again.on_over = partial(over.append, "again")
+        pool.deadlines.restart(again)
+    last = again.at
+    async with asyncio.timeout(60):
+        while not over:
+            await asyncio.sleep(0.001)
+    passed = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.05)
+
+    assert over == ["again"]
+    assert passed >= last
+
+
 async def test_the_deadline_is_suspended_while_a_handshake_waits(
     client: PooledClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
