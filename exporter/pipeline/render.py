@@ -5,15 +5,15 @@ Sample lines are the same in the text format 0.0.4 and in OpenMetrics 1.0.
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from operator import attrgetter, is_, is_not
+from operator import is_
 from typing import Any, NamedTuple, Protocol
 
 from msgspec.json import encode
 
+from exporter.declare.extraction import Extraction
 from exporter.declare.family import Family, Kind
 from exporter.declare.system import System
-from exporter.errors import PollError
-from exporter.pipeline.snapshot import Layout, PollCounts, ServedSeries, Snapshot, escaped
+from exporter.pipeline.snapshot import Layout, ServedSeries, Snapshot, escaped
 from exporter.settings import Target
 
 
@@ -61,7 +61,6 @@ _UP, _DURATION, _POLLS, _FAILURES, _SUCCESS, _FAULTS, _UNMAPPED = range(len(TARG
 _EXACT = 2.0**53
 # A block with more series is split, unless it is one target.
 _MAX_SERIES = 5000
-_COUNTS = attrgetter("counts")
 
 
 class BlockSource(Protocol):
@@ -77,23 +76,24 @@ class BlockSource(Protocol):
         """Its last snapshot."""
         ...
 
-    @property
-    def counts(self) -> PollCounts:
-        """The counts of its last snapshot, which are replaced after it."""
-        ...
+    block: "Block | None"
+    """Its block, whose `changes` count its new snapshots."""
 
 
 class Block:
     """Some targets of one system, and the lines of each family as last rendered."""
 
-    __slots__ = ("_last", "sources", "system")
+    __slots__ = ("_last", "changes", "sources", "system")
 
     def __init__(self, system: System, sources: Iterable[BlockSource]) -> None:
         self.system = system
         self.sources = list(sources)
+        self.changes = 0
+        """How many snapshots of its targets were replaced. Finding this out from ten thousand targets
+        takes a scrape longer than sending a page."""
         count = len(system.families) + len(TARGET_FAMILIES)
         # Replaced as a whole: several scrapes may render the block in threads at the same time.
-        self._last = _RenderedBlock((), None, (b"",) * count)
+        self._last = _RenderedBlock(-1, None, (b"",) * count)
 
     @property
     def families(self) -> Sequence[bytes]:
@@ -103,10 +103,7 @@ class Block:
     @property
     def is_stale(self) -> bool:
         """Whether a target was polled after the lines were rendered."""
-        rendered = self._last.counts
-        return len(rendered) < len(self.sources) or any(
-            map(is_not, map(_COUNTS, self.sources), rendered)
-        )
+        return self.changes != self._last.changes
 
     @property
     def is_large(self) -> bool:
@@ -117,36 +114,49 @@ class Block:
     def add(self, source: BlockSource) -> None:
         """Add a target, which is rendered at the next refresh."""
         self.sources.append(source)
+        self.changes += 1
 
     def without(self, gone: "AbstractSet[BlockSource]") -> "Block":
-        """Return a block of the other targets."""
-        return Block(self.system, [one for one in self.sources if one not in gone])
+        """Return a block of the other targets, in place of this one."""
+        return self._part([one for one in self.sources if one not in gone])
 
     def split(self) -> "tuple[Block, Block]":
-        """Return two blocks of half the targets each."""
+        """Return two blocks of half the targets each, in place of this one."""
         half = len(self.sources) // 2
-        return Block(self.system, self.sources[:half]), Block(self.system, self.sources[half:])
+        return self._part(self.sources[:half]), self._part(self.sources[half:])
+
+    def _part(self, sources: Sequence[BlockSource]) -> "Block":
+        part = Block(self.system, sources)
+        for one in sources:
+            if one.block is self:
+                one.block = part
+        return part
 
     def refresh(self) -> None:
         """Render the families in which a line has changed."""
         last = self._last
         # Before the snapshots, which a poll may replace while a thread runs this.
-        counts = tuple(map(_COUNTS, self.sources))
+        changes = self.changes
+        found = [one.snapshot for one in self.sources]
+        snapshots = [one for one in found if one is not None]
         families, table = [*last.families], None
-        polled = [(one.base, one.snapshot) for one in self.sources if one.snapshot is not None]
-        if polled:
-            bases, snapshots = zip(*polled, strict=True)
+        if snapshots:
+            bases = last.table.bases if last.table else []
+            # Sources are only added, and each that was polled stays so.
+            if len(bases) < len(snapshots):
+                polled = zip(self.sources, found, strict=False)
+                bases = [source.base for source, snapshot in polled if snapshot is not None]
             table = make_table(self.system, bases, snapshots, last.table)
             for index in table.changed_families(last.table):
                 families[index] = table.render(index)
-        self._last = _RenderedBlock(counts, table, families)
+        self._last = _RenderedBlock(changes, table, families)
 
 
 class _RenderedBlock(NamedTuple):
     """The lines of a block, and what they were rendered from."""
 
-    counts: tuple[PollCounts, ...]
-    """Of each source. References to snapshots would keep two of each target in memory."""
+    changes: int
+    """Those of the block."""
     table: "Table | None"
     """None if no target had been polled."""
     families: Sequence[bytes]
@@ -247,18 +257,19 @@ def make_table(
     `bases` are the labels that the series of each target begin with, see `base_labels`, and `last`
     is the last table of these targets: while the series are the same, so are the groups.
     """
-    # Comprehensions without calls: this is done for ten thousand targets at a time.
+    # Comprehensions without calls, also of round: this is done for ten thousand targets at a time.
     polls = [one.poll for one in snapshots]
     counts = [one.counts for one in snapshots]
     served = [one.served for one in snapshots]
     outcomes = [poll.outcome for poll in polls]
+    faults = [len(one.faults) if type(one) is Extraction else None for one in outcomes]
     own = (
-        [not isinstance(outcome, PollError) for outcome in outcomes],
-        [round(poll.duration * 1e6) / 1e6 for poll in polls],
+        [count is not None for count in faults],
+        [(poll.duration * 1e6 + 0.5) // 1 / 1e6 for poll in polls],
         [count.polls for count in counts],
         [count.failures for count in counts],
-        [count.last_success and round(count.last_success * 1e3) / 1e3 for count in counts],
-        [None if isinstance(outcome, PollError) else len(outcome.faults) for outcome in outcomes],
+        [count.last_success and (count.last_success * 1e3 + 0.5) // 1 / 1e3 for count in counts],
+        faults,
         [one.unmapped for one in snapshots],
     )
     if last and bases == last.bases and all(map(is_, served, last.served)):
@@ -268,9 +279,7 @@ def make_table(
         for row, one in enumerate(served):
             by_layout.setdefault(one.layout, []).append(row)
         groups = [SeriesGroup(rows, bases, served) for rows in by_layout.values()]
-    columns = [
-        [*zip(*[snapshots[row].values for row in one.rows], strict=True)] for one in groups
-    ]
+    columns = [[*zip(*[snapshots[row].values for row in one.rows], strict=True)] for one in groups]
     return Table(system, bases, served, groups, columns, own)
 
 

@@ -20,14 +20,15 @@ class Blocks:
     def __init__(self) -> None:
         self._blocks: dict[System, list[Block]] = {}
 
-    def add(self, system: System, source: BlockSource) -> None:
-        """Add a target of a system to the last block, or to a new one."""
+    def add(self, system: System, source: BlockSource) -> Block:
+        """Add a target of a system to the last block, or to a new one, and return the block."""
         blocks = self._blocks.setdefault(system, [])
         last = blocks[-1].sources if blocks else []
         # A thread may be rendering a single large target.
         if not last or len(last) >= MAX_TARGETS or (len(last) == 1 and blocks[-1].is_large):
             blocks.append(Block(system, []))
         blocks[-1].add(source)
+        return blocks[-1]
 
     def remove(self, gone: "AbstractSet[BlockSource]") -> None:
         """Remove targets."""
@@ -39,6 +40,8 @@ class Blocks:
             self._blocks[system] = [block for block in left if block.sources]
             if not self._blocks[system]:
                 del self._blocks[system]
+        for one in gone:
+            one.block = None
 
     def of_system(self, systems: Collection[str] = ()) -> list[Block]:
         """Return the blocks of these systems, or of all, in the order of their names."""

@@ -3,7 +3,7 @@
 from array import array
 from dataclasses import dataclass
 
-from exporter.pipeline.render import base_labels
+from exporter.pipeline.render import Block, base_labels
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import NO_SERIES, PollCounts, ServedSeries, Snapshot
 from exporter.settings import Target
@@ -70,6 +70,7 @@ class TargetState:
     __slots__ = (
         "availability",
         "base",
+        "block",
         "counts",
         "faulty",
         "history",
@@ -88,6 +89,8 @@ class TargetState:
         self.number = NOWHERE
         self.base = base_labels(target)
         """The labels that all of its series begin with."""
+        self.block: Block | None = None
+        """The block of lines that it belongs to; None if it is not scraped."""
         self.requests = build(target)
         self.snapshot: Snapshot | None = None
         self.counts = _NO_POLLS
@@ -114,6 +117,12 @@ class TargetState:
     def words(self) -> str:
         """The text that a search matches: its name and label values, in lower case."""
         return " ".join((self.target.name, *self.target.labels.values())).lower()
+
+    def replace_snapshot(self, snapshot: Snapshot) -> None:
+        """Replace the last snapshot, and with it the counts and later the lines."""
+        self.snapshot, self.counts = snapshot, snapshot.counts
+        if self.block is not None:
+            self.block.changes += 1
 
     def note(self, seconds: float) -> None:
         """Note how long a poll took; negative for one that failed."""

@@ -208,7 +208,7 @@ class Targets:
             # Targets that are polled together share blocks, so that fewer are rendered again.
             scraped.sort(key=lambda one: (one.target.interval, phase(one.target.name, 1.0)))
         for one in scraped:
-            self.blocks.add(one.target.system, one)
+            one.block = self.blocks.add(one.target.system, one)
 
     def record(self, tracked: TargetState, poll: PollResult) -> None:
         """Record the result of a poll: count it, log changes, replace the snapshot."""
@@ -228,7 +228,7 @@ class Targets:
         if before is None or isinstance(before.poll.outcome, PollError):
             self._note_up(tracked)
         tracked.served, tracked.unmapped = snapshot.served, snapshot.unmapped
-        tracked.snapshot, tracked.counts = snapshot, counts
+        tracked.replace_snapshot(snapshot)
         self._expires[tracked.number] = poll.taken + tracked.target.max_age
         tracked.note(poll.duration)
         if outcome.faults or tracked.faulty:
@@ -278,7 +278,7 @@ class Targets:
             _log.warning("target down", extra={"facts": facts | found})
         self._note_first(tracked)
         tracked.availability.note_down(self.clock.wall())
-        tracked.snapshot, tracked.counts = take_snapshot(tracked.target, poll, counts), counts
+        tracked.replace_snapshot(take_snapshot(tracked.target, poll, counts))
         self._expires[tracked.number] = math.inf
 
     def _note_up(self, tracked: TargetState) -> None:

@@ -23,7 +23,7 @@ from exporter.declare.family import Family, open_metrics_name
 from exporter.declare.system import System
 from exporter.errors import QueryError
 from exporter.pipeline.render import TARGET_FAMILIES, Block, base_labels
-from exporter.pipeline.snapshot import PollCounts, Snapshot
+from exporter.pipeline.snapshot import Snapshot
 from exporter.runtime.blocks import Blocks
 from exporter.runtime.targets import Targets
 from exporter.settings import Target
@@ -116,11 +116,11 @@ def expose_own(registry: CollectorRegistry, form: Format, names: Collection[str]
     return text_of(chosen)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _PageSource:
     base: str
     snapshot: Snapshot
-    counts: PollCounts
+    block: Block | None = None
 
 
 def expose_targets(
@@ -137,7 +137,7 @@ def expose_targets(
     blocks = Blocks()
     for target, snapshot in shown:
         base = base_labels(target) if with_base else ""
-        blocks.add(target.system, _PageSource(base, snapshot, snapshot.counts))
+        blocks.add(target.system, _PageSource(base, snapshot))
     lines = []
     for block in blocks.of_system():
         block.refresh()
@@ -151,7 +151,8 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
     until = monotonic() + _MAX_SECONDS_PER_LOOP_TURN
     for block in blocks:
         if block.is_stale:
-            if block.is_large:
+            # Of several targets, a large block was split.
+            if len(block.sources) == 1 and block.is_large:
                 await asyncio.to_thread(block.refresh)
             else:
                 block.refresh()

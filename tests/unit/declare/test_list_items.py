@@ -261,7 +261,9 @@ def _reads(system: System, answer: Any, next_answer: Any, params: dict[str, str]
 
 
 def _values(found: Extraction) -> list[tuple[str, float]]:
-    return [(labels[0][1], value) for (_, labels), value in zip(found.series, found.values, strict=True)]
+    return [
+        (labels[0][1], value) for (_, labels), value in zip(found.series, found.values, strict=True)
+    ]
 
 
 def test_items_that_all_have_other_keys_are_read_without_shapes() -> None:

@@ -49,10 +49,7 @@ class Source:
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
-
-    @property
-    def counts(self) -> PollCounts:
-        return self.snapshot.counts if self.snapshot else PollCounts()
+        self.block: Block | None = None
 
 
 class Outcome(NamedTuple):
