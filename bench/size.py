@@ -15,7 +15,7 @@ from bench.workbench import Workbench
 
 _MANY = Load(10_000, 15.0)
 _THOUSAND = Load(1_000, 1.5)
-# Two ticks of the exporter at this load: targets that are due are polled at the next tick.
+# A tick of the exporter at this load: targets that are due are polled at the next tick.
 _LATE_SECONDS = 0.6
 _GOAL_KIB = 8.0
 _GOAL_KIB_TLS = 32.0

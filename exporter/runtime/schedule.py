@@ -25,7 +25,7 @@ from exporter.runtime.poll_run import PollRun
 from exporter.runtime.slots import Slots
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import MAX_TICK, next_turn, phase, rounds, tick_seconds
+from exporter.runtime.timing import MIN_TICK, next_tick, next_turn, phase, rounds, tick_seconds
 from exporter.settings import Client
 from exporter.telemetry import Telemetry
 from exporter.toolkit.token_bucket import TokenBucket
@@ -41,6 +41,8 @@ _MAX_AT_ONCE = 8000
 # Minimum rate of first polls: a few targets are known at once, and ten thousand do not start in one
 # burst.
 _FIRST_SECONDS_EACH = 0.01
+# A little less than the longest tick, so that none of them leaves it out.
+_AGING_SECONDS = 0.9
 # Counting unmapped values costs as much as reading all fields: do it about once an hour.
 _COUNT_UNMAPPED_EVERY = 240
 
@@ -54,7 +56,7 @@ class ScheduleEntry:
     host: Host
     due: float = 0.0
     slot: int | None = None
-    """The tick at which it is due, if it waits for one."""
+    """Its slot, if it has one."""
     pause_ends: float = float("-inf")
     failures: int = 0
     """Failed polls in a row."""
@@ -89,7 +91,8 @@ class Schedule:
         self._telemetry = telemetry
         self._clock = clock
         self._start = clock.monotonic()
-        self._slots = Slots[ScheduleEntry](self._start, MAX_TICK)
+        self._slots = Slots[ScheduleEntry](self._start, MIN_TICK)
+        self._seconds = MIN_TICK  # Of the present tick.
         self._ready: deque[ScheduleEntry] = deque()
         self._entries: dict[TargetState, ScheduleEntry] = {}
         self._max_at_once = max(1, min(_MAX_AT_ONCE, max_files))
@@ -182,9 +185,6 @@ class Schedule:
             _release(entry)
         self._intervals.update(one.target.interval for one in change.added)
         self._intervals.subtract(one.target.interval for one in change.removed)
-        seconds = tick_seconds(+self._intervals)
-        if seconds != self._slots.seconds:
-            self._slots = self._slots.with_seconds(seconds)
         # Targets that were added shortly before may also wait for their first poll.
         crowd = self._targets.waiting + change.following
         for tracked in change.added:
@@ -192,7 +192,10 @@ class Schedule:
         self._clients.update(_clients_of(change.added))
         if change.removed:
             self._clients.subtract(_clients_of(change.removed))
-            self._connections.prune({one for one, count in self._clients.items() if count})
+            used = {one for one, count in self._clients.items() if count}
+            self._connections.prune(used)
+            for name in self._buckets.keys() - {one.name for one in used}:
+                del self._buckets[name]
 
     def _add(self, tracked: TargetState, crowd: int) -> None:
         target, requests = tracked.target, tracked.requests
@@ -220,13 +223,16 @@ class Schedule:
                 self._targets.age()  # Also without scrapes.
                 if self._targets.waiting:
                     gc.freeze()  # Connections and series of first polls live long.
-                aging = now + 1.0
+                aging = now + _AGING_SECONDS
             self._telemetry.loop_lag.observe(max(0.0, now - planned))
             # A timer may fire a little early; its tick counts as reached.
             while self.start_due(max(now, planned)):  # noqa: ASYNC110 - yields to scrapes
                 await asyncio.sleep(0)
             now = self._clock.monotonic()
-            planned = self._slots.next_tick(max(planned, now))
+            # New targets do not wait, and polls with a rate limit do not bunch up.
+            is_fine = self._targets.waiting or self._buckets
+            self._seconds = MIN_TICK if is_fine else tick_seconds(+self._intervals)
+            planned = next_tick(self._start, self._seconds, max(planned, now))
             await asyncio.sleep(planned - now)
 
     def start_due(self, now: float) -> bool:
@@ -257,7 +263,7 @@ class Schedule:
         if entry.is_queued:
             return
         # It became due after the tick before; a whole tick more is late.
-        if now - entry.due > 2 * self._slots.seconds:
+        if now - entry.due > 2 * self._seconds:
             self._telemetry.late_polls.inc()
         entry.is_reserved = False
         entry.is_under_way = True
@@ -306,7 +312,7 @@ class Schedule:
         due = entry.due + target.interval
         if was_for_probe:
             # The extra tick keeps regular probes at the target's interval ahead of the schedule.
-            due = entry.due + rounds(entry.failures) * target.interval + self._slots.seconds
+            due = entry.due + rounds(entry.failures) * target.interval + self._seconds
             due = max(due, entry.pause_ends)
         elif entry.failures or due <= now or not entry.is_regular:
             due = next_turn(

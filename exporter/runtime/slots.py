@@ -1,4 +1,4 @@
-"""A timing wheel: a slot for each tick at which entries are due.
+"""A timing wheel: a slot for each tenth of a second, or so, in which entries are due.
 
 Adding, moving and removing an entry take constant time. An entry is in one slot at most.
 """
@@ -6,7 +6,7 @@ Adding, moving and removing an entry take constant time. An entry is in one slot
 from math import ceil, floor
 from typing import Generic, Protocol, TypeVar
 
-# In ticks: floats have no exact tenths.
+# In slots: floats have no exact tenths.
 _TOLERANCE = 1e-6
 
 
@@ -21,20 +21,19 @@ _Entry = TypeVar("_Entry", bound=SlotEntry)
 
 
 class Slots(Generic[_Entry]):
-    """Ticks of equal length since `start`, in monotonic seconds, and the entries due at each."""
+    """Slots of equal length since `start`, in monotonic seconds, and the entries due at their ends."""
 
     def __init__(self, start: float, seconds: float) -> None:
         self._start = start
-        self.seconds = seconds
-        """The length of a tick."""
+        self._seconds = seconds
         self._slots: dict[int, dict[_Entry, None]] = {}
         self._first = 0
 
     def put(self, entry: _Entry, due: float) -> None:
-        """Add the entry to the first tick at which it is due, or move it there."""
+        """Add the entry to the first slot at whose end it is due, or move it there."""
         if entry.slot is not None:
             self.remove(entry)
-        slot = max(ceil((due - self._start) / self.seconds - _TOLERANCE), self._first)
+        slot = max(ceil((due - self._start) / self._seconds - _TOLERANCE), self._first)
         entry.due, entry.slot = due, slot
         self._slots.setdefault(slot, {})[entry] = None
 
@@ -49,10 +48,10 @@ class Slots(Generic[_Entry]):
         entry.slot = None
 
     def take(self, now: float) -> list[_Entry]:
-        """Remove and return the entries that are due now, in the order of their ticks."""
+        """Remove and return the entries that are due now, in the order of their slots."""
         last = self._number(now)
         passed: list[int] | range = range(self._first, last + 1)
-        if len(passed) > len(self._slots):  # Many ticks were missed.
+        if len(passed) > len(self._slots):  # Most of them are empty.
             passed = sorted(slot for slot in self._slots if slot <= last)
         self._first = max(self._first, last + 1)
         found = [entry for slot in passed for entry in self._slots.pop(slot, ())]
@@ -60,20 +59,6 @@ class Slots(Generic[_Entry]):
             entry.slot = None
         return found
 
-    def next_tick(self, now: float) -> float:
-        """Return the moment of the first tick after now."""
-        return self._start + (self._number(now) + 1) * self.seconds
-
     def _number(self, now: float) -> int:
-        """Return the number of the last tick that has come."""
-        return floor((now - self._start) / self.seconds + _TOLERANCE)
-
-    def with_seconds(self, seconds: float) -> "Slots[_Entry]":
-        """Return the same entries in ticks of another length."""
-        slots = Slots[_Entry](self._start, seconds)
-        slots._first = floor(self._first * self.seconds / seconds)
-        for entries in self._slots.values():
-            for entry in entries:
-                entry.slot = None
-                slots.put(entry, entry.due)
-        return slots
+        """Return the number of the last slot that has ended."""
+        return floor((now - self._start) / self._seconds + _TOLERANCE)

@@ -1,18 +1,19 @@
 """When a target is polled, from its name, interval and failures; all times are monotonic seconds."""
 
 from collections.abc import Mapping
+from math import ceil, floor
 from zlib import crc32
 
 from exporter.http.shared_login import LONGEST_PAUSE
 
 # Polls per tick: the process wakes up to cold caches, which costs as much as thirty polls.
 _POLLS_A_TICK = 400
-_MIN_TICK = 0.1
-MAX_TICK = 0.5
+MIN_TICK = 0.1
 """Seconds."""
+_MAX_TICK = 1.0
 _TICKS_AN_INTERVAL = 3
-# Ticks are a multiple of this, so that a few targets more or less do not reschedule all others.
-_TICK_STEP = 0.05
+
+_TOLERANCE = 1e-6
 
 # Intervals until the next poll, by the number of consecutive failures; the last for any more.
 _BACK_OFF = (1, 1, 2, 4, 5)
@@ -24,11 +25,21 @@ def rounds(failures: int) -> int:
 
 
 def tick_seconds(intervals: Mapping[float, int]) -> float:
-    """Return the length of a tick; `intervals` has the number of targets of each interval."""
+    """Return the length of a tick; `intervals` has the number of targets of each interval.
+
+    It is a whole fraction of the shortest interval: then pauses between two polls are equal.
+    """
     rate = sum(number / interval for interval, number in intervals.items())
-    wanted = round(_POLLS_A_TICK / rate / _TICK_STEP) * _TICK_STEP if rate else MAX_TICK
-    longest = min([MAX_TICK, *(interval / _TICKS_AN_INTERVAL for interval in intervals)])
-    return max(min(wanted, longest), _MIN_TICK)
+    if not rate:
+        return _MAX_TICK
+    wanted, shortest = min(_POLLS_A_TICK / rate, _MAX_TICK), min(intervals)
+    ticks = max(ceil(shortest / wanted - _TOLERANCE), _TICKS_AN_INTERVAL)
+    return max(shortest / ticks, MIN_TICK)
+
+
+def next_tick(start: float, seconds: float, now: float) -> float:
+    """Return the moment of the first tick after now; the first of all is `start`."""
+    return start + (floor((now - start) / seconds + _TOLERANCE) + 1) * seconds
 
 
 def phase(name: str, interval: float) -> float:

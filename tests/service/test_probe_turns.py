@@ -38,14 +38,14 @@ async def test_a_probe_takes_the_next_turn_of_its_target(gate: Gate) -> None:
         return gate.asked
 
     assert await asked_at(1.0) == 1
-    for moment, polls in ((4.0, 2), (14.3, 3), (24.6, 4)):
-        before = await asked_at(moment - 0.1)
+    for moment, polls in ((4.0, 2), (14.05, 3), (24.1, 4)):
+        before = await asked_at(moment - 0.04)
         now[0] = moment
         await schedule.poll_now(tracked, 0.0, 60.0)
         assert (before, gate.asked) == (polls - 1, polls)
     # Without more probes, scheduled polls continue an interval after the last one.
-    assert await asked_at(35.0) == 4
-    assert await asked_at(35.6) == 5
+    assert await asked_at(34.1) == 4
+    assert await asked_at(34.4) == 5
     assert await asked_at(50.2) == 6
     await connections.close()
 

@@ -22,7 +22,7 @@ from exporter.errors import PollError, Reason
 from exporter.pipeline.snapshot import PollResult
 from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import rounds, tick_seconds
+from exporter.runtime.timing import MIN_TICK, rounds
 from exporter.service import running
 from exporter.settings import Client, Settings, Target, Tls
 from exporter.systems import SYSTEMS
@@ -107,12 +107,12 @@ class Evidence:
 
         However late the ticks are, at each of them the schedule can start every poll that is due.
         """
-        tick, failures, most = tick_seconds({INTERVAL: len(self.polls)}), 0, 0
+        failures = most = 0
         for one, following in pairwise(self.polls[name]):
             failures = failures + 1 if one.reason else 0
             owed = max(one.pause + INTERVAL, (rounds(failures) + 0.5) * INTERVAL)
             looks = sum(one.ended < at < following.left for at in self.ticks)
-            most = max(most, looks - math.ceil(owed / tick))
+            most = max(most, looks - math.ceil(owed / MIN_TICK))
         return most
 
     def recovers_after(self, name: str) -> int:

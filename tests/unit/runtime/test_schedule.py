@@ -1,6 +1,7 @@
 """When targets are polled: spread out, at fixed phases, never twice at once."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -257,14 +258,17 @@ async def test_with_few_slots_every_target_has_its_turn(crowd: Crowd) -> None:
 @pytest.mark.parametrize(
     ("intervals", "expected"),
     [
-        ([], 0.5),
-        ([15.0], 0.5),
+        ([], 1.0),
+        ([math.inf], 1.0),
+        ([15.0], 1.0),
         ([0.2], 0.1),
         ([0.6], 0.2),
-        ([3.0], 0.5),
-        ([10.0] * 1000, 0.5),
+        ([2.5], 2.5 / 3),
+        ([10.0] * 1000, 1.0),
         ([1.5] * 1000, 0.5),
+        ([15.0] * 10_000, 0.6),
         ([15.0] * 20_000, 0.3),
+        ([7.0] * 10_000 + [14.0] * 100, 7 / 26),
         ([15.0] * 100_000, 0.1),
     ],
 )
