@@ -2,7 +2,7 @@
 
 timing          when a target is polled next
 host_queues     the polls of each host: a limited number at once
-slots           the timing wheel: which targets are due at which tick
+slots           the timing wheel: which targets are due when
 blocks          the rendered lines of all targets
 target_state    one target, its last snapshot and its availability
 history         the values of the last hour, for sparklines

@@ -151,8 +151,7 @@ async def refreshed(blocks: Sequence[Block]) -> list[SystemLines]:
     until = monotonic() + _MAX_SECONDS_PER_LOOP_TURN
     for block in blocks:
         if block.is_stale:
-            # Of several targets, a large block was split.
-            if len(block.sources) == 1 and block.is_large:
+            if block.is_large:
                 await asyncio.to_thread(block.refresh)
             else:
                 block.refresh()
