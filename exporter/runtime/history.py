@@ -30,6 +30,7 @@ class History:
 
     def __init__(self) -> None:
         self._due = -math.inf
+        self._is_off = False
 
     def sample(self, tracked: Sequence[TargetState], now: float) -> None:
         """Add a sample of each target, once a minute; `now` is monotonic.
@@ -39,14 +40,26 @@ class History:
         if now < self._due:
             return
         self._due = now + INTERVAL
-        sizes = [len(one.snapshot.values) for one in tracked if one.snapshot]
-        is_off = sum(sizes) + _NUMBERS_A_TARGET * len(sizes) > _MAX_NUMBERS
+        was_off, self._is_off = self._is_off, _is_too_large(tracked)
+        if was_off and self._is_off:
+            return  # Looking at each of ten thousand targets would hold the event loop.
         for one in tracked:
             snapshot = one.snapshot
-            if is_off or (snapshot and len(snapshot.values) > _MAX_SERIES_A_TARGET):
+            if self._is_off or (snapshot and len(snapshot.values) > _MAX_SERIES_A_TARGET):
                 one.history.clear()
             elif snapshot:
                 _append(one.history, (snapshot.served, array("d", snapshot.values)))
+
+
+def _is_too_large(tracked: Sequence[TargetState]) -> bool:
+    """Return whether a sample of all targets has more than _MAX_NUMBERS."""
+    numbers = 0
+    for one in tracked:
+        if one.snapshot is not None:
+            numbers += len(one.snapshot.values) + _NUMBERS_A_TARGET
+            if numbers > _MAX_NUMBERS:
+                return True
+    return False
 
 
 def _append(samples: list[Sample], sample: Sample) -> None:

@@ -99,3 +99,11 @@ def test_large_fleets_and_large_targets_have_none(
     hand.passed = INTERVAL
     targets.age()
     assert values(targets, "other") == []
+    for passed, kept in ((2, 0), (3, 1), (4, 2)):
+        if kept:
+            monkeypatch.setattr(history, "_MAX_NUMBERS", 10_000)
+        hand.passed = passed * INTERVAL
+        record(targets, good(1.0, 500), "t")
+        record(targets, good(1.0, 500), "other")
+        targets.age()
+        assert [len(one) for one in values(targets, "other")] == [500] * kept
