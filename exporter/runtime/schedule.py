@@ -93,6 +93,7 @@ class Schedule:
         self._start = clock.monotonic()
         self._slots = Slots[ScheduleEntry](self._start, MIN_TICK)
         self._seconds = MIN_TICK  # Of the present tick.
+        self._steady_seconds = MIN_TICK  # Of a tick while nothing requires a short one.
         self._ready: deque[ScheduleEntry] = deque()
         self._entries: dict[TargetState, ScheduleEntry] = {}
         self._max_at_once = max(1, min(_MAX_AT_ONCE, max_files))
@@ -185,6 +186,7 @@ class Schedule:
             _release(entry)
         self._intervals.update(one.target.interval for one in change.added)
         self._intervals.subtract(one.target.interval for one in change.removed)
+        self._steady_seconds = tick_seconds(+self._intervals)
         # Targets that were added shortly before may also wait for their first poll.
         crowd = self._targets.waiting + change.following
         for tracked in change.added:
@@ -231,8 +233,8 @@ class Schedule:
             now = self._clock.monotonic()
             # New targets do not wait, and polls with a rate limit do not bunch up.
             is_fine = self._targets.waiting or self._buckets
-            self._seconds = MIN_TICK if is_fine else tick_seconds(+self._intervals)
-            planned = next_tick(self._start, self._seconds, max(planned, now))
+            self._seconds = MIN_TICK if is_fine else self._steady_seconds
+            planned = next_tick(self._start, max(planned, now), self._seconds)
             await asyncio.sleep(planned - now)
 
     def start_due(self, now: float) -> bool:

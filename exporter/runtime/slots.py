@@ -1,13 +1,12 @@
-"""A timing wheel: a slot for each tenth of a second, or so, in which entries are due.
+"""A timing wheel: entries by the short slot of time in which they are due.
 
 Adding, moving and removing an entry take constant time. An entry is in one slot at most.
 """
 
-from math import ceil, floor
+from math import ceil
 from typing import Generic, Protocol, TypeVar
 
-# In slots: floats have no exact tenths.
-_TOLERANCE = 1e-6
+from exporter.runtime.timing import TOLERANCE, ticks_between
 
 
 class SlotEntry(Protocol):
@@ -33,7 +32,7 @@ class Slots(Generic[_Entry]):
         """Add the entry to the first slot at whose end it is due, or move it there."""
         if entry.slot is not None:
             self.remove(entry)
-        slot = max(ceil((due - self._start) / self._seconds - _TOLERANCE), self._first)
+        slot = max(ceil((due - self._start) / self._seconds - TOLERANCE), self._first)
         entry.due, entry.slot = due, slot
         self._slots.setdefault(slot, {})[entry] = None
 
@@ -49,7 +48,7 @@ class Slots(Generic[_Entry]):
 
     def take(self, now: float) -> list[_Entry]:
         """Remove and return the entries that are due now, in the order of their slots."""
-        last = self._number(now)
+        last = ticks_between(self._start, now, self._seconds)
         passed: list[int] | range = range(self._first, last + 1)
         if len(passed) > len(self._slots):  # Most of them are empty.
             passed = sorted(slot for slot in self._slots if slot <= last)
@@ -58,7 +57,3 @@ class Slots(Generic[_Entry]):
         for entry in found:
             entry.slot = None
         return found
-
-    def _number(self, now: float) -> int:
-        """Return the number of the last slot that has ended."""
-        return floor((now - self._start) / self._seconds + _TOLERANCE)

@@ -13,7 +13,8 @@ MIN_TICK = 0.1
 _MAX_TICK = 1.0
 _TICKS_AN_INTERVAL = 3
 
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
+"""Of a number of ticks: floats have no exact tenths."""
 
 # Intervals until the next poll, by the number of consecutive failures; the last for any more.
 _BACK_OFF = (1, 1, 2, 4, 5)
@@ -33,13 +34,18 @@ def tick_seconds(intervals: Mapping[float, int]) -> float:
     if not rate:
         return _MAX_TICK
     wanted, shortest = min(_POLLS_A_TICK / rate, _MAX_TICK), min(intervals)
-    ticks = max(ceil(shortest / wanted - _TOLERANCE), _TICKS_AN_INTERVAL)
+    ticks = max(ceil(shortest / wanted - TOLERANCE), _TICKS_AN_INTERVAL)
     return max(shortest / ticks, MIN_TICK)
 
 
-def next_tick(start: float, seconds: float, now: float) -> float:
+def ticks_between(start: float, now: float, seconds: float) -> int:
+    """Return how many whole ticks of this length there are from `start` to now."""
+    return floor((now - start) / seconds + TOLERANCE)
+
+
+def next_tick(start: float, now: float, seconds: float) -> float:
     """Return the moment of the first tick after now; the first of all is `start`."""
-    return start + (floor((now - start) / seconds + _TOLERANCE) + 1) * seconds
+    return start + (ticks_between(start, now, seconds) + 1) * seconds
 
 
 def phase(name: str, interval: float) -> float:

@@ -71,7 +71,7 @@ def test_all_that_was_due_in_a_long_pause_comes_up_in_order() -> None:
 def test_each_tick_follows_the_last(number: int, seconds: float) -> None:
     """Floats have no exact tenths: a tick must neither come twice nor be left out."""
     tick = START + number * seconds
-    following = next_tick(START, seconds, tick)
+    following = next_tick(START, tick, seconds)
 
     assert 0.5 * seconds < following - tick < 1.5 * seconds
 
@@ -79,7 +79,7 @@ def test_each_tick_follows_the_last(number: int, seconds: float) -> None:
 @given(st.integers(0, 100_000), st.sampled_from([0.1, 0.15, 0.3, 0.5]))
 def test_a_turn_that_is_due_at_the_end_of_a_slot_comes_up_then(number: int, seconds: float) -> None:
     slots, turn = Slots[Entry](START, seconds), Entry()
-    due = next_tick(START, seconds, START + number * seconds)
+    due = next_tick(START, START + number * seconds, seconds)
     slots.put(turn, due)
 
     assert taken(slots, due - seconds, due) == [(due, due)]
@@ -93,7 +93,7 @@ def test_ticks_longer_than_slots_leave_no_turn_out(dues: list[float], seconds: f
     found, now = [], START
     while now < START + 62:
         found += taken(slots, now)
-        now = next_tick(START, seconds, now)
+        now = next_tick(START, now, seconds)
 
     assert len(found) == len(dues)
     assert all(-1e-3 <= moment - due <= seconds + 0.1 + 1e-3 for moment, due in found)
