@@ -137,15 +137,10 @@ class Block:
         last = self._last
         # Before the snapshots, which a poll may replace while a thread runs this.
         changes = self.changes
-        found = [one.snapshot for one in self.sources]
-        snapshots = [one for one in found if one is not None]
         families, table = [*last.families], None
-        if snapshots:
-            bases = last.table.bases if last.table else []
-            # Sources are only added, and each that was polled stays so.
-            if len(bases) < len(snapshots):
-                polled = zip(self.sources, found, strict=False)
-                bases = [source.base for source, snapshot in polled if snapshot is not None]
+        polled = [(one.base, one.snapshot) for one in self.sources if one.snapshot is not None]
+        if polled:
+            bases, snapshots = zip(*polled, strict=True)
             table = make_table(self.system, bases, snapshots, last.table)
             for index in table.changed_families(last.table):
                 families[index] = table.render(index)

@@ -40,8 +40,6 @@ class Blocks:
             self._blocks[system] = [block for block in left if block.sources]
             if not self._blocks[system]:
                 del self._blocks[system]
-        for one in gone:
-            one.block = None
 
     def of_system(self, systems: Collection[str] = ()) -> list[Block]:
         """Return the blocks of these systems, or of all, in the order of their names."""

@@ -203,6 +203,8 @@ class Targets:
     def _update_blocks(self, change: TargetChanges) -> None:
         if change.removed:
             self.blocks.remove(frozenset(change.removed))
+        for one in change.removed:
+            one.block = None
         scraped = [one for one in change.added if not one.target.on_probe]
         if len(scraped) > MAX_TARGETS:
             # Targets that are polled together share blocks, so that fewer are rendered again.
