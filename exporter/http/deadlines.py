@@ -67,10 +67,7 @@ class Deadlines:
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()
-        while queue:
-            first_at, first = queue[0]
-            if first.at == first_at and not first.is_over:
-                break
+        while queue and _is_void(*queue[0]):
             queue.popleft()
         queue.append((at, deadline))
         if at < self._timer_at:
