@@ -69,7 +69,7 @@ class TargetQuery:
 
         `words` are those of the query, which are the same for all targets.
         """
-        target, text = tracked.target, tracked.words if words else ""
+        target, searched = tracked.target, tracked.words if words else ""
         return (
             (not self.state or state == self.state)
             and (not self.system or target.system.name == self.system)
@@ -77,7 +77,7 @@ class TargetQuery:
             and not (
                 self.labels and any(target.labels.get(key) != text for key, text in self.labels)
             )
-            and all(word in text for word in words)
+            and all(word in searched for word in words)
         )
 
 
