@@ -31,7 +31,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        # Where signals cannot be caught, Ctrl-C arrives as this.
+        # Until the signals are caught, Ctrl-C arrives as this.
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(options.listen, options.seed))
     except (OSError, OverflowError) as error:
@@ -42,8 +42,7 @@ async def _serve(address: tuple[str, int], seed: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(wanted, stop.set)
+        loop.add_signal_handler(wanted, stop.set)
     runner = web.AppRunner(make_app(SimulatedServers(seed=seed)), access_log=None)
     await runner.setup()
     try:
