@@ -89,3 +89,16 @@ def until_answered(address: str, query: str, expected: int) -> list[Any]:
             break
         time.sleep(0.2)
     return result
+
+
+def until_stored(address: str, names: set[str]) -> set[str]:
+    """Request the stored metric names until these are among them, or the wait is over.
+
+    Returns the names that Prometheus does not have.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        missing = names.difference(ask(address, "label/__name__/values") or ())
+        if not missing or time.monotonic() > deadline:
+            return missing
+        time.sleep(0.2)
