@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
+import msgspec
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from exporter.declare.extraction import ExtractContext, Read
@@ -31,7 +32,7 @@ MAX_TEXT = 64 * 1024
 _LINE_END = re.compile(r"\r\n|\r|\n|<[^<>]{1,20}>")
 
 
-class MatchedLine(NamedTuple):
+class MatchedLine(msgspec.Struct, frozen=True, gc=False):
     """A line of a text."""
 
     text: str

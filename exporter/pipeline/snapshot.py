@@ -31,8 +31,12 @@ _LINE_BYTES = 24
 _LABEL_BYTES = 4
 
 
-class PollResult(msgspec.Struct, frozen=True):
-    """The outcome of one poll: an extraction, or the reason why there is none."""
+class PollResult(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of one poll: an extraction, or the reason why there is none.
+
+    An error in it was never raised: the frames of a traceback could refer back to it, and a cycle
+    would never be freed.
+    """
 
     outcome: Extraction | PollError
     duration: float
@@ -94,7 +98,7 @@ class ServedSeries(NamedTuple):
         return tuple(extraction.values[at] for at in self.kept)
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """The result of a target's last poll, ready to serve."""
 
     poll: PollResult

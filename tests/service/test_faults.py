@@ -42,6 +42,7 @@ def test_a_fault_has_its_reason_and_ends_with_it(name: str, evidence: Evidence) 
     assert counted == {fault.reason} - {None}, "failures are counted under other reasons"
     for one in polls:
         assert one.up is (one.reason is None), f"target_up does not show {one}"
+        assert not one.was_raised, f"the result refers to the frames of the poll: {one}"
         if fault.reason:
             assert one.vendor is one.up, (
                 f"the vendor's series do not appear and disappear with {one}"

@@ -63,6 +63,8 @@ class ObservedPoll:
     vendor: bool
     pause: float
     """The pause that the vendor requests, in seconds."""
+    was_raised: bool
+    """Whether the error refers to frames, or to an error that does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +195,7 @@ class _Siege:
                 pause=error.retry_after if error else 0.0,
                 up=snapshot.up,
                 vendor=bool(snapshot.values),
+                was_raised=bool(error and (error.__traceback__ or error.__context__)),
             )
             evidence.polls.setdefault(tracked.target.name, []).append(observed)
 
