@@ -91,7 +91,8 @@ def _hold_line(what: str, figures: Figures) -> Line:
 
 
 def _scrapes(bench: Workbench, exporter: TickedExporter) -> list[Line]:
-    repetitions = 1 if bench.quick else 3
+    # Enough that scrapes into which the polls of a tick fall do not decide.
+    repetitions = 1 if bench.quick else 5
     ours = _our_scrapes(bench, exporter, repetitions)
     page = exporter.request("/metrics").body
     file = exporter.log.with_name(_PAGE_FILE)
