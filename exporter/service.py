@@ -56,7 +56,8 @@ def _limit_garbage_collection() -> None:
     # their first poll.
     gc.collect()
     gc.freeze()
-    # A collection of ten thousand new objects takes a millisecond.
+    # Results of polls count only while their number grows. All that are new are traversed, though: of
+    # ten thousand targets 35,000 objects, in 25 ms.
     gc.set_threshold(10_000, 50, 100)
 
 
