@@ -7,7 +7,7 @@ import pytest
 
 from support.blackbox import hashed, ours, tls_text
 from support.http_client import AUTHORITY, write_certificates
-from support.prometheus_server import ask, prometheus, until_answered
+from support.prometheus_server import prometheus, until_answered, until_scraped
 
 
 @pytest.mark.parametrize(("password", "ups"), [("open sesame", 1), ("open barley", 0)])
@@ -30,12 +30,12 @@ def test_prometheus_connects_with_the_required_certificate_and_password(
         "basic_auth": {"username": "prometheus", "password": password},
     }
     settings = "".join(f", {key}: {json.dumps(value)}" for key, value in job.items())
+    error = "" if ups else "server returned HTTP status 401 Unauthorized"
     with ours(file) as mine:
         job_text = f'static_configs: [{{targets: ["{mine}"]}}]{settings}'
         with prometheus(server, job_text, tmp_path) as address:
             found = until_answered(address, f"up == {ups}", 1)
-            targets = ask(address, "targets")["activeTargets"]
+            targets = until_scraped(address, error)["activeTargets"]
 
     assert len(found) == 1
-    refused = "server returned HTTP status 401 Unauthorized"
-    assert [one["lastError"] for one in targets] == ["" if ups else refused]
+    assert [one["lastError"] for one in targets] == [error]

@@ -67,13 +67,16 @@ def ask(address: str, path: str, **params: str) -> Any:
     return json.loads(body)["data"]
 
 
-def until_scraped(address: str) -> Any:
-    """Request the targets until the last scrape of each worked, or the wait is over."""
+def until_scraped(address: str, error: str = "") -> Any:
+    """Request the targets until the last scrape of each ended so, or the wait is over.
+
+    Without an error, the last scrape of each has to work.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         targets = ask(address, "targets")
         errors = {target["lastError"] for target in targets["activeTargets"]}
-        if errors == {""} or time.monotonic() > deadline:
+        if errors == {error} or time.monotonic() > deadline:
             return targets
         time.sleep(0.2)
 
