@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, expect
 from support.browser_page import opened, until_ready
 from support.process import started
 
-# Milliseconds; the pages refresh every five seconds.
-SOON = 60_000
+# Milliseconds. The default is five seconds, and so is the interval at which pages refresh: a page that
+# shows a poll that timed out would not be corrected in time.
+expect.set_options(timeout=60_000)
 
 
 class Vendor(BaseHTTPRequestHandler):
@@ -196,15 +197,15 @@ def test_an_error_page_links_to_the_list(browser: Browser, address: str) -> None
 def test_the_page_follows_a_target_down_and_up(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}/?search=ucs-007") as page:
         state = page.locator("tbody .state")
-        expect(state).to_have_text("up", timeout=SOON)
+        expect(state).to_have_text("up")
         page.evaluate("window.kept = true")
         Vendor.status = 500
         try:
-            expect(state).to_have_text("down", timeout=SOON)
+            expect(state).to_have_text("down")
             expect(page.locator(".why")).to_contain_text("http_5xx")
         finally:
             Vendor.status = 200
-        expect(state).to_have_text("up", timeout=SOON)
+        expect(state).to_have_text("up")
         # The page was not reloaded.
         assert page.evaluate("window.kept")
 
@@ -218,7 +219,7 @@ def test_a_refresh_keeps_focus_scrolling_and_typing(browser: Browser, address: s
         scrolled = page.evaluate("scrollY")
         # A refresh replaces the element.
         link.evaluate("(link) => { link.dataset.before = '' }")
-        expect(page.locator("[data-before]")).to_have_count(0, timeout=SOON)
+        expect(page.locator("[data-before]")).to_have_count(0)
         expect(page.get_by_role("link", name="ucs-050")).to_be_focused()
 
         assert page.get_by_label("Search").input_value() == "half a wor"
@@ -249,9 +250,9 @@ def test_a_page_shows_that_the_exporter_does_not_respond(browser: Browser, addre
     page = context.new_page()
     page.goto(address)
     page.route("**/*", lambda route: route.abort())
-    expect(page.locator("main.halted")).to_be_visible(timeout=SOON)
+    expect(page.locator("main.halted")).to_be_visible()
     page.unroute_all()
-    expect(page.locator("main:not(.halted)")).to_be_visible(timeout=SOON)
+    expect(page.locator("main:not(.halted)")).to_be_visible()
     context.close()
 
 
@@ -259,7 +260,7 @@ def test_the_page_of_a_removed_target_becomes_an_error_page(browser: Browser, ad
     page = browser.new_page()
     page.goto(f"{address}/target?name=ucs-002")
     page.route("**/target*", lambda route: route.continue_(url=f"{address}/target?name=gone"))
-    expect(page.get_by_role("alert")).to_contain_text("there is no target", timeout=SOON)
+    expect(page.get_by_role("alert")).to_contain_text("there is no target")
     page.close()
 
 
