@@ -112,6 +112,14 @@ class Siege:
         assert status["Threads"] <= _MAX_THREADS, status
         return text
 
+    async def watch_until(self, *names: str, up: bool) -> str:
+        """Watch the program until these targets are up or down, and return the last page."""
+        async with asyncio.timeout(120):
+            while True:
+                page = await self.watch()
+                if all(read_page(page)[name].up is up for name in names):
+                    return page
+
     async def end(self) -> str:
         """End the program by SIGTERM and return what it logged."""
         self._process.terminate()

@@ -140,7 +140,7 @@ async def test_an_unusual_answer_is_shown_correctly(
         hostile = Hostile(systems=HUB, clients=CLIENT, targets=targets)
         async with besieged(tmp_path, hostile) as siege:
             await siege.until_polled("h0")
-            page = await siege.watch()
+            page = await siege.watch_until("h0", up=True)
             log = await siege.end()
 
     assert _labels(page, "hub_line_calls") == shown
@@ -159,7 +159,7 @@ async def test_a_secret_that_is_the_name_of_a_label_leaves_the_page_valid(tmp_pa
             tmp_path, Hostile(systems=HUB, clients=client, targets=targets)
         ) as siege:
             await siege.until_polled("h0")
-            page = await siege.watch()
+            page = await siege.watch_until("h0", up=True)
             await siege.end()
 
     assert _labels(page, "hub_info") == ['hub_info{target="h0",username="a <secret> b"} 1']
