@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 import sys
@@ -12,20 +13,11 @@ import trustme
 
 from support.metrics_page import read_page
 from support.repository import ROOT
-from support.siege import Hostile, Siege, besieged
+from support.siege import Hostile, besieged
 from support.siege_catalog import siege
 from support.vendor import HEALTHY, Vendor, serving
 
 TIMES = {"system": "genesys_ucs", "interval": "1s", "timeout": "900ms"}
-
-
-async def _until(program: Siege, *names: str, up: bool) -> str:
-    """Watch the program until the targets are up or down, and return the page."""
-    async with asyncio.timeout(120):
-        while True:
-            page = await program.watch(2.0)
-            if all(read_page(page)[name].up is up for name in names):
-                return page
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,17 +56,18 @@ async def test_a_new_authority_is_used_as_soon_as_its_file_exists(tmp_path: Path
             for name in names
         )
         async with besieged(tmp_path, Hostile(clients=client, targets=targets)) as program:
-            await _until(program, *names, up=True)
+            await program.watch_until(*names, up=True)
             rotated.set()
             for writer in connections:
                 writer.transport.abort()
-            await _until(program, *names, up=False)
+            await program.watch_until(*names, up=False)
             new.cert_pem.write_to_path(str(ca_file))
-            await _until(program, *names, up=True)
+            await program.watch_until(*names, up=True)
             log = await program.end()
 
     assert "Traceback" not in log
-    assert log.count("reason=tls") == len(names)
+    # On a busy machine a handshake may time out, and the failure after it is logged again.
+    assert {*re.findall(r" target=(h\d+) .* reason=tls ", log)} == {*names}
 
 
 @siege("an HTTPS server sends session tickets without end")
@@ -135,7 +128,7 @@ async def test_the_ip_version_that_works_is_used(tmp_path: Path) -> None:
     try:
         async with besieged(tmp_path, hostile) as program:
             await program.until_polled(*urls)
-            page = read_page(await program.watch())
+            page = read_page(await program.watch_until(*(urls.keys() - down), up=True))
             log = await program.end()
     finally:
         for server, vendor in servers:
