@@ -45,6 +45,7 @@ async def test_a_removed_target_is_neither_shown_nor_polled(vendor: Vendor, othe
         await service.polled("b", 1)
         service.text = config(ucs("a", vendor))
         said = await service.reloader.reload("test")
+        await service.requests_arrived()
         asked = len(other.requests)
         await service.polled("a", service.tracked("a").counts.polls + 3)
         shown = [target.name for target, _ in snapshots_of(service.targets)]
@@ -78,15 +79,17 @@ async def test_a_changed_target_is_polled_at_once_and_keeps_its_counters(
     vendor.answer = HEALTHY
     async with serving(config(ucs("a", vendor))) as service:
         await service.polled("a", 2)
-        polls = service.tracked("a").counts.polls
+        before = service.tracked("a").counts.polls
         service.text = config(ucs("a", other))
         said = await service.reloader.reload("test")
+        fresh, polls = service.tracked("a").snapshot, service.tracked("a").counts.polls
+        await service.requests_arrived()
         asked = len(vendor.requests)
-        fresh = service.tracked("a").snapshot
-        await service.polled("a", polls + 2)
+        await service.polled("a", polls + 3)
 
     assert said == "1 targets: 0 new, 1 changed, 0 gone"
     assert fresh is None
+    assert polls >= before
     assert len(vendor.requests) == asked
     assert len(other.requests) >= 2
 
@@ -99,6 +102,7 @@ async def test_a_new_password_is_used_at_once(vendor: Vendor) -> None:
         await service.polled("a", 1)
         service.text = config(target, clients=client.format("new"))
         await service.reloader.reload("test")
+        await service.requests_arrived()
         asked = len(vendor.requests)
         await service.polled("a", service.tracked("a").counts.polls + 1)
 

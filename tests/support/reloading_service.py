@@ -48,6 +48,12 @@ class Service:
             while self.tracked(name).counts.polls < polls:
                 await asyncio.sleep(0.01)
 
+    @staticmethod
+    async def requests_arrived() -> None:
+        """Let vendors read requests that were already sent; this takes some loop iterations."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
 
 @asynccontextmanager
 async def serving(text: str) -> AsyncIterator[Service]:
