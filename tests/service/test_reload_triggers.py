@@ -62,7 +62,7 @@ def write(path: Path, *names: str, body: str | None = None) -> None:
 
 
 def test_hangup_and_auto_reload_apply_the_new_file(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
+    path, fifo = tmp_path / "config.yaml", tmp_path / "fifo"
     write(path, "one")
     flags = ("--config.file", str(path), "--web.listen-address", "127.0.0.1:0")
     with started(*flags) as (process, address):
@@ -81,8 +81,9 @@ def test_hangup_and_auto_reload_apply_the_new_file(tmp_path: Path) -> None:
         fetch_until(metrics, 'target_up{target="one"')
         write(path, body="targets: [}")
         fetch_until(metrics, "status_exporter_config_reload_failures_total 1.0")
-        path.unlink()
-        os.mkfifo(path)
+        # In one step: a check while the file is missing would count another failure.
+        os.mkfifo(fifo)
+        fifo.replace(path)
         fetch_until(metrics, "status_exporter_config_reload_failures_total 2.0")
         write(path, "three")
         automatic = fetch_until(metrics, 'target_up{target="three"')
