@@ -129,7 +129,7 @@ async def test_all_incomplete_bodies_share_a_limit(
 
     async with serving(handle) as url:
         stalls = request_to(url, "a").at(f"{url}/stalls", "")
-        deadline = pool.deadlines.start(0.5)
+        deadline = pool.deadlines.start(3600.0)
         held = asyncio.create_task(client.fetch(stalls, (), deadline))
         async with asyncio.timeout(60):
             while pool.held.size < 800_000:
@@ -137,6 +137,8 @@ async def test_all_incomplete_bodies_share_a_limit(
         with pytest.raises(PollError, match="too_large: all answers"):
             await client.fetch(replace(stalls, owner="b"), ())
         answer = await client.fetch(request_to(url, "c"), ())
+        assert deadline.on_over is not None
+        deadline.on_over()
         with pytest.raises(PollError, match="timeout: "):
             await held
 
