@@ -142,6 +142,9 @@ async def test_no_handshake_begins_while_this_program_is_behind(
         secure = url.replace("http:", "https:")
         for owner in "abc":
             client.start(request_to(secure, owner), (), None, lambda _: None)
+        async with asyncio.timeout(60):
+            while not guests:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         first = guests
         ready = 0
