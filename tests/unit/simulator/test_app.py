@@ -155,8 +155,9 @@ async def test_the_index_names_the_addresses_and_credentials(aiohttp_client: Aio
 async def test_a_request_that_hangs_ends_with_its_client_and_with_the_server(
     world: SimulatedServers, url: str, poller: Poller
 ) -> None:
-    world.webitel.freeswitch = "hang"
     (target,) = (one for one in settings(url).targets if one.name == "pbx-new")
+    assert result(await poller.poll(target)) == OK  # So that it is logged in.
+    world.webitel.freeswitch = "hang"
     polled = await poller.poll(replace(target, timeout=0.2))
     assert "timeout" in str(polled.outcome)
     async with asyncio.timeout(60):
