@@ -88,10 +88,14 @@ async def start(stage: Stage) -> AsyncIterator[Starts]:
 
 
 async def test_on_a_terminal_set_asks_and_shows_progress(stage: Stage, start: Starts) -> None:
+    stage.reads_until_over = 1000
     terminal = start("ucs-ams", "mode", "maintenance")
     await terminal.until("Send it? [y/N] ")
     before = len(stage.writes)
     terminal.type(b"y\n")
+    # A thread draws the line, which a busy machine may not run between two reads.
+    await terminal.until("not yet, unknown (HTTP 503)")
+    stage.reads_until_over = 0
 
     code = await terminal.end()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.printed)
