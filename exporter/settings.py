@@ -202,7 +202,7 @@ class Settings:
     targets: tuple[Target, ...]
     discoveries: tuple[Discovery, ...] = ()
     clients: tuple[Client, ...] = ()
-    files: tuple[Path, ...] = ()
-    """The files that the configuration was read from."""
+    files: Mapping[Path, bytes] = field(default_factory=dict)
+    """The files that the configuration was read from, each with the digest of its content."""
     systems: Mapping[str, System] = field(default_factory=dict)
     """The custom systems by name."""

@@ -52,7 +52,7 @@ def _warn(settings: Settings) -> None:
     if not warnings:
         return
     # Without a file there is only the target of the flags.
-    file = settings.files[0] if settings.files else None
+    file = next(iter(settings.files), None)
     document = Document(read_text(file), str(file)) if file else None
     for location, message in warnings:
         text = document.locate(location, message)[1] if document else f"--url: {message}"

@@ -18,7 +18,7 @@ from exporter.declare.kinds import FIELD_MODELS, KINDS
 from exporter.declare.system import System
 from exporter.errors import ConfigError, suggestion
 from exporter.settings import LARGEST_FILE, Settings
-from exporter.toolkit.read_file import read_file
+from exporter.toolkit.read_file import content_digest, read_file
 
 _LIST = 'must be a list: [...], or lines that begin with "- "'
 # Messages for pydantic's error types. Our own validators have theirs.
@@ -61,7 +61,7 @@ def load_file(path: Path, systems: Mapping[str, System], *, needs_targets: bool 
     """
     text = read_text(path)
     settings = load_text(text, str(path), path.parent, systems, needs_targets=needs_targets)
-    return replace(settings, files=(path, *settings.files))
+    return replace(settings, files={path: content_digest(text.encode()), **settings.files})
 
 
 def load_text(
@@ -77,8 +77,16 @@ def load_text(
     context = Context(
         folder=folder, systems=systems, environment=os.environ, needs_targets=needs_targets
     )
-    files, faults = _system_files(document, folder)
-    faults += [fault for file in files for fault in _add_systems(file, context)]
+    paths, faults = _system_files(document, folder)
+    files = dict[Path, bytes]()
+    for path in paths:
+        try:
+            declarations = read_text(path)
+        except ConfigError as error:
+            faults += [((0, 0), fault) for fault in error.faults]
+        else:
+            files[path] = content_digest(declarations.encode())
+            faults += _add_text(declarations, str(path), context)
     settings = _load(document.data, document, context, faults)
     own = {name: one for name, one in context.systems.items() if name not in systems}
     return replace(settings, files=files, systems=own)
@@ -132,17 +140,8 @@ def _system_files(
     return tuple(files), faults
 
 
-def _add_systems(path: Path, context: Context) -> Iterator[LocatedMessage]:
-    """Add a file's systems to the context; yield the faults."""
-    try:
-        text = read_text(path)
-    except ConfigError as error:
-        yield from (((0, 0), fault) for fault in error.faults)
-        return
-    yield from _add_text(text, str(path), context)
-
-
 def _add_text(text: str, name: str, context: Context) -> Iterator[LocatedMessage]:
+    """Add a file's systems to the context; yield the faults."""
     try:
         document = Document(text, name)
     except ConfigError as error:

@@ -6,9 +6,8 @@ one, which sees everything that was written before them.
 
 import asyncio
 import gc
-import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from exporter.runtime.discovery import Lists
 from exporter.settings import LARGEST_FILE, Settings
 from exporter.telemetry import Telemetry
 from exporter.toolkit.notify import NO_SUPERVISOR, Supervisor
-from exporter.toolkit.read_file import read_file
+from exporter.toolkit.read_file import content_digest, read_file
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +47,8 @@ class Reloader:
         self._supervisor = supervisor
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[str] | None = None
-        self.files: tuple[Path, ...] = ()
-        """The files that the configuration was last read from."""
+        # The files of the configuration, with the digests of what was last loaded or rejected.
+        self._seen: Mapping[Path, bytes] = {}
 
     async def reload(self, trigger: str) -> str:
         """Load the configuration, apply it, and return what has changed, in words.
@@ -86,7 +85,7 @@ class Reloader:
 
     def _apply(self, trigger: str, settings: Settings) -> str:
         change = self._lists.apply(settings)
-        self.files = settings.files
+        self._seen = settings.files
         self._telemetry.reload_successful.set(1)
         self._telemetry.reload_time.set(self._clock.wall())
         facts = {"trigger": trigger, "targets": len(self._lists), "change": str(change)}
@@ -112,38 +111,30 @@ class Reloader:
         for fault in faults[:_MAX_LOGGED]:
             _log.error("reload failed", extra={"facts": {"trigger": trigger, "fault": fault}})
 
-    async def watch(self, files: tuple[Path, ...], interval: float) -> None:
-        """Reload whenever the content of the files has changed, until cancelled."""
-        self.files = files
-        seen = await _read_digest(files)
+    async def watch(self, loaded: Mapping[Path, bytes], interval: float) -> None:
+        """Reload whenever the content of a file differs from what was loaded, until cancelled."""
+        self._seen = loaded
         while True:
             await asyncio.sleep(interval)
-            now = await _read_digest(self.files)
-            if now is None or now == seen:
+            try:
+                now = await in_daemon_thread(partial(_digests, self._seen.keys()))
+            except RuntimeError:  # The system allows no more threads now.
+                continue
+            if now == self._seen:
                 continue
             try:
                 await self.reload("file change")
             except ConfigError:
-                seen = now  # Do not log the same faults again.
-            else:
-                seen = await _read_digest(self.files)
+                self._seen = now  # Do not log the same faults again.
 
 
-async def _read_digest(files: tuple[Path, ...]) -> bytes | None:
-    """Return the digest of the files; None if the system allows no more threads now."""
-    try:
-        return await in_daemon_thread(partial(_digest, files))
-    except RuntimeError:
-        return None
-
-
-def _digest(files: tuple[Path, ...]) -> bytes:
-    """Return a digest of the content of all files; a missing file has one, too."""
-    digest = hashlib.blake2b()
+def _digests(files: Collection[Path]) -> dict[Path, bytes]:
+    """Return the digest of the content of each file; a missing file has one, too."""
+    digests = {}
     for path in files:
         try:
             content = read_file(path, LARGEST_FILE)
         except (OSError, ValueError) as error:
             content = str(error).encode()
-        digest.update(hashlib.blake2b(content).digest())
-    return digest.digest()
+        digests[path] = content_digest(content)
+    return digests

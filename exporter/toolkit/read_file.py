@@ -1,5 +1,6 @@
 """Reads small regular files; never blocks on a pipe or device, nor reads an endless file."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -23,6 +24,11 @@ def read_file(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
     if len(content) > max_bytes:
         raise ValueError(f"more than {max_bytes} bytes")
     return content
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return a digest by which a change of a file is recognized."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def reason_of(error: OSError | ValueError) -> str:

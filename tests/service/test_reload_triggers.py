@@ -10,11 +10,16 @@ import aiohttp
 import pytest
 
 from exporter.clock import Clock
+from exporter.config import load_file
 from exporter.errors import ConfigError
 from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
+from exporter.service import running
+from exporter.settings import Settings
+from exporter.systems import SYSTEMS
 from exporter.toolkit.listen import listening
 from exporter.toolkit.notify import Supervisor
+from exporter.toolkit.read_file import content_digest
 from exporter.web.routes import make_app
 from support.file_sd import replace_file
 from support.process import fetch_until, started
@@ -94,6 +99,34 @@ def test_hangup_and_auto_reload_apply_the_new_file(tmp_path: Path) -> None:
     assert "status_exporter_config_reload_failures_total 2.0" in automatic
 
 
+async def test_what_is_written_during_a_load_is_loaded_next(tmp_path: Path) -> None:
+    path, loads, go_on = tmp_path / "config.yaml", list[Settings](), threading.Event()
+
+    def load() -> Settings:
+        loads.append(load_file(path, SYSTEMS))
+        go_on.wait(60)
+        return loads[-1]
+
+    write(path, "one")
+    settings = load_file(path, SYSTEMS)
+    write(path, "two")  # The watch has not begun.
+    clock = Clock()
+    async with running(settings, clock) as (targets, telemetry, _), asyncio.timeout(60):
+        lists = Lists(settings, targets, telemetry, clock)
+        reloader = Reloader(load, lists, telemetry, clock)
+        watching = asyncio.create_task(reloader.watch(settings.files, 0.01))
+        while not loads:
+            await asyncio.sleep(0.01)
+        write(path, "three")
+        go_on.set()
+        while targets.find("three") is None:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    names = [[target.name for target in one.targets] for one in loads]
+    assert names == [["two"], ["three"]]
+
+
 class Heard(Supervisor):
     """A supervisor that records its messages."""
 
@@ -137,7 +170,7 @@ async def test_files_are_still_watched_after_a_thread_could_not_start(
 
     async with serving(config(ucs("a", vendor))) as service:
         monkeypatch.setattr(threading.Thread, "start", start_some)
-        watching = asyncio.create_task(service.reloader.watch((path,), 0.01))
+        watching = asyncio.create_task(service.reloader.watch({path: content_digest(b"a")}, 0.01))
         async with asyncio.timeout(60):
             while starts:
                 await asyncio.sleep(0.01)

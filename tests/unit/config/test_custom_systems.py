@@ -37,7 +37,7 @@ def test_systems_may_be_in_separate_files(tmp_path: Path) -> None:
     settings = load_file(path, SYSTEMS)
 
     assert settings.targets[0].system.name == "hub"
-    assert settings.files == (path, tmp_path / "systems" / "hub.yaml")
+    assert [*settings.files] == [path, tmp_path / "systems" / "hub.yaml"]
 
 
 @pytest.mark.parametrize(
