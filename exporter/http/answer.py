@@ -92,17 +92,20 @@ class StatusError(PollError):
         """Its first bytes, if the request inspects this status."""
 
 
-def check_status(status: int, retry_after: str = "", location: str = "") -> None:
-    """Raise StatusError for a status that is not 2xx."""
-    if 200 <= status < 300:  # noqa: PLR2004 - RFC 9110's classes
-        return
+def is_success(status: int) -> bool:
+    """Return whether a status is 2xx."""
+    return 200 <= status < 300  # noqa: PLR2004 - RFC 9110's classes
+
+
+def status_error(status: int, retry_after: str = "", location: str = "") -> StatusError:
+    """Return the failure of an answer whose status is not 2xx."""
     reason = _STATUS_REASONS.get(status)
     if reason is None:
         classes: Mapping[int, Reason] = {3: Reason.REDIRECT, 4: Reason.HTTP_4XX}
         reason = classes.get(status // 100, Reason.HTTP_5XX)
     follow = ", which is not followed: correct the url" if reason is Reason.REDIRECT else ""
     pause = _retry_seconds(retry_after) if status in _WITH_RETRY_AFTER else 0.0
-    raise StatusError(reason, f"HTTP {status}{follow}", pause, status, location)
+    return StatusError(reason, f"HTTP {status}{follow}", pause, status, location)
 
 
 def _retry_seconds(retry_after: str) -> float:

@@ -14,7 +14,8 @@ from exporter.http.answer import (
     NOT_HTTP,
     Answer,
     StatusError,
-    check_status,
+    is_success,
+    status_error,
     too_large,
 )
 from exporter.http.inflate import inflate
@@ -239,21 +240,14 @@ class AnswerReader:
             return
         self._head_done = True
         self._status = status
-        if not self._request.any_status:
-            self._check_status(status)
-        elif not self._limit:
-            self.is_done = True
-
-    def _check_status(self, status: int) -> None:
-        try:
-            check_status(
+        if self._request.any_status:
+            self.is_done = not self._limit
+        elif not is_success(status) and status not in self._request.accept_status:
+            error = status_error(
                 status,
                 self._retry_after.decode("latin-1"),
                 self._location.decode(errors="surrogateescape"),
             )
-        except StatusError as error:
-            if status in self._request.accept_status:
-                return
             if status in self._request.inspected:
                 self._refusal, self._limit = error, MAX_REFUSAL
             else:

@@ -13,7 +13,7 @@ from exporter.declare.login import Login as LoginDeclaration
 from exporter.declare.paths import make_get
 from exporter.declare.requests import insert_values, words_of
 from exporter.errors import FieldError, PollError, Reason
-from exporter.http.answer import Answer, StatusError, check_status
+from exporter.http.answer import Answer, StatusError, is_success, status_error
 from exporter.http.client import PooledClient
 from exporter.http.message import base_path, normalized_url
 from exporter.http.shared_login import Grant
@@ -78,11 +78,9 @@ class DeclaredMethod:
         is_cookie = not isinstance(self._declaration.token, str)
         if is_cookie and answer.status // 100 == 3 and answer.cookies:  # noqa: PLR2004 - RFC 9110
             return  # A login form redirects to another page after it has set the cookie.
-        try:
-            check_status(answer.status, answer.retry_after)
-        except PollError as error:
-            detail = f"{error.detail}{self._message(answer.body)}"
-            raise PollError(error.reason, detail, error.retry_after) from None
+        if not is_success(answer.status):
+            error = status_error(answer.status, answer.retry_after)
+            raise error.with_detail(f"{error.detail}{self._message(answer.body)}")
 
     def _grant(self, answer: Answer) -> Grant:
         token = self._declaration.token

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exporter.errors import PollError, Reason
-from exporter.http.answer import Answer, StatusError, check_status
+from exporter.http.answer import Answer, StatusError, is_success, status_error
 from exporter.http.client import PooledClient
 from exporter.http.message import basic_pair, normalized_url
 from exporter.http.shared_login import Grant
@@ -83,13 +83,9 @@ class OAuth2Method:
 
 
 def _check(answer: Answer) -> None:
-    try:
-        check_status(answer.status, answer.retry_after)
-    except PollError as error:
-        code = _code(answer.body)
-        if code:
-            raise PollError(error.reason, f"{error.detail}, {code}", error.retry_after) from None
-        raise
+    if not is_success(answer.status):
+        error, code = status_error(answer.status, answer.retry_after), _code(answer.body)
+        raise error.with_detail(f"{error.detail}, {code}") if code else error
 
 
 def _code(body: bytes) -> str:
