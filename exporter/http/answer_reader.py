@@ -1,6 +1,7 @@
 """Reads an answer, within limits: a usual one with a regular expression, others with httptools."""
 
 import re
+from contextlib import suppress
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -39,8 +40,6 @@ _ALWAYS_READ = 16 * 1024
 class BodyBudget:
     """Counts the bytes of incomplete bodies in memory."""
 
-    __slots__ = ("size",)
-
     def __init__(self) -> None:
         self.size = 0
 
@@ -63,29 +62,6 @@ class BodyBudget:
 class AnswerReader:
     """Reads the answer to one request in pieces, in all forms that HTTP/1.1 allows."""
 
-    __slots__ = (
-        "_body",
-        "_cookies",
-        "_encoding",
-        "_failure",
-        "_head",
-        "_head_done",
-        "_headers",
-        "_held",
-        "_is_framed",
-        "_limit",
-        "_location",
-        "_parser",
-        "_received",
-        "_refusal",
-        "_request",
-        "_retry_after",
-        "_status",
-        "_type",
-        "is_done",
-        "is_reusable",
-    )
-
     def __init__(self, request: HttpRequest, held: BodyBudget) -> None:
         self._request = request
         self._held = held
@@ -93,20 +69,17 @@ class AnswerReader:
         # A bytearray grows in place; joining bytes would take quadratic time.
         self._body = bytearray()
         self._limit = request.max_body
-        self._received = self._head = 0
-        self._head_done = False
+        self._received = self._status = 0
+        self._head_done = self._is_done = False
         self._failure: PollError | None = None
         self._refusal: StatusError | None = None
-        self._status = 0
-        self.is_done = False
         self.is_reusable = False
         """Whether another request may use the connection."""
         self._reset_head()
 
     def _reset_head(self) -> None:
-        self._head = self._headers = 0
-        self._is_framed = False
-        self._type = self._encoding = self._retry_after = self._location = b""
+        self._head = self._header_count = 0
+        self._headers: dict[bytes, bytes] = {}
         self._cookies: list[bytes] = []
 
     def feed(self, data: bytes) -> bool:
@@ -133,7 +106,7 @@ class AnswerReader:
             self._note_failure(_large_head())
         if self._failure is not None:
             raise self._failure_of(self._failure)
-        return self._is_complete()
+        return self._is_done
 
     def end(self, error: OSError | None) -> None:
         """Handle the end of the connection, which may be the end of the body.
@@ -143,28 +116,27 @@ class AnswerReader:
         """
         self.is_reusable = False
         if not self._head_done:
-            raise self._failure_of(PollError(Reason.CONNECT, BROKEN))
-        if self._is_framed:
+            raise PollError(Reason.CONNECT, BROKEN)
+        if b"content-length" in self._headers or b"transfer-encoding" in self._headers:
             raise self._failure_of(PollError(Reason.BAD_HTTP, CUT_SHORT))
         if error is not None:
             raise self._failure_of(PollError(Reason.CONNECT, BROKEN))
-        self.is_done = True
-        self._is_complete()
 
     def answer(self, middle: float) -> Answer:
         """Return the complete answer.
 
         Raises:
-            PollError: Its body cannot be decompressed.
+            PollError: It is a failure, or its body cannot be decompressed.
         """
-        body = bytes(self._body)
+        if self._refusal is not None:
+            raise self._failure_of(self._refusal)
         return Answer(
-            self._type.decode("latin-1"),
-            inflate(body, self._encoding, self._limit),
+            self._headers.get(b"content-type", b"").decode("latin-1"),
+            inflate(bytes(self._body), self._headers.get(b"content-encoding", b""), self._limit),
             middle,
             self._status,
-            self._retry_after.decode("latin-1"),
-            self._location.decode(errors="surrogateescape"),
+            self._retry_after(),
+            self._location(),
             tuple(one.decode("latin-1") for one in self._cookies),
         )
 
@@ -174,25 +146,28 @@ class AnswerReader:
         self._body = bytearray()
         del self._parser  # It refers to this reader.
 
-    def _is_complete(self) -> bool:
-        if self.is_done and self._refusal is not None:
-            raise self._failure_of(self._refusal)
-        return self.is_done
+    def _retry_after(self) -> str:
+        return self._headers.get(b"retry-after", b"").decode("latin-1")
+
+    def _location(self) -> str:
+        return self._headers.get(b"location", b"").decode(errors="surrogateescape")
 
     def _failure_of(self, error: PollError) -> PollError:
         """Return the failure of the answer: its status, if that was a failure, or this error."""
         refusal = self._refusal
         if refusal is None:
             return error
-        try:
-            refusal.body = inflate(bytes(self._body[:MAX_REFUSAL]), self._encoding, MAX_BODY)
-        except PollError:
-            refusal.body = b""
+        body, encoding = (
+            bytes(self._body[:MAX_REFUSAL]),
+            self._headers.get(b"content-encoding", b""),
+        )
+        with suppress(PollError):
+            refusal.body = inflate(body, encoding, MAX_BODY)
         return refusal
 
     def _note_failure(self, error: PollError) -> None:
         # The parser would replace an exception by its own.
-        if self.is_done:
+        if self._is_done:
             self.is_reusable = False
         elif self._failure is None:
             self._failure = error
@@ -201,38 +176,24 @@ class AnswerReader:
 
     def on_message_begin(self) -> None:
         """Reject the connection for further requests after a second answer."""
-        if self.is_done:
+        if self._is_done:
             self.is_reusable = False
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: C901 - one branch a header
-        """Store the headers that are needed, but no trailers."""
-        self._headers += 1
-        if self._headers > _MAX_HEADERS or len(value) > _MAX_HEAD:
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, but no trailer."""
+        self._header_count += 1
+        if self._header_count > _MAX_HEADERS or len(value) > _MAX_HEAD:
             self._note_failure(_large_head())
-            return
-        if self._head_done:
-            return
-        lower, value = name.lower(), value.strip(b" \t")
-        if lower == b"content-type":
-            self._type = value
-        elif lower == b"content-encoding":
-            self._encoding = value
-        elif lower == b"retry-after":
-            self._retry_after = value
-        elif lower == b"transfer-encoding":
-            self._is_framed = True
-        elif lower == b"content-length":
-            self._is_framed = True
-            if value.isdigit() and int(value[:20]) > self._limit > 0:
-                self._note_failure(too_large(self._limit))
-        elif lower == b"location":
-            self._location = self._location or value
-        elif lower == b"set-cookie":
-            self._cookies.append(value)
+        elif not self._head_done:
+            name, value = name.lower(), value.strip(b" \t")
+            if name == b"set-cookie":
+                self._cookies.append(value)
+            elif name != b"location" or not self._headers.get(name):
+                self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Check the status, before the body arrives."""
-        if self.is_done:
+        if self._is_done:
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != _SWITCHING:  # noqa: PLR2004 - RFC 9110's classes
@@ -240,14 +201,13 @@ class AnswerReader:
             return
         self._head_done = True
         self._status = status
+        length = self._headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > self._limit > 0:
+            self._note_failure(too_large(self._limit))
         if self._request.any_status:
-            self.is_done = not self._limit
+            self._is_done = not self._limit
         elif not is_success(status) and status not in self._request.accept_status:
-            error = status_error(
-                status,
-                self._retry_after.decode("latin-1"),
-                self._location.decode(errors="surrogateescape"),
-            )
+            error = status_error(status, self._retry_after(), self._location())
             if status in self._request.inspected:
                 self._refusal, self._limit = error, MAX_REFUSAL
             else:
@@ -255,7 +215,7 @@ class AnswerReader:
 
     def on_body(self, data: bytes) -> None:
         """Collect the body up to its limit."""
-        if self.is_done or self._failure is not None:
+        if self._is_done or self._failure is not None:
             return
         self._body += data
         try:
@@ -267,8 +227,8 @@ class AnswerReader:
 
     def on_message_complete(self) -> None:
         """Mark the answer as complete."""
-        if self._head_done and not self.is_done:
-            self.is_done = True
+        if self._head_done and not self._is_done:
+            self._is_done = True
             self.is_reusable = self._parser.should_keep_alive()
 
 

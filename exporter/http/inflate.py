@@ -19,7 +19,7 @@ def inflate(body: bytes, encoding: bytes, limit: int) -> bytes:
     Raises:
         PollError: It is damaged, too large, or compressed in an unsupported way.
     """
-    encoding = encoding.strip().lower()
+    encoding = encoding.lower()
     if encoding in _NO_CODINGS:
         return body
     if encoding in {b"gzip", b"x-gzip"}:
