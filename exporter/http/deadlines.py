@@ -23,7 +23,7 @@ class Deadline:
         self.on_over = on_over
         """What is called then; None: the work has ended, or has not begun."""
         self.at = inf
-        """The moment, by the clock of the event loop; infinite while it is suspended."""
+        """The moment, by the clock of the event loop; infinite while it is suspended or over."""
         self.is_over = False
 
     def error(self) -> PollError:
@@ -33,6 +33,7 @@ class Deadline:
     def end(self) -> None:
         """Mark the work as done."""
         self.on_over = None
+        self.at = inf
         self.is_over = True
 
     def suspend(self) -> None:
@@ -45,7 +46,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         # By their seconds: each queue is ordered by time. An entry is void if its time differs from
-        # that of its deadline.
+        # that of its deadline, which has ended, is suspended or was restarted.
         self._queues: dict[float, deque[tuple[float, Deadline]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.Handle | None = None
@@ -67,7 +68,7 @@ class Deadlines:
         queue = self._queues.get(deadline.seconds)
         if queue is None:
             queue = self._queues[deadline.seconds] = deque()
-        while queue and _is_void(*queue[0]):
+        while queue and queue[0][0] != queue[0][1].at:
             queue.popleft()
         queue.append((at, deadline))
         if at < self._timer_at:
@@ -91,12 +92,12 @@ class Deadlines:
         now = loop.time()
         due: list[tuple[float, Deadline]] = []
         for queue in self._queues.values():
-            while queue and (queue[0][0] <= now or _is_void(*queue[0])):
+            while queue and (queue[0][0] <= now or queue[0][0] != queue[0][1].at):
                 due.append(queue.popleft())
         try:
-            for entry in sorted(due, key=itemgetter(0)):
-                _, deadline = entry
-                if not _is_void(*entry):
+            for at, deadline in sorted(due, key=itemgetter(0)):
+                if at == deadline.at:
+                    deadline.at = inf
                     deadline.is_over = True
                     if deadline.on_over is not None:
                         deadline.on_over()
@@ -105,7 +106,3 @@ class Deadlines:
             first = min((queue[0][0] for queue in self._queues.values()), default=inf)
             if first < self._timer_at:
                 self._wake_at(first, loop)
-
-
-def _is_void(at: float, deadline: Deadline) -> bool:
-    return deadline.is_over or at != deadline.at
