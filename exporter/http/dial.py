@@ -25,7 +25,7 @@ class Dial:
     def __init__(
         self, multiplexer: Multiplexer, addresses: tuple[Address, ...], on_done: OnDialled
     ) -> None:
-        self._multiplexer = multiplexer
+        self.multiplexer = multiplexer
         self._left = deque(_interleaved(addresses))
         self._on_done = on_done
         self._attempts: list[_Attempt] = []
@@ -40,7 +40,7 @@ class Dial:
         """Stop, without a call of `on_done`."""
         if self._timer is not None:
             self._timer.cancel()
-        for attempt in tuple(self._attempts):
+        for attempt in self._attempts:
             attempt.close()
         self._attempts.clear()
 
@@ -57,7 +57,7 @@ class Dial:
                 continue
             attempt = _Attempt(self, one)
             self._attempts.append(attempt)
-            self._multiplexer.watch(one.fileno(), attempt, WRITABLE)
+            self.multiplexer.watch(one.fileno(), attempt, WRITABLE)
             if self._left:
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(_NEXT_ADDRESS_SECONDS, self._next)
@@ -67,7 +67,7 @@ class Dial:
 
     def succeed(self, attempt: "_Attempt") -> None:
         """Return the socket of the first attempt that connects, and stop the others."""
-        self._multiplexer.forget(attempt.socket.fileno())
+        self.multiplexer.forget(attempt.socket.fileno())
         self._attempts.remove(attempt)
         self.cancel()
         self._on_done(attempt.socket)
@@ -81,16 +81,9 @@ class Dial:
             self._timer.cancel()
         self._next()
 
-    def close(self, attempt: "_Attempt") -> None:
-        """Close the socket of an attempt."""
-        self._multiplexer.forget(attempt.socket.fileno())
-        attempt.socket.close()
-
 
 class _Attempt:
     """The attempt to connect to one address."""
-
-    __slots__ = ("_dial", "socket")
 
     def __init__(self, dial: Dial, one: socket.socket) -> None:
         self._dial = dial
@@ -114,7 +107,8 @@ class _Attempt:
         self._dial.fail(self, OSError("unexpected exception"))
 
     def close(self) -> None:
-        self._dial.close(self)
+        self._dial.multiplexer.forget(self.socket.fileno())
+        self.socket.close()
 
 
 def _connecting_socket(family: int, address: object) -> socket.socket:
@@ -135,8 +129,6 @@ def _connecting_socket(family: int, address: object) -> socket.socket:
 
 def _interleaved(addresses: tuple[Address, ...]) -> list[Address]:
     """Return the addresses with alternating families, that of the first address first."""
-    if not addresses:
-        return []
     first = [one for one in addresses if one[0] == addresses[0][0]]
     others = [one for one in addresses if one[0] != addresses[0][0]]
     return [one for one in chain.from_iterable(zip_longest(first, others)) if one is not None]
