@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import (
@@ -73,7 +73,6 @@ class Handshakes:
     def enter(self, opening: "Opening") -> None:
         """Call `opening.dial` when the handshake may begin, maybe at once."""
         self._waiting.append(opening)
-        opening.wait()
         self._begin()
 
     def leave(self, opening: "Opening") -> None:
@@ -142,9 +141,8 @@ class Opening:
         self._request: Deadline | None = None
         self._is_waiting = False
         self._dial: Dial | None = None
+        # A plain socket is one to a proxy, which opens a tunnel.
         self._socket: socket.socket | TlsSocket | None = None
-        self._fd = -1
-        self._is_in_tunnel = False
         self._addresses: tuple[Address, ...] = ()
         self._unsent = route.tunnel
         self._proxy_head = b""
@@ -158,12 +156,6 @@ class Opening:
         self._request, self.on_done = request, on_done
         if self._is_waiting and request is not None:
             request.suspend()
-
-    def wait(self) -> None:
-        """Suspend the deadline until `dial` is called."""
-        self._is_waiting = True
-        if self._request is not None:
-            self._request.suspend()
 
     def start(self) -> None:
         """Begin in the next turn of the event loop."""
@@ -179,15 +171,15 @@ class Opening:
             self._dial = None
         self._pool.handshakes.leave(self)
         if self._socket is not None:
-            self._pool.multiplexer.forget(self._fd)
+            self._pool.multiplexer.forget(self._socket.fileno())
             self._socket.close()
 
     def on_ready(self, _mask: int) -> None:
         """Continue with the tunnel or the handshake."""
-        if self._is_in_tunnel:
-            self._tunnel()
+        if isinstance(self._socket, TlsSocket):
+            self._handshake(self._socket)
         elif self._socket is not None:
-            self._handshake()
+            self._tunnel(self._socket)
 
     def on_crash(self) -> None:
         """Fail after an unexpected exception."""
@@ -212,10 +204,9 @@ class Opening:
             return
         host, port = route.proxy or (route.host, route.port)
         try:
-            known = literal_address(host, port)
+            known: LookUpResult = literal_address(host, port)
         except OSError as error:
-            self._on_found(error)
-            return
+            known = error
         if known:
             self._on_found(known)
         else:
@@ -231,6 +222,9 @@ class Opening:
         if self.route.context is None:
             self.dial()
         else:
+            self._is_waiting = True
+            if self._request is not None:
+                self._request.suspend()
             self._pool.handshakes.enter(self)
 
     def dial(self) -> None:
@@ -248,25 +242,26 @@ class Opening:
         if isinstance(made, OSError):
             self._fail(self._proxy_failure() or no_connection(made))
             return
-        self._socket, self._fd = made, made.fileno()
+        self._socket = made
         if self.route.tunnel:
-            self._is_in_tunnel = True
-            self._pool.multiplexer.watch(self._fd, self, WRITABLE | READABLE)
+            self._watch(made, WRITABLE | READABLE)
         else:
-            self._start_tls()
+            self._start_tls(made)
 
     def _proxy_failure(self) -> PollError | None:
         if self.route.proxy is None:
             return None
         return PollError(Reason.CONNECT, "no connection to the proxy")
 
-    def _tunnel(self) -> None:
-        one = cast("socket.socket", self._socket)
+    def _watch(self, one: socket.socket | TlsSocket, mask: int) -> None:
+        self._pool.multiplexer.watch(one.fileno(), self, mask)
+
+    def _tunnel(self, one: socket.socket) -> None:
         try:
             if self._unsent:
                 self._unsent = self._unsent[one.send(self._unsent) :]
                 if not self._unsent:
-                    self._pool.multiplexer.watch(self._fd, self, READABLE)
+                    self._watch(one, READABLE)
                 return
             data = one.recv(_MAX_PROXY_HEAD)
         except BlockingIOError:
@@ -283,41 +278,40 @@ class Opening:
         elif not end or status is None:
             self._fail(PollError(Reason.BAD_HTTP, NOT_HTTP))
         elif status[1].startswith(b"2") and not rest:
-            self._start_tls()
+            self._start_tls(one)
         else:
             self._fail(refused_by_proxy(int(status[1])))
 
-    def _start_tls(self) -> None:
-        context, one = self.route.context, cast("socket.socket", self._socket)
-        if context is None:
-            self._succeed()
+    def _start_tls(self, one: socket.socket) -> None:
+        if self.route.context is None:
+            self._succeed(one)
             return
-        self._is_in_tunnel = False
         try:
-            self._socket = TlsSocket(one, context, self.route.server_name)
+            secure = TlsSocket(one, self.route.context, self.route.server_name)
         except (ValueError, OSError) as error:
             self._fail(tls_failure(error))
             return
-        self._handshake()
+        self._socket = secure
+        self._handshake(secure)
 
-    def _handshake(self) -> None:
+    def _handshake(self, one: TlsSocket) -> None:
         try:
-            cast("TlsSocket", self._socket).do_handshake()
+            one.do_handshake()
         except ssl.SSLWantReadError:
-            self._pool.multiplexer.watch(self._fd, self, READABLE)
+            self._watch(one, READABLE)
         except ssl.SSLWantWriteError:
-            self._pool.multiplexer.watch(self._fd, self, WRITABLE)
+            self._watch(one, WRITABLE)
         except OSError as error:
             self._fail(tls_failure(error))
         else:
             self._pool.handshakes.leave(self)
-            self._succeed()
+            self._succeed(one)
 
-    def _succeed(self) -> None:
-        on_done, one = self.on_done, self._socket
+    def _succeed(self, one: socket.socket | TlsSocket) -> None:
+        on_done = self.on_done
         self.on_done = self._socket = None
-        self._pool.multiplexer.forget(self._fd)
+        self._pool.multiplexer.forget(one.fileno())
         if self._deadline is not None:
             self._deadline.end()
-        if on_done is not None and one is not None:
+        if on_done is not None:
             on_done(one)
