@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import (
@@ -19,11 +19,14 @@ from exporter.http.answer import (
     tls_failure,
     unknown_host,
 )
-from exporter.http.deadlines import Deadline, Deadlines
+from exporter.http.deadlines import Deadline
 from exporter.http.dial import Dial
 from exporter.http.multiplexer import READABLE, WRITABLE, Multiplexer
-from exporter.http.resolve import Address, LookUpResult, Resolver, literal_address
+from exporter.http.resolve import Address, LookUpResult, literal_address
 from exporter.http.tls_socket import TlsSocket
+
+if TYPE_CHECKING:
+    from exporter.http.pool import ConnectionPool
 
 # Concurrent handshakes. One that takes longer than a turn, as with a server that hangs, continues,
 # but is no longer counted.
@@ -114,26 +117,13 @@ class Handshakes:
         self._begin()
 
 
-class PoolAccess(Protocol):
-    """What an opening needs of the pool."""
-
-    multiplexer: Multiplexer
-    resolver: Resolver
-    handshakes: Handshakes
-    deadlines: Deadlines
-
-    def make_room(self) -> None:
-        """Close idle connections if the limit of open files is near."""
-        ...
-
-
 OnOpened = Callable[[socket.socket | TlsSocket | PollError], None]
 
 
 class Opening:
     """Opens one connection, and calls `on_done` once, never before `start` returns."""
 
-    def __init__(self, pool: PoolAccess, route: Route) -> None:
+    def __init__(self, pool: "ConnectionPool", route: Route) -> None:
         self._pool = pool
         self.route = route
         self.on_done: OnOpened | None = None
