@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -10,12 +9,12 @@ from urllib.parse import urlencode
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer, StatusError, is_success, status_error
 from exporter.http.client import PooledClient
-from exporter.http.message import basic_pair, normalized_url
+from exporter.http.message import Headers, basic_pair, normalized_url
 from exporter.http.shared_login import Grant
 from exporter.http.token import decode_object, header_value
 from exporter.settings import Client, OAuth2
 
-_HEADERS = (
+_HEADERS: Headers = (
     ("Accept", "application/json"),
     ("Content-Type", "application/x-www-form-urlencoded"),
 )
@@ -34,8 +33,9 @@ class OAuth2Method:
         )
         self._login = login
         self._url = normalized_url(login.token_url)
-        # Servers accept the secret in one of two ways; the one that worked is kept.
-        self._ways = [self._by_header, self._by_body]
+        # Whether the secret is sent in a header or in the body. Servers accept one of these; after
+        # the first token only that one is used.
+        self._ways: tuple[bool, ...] = (True, False)
 
     def secrets_stamp(self) -> int | str:
         """Return a value that changes when the secret changes."""
@@ -51,35 +51,31 @@ class OAuth2Method:
             PollError: The endpoint refused, or returned no bearer token.
         """
         secret = self._login.client_secret.reveal()
-        first, *others = self._ways
-        answer = await first(client, secret)
-        if answer.status in _REFUSED and others:
-            answer = await others[0](client, secret)
-            first = others[0]
+        for in_header in self._ways:
+            answer = await self._request(client, secret, in_header=in_header)
+            if answer.status not in _REFUSED:
+                break
         _check(answer)
         grant = _grant(decode_object(answer.body))
-        self._ways = [first]
+        self._ways = (in_header,)
         return grant
 
     def is_refusal(self, error: StatusError) -> bool:
         """Return whether the token was refused (RFC 6750 section 3.1)."""
         return error.status == HTTPStatus.UNAUTHORIZED
 
-    async def _by_header(self, client: PooledClient, secret: str) -> Answer:
-        pair = basic_pair(self._login.client_id, secret)
-        headers = (*_HEADERS, ("Authorization", f"Basic {pair}"))
-        return await client.send("POST", self._url, _form(self._fields()), headers)
-
-    async def _by_body(self, client: PooledClient, secret: str) -> Answer:
-        own = (("client_id", self._login.client_id), ("client_secret", secret))
-        return await client.send("POST", self._url, _form((*self._fields(), *own)), _HEADERS)
-
-    def _fields(self) -> Iterator[tuple[str, str]]:
-        yield "grant_type", "client_credentials"
-        if self._login.scopes:
-            yield "scope", " ".join(self._login.scopes)
-        for name, value in self._login.endpoint_params:
-            yield name, value.reveal()
+    async def _request(self, client: PooledClient, secret: str, *, in_header: bool) -> Answer:
+        login, headers = self._login, _HEADERS
+        fields = [("grant_type", "client_credentials")]
+        if login.scopes:
+            fields.append(("scope", " ".join(login.scopes)))
+        fields += [(name, value.reveal()) for name, value in login.endpoint_params]
+        if in_header:
+            pair = basic_pair(login.client_id, secret)
+            headers = (*headers, ("Authorization", f"Basic {pair}"))
+        else:
+            fields += [("client_id", login.client_id), ("client_secret", secret)]
+        return await client.send("POST", self._url, urlencode(fields).encode(), headers)
 
 
 def _check(answer: Answer) -> None:
@@ -117,7 +113,3 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise PollError(Reason.BAD_SHAPE, "the expires_in of the answer is no number of seconds")
     return float(min(value, 2**53))
-
-
-def _form(fields: "Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]") -> bytes:
-    return urlencode(list(fields)).encode()
