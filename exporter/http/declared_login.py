@@ -42,12 +42,13 @@ class DeclaredMethod:
         self._above = urlsplit(self._base).path + base_path(target)
         self._clock = clock
 
-    def secrets_stamp(self) -> int | str:
-        """Return a value that changes when the user or password changes."""
-        try:
-            return hash((self._user.username.reveal(), self._user.password.reveal()))
-        except PollError as error:
-            return error.detail
+    def secrets(self) -> tuple[str, ...]:
+        """Return the user and password.
+
+        Raises:
+            PollError: One of them cannot be read.
+        """
+        return self._user.username.reveal(), self._user.password.reveal()
 
     async def log_in(self, client: PooledClient) -> Grant:
         """Log in once.
@@ -55,7 +56,7 @@ class DeclaredMethod:
         Raises:
             PollError: The server refused, or returned no token.
         """
-        username, password = self._user.username.reveal(), self._user.password.reveal()
+        username, password = self.secrets()
         filled = self._declaration.request.fill(
             {**self._params, "username": username, "password": password}
         )

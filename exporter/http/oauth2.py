@@ -37,12 +37,13 @@ class OAuth2Method:
         # the first token only that one is used.
         self._ways: tuple[bool, ...] = (True, False)
 
-    def secrets_stamp(self) -> int | str:
-        """Return a value that changes when the secret changes."""
-        try:
-            return hash(self._login.client_secret.reveal())
-        except PollError as error:
-            return error.detail
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secret of the client.
+
+        Raises:
+            PollError: It cannot be read.
+        """
+        return (self._login.client_secret.reveal(),)
 
     async def log_in(self, client: PooledClient) -> Grant:
         """Request a token, in the second way if the first is refused.
@@ -50,7 +51,7 @@ class OAuth2Method:
         Raises:
             PollError: The endpoint refused, or returned no bearer token.
         """
-        secret = self._login.client_secret.reveal()
+        (secret,) = self.secrets()
         for in_header in self._ways:
             answer = await self._request(client, secret, in_header=in_header)
             if answer.status not in _REFUSED:

@@ -55,8 +55,8 @@ class LoginMethod(Protocol):
     client: Client
     """How to connect, and the secrets to redact in messages."""
 
-    def secrets_stamp(self) -> int | str:
-        """Return a value that changes when the secrets change, and does not reveal them."""
+    def secrets(self) -> tuple[str, ...]:
+        """Return the current secrets that it sends, or raise PollError if one cannot be read."""
         ...
 
     async def log_in(self, client: PooledClient) -> Grant:
@@ -158,11 +158,10 @@ class SharedLogin:
         now, held = self._clock.monotonic(), self._held
         if held is not None and now < held.due:
             return held
-        if self._task is not None or self._may_log_in():
-            under_way = self._login_task(seconds)
-            # While the token is valid, polls do not wait for the next.
-            if held is None or now >= held.end:
-                await self._wait(name, under_way)
+        under_way = self._log_in(seconds)
+        # While the token is valid, polls do not wait for the next.
+        if held is None or now >= held.end:
+            await self._wait(name, under_way)
         if self._held is None:
             raise self._failure()
         return self._held  # Even if it has expired: the server may still accept it.
@@ -171,28 +170,33 @@ class SharedLogin:
         self, name: str, refused: _Token, error: StatusError, seconds: float
     ) -> _Token:
         """Return a token that was not refused, after a new login if it is time for one."""
-        if self._held is refused and (self._task is not None or self._may_log_in()):
-            await self._wait(name, self._login_task(seconds))
+        if self._held is refused:
+            await self._wait(name, self._log_in(seconds))
         if self._held is None or self._held is refused:
             if self._error is not None:
                 raise self._failure()
             raise PollError(error.reason, f"{error.detail}; {self._next_login()}")
         return self._held
 
-    def _may_log_in(self) -> bool:
-        if self._clock.monotonic() >= self._next_at:
-            return True
-        return self._method.secrets_stamp() != self._stamp
-
-    def _login_task(self, seconds: float) -> "asyncio.Task[None]":
-        """Return the login under way; start one if there is none."""
-        if self._task is None:
+    def _log_in(self, seconds: float) -> "asyncio.Task[None] | None":
+        """Return the login under way, after starting one if it is time for it."""
+        is_due = self._clock.monotonic() >= self._next_at
+        if self._task is None and (is_due or self._secrets_stamp() != self._stamp):
             self._task = asyncio.create_task(self._run(seconds))
             # Waiting polls raise its exception; without any, asyncio must not log it.
             self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._task
 
-    async def _wait(self, name: str, under_way: "asyncio.Task[None]") -> None:
+    def _secrets_stamp(self) -> int | str:
+        """Return a value that changes when the secrets change, and does not reveal them."""
+        try:
+            return hash(self._method.secrets())
+        except PollError as error:
+            return error.detail
+
+    async def _wait(self, name: str, under_way: "asyncio.Task[None] | None") -> None:
+        if under_way is None:
+            return
         try:
             # A poll that times out must not cancel the login of the others.
             await asyncio.shield(under_way)
@@ -201,7 +205,7 @@ class SharedLogin:
             raise
 
     async def _run(self, seconds: float) -> None:
-        stamp = self._method.secrets_stamp()
+        stamp = self._secrets_stamp()
         if stamp != self._stamp:
             self._failures = 0
         self._stamp = stamp
