@@ -3,9 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from exporter.clock import Clock
 from exporter.declare.extraction import ExtractContext
@@ -38,8 +36,7 @@ class DeclaredMethod:
         self._declaration = declaration
         self._user = user
         self._params = target.params
-        self._base = normalized_url(target.url)
-        self._above = urlsplit(self._base).path + base_path(target)
+        self._url = normalized_url(target.url) + base_path(target)
         self._clock = clock
 
     def secrets(self) -> tuple[str, ...]:
@@ -60,8 +57,7 @@ class DeclaredMethod:
         filled = self._declaration.request.fill(
             {**self._params, "username": username, "password": password}
         )
-        parts = urlsplit(self._base)
-        url = f"{parts.scheme}://{parts.netloc}{self._above}{filled.target}"
+        url = f"{self._url}{filled.target}"
         headers = {"Accept": "application/json", **dict(filled.headers)}
         answer = await client.send(filled.method, url, filled.body, tuple(headers.items()))
         self._check(answer)
@@ -101,8 +97,12 @@ class DeclaredMethod:
                     found = _at(tree, word)
                     if found is not None and found != "":
                         values[word] = header_value(found, word)
+        filled = (
+            (name, insert_values(text, values))
+            for name, text in self._declaration.token_headers.items()
+        )
         return Grant(
-            headers=tuple(_headers(self._declaration.token_headers, values)),
+            headers=tuple((name, text) for name, text in filled if text is not None),
             secrets=tuple(values.values()),
             seconds=self._seconds(tree),
         )
@@ -126,11 +126,6 @@ class DeclaredMethod:
         except FieldError:
             return math.inf
         return value - self._clock.wall() if expires.is_moment else value
-
-
-def _headers(declared: Mapping[str, str], values: Mapping[str, str]) -> "list[tuple[str, str]]":
-    filled = ((name, insert_values(text, values)) for name, text in declared.items())
-    return [(name, text) for name, text in filled if text is not None]
 
 
 def _at(tree: Any, pointer: str) -> Any:
