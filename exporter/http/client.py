@@ -109,7 +109,7 @@ class PooledClient(HttpClient):
     ) -> HttpConnection:
         """See HttpClient."""
         connection = self.connections.get(request.owner)
-        if connection is None or connection.is_busy:
+        if connection is None or connection.on_done is not None:
             connection = HttpConnection(self, request)
             if request.owner and not self._is_retired:
                 self.connections.setdefault(request.owner, connection)
@@ -176,7 +176,7 @@ class PooledClient(HttpClient):
         return self.connections.get(connection.request.owner) is connection
 
     def forget(self, connection: HttpConnection) -> None:
-        """Remove a closed connection."""
+        """Do not keep the connection any longer."""
         if self.keeps(connection):
             del self.connections[connection.request.owner]
 
@@ -185,7 +185,8 @@ class PooledClient(HttpClient):
         self._is_retired = True
         connections, self.connections = self.connections, {}
         for connection in connections.values():
-            connection.retire()
+            if connection.on_done is None:
+                connection.close()
 
 
 def _proxy_address(url: Secret | None) -> tuple[str, int] | None:

@@ -42,13 +42,12 @@ class HttpConnection:
         "_deadline",
         "_headers",
         "_is_used",
-        "_may_be_kept",
-        "_on_done",
         "_opening",
         "_reader",
         "_socket",
         "_unsent",
         "client",
+        "on_done",
         "request",
         "sent_at",
     )
@@ -59,39 +58,29 @@ class HttpConnection:
         """The request under way, or the last one."""
         self.sent_at = 0.0
         """When it was sent, Unix time; 0: no request was sent."""
+        self.on_done: OnDone | None = None
+        """What is called with the outcome of the request; None: no request is under way."""
         self._headers: Headers = ()
         self._deadline: Deadline | None = None
-        self._on_done: OnDone | None = None
         self._opening: Opening | None = None
         self._socket: socket.socket | TlsSocket | None = None
         self._reader: AnswerReader | None = None
         self._unsent = b""
         self._is_used = False
-        # Whether it stays open after the request under way.
-        self._may_be_kept = False
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a request is under way."""
-        return self._on_done is not None
-
-    @property
-    def is_written(self) -> bool:
-        """Whether some of a request may have reached the server."""
-        return self.sent_at > 0
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> None:
         """Send a request, as HttpClient.start does."""
-        self._headers, self._deadline, self._on_done = headers, deadline, on_done
+        self._headers, self._deadline, self.on_done = headers, deadline, on_done
         if request is not self.request:
             if request.origin != self.request.origin:
                 self._disconnect()  # The target has another URL now.
             self.request = request
         if deadline is not None:
             if deadline.is_over:
-                self._soon(partial(self._end, deadline.error(), is_reusable=True))
+                is_open = self._socket is not None
+                self._soon(partial(self._end, deadline.error(), is_reusable=is_open))
                 return
             deadline.on_over = self._expire
         if self._socket is None:
@@ -111,12 +100,6 @@ class HttpConnection:
         else:
             self._release()
             opening.serve(None, self._opened)
-
-    def retire(self) -> None:
-        """Close the connection, at once or after the answer to the request under way."""
-        self._may_be_kept = False
-        if self._on_done is None:
-            self.close()
 
     def close(self) -> None:
         """Close the connection, without a call of `on_done`."""
@@ -139,7 +122,7 @@ class HttpConnection:
         except OSError as error:
             self._on_lost(error)
             return
-        if not data or self._on_done is None:
+        if not data or self.on_done is None:
             # Unsolicited bytes: do not reuse this connection.
             self._on_lost(None)
             return
@@ -150,7 +133,7 @@ class HttpConnection:
                 self._end(Answer(plain[0], plain[1], middle), is_reusable=True)
                 return
             self._reader = AnswerReader(self.request, self.client.pool.held)
-        self._feed(self._reader, data)
+        self._read(self._reader, data)
 
     def on_crash(self) -> None:
         """End the request after an unexpected exception."""
@@ -190,36 +173,29 @@ class HttpConnection:
         if self._socket is not None:
             self.client.pool.multiplexer.watch(self._socket.fileno(), self, mask)
 
-    def _feed(self, reader: AnswerReader, data: bytes) -> None:
+    def _read(self, reader: AnswerReader, data: bytes, error: OSError | None = None) -> None:
+        """Read the next bytes of an answer, or the end of the connection if there are none."""
         try:
-            if not reader.feed(data):
+            if not data:
+                reader.end(error)
+            elif not reader.feed(data):
                 if isinstance(self._socket, TlsSocket) and self._socket.is_over:
                     self._on_lost(None)  # No event reports this.
                 return
-            answer = reader.answer(self._middle())
-        except PollError as error:
-            self._fail(error)
+            answer = reader.answer((self.sent_at + self.client.pool.wall()) / 2)
+        except PollError as failure:
+            self._fail(failure)
         else:
             self._end(answer, is_reusable=reader.is_reusable)
 
-    def _middle(self) -> float:
-        return (self.sent_at + self.client.pool.wall()) / 2
-
     def _on_lost(self, error: OSError | None) -> None:
         """Handle the end of the connection, or bytes that were not requested."""
-        reader = self._reader
-        if self._on_done is None:
+        if self.on_done is None:
             self.close()
         elif isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
             self._fail(tls_failure(error))
-        elif reader is not None:
-            try:
-                reader.end(error)
-                answer = reader.answer(self._middle())
-            except PollError as failure:
-                self._fail(failure)
-            else:
-                self._end(answer)
+        elif self._reader is not None:
+            self._read(self._reader, b"", error)
         elif self._is_used:
             # The server closed the kept connection before the request arrived.
             self._disconnect()
@@ -228,11 +204,11 @@ class HttpConnection:
             self._fail(PollError(Reason.CONNECT, BROKEN))
 
     def _expire(self) -> None:
-        on_done, deadline = self._on_done, self._deadline
+        on_done, deadline = self.on_done, self._deadline
         owner = self if self._opening is None else self._opening
         # On a busy machine the server may have sent in time what was not read yet.
         self.client.pool.multiplexer.handle(owner, READABLE)
-        if self._on_done is not on_done:
+        if self.on_done is not on_done:
             return
         if owner is not self and self._socket is not None and deadline is not None:
             self.client.pool.deadlines.restart(deadline)  # The request was only sent now.
@@ -250,14 +226,9 @@ class HttpConnection:
 
     def _end(self, outcome: Answer | PollError, *, is_reusable: bool = False) -> None:
         """Call `on_done`, and close the connection unless it can serve another request."""
-        on_done, deadline = self._on_done, self._deadline
-        self._on_done = self._deadline = None
-        self._headers = ()
-        if deadline is not None:
-            deadline.on_over = None
-        if self._reader is not None:
-            self._drop_reader()
-        if not is_reusable or self._unsent or not self._may_be_kept:
+        on_done = self.on_done
+        self._release()
+        if not is_reusable or self._unsent or not self.client.keeps(self):
             self.close()
         else:
             self._is_used = True
@@ -265,17 +236,21 @@ class HttpConnection:
             on_done(outcome)
 
     def _release(self) -> None:
+        """Forget the request under way."""
+        self.on_done = None
+        self._headers = ()
         if self._deadline is not None:
             self._deadline.on_over = None
             self._deadline = None
-        self._on_done = None
-        self._headers = ()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def _soon(self, act: Callable[[], None]) -> None:
         """Call `act` in the next turn of the event loop if the same request is still under way."""
-        on_done = self._on_done
+        on_done = self.on_done
         loop = asyncio.get_running_loop()
-        loop.call_soon(lambda: act() if self._on_done is on_done else None)
+        loop.call_soon(lambda: act() if self.on_done is on_done else None)
 
     def _open(self) -> None:
         pool = self.client.pool
@@ -300,26 +275,20 @@ class HttpConnection:
             return
         self._socket = made
         self._is_used = False
-        self._may_be_kept = self.client.pool.add(self) and self.client.keeps(self)
+        if not self.client.pool.add(self):
+            self.client.forget(self)
         self._watch(READABLE)
-        if self._on_done is not None:
+        if self.on_done is not None:
             self._write(made)
-        elif self._may_be_kept:
+        elif self.client.keeps(self):
             self.sent_at = self.client.pool.wall()  # From now on it is idle.
         else:
             self.close()
 
     def _disconnect(self) -> None:
-        self._drop_reader()
         self._unsent = b""
-        self._may_be_kept = False
         one, self._socket = self._socket, None
         if one is not None:
             self.client.pool.multiplexer.forget(one.fileno())
             self.client.pool.discard(self)
             one.close()
-
-    def _drop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None

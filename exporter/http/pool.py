@@ -77,7 +77,7 @@ class ConnectionPool:
 
     def _idle(self) -> Iterator[HttpConnection]:
         for one in self.multiplexer.owners():
-            if isinstance(one, HttpConnection) and not one.is_busy:
+            if isinstance(one, HttpConnection) and one.on_done is None:
                 yield one
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class SingleWrite:
     @property
     def is_written(self) -> bool:
         """Whether some of the request may have reached the server."""
-        return self._exchange is not None and self._exchange.is_written
+        return self._exchange is not None and self._exchange.sent_at > 0
 
     async def send(self, obtained: Headers, seconds: float) -> None:
         """Send the order, with the headers of a login, and wait at most that many seconds.

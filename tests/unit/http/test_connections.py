@@ -121,6 +121,25 @@ async def test_concurrent_requests_of_a_target_keep_one_connection(client: Poole
     assert guests.connections == 3
 
 
+async def test_only_so_many_connections_to_a_server_are_kept(
+    client: PooledClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.http.pool._MAX_KEPT_PER_HOST", 2)
+    guests = Guests()
+    guests.answer = HEALTHY
+    async with serving(guests.handle) as url:
+        requests = [request_to(url, owner) for owner in "abc"]
+        for _ in range(2):
+            for request in requests:
+                assert (await client.fetch(request, ())).body == BODY
+        async with asyncio.timeout(60):
+            while guests.open > 2:
+                await asyncio.sleep(0.01)
+        client.retire()
+
+    assert guests.connections == 4
+
+
 async def test_a_connection_that_opens_after_its_client_is_retired_is_not_kept(
     client: PooledClient,
 ) -> None:
