@@ -17,7 +17,7 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import PROXY_DENIES, Answer, refused_by_proxy
 from exporter.http.deadlines import Deadline
 from exporter.http.http_connection import HttpConnection, OnDone
-from exporter.http.message import Headers, HttpRequest, credentials, make_request
+from exporter.http.message import Headers, HttpRequest, authority, credentials, make_request
 from exporter.http.opening import Route
 from exporter.http.pool import ConnectionPool
 from exporter.secret import Secret
@@ -149,7 +149,7 @@ class PooledClient(HttpClient):
         Raises:
             PollError: The TLS files of the client cannot be used.
         """
-        settings, (_, host, port) = self.settings, request.origin
+        settings, host, port = self.settings, request.origin.host, request.origin.port
         if request.is_secure and self._context is None:
             self.tls_files = file_stamps(settings.tls)
             try:
@@ -158,8 +158,8 @@ class PooledClient(HttpClient):
                 raise PollError(Reason.CREDENTIALS, str(error)) from None
         tunnel = b""
         if self._proxy and request.is_secure:
-            name = f"[{host}]" if ":" in host else host
-            head = f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n"
+            where = authority(host, port)
+            head = f"CONNECT {where} HTTP/1.1\r\nHost: {where}\r\n"
             tunnel = head.encode() + self._proxy_login + b"\r\n"
         return Route(
             host=host,

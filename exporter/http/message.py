@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from exporter import __version__
@@ -30,7 +30,16 @@ _MAX_CACHED_URLS = 1024
 USER_AGENT = f"status-exporter/{__version__}"
 
 Headers = tuple[tuple[str, str], ...]
-Origin = tuple[str, str, int]
+
+
+class Origin(NamedTuple):
+    """Where requests are sent."""
+
+    scheme: str
+    host: str
+    """In ASCII; an IPv6 address has no brackets."""
+    port: int
+    """By default that of the scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +70,9 @@ class HttpRequest:
     """Bytes of the decompressed body; 0: only the head is read."""
 
     @property
-    def host(self) -> str:
-        """The host in ASCII; an IPv6 address has no brackets."""
-        return self.origin[1]
-
-    @property
-    def port(self) -> int:
-        """The port, by default that of the scheme."""
-        return self.origin[2]
-
-    @property
     def is_secure(self) -> bool:
         """Whether it is sent over TLS."""
-        return self.origin[0] == "https"
+        return self.origin.scheme == "https"
 
     def at(self, url: str, query: str) -> Self:
         """Return the same request for another URL of its origin."""
@@ -88,7 +87,7 @@ def make_request(
     """Make a request for a normalized URL; headers of the client replace those given."""
     own = {name.lower() for name, _ in client.http_headers}
     origin = origin_of(url)
-    is_secure = origin[0] == "https"
+    is_secure = origin.scheme == "https"
     is_absolute = client.proxy_url is not None and not is_secure
     fixed = {
         "Host": _host_header(url, client.tls.server_name if is_secure else None),
@@ -122,9 +121,13 @@ def _request_line(method: str, url: str, *, is_absolute: bool) -> bytes:
 def _host_header(url: str, server_name: str | None = None) -> str:
     """Return host and port of a normalized URL, without an IPv6 zone, which only this machine knows."""
     parts = urlsplit(url)
-    host = server_name or (parts.hostname or "").partition("%")[0]
+    return authority(server_name or (parts.hostname or "").partition("%")[0], parts.port)
+
+
+def authority(host: str, port: int | None) -> str:
+    """Return host and port as in a URL, where an IPv6 address is in brackets."""
     bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+    return bracketed if port is None else f"{bracketed}:{port}"
 
 
 def base_path(target: Target) -> str:
@@ -136,10 +139,8 @@ def base_path(target: Target) -> str:
 def normalized_url(url: str) -> str:
     """Return a URL in ASCII, with its path percent-encoded."""
     parts = urlsplit(url)
-    _, host, _ = origin_of(url)
-    bracketed = f"[{host}]" if ":" in host else host
-    authority = bracketed if parts.port is None else f"{bracketed}:{parts.port}"
-    return f"{parts.scheme}://{authority}{quoted_path(parts.path)}"
+    where = authority(origin_of(url).host, parts.port)
+    return f"{parts.scheme}://{where}{quoted_path(parts.path)}"
 
 
 def quoted_path(path: str, also: str = "") -> str:
@@ -162,7 +163,7 @@ def origin_of(url: str) -> Origin:
         host = host.encode("idna").decode()
     if ":" in host:
         host = host.replace("%25", "%", 1)  # The zone of an address, see RFC 6874.
-    return parts.scheme, host, parts.port or _PORTS[parts.scheme]
+    return Origin(parts.scheme, host, parts.port or _PORTS[parts.scheme])
 
 
 _Some = TypeVar("_Some", bound=HttpRequest)

@@ -202,9 +202,7 @@ class Schedule:
     def _add(self, tracked: TargetState, crowd: int) -> None:
         target, requests = tracked.target, tracked.requests
         run = PollRun(target, requests, self._connections, self._clock)
-        entry = self._entries[tracked] = ScheduleEntry(
-            tracked, run, (requests[0].host, requests[0].port)
-        )
+        entry = self._entries[tracked] = ScheduleEntry(tracked, run, requests[0].origin[1:])
         if not target.on_probe:
             spread = min(target.interval, _FIRST_SECONDS_EACH * crowd)
             self._slots.put(entry, self._clock.monotonic() + phase(target.name, spread))
