@@ -175,18 +175,11 @@ def with_query(requests: tuple[_Some, ...], client: Client) -> tuple[_Some, ...]
     Raises:
         PollError: A secret cannot be read.
     """
-    query = secret_query(client)
+    if not client.query_params:
+        return requests
+    pairs = [(name, value.reveal()) for name, values in client.query_params for value in values]
+    query = urlencode(pairs, quote_via=quote, safe="")
     return tuple(one.at(one.url, f"{'&' if '?' in one.url else '?'}{query}") for one in requests)
-
-
-def secret_query(client: Client) -> str:
-    """Return the current secret query parameters of the client, without ? or & in front.
-
-    Raises:
-        PollError: A secret cannot be read.
-    """
-    pairs = ((name, value.reveal()) for name, values in client.query_params for value in values)
-    return urlencode(list(pairs), quote_via=quote, safe="")
 
 
 def credentials(client: Client) -> Headers:

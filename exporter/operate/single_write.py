@@ -65,8 +65,7 @@ class SingleWrite:
         request = make_request(order.client, filled.method, order.url, headers, filled.body)
         # The status alone counts.
         request = replace(request, any_status=True, max_body=0)
-        if order.client.query_params:
-            (request,) = with_query((request,), order.client)
+        (request,) = with_query((request,), order.client)
         secrets = (*credentials(order.client), *obtained)
         deadline = self._pool.deadlines.start(seconds)
         waiter: asyncio.Future[Answer | PollError] = asyncio.get_running_loop().create_future()

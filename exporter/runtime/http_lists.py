@@ -69,9 +69,7 @@ class HttpLists:
             raise ConfigError(text.format_faults(error)) from None
 
     async def _fetch(self) -> bytes:
-        request = _request(self._source)
-        if self._source.client.query_params:
-            (request,) = with_query((request,), self._source.client)
+        (request,) = with_query((_request(self._source),), self._source.client)
         secrets = credentials(self._source.client)
         try:
             # A new client each time: requests are rare, and the TLS files may have changed.
