@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
 from exporter.http.answer import Answer
-from exporter.http.client import Cancellable, HttpClient
+from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadline
-from exporter.http.http_connection import OnDone
+from exporter.http.http_connection import HttpConnection, OnDone
 from exporter.http.message import Headers, HttpRequest
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, Snapshot, take_snapshot
@@ -44,27 +44,29 @@ _TOKENS = (
 )
 
 
-class _Canned(Connections, HttpClient):
+class _Client(PooledClient):
     """A client that returns the same answer to every request."""
 
-    def __init__(self) -> None:
-        super().__init__(_CLOCK)
-        self.answer = Answer("", b"", _NOW)
-
-    def client_of(self, target: Target) -> HttpClient:
-        del target
-        return self
+    answer = Answer("", b"", _NOW)
 
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> Cancellable:
-        """Return the answer."""
-        del request, headers, deadline
+    ) -> HttpConnection:
+        """Return the answer, without a connection."""
+        del headers, deadline
         asyncio.get_running_loop().call_soon(on_done, self.answer)
-        return self
+        return HttpConnection(self, request)
 
-    def cancel(self) -> None:
-        """Do nothing: no connection is open."""
+
+class _Canned(Connections):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(_CLOCK)
+        self._client = _Client(Client(name=""), self.pool)
+        self._client.answer = answer
+
+    def client_of(self, target: Target) -> PooledClient:
+        del target
+        return self._client
 
 
 @cache
@@ -99,8 +101,7 @@ def check(body: bytes) -> None:
 
 
 async def _polled(answer: Answer) -> list[tuple[Target, Snapshot]]:
-    connections = _Canned()
-    connections.answer = answer
+    connections = _Canned(answer)
     shown = []
     for target in _targets():
         outcome = await poll(PollRun(target, build(target), connections, _CLOCK))

@@ -1,15 +1,13 @@
 """The HTTP client: sends requests over kept connections, as the settings of a client say.
 
-It follows no redirects, keeps no cookies, and ignores proxies of the environment. Messages of
+It keeps no cookies, and ignores proxies of the environment. Messages of
 failures have no URLs or bytes of answers, which may contain credentials.
 """
 
 import asyncio
 import ssl
-from abc import ABC, abstractmethod
 from base64 import b64encode
 from dataclasses import replace
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from exporter.client_tls import FileStamps, file_stamps, make_context
@@ -27,25 +25,45 @@ from exporter.settings import Client
 _MAX_LOGIN_BODY = 64 * 1024
 
 
-class Cancellable(Protocol):
-    """A request under way."""
+class PooledClient:
+    """Sends requests over the connections of one client."""
 
-    def cancel(self) -> None:
-        """Cancel it, without a call of `on_done`."""
-        ...
+    def __init__(self, settings: Client, pool: ConnectionPool) -> None:
+        self.pool = pool
+        self.settings = settings
+        self._context: ssl.SSLContext | None = None
+        self.tls_files: FileStamps = ()
+        """The stamps of the TLS files when they were loaded."""
+        self._looked_at = 0.0
+        self._proxy = _proxy_address(settings.proxy_url)
+        self._proxy_login = _proxy_login(settings.proxy_url)
+        self.connections: dict[str, HttpConnection] = {}
+        """Kept connections, busy and idle, by the name of their target."""
+        self._is_retired = False
 
+    def is_outdated(self) -> bool:
+        """Return whether the TLS files have changed since they were loaded."""
+        # uvloop updates its time once per turn: all polls of a turn share one check.
+        now = asyncio.get_running_loop().time()
+        if now == self._looked_at:
+            return False
+        self._looked_at = now
+        return file_stamps(self.settings.tls) != self.tls_files
 
-class HttpClient(ABC):
-    """Sends requests."""
-
-    @abstractmethod
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> Cancellable:
+    ) -> HttpConnection:
         """Send a request, and call `on_done` once with the outcome, never before this returns.
 
         After the deadline the outcome is a timeout. Requests that follow may have the same deadline.
         """
+        connection = self.connections.get(request.owner)
+        if connection is None or connection.on_done is not None:
+            connection = HttpConnection(self, request)
+            if request.owner and not self._is_retired:
+                self.connections.setdefault(request.owner, connection)
+        connection.start(request, headers, deadline, on_done)
+        return connection
 
     async def fetch(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None = None
@@ -77,44 +95,6 @@ class HttpClient(ABC):
             raise outcome
         finally:
             del outcome  # It refers to this frame, in a cycle.
-
-
-class PooledClient(HttpClient):
-    """Sends requests over the connections of one client."""
-
-    def __init__(self, settings: Client, pool: ConnectionPool) -> None:
-        self.pool = pool
-        self.settings = settings
-        self._context: ssl.SSLContext | None = None
-        self.tls_files: FileStamps = ()
-        """The stamps of the TLS files when they were loaded."""
-        self._looked_at = 0.0
-        self._proxy = _proxy_address(settings.proxy_url)
-        self._proxy_login = _proxy_login(settings.proxy_url)
-        self.connections: dict[str, HttpConnection] = {}
-        """Kept connections, busy and idle, by the name of their target."""
-        self._is_retired = False
-
-    def is_outdated(self) -> bool:
-        """Return whether the TLS files have changed since they were loaded."""
-        # uvloop updates its time once per turn: all polls of a turn share one check.
-        now = asyncio.get_running_loop().time()
-        if now == self._looked_at:
-            return False
-        self._looked_at = now
-        return file_stamps(self.settings.tls) != self.tls_files
-
-    def start(
-        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> HttpConnection:
-        """See HttpClient."""
-        connection = self.connections.get(request.owner)
-        if connection is None or connection.on_done is not None:
-            connection = HttpConnection(self, request)
-            if request.owner and not self._is_retired:
-                self.connections.setdefault(request.owner, connection)
-        connection.start(request, headers, deadline, on_done)
-        return connection
 
     def message(self, request: HttpRequest, headers: Headers) -> bytes:
         """Return a request with these headers, as it is sent."""

@@ -6,12 +6,11 @@ from collections.abc import Set as AbstractSet
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
-from exporter.http.client import HttpClient, PooledClient
+from exporter.http.client import PooledClient
 from exporter.http.declared_login import DeclaredMethod
 from exporter.http.message import normalized_url
 from exporter.http.oauth2 import OAuth2Method
 from exporter.http.pool import ConnectionPool
-from exporter.http.redirect import RedirectingClient
 from exporter.http.shared_login import LoginMethod, OnLogin, SharedLogin
 from exporter.settings import Client, OAuth2, Target
 
@@ -35,7 +34,7 @@ class Connections:
         self._logins: dict[tuple[Client, tuple[object, ...]], SharedLogin] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def client_of(self, target: Target) -> HttpClient:
+    def client_of(self, target: Target) -> PooledClient:
         """Return the client for the requests of the target."""
         settings = target.client
         client = self._clients.get(settings.name)
@@ -47,7 +46,7 @@ class Connections:
             if client is not None:
                 client.retire()
             client = self._clients[settings.name] = PooledClient(settings, self.pool)
-        return RedirectingClient(client) if settings.follow_redirects else client
+        return client
 
     def login(self, target: Target) -> SharedLogin | None:
         """Return the login that polls of the target need, or None."""

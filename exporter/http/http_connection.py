@@ -21,6 +21,7 @@ from exporter.http.deadlines import Deadline
 from exporter.http.message import Headers, HttpRequest
 from exporter.http.multiplexer import READABLE, WRITABLE
 from exporter.http.opening import WOULD_BLOCK, Opening
+from exporter.http.redirect import redirected
 from exporter.http.tls_socket import TlsSocket
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class HttpConnection:
     def start(
         self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
     ) -> None:
-        """Send a request, as HttpClient.start does."""
+        """Send a request, as PooledClient.start does."""
         self._headers, self._deadline, self.on_done = headers, deadline, on_done
         if request is not self.request:
             if request.origin != self.request.origin:
@@ -220,9 +221,29 @@ class HttpConnection:
     def _fail(self, error: PollError) -> None:
         # Its frames refer to the bytes that were read, in a cycle.
         error.__traceback__ = None
-        if isinstance(error, StatusError) and error.status == PROXY_DENIES:
-            error = refused_by_proxy(error.status) if self.request.is_absolute else error
+        if isinstance(error, StatusError):
+            if error.status == PROXY_DENIES and self.request.is_absolute:
+                error = refused_by_proxy(error.status)
+            elif self.request.redirects is not None:
+                self._follow(error)
+                return
         self._end(error)
+
+    def _follow(self, error: StatusError) -> None:
+        """Send the request of a redirect, or end with the failure."""
+        try:
+            following = redirected(self.request, error)
+        except PollError as failure:
+            self._end(failure)
+            return
+        if following is None:
+            self._end(error)
+            return
+        # The rest of the answer is not read: the connection cannot be used again.
+        self._drop_reader()
+        self._disconnect()
+        self.request = following
+        self._open()
 
     def _end(self, outcome: Answer | PollError, *, is_reusable: bool = False) -> None:
         """Call `on_done`, and close the connection unless it can serve another request."""
@@ -242,6 +263,9 @@ class HttpConnection:
         if self._deadline is not None:
             self._deadline.on_over = None
             self._deadline = None
+        self._drop_reader()
+
+    def _drop_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -64,6 +64,8 @@ class HttpRequest:
     """Statuses besides 2xx whose answers are read."""
     inspected: tuple[int, ...] = ()
     """Statuses of failures whose body is read, to find out whether a token was refused."""
+    redirects: int | None = None
+    """How many redirects may be followed; None: they are failures."""
     any_status: bool = False
     """Whether answers of all statuses are read."""
     max_body: int = MAX_BODY

@@ -1,13 +1,11 @@
-"""Follows redirects within the origin of a target, to which its credentials are limited."""
+"""Redirects within the origin of a target, to which its credentials are limited."""
 
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from exporter.errors import PollError, Reason
-from exporter.http.answer import Answer, StatusError
-from exporter.http.client import Cancellable, HttpClient
-from exporter.http.deadlines import Deadline
-from exporter.http.http_connection import OnDone
-from exporter.http.message import Headers, HttpRequest, origin_of, quoted_path
+from exporter.http.answer import StatusError
+from exporter.http.message import HttpRequest, origin_of, quoted_path
 
 MAX_REDIRECTS = 5
 # URLs are cached. RFC 9110 section 4.1 recommends to support 8,000 octets.
@@ -15,71 +13,19 @@ MAX_LOCATION = 8000
 _FOLLOWED = frozenset({301, 302, 303, 307, 308})
 
 
-class RedirectingClient(HttpClient):
-    """Sends requests through another client, and follows the redirects of GET requests."""
-
-    def __init__(self, client: HttpClient) -> None:
-        self._client = client
-
-    def start(
-        self, request: HttpRequest, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> Cancellable:
-        """See HttpClient."""
-        chain = _Chain(self._client, headers, deadline, on_done)
-        chain.send(request)
-        return chain
-
-
-class _Chain:
-    """A request and the redirects of it."""
-
-    def __init__(
-        self, client: HttpClient, headers: Headers, deadline: Deadline | None, on_done: OnDone
-    ) -> None:
-        self._client = client
-        self._headers = headers
-        self._deadline = deadline
-        self._on_done = on_done
-        self._remaining = MAX_REDIRECTS
-        self._exchange: Cancellable | None = None
-
-    def send(self, request: HttpRequest) -> None:
-        def done(outcome: Answer | PollError) -> None:
-            if (
-                isinstance(outcome, StatusError)
-                and outcome.status in _FOLLOWED
-                and request.method == "GET"
-            ):
-                self._follow(request, outcome)
-            else:
-                self._on_done(outcome)
-
-        self._exchange = self._client.start(request, self._headers, self._deadline, done)
-
-    def cancel(self) -> None:
-        if self._exchange is not None:
-            self._exchange.cancel()
-
-    def _follow(self, request: HttpRequest, error: StatusError) -> None:
-        if not self._remaining:
-            text = f"more than {MAX_REDIRECTS} redirects one after another"
-            self._on_done(PollError(Reason.REDIRECT, text))
-            return
-        self._remaining -= 1
-        try:
-            following = _redirected(request, error)
-        except PollError as failure:
-            self._on_done(failure)
-        else:
-            self.send(following)
-
-
-def _redirected(request: HttpRequest, error: StatusError) -> HttpRequest:
+def redirected(request: HttpRequest, error: StatusError) -> HttpRequest | None:
     """Return the request for the Location of an answer, which no message may show.
 
+    None: the answer is not a redirect, or the request follows none.
+
     Raises:
-        PollError: It is of another origin, or not an http or https URL.
+        PollError: It is of another origin, or not an http or https URL; or too many precede it.
     """
+    if request.redirects is None or error.status not in _FOLLOWED or request.method != "GET":
+        return None
+    if not request.redirects:
+        text = f"more than {MAX_REDIRECTS} redirects one after another"
+        raise PollError(Reason.REDIRECT, text)
     if not error.location:
         raise PollError(Reason.REDIRECT, f"HTTP {error.status} without a Location")
     if len(error.location) > MAX_LOCATION:
@@ -93,11 +39,12 @@ def _redirected(request: HttpRequest, error: StatusError) -> HttpRequest:
         raise PollError(
             Reason.REDIRECT, f"HTTP {error.status} leads to what is no http or https URL"
         ) from None
-    if origin != origin_of(request.url):
+    if origin != request.origin:
         raise PollError(
             Reason.REDIRECT, f"HTTP {error.status} leads to another origin and is not followed"
         )
     base = urlsplit(request.url)
     # Drops user, password and fragment.
     path, query = quoted_path(parts.path) or "/", quoted_path(parts.query, also="?")
-    return request.at(f"{base.scheme}://{base.netloc}{path}", f"?{query}" if query else "")
+    following = request.at(f"{base.scheme}://{base.netloc}{path}", f"?{query}" if query else "")
+    return replace(following, redirects=request.redirects - 1)

@@ -6,6 +6,7 @@ from typing import Any
 from exporter.declare.conditions import applies
 from exporter.declare.endpoint import Endpoint
 from exporter.http.message import HttpRequest, base_path, make_request, normalized_url
+from exporter.http.redirect import MAX_REDIRECTS
 from exporter.settings import Target
 
 _FORMATS = {"json": "application/json", "xml": "application/xml", "text": "text/plain"}
@@ -44,6 +45,7 @@ def _endpoint_request(target: Target, endpoint: Endpoint) -> EndpointRequest:
     policy: dict[str, Any] = {
         "owner": target.name,
         "accept_status": tuple(endpoint.accept_status),
+        "redirects": MAX_REDIRECTS if target.client.follow_redirects else None,
         "inspected": login.inspected_statuses if login else (),
     }
     return EndpointRequest(**fixed | policy, endpoint=endpoint)

@@ -14,9 +14,9 @@ from exporter.clock import Clock
 from exporter.declare.extraction import Extraction, Fault
 from exporter.errors import UNEXPECTED, PollError, Reason
 from exporter.http.answer import Answer, StatusError
-from exporter.http.client import Cancellable
 from exporter.http.connections import Connections
 from exporter.http.deadlines import Deadline
+from exporter.http.http_connection import HttpConnection
 from exporter.http.message import Headers, credentials, with_query
 from exporter.http.shared_login import SharedLogin
 from exporter.pipeline.advice import add_hint
@@ -84,7 +84,7 @@ class PollRun:
         self._clock = clock
         self._deadline = Deadline(target.timeout)
         self._on_done: Callable[[Any, PollResult], None] | None = None
-        self._exchange: Cancellable | None = None
+        self._exchange: HttpConnection | None = None
         self._reading: asyncio.Future[Extraction | ReadAnswer] | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[Extraction] | None = None

@@ -17,7 +17,7 @@ from exporter import redact
 from exporter.declare.extraction import Extraction, Sample
 from exporter.declare.readings import text as label_text
 from exporter.errors import PollError, Reason
-from exporter.http.client import HttpClient
+from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, PollResult, take_snapshot
@@ -190,7 +190,7 @@ async def test_a_user_name_from_a_file_is_a_secret_too(
 class Crashing(Connections):
     """Raises an unexpected exception whose message contains a secret."""
 
-    def client_of(self, target: Target) -> HttpClient:
+    def client_of(self, target: Target) -> PooledClient:
         raise RuntimeError(f"no way to {target.name} with canary-bearer")
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from exporter.declare.extraction import Extraction
 from exporter.errors import PollError, Reason
-from exporter.http.client import HttpClient
+from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
 from exporter.pipeline.request import build
 from exporter.pipeline.snapshot import PollCounts, take_snapshot
@@ -41,7 +41,7 @@ async def test_tokens_are_never_shown(
 class Crashing(Connections):
     """An unexpected exception with a token in its message."""
 
-    def client_of(self, target: Target) -> HttpClient:
+    def client_of(self, target: Target) -> PooledClient:
         login = self.login(target)
         assert login is not None
         if login.obtained_secrets:
