@@ -1,8 +1,9 @@
 """The HTTP clients and logins of all targets."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from exporter.clock import Clock
 from exporter.errors import PollError, Reason
@@ -15,14 +16,10 @@ from exporter.http.shared_login import LoginMethod, OnLogin, SharedLogin
 from exporter.settings import Client, OAuth2, Target
 
 
-def _ignore(_client: str, _error: PollError | None) -> None:
-    """Ignore a login."""
-
-
 class Connections:
     """Creates clients and logins when a target first needs them."""
 
-    def __init__(self, clock: Clock, *, on_login: OnLogin = _ignore) -> None:
+    def __init__(self, clock: Clock, *, on_login: OnLogin = lambda _client, _error: None) -> None:
         """Create no client yet.
 
         `on_login` is called after each login with the name of its client and the error, if any.
@@ -54,22 +51,20 @@ class Connections:
         if settings is None:
             return None
         # An OAuth token is valid for all targets of a client, that of another login for one server.
-        shared = isinstance(settings, OAuth2)
         scope: tuple[object, ...] = ()
-        if not shared and declaration is not None:
+        make: Callable[[], LoginMethod]
+        if isinstance(settings, OAuth2):
+            make = partial(OAuth2Method, target.client, settings)
+        elif declaration is not None:
             sent = (target.params.get(name) for name in declaration.params)
             scope = (declaration, normalized_url(target.url), *sent)
+            make = partial(DeclaredMethod, target, declaration, settings, self._clock)
+        else:  # `check` reports such a client.
+            raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
         key = (target.client, scope)
         login = self._logins.get(key)
         if login is None:
-            method: LoginMethod
-            if isinstance(settings, OAuth2):
-                method = OAuth2Method(target.client, settings)
-            elif declaration is not None:
-                method = DeclaredMethod(target, declaration, settings, self._clock)
-            else:  # `check` reports such a client.
-                raise PollError(Reason.CREDENTIALS, f"{target.system.name} declares no login")
-            login = SharedLogin(method, self.pool, self._clock, self._on_login)
+            login = SharedLogin(make(), self.pool, self._clock, self._on_login)
             self._logins[key] = login
         return login
 
