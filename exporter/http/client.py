@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from base64 import b64encode
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from exporter.client_tls import FileStamps, file_stamps, make_context
 from exporter.errors import PollError, Reason
@@ -18,7 +18,6 @@ from exporter.http.http_connection import HttpConnection, OnDone
 from exporter.http.message import Headers, HttpRequest, authority, credentials, make_request
 from exporter.http.opening import Route
 from exporter.http.pool import ConnectionPool
-from exporter.secret import Secret
 from exporter.settings import Client
 
 # Bytes of the answer to a login: the largest tokens have a tenth of it.
@@ -35,8 +34,9 @@ class PooledClient:
         self.tls_files: FileStamps = ()
         """The stamps of the TLS files when they were loaded."""
         self._looked_at = 0.0
-        self._proxy = _proxy_address(settings.proxy_url)
-        self._proxy_login = _proxy_login(settings.proxy_url)
+        proxy = urlsplit(settings.proxy_url.reveal() if settings.proxy_url else "")
+        self._proxy = (proxy.hostname or "", proxy.port or 80) if settings.proxy_url else None
+        self._proxy_login = _proxy_login(proxy)
         self.connections: dict[str, HttpConnection] = {}
         """Kept connections, busy and idle, by the name of their target."""
         self._is_retired = False
@@ -169,17 +169,9 @@ class PooledClient:
                 connection.close()
 
 
-def _proxy_address(url: Secret | None) -> tuple[str, int] | None:
-    if url is None:
-        return None
-    parts = urlsplit(url.reveal())
-    return parts.hostname or "", parts.port or 80
-
-
-def _proxy_login(url: Secret | None) -> bytes:
+def _proxy_login(proxy: SplitResult) -> bytes:
     """Return the header with the user and password in the URL of a proxy, or b""."""
-    parts = urlsplit(url.reveal() if url else "")
-    if parts.username is None:
+    if proxy.username is None:
         return b""
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
     return b"Proxy-Authorization: Basic " + b64encode(pair) + b"\r\n"
