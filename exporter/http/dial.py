@@ -20,7 +20,7 @@ OnDialled = Callable[[socket.socket | OSError], None]
 
 
 class Dial:
-    """Attempts to connect; calls `on_done` once, maybe before `start` returns."""
+    """Attempts to connect; calls `on_done` once, maybe before `try_next` returns."""
 
     def __init__(
         self, multiplexer: Multiplexer, addresses: tuple[Address, ...], on_done: OnDialled
@@ -32,10 +32,6 @@ class Dial:
         self._timer: asyncio.TimerHandle | None = None
         self._error = OSError(errno.EHOSTUNREACH, "")
 
-    def start(self) -> None:
-        """Try the first address."""
-        self._next()
-
     def cancel(self) -> None:
         """Stop, without a call of `on_done`."""
         if self._timer is not None:
@@ -44,7 +40,8 @@ class Dial:
             attempt.close()
         self._attempts.clear()
 
-    def _next(self) -> None:
+    def try_next(self) -> None:
+        """Try the first address, or the next one beside those under way."""
         self._timer = None
         if self._left and len(self._attempts) >= _MAX_ATTEMPTS:
             self._attempts.pop(0).close()  # It has had two seconds.
@@ -60,7 +57,7 @@ class Dial:
             self.multiplexer.watch(one.fileno(), attempt, WRITABLE)
             if self._left:
                 loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(_NEXT_ADDRESS_SECONDS, self._next)
+                self._timer = loop.call_later(_NEXT_ADDRESS_SECONDS, self.try_next)
             return
         if not self._attempts:
             self._on_done(self._error)
@@ -79,7 +76,7 @@ class Dial:
         attempt.close()
         if self._timer is not None:
             self._timer.cancel()
-        self._next()
+        self.try_next()
 
 
 class _Attempt:

@@ -225,7 +225,7 @@ class Opening:
         self._deadline = self._pool.deadlines.start(_MAX_SECONDS, self._expire)
         self._pool.make_room()
         self._dial = Dial(self._pool.multiplexer, self._addresses, self._on_dialled)
-        self._dial.start()
+        self._dial.try_next()
 
     def _on_dialled(self, made: socket.socket | OSError) -> None:
         self._dial = None

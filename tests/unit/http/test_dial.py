@@ -43,7 +43,7 @@ class Network:
 
     async def dial(self, *addresses: Address) -> socket.socket | OSError:
         done: asyncio.Future[socket.socket | OSError] = asyncio.get_running_loop().create_future()
-        Dial(self.multiplexer, addresses, done.set_result).start()
+        Dial(self.multiplexer, addresses, done.set_result).try_next()
         async with asyncio.timeout(60):
             return await done
 
