@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -18,34 +18,19 @@ async def in_daemon_thread(function: Callable[[], _T]) -> _T:
     Raises:
         RuntimeError: The system allows no more threads now.
     """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-    arguments = (loop, done, function)
-    threading.Thread(target=_run, args=arguments, daemon=True, name="files").start()
+    done: Future[_T] = Future()
+    done.set_running_or_notify_cancel()  # Else a result after a cancellation would be an error.
+    threading.Thread(target=_run, args=(done, function), daemon=True, name="files").start()
     try:
-        return await done
+        return await asyncio.wrap_future(done)
     finally:
         # Otherwise the exception and this frame would refer to each other and keep the result alive.
-        del done, arguments
+        del done
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop, done: "asyncio.Future[_T]", function: Callable[[], _T]
-) -> None:
-    outcome: _T | BaseException
+def _run(done: Future[_T], function: Callable[[], _T]) -> None:
     try:
-        outcome = function()
+        done.set_result(function())
     except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
-        outcome = error
-    with suppress(RuntimeError):  # The loop is closed.
-        loop.call_soon_threadsafe(_finish, done, outcome)
-    del done, outcome
-
-
-def _finish(done: "asyncio.Future[_T]", outcome: _T | BaseException) -> None:
-    if done.done():  # Cancelled.
-        return
-    if isinstance(outcome, BaseException):
-        done.set_exception(outcome)
-    else:
-        done.set_result(outcome)
+        done.set_exception(error)
+    del done  # As above.
