@@ -5,7 +5,7 @@ Sampling copies the values of the current snapshots; polls do nothing for it.
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from exporter.runtime.target_state import Sample, TargetState
 
@@ -32,7 +32,7 @@ class History:
         self._due = -math.inf
         self._is_off = False
 
-    def sample(self, tracked: Sequence[TargetState], now: float) -> None:
+    def sample(self, tracked: Collection[TargetState], now: float) -> None:
         """Add a sample of each target, once a minute; `now` is monotonic.
 
         Above a size it drops all samples instead.
@@ -51,7 +51,7 @@ class History:
                 _append(one.history, (snapshot.served, array("d", snapshot.values)))
 
 
-def _is_too_large(tracked: Sequence[TargetState]) -> bool:
+def _is_too_large(tracked: Collection[TargetState]) -> bool:
     """Return whether a sample of all targets has more than _MAX_NUMBERS."""
     numbers = 0
     for one in tracked:

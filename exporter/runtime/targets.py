@@ -40,9 +40,8 @@ class Targets:
         self.clock = clock
         # Of the wall clock from the monotonic one, which changes as it is set.
         self._wall_offset = clock.wall() - clock.monotonic()
-        self._targets: Sequence[Target] = ()
-        self._tracked: list[TargetState] = []
-        self._known: dict[str, TargetState] = {}
+        # By name, in the order of the configuration.
+        self._states: dict[str, TargetState] = {}
         # By the identity of their targets, which the states keep alive.
         self._built: dict[int, TargetState] = {}
         self._systems: Counter[str] = Counter()
@@ -61,14 +60,14 @@ class Targets:
         self.replace(settings.targets, systems=settings.systems)
 
     def __iter__(self) -> Iterator[TargetState]:
-        return iter(self._tracked)
+        return iter(self._states.values())
 
     def __len__(self) -> int:
-        return len(self._tracked)
+        return len(self._states)
 
     def find(self, name: str) -> TargetState | None:
         """Return the target of this name."""
-        return self._known.get(name)
+        return self._states.get(name)
 
     @property
     def systems(self) -> frozenset[str]:
@@ -113,7 +112,7 @@ class Targets:
         """
         same = []
         for target in targets:
-            old = self._known.get(target.name)
+            old = self._states.get(target.name)
             if old and old.target == target:
                 same.append(old.target)
             else:
@@ -136,35 +135,20 @@ class Targets:
         if systems is not None:
             self._custom_systems = frozenset(systems)
         # Before the first targets are there, nothing is ready.
-        was_ready = self.is_ready if self._tracked else self._was_ready
-        # If a hundred of ten thousand change, the others are recognized by identity, without
-        # comparing them.
-        old = self._tracked
-        places = {id(target): place for place, target in enumerate(self._targets)}
-        at = [places.get(id(target), NOWHERE) for target in targets]
-        fresh: dict[int, TargetState] = {}
-        for number in [number for number, place in enumerate(at) if place == NOWHERE]:
-            target = targets[number]
-            one = self._state_of(self._known.get(target.name), target)
-            at[number] = one.number
-            if one.number == NOWHERE:
-                fresh[number] = one
-        tracked = [
-            fresh[number] if place == NOWHERE else old[place] for number, place in enumerate(at)
-        ]
-        gone = tuple(old[place] for place in sorted(set(range(len(old))).difference(at)))
+        was_ready = self.is_ready if self._states else self._was_ready
+        old = self._states
+        states = {target.name: self._state_of(target) for target in targets}
+        added = tuple([one for one in states.values() if one.number == NOWHERE])
+        gone = tuple([one for name, one in old.items() if states.get(name) is not one])
         # Sentinel at NOWHERE (-1): new targets have no snapshot and never expire.
         expires = [*self._expires, math.inf]
-        self._expires = array("d", [expires[place] for place in at])
-        self._tracked, self._targets = tracked, tuple(targets)
-        for number, place in enumerate(at):
-            if number != place:
-                tracked[number].number = number
+        self._expires = array("d", [expires[one.number] for one in states.values()])
+        for number, one in enumerate(states.values()):
+            one.number = number
         for one in gone:
             one.number = NOWHERE
-            del self._known[one.target.name]
-        self._known.update((one.target.name, one) for one in fresh.values())
-        change = TargetChanges(added=tuple(fresh.values()), removed=gone, following=following)
+        self._states = states
+        change = TargetChanges(added=added, removed=gone, following=following)
         self._waiting += sum(not one.target.on_probe for one in change.added)
         self._waiting -= sum(one.is_waiting for one in gone)
         self._update_blocks(change)
@@ -177,7 +161,12 @@ class Targets:
             subscriber(change)
         return change
 
-    def _state_of(self, old: TargetState | None, target: Target) -> TargetState:
+    def _state_of(self, target: Target) -> TargetState:
+        """Return the state of the present target that is equal, or a new one."""
+        old = self._states.get(target.name)
+        # Comparing ten thousand targets takes long, and nearly all of them are identical.
+        if old and old.target is target:
+            return old
         new = self._built.pop(id(target), None)
         if new is None:
             if old and old.target == target:
@@ -246,7 +235,7 @@ class Targets:
         """Fail targets whose snapshot is too old, and sample all values when that is due."""
         now = self.clock.monotonic()
         self._follow_wall_clock(now)
-        self._history.sample(self._tracked, now)
+        self._history.sample(self._states.values(), now)
         if min(self._expires, default=math.inf) >= now:
             return
         for tracked in [one for one in self if self._expires[one.number] < now]:
