@@ -109,11 +109,6 @@ class TargetState:
         """The seconds that each of the last polls took; negative where it failed."""
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether its first scheduled poll has not ended."""
-        return self.snapshot is None and not self.target.on_probe
-
-    @property
     def words(self) -> str:
         """The text that a search matches: its name and label values, in lower case."""
         return " ".join((self.target.name, *self.target.labels.values())).lower()

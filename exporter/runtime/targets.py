@@ -49,9 +49,8 @@ class Targets:
         """The lines of all targets except those polled on probe, which are not scraped."""
         # One array, so that finding expired snapshots is one pass over it.
         self._expires = array("d")
-        self._waiting = 0
-        # Targets that readiness waits for.
-        self._awaited: set[TargetState] = set()
+        # Scheduled targets that have not had their first poll.
+        self._waiting: set[TargetState] = set()
         # Discoveries whose first lists have not been read and applied.
         self._expected_lists = 0
         self._custom_systems = frozenset[str]()
@@ -77,7 +76,7 @@ class Targets:
     @property
     def waiting(self) -> int:
         """How many scheduled targets have not had their first poll."""
-        return self._waiting
+        return len(self._waiting)
 
     @property
     def is_ready(self) -> bool:
@@ -86,13 +85,13 @@ class Targets:
         Once ready, it stays so: otherwise each reload would take the exporter out of its load
         balancer.
         """
-        self._was_ready = self._was_ready or not (self._awaited or self._expected_lists)
+        self._was_ready = self._was_ready or not (self._waiting or self._expected_lists)
         return self._was_ready
 
     @property
     def missing(self) -> str:
         """What readiness waits for, in words."""
-        parts = [f"{len(self._awaited)} of {len(self)} targets not polled yet"]
+        parts = [f"{len(self._waiting)} of {len(self)} targets not polled yet"]
         if self._expected_lists:
             parts.append(f"{self._expected_lists} discoveries not tried yet")
         return ", ".join(parts)
@@ -134,8 +133,8 @@ class Targets:
         """
         if systems is not None:
             self._custom_systems = frozenset(systems)
-        # Before the first targets are there, nothing is ready.
-        was_ready = self.is_ready if self._states else self._was_ready
+        if self._states:  # Before the first targets are there, nothing is ready.
+            self._was_ready = self.is_ready
         old = self._states
         states = {target.name: self._state_of(target) for target in targets}
         added = tuple([one for one in states.values() if one.number == NOWHERE])
@@ -149,12 +148,9 @@ class Targets:
             one.number = NOWHERE
         self._states = states
         change = TargetChanges(added=added, removed=gone, following=following)
-        self._waiting += sum(not one.target.on_probe for one in change.added)
-        self._waiting -= sum(one.is_waiting for one in gone)
+        self._waiting.difference_update(gone)
+        self._waiting.update(one for one in added if not one.target.on_probe)
         self._update_blocks(change)
-        self._awaited.difference_update(gone)
-        if not was_ready:
-            self._awaited.update([one for one in change.added if one.is_waiting])
         self._built.clear()
         self._count(change)
         for subscriber in self._subscribers:
@@ -267,7 +263,7 @@ class Targets:
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
             found = {"reason": error.reason, "detail": error.explanation}
             _log.warning("target down", extra={"facts": facts | found})
-        self._note_first(tracked)
+        self._waiting.discard(tracked)
         tracked.availability.note_down(self.clock.wall())
         tracked.replace_snapshot(take_snapshot(tracked.target, poll, counts))
         self._expires[tracked.number] = math.inf
@@ -276,13 +272,8 @@ class Targets:
         if tracked.snapshot is not None:
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
             _log.info("target up again", extra={"facts": facts})
-        self._note_first(tracked)
+        self._waiting.discard(tracked)
         tracked.availability.note_up(self.clock.wall())
-
-    def _note_first(self, tracked: TargetState) -> None:
-        if tracked.is_waiting:
-            self._waiting -= 1
-            self._awaited.discard(tracked)
 
     def _note_faults(self, tracked: TargetState, reading: Extraction) -> None:
         system = tracked.target.system.name

@@ -100,7 +100,7 @@ async def poll_and_scrape() -> str:
         target = replace(make_target("genesys_ucs", url), name="ucs", interval=3600.0)
         settings = Settings(targets=(target,))
         async with running(settings, Clock()) as (targets, telemetry, schedule):
-            while any(one.is_waiting for one in targets):
+            while targets.waiting:
                 await asyncio.sleep(0.01)
             app = make_app(targets, telemetry, "/metrics", schedule=schedule)
             async with (
