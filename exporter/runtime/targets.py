@@ -203,9 +203,7 @@ class Targets:
             return  # It was removed while it was polled.
         outcome, before, counts = poll.outcome, tracked.snapshot, tracked.counts
         if isinstance(outcome, PollError):
-            self._fail(
-                tracked, poll, PollCounts(counts.polls + 1, counts.failures, counts.last_success)
-            )
+            self._fail(tracked, poll, outcome, counts.polls + 1)
             tracked.note(-poll.duration)
             return
         counts = PollCounts(counts.polls + 1, counts.failures, poll.ended)
@@ -239,7 +237,8 @@ class Targets:
             if snapshot is not None:
                 age = now - snapshot.poll.taken
                 stale = PollError(Reason.STALE, f"the last poll was {age:.0f}s ago")
-                self._fail(tracked, replace(snapshot.poll, outcome=stale), tracked.counts)
+                poll = replace(snapshot.poll, outcome=stale)
+                self._fail(tracked, poll, stale, tracked.counts.polls)
 
     def _follow_wall_clock(self, now: float) -> None:
         """If the wall clock was set, keep how long targets are up and down."""
@@ -252,12 +251,11 @@ class Targets:
             tracked.availability.shift(step)
         _log.warning("wall clock was set", extra={"facts": {"seconds": f"{step:+.0f}"}})
 
-    def _fail(self, tracked: TargetState, poll: PollResult, counts: PollCounts) -> None:
+    def _fail(self, tracked: TargetState, poll: PollResult, error: PollError, polls: int) -> None:
         """Record a failed poll, or a snapshot that is too old."""
-        error, before = poll.outcome, tracked.snapshot
-        assert isinstance(error, PollError)  # noqa: S101 - for mypy
-        failures = {**counts.failures, error.reason: counts.failures.get(error.reason, 0) + 1}
-        counts = PollCounts(counts.polls, failures, counts.last_success)
+        before, failures = tracked.snapshot, tracked.counts.failures
+        failures = {**failures, error.reason: failures.get(error.reason, 0) + 1}
+        counts = PollCounts(polls, failures, tracked.counts.last_success)
         earlier = before.poll.outcome if before else None
         if not (isinstance(earlier, PollError) and earlier.reason is error.reason):
             facts = {"target": tracked.target.name, "system": tracked.target.system.name}
@@ -279,12 +277,10 @@ class Targets:
         system = tracked.target.system.name
         for fault in reading.faults:
             self._telemetry.unreadable_fields.labels(system, fault.metric).inc()
-        faulty = frozenset(fault.metric for fault in reading.faults)
-        for fault in reading.faults:
             if fault.metric not in tracked.faulty:
                 facts = {"target": tracked.target.name, "metric": fault.metric}
                 _log.warning("field unreadable", extra={"facts": facts | {"why": fault.message}})
-        tracked.faulty = faulty
+        tracked.faulty = frozenset(fault.metric for fault in reading.faults)
 
     def _note_dropped(self, tracked: TargetState, items: int, series: int) -> None:
         system = tracked.target.system.name
