@@ -15,7 +15,7 @@ from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import UNEXPECTED
-from exporter.runtime.file_lists import CHECK_SECONDS, FileLists
+from exporter.runtime.file_lists import FileLists
 from exporter.runtime.http_lists import HttpLists
 from exporter.runtime.target_builder import BuiltTargets, ListResult, Owns
 from exporter.runtime.target_state import TargetChanges
@@ -43,12 +43,10 @@ class ListSource(Protocol):
         ...
 
 
-def make_source(
-    discovery: Discovery, owns: Owns, clock: Clock, check_seconds: float = CHECK_SECONDS
-) -> ListSource:
+def make_source(discovery: Discovery, owns: Owns, clock: Clock) -> ListSource:
     """Return the source of the discovery's lists."""
     if isinstance(discovery.source, FileSd):
-        return FileLists(discovery.source, discovery.template, owns, check_seconds)
+        return FileLists(discovery.source, discovery.template, owns)
     return HttpLists(discovery.source, discovery.template, owns, clock)
 
 
@@ -80,14 +78,12 @@ class Lists:
         clock: Clock,
         *,
         owns: Owns = lambda _: True,
-        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         """Prepare to follow them; `owns` returns whether this shard polls the target of a name."""
         self._targets = targets
         self._telemetry = telemetry
         self._clock = clock
         self._owns = owns
-        self._check_seconds = check_seconds
         self._configured: Sequence[Target] = settings.targets
         self._systems = frozenset(settings.systems)
         self._applied: Mapping[str, Target] = {one.name: one for one in settings.targets}
@@ -155,8 +151,7 @@ class Lists:
         return change
 
     def _new(self, discovery: Discovery) -> _FollowedDiscovery:
-        source = make_source(discovery, self._owns, self._clock, self._check_seconds)
-        return _FollowedDiscovery(discovery, source)
+        return _FollowedDiscovery(discovery, make_source(discovery, self._owns, self._clock))
 
     def _start(self, one: _FollowedDiscovery) -> None:
         self._telemetry.discovery_failures.labels(one.name)

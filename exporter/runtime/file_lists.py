@@ -25,8 +25,8 @@ from exporter.settings import FileSd, Template
 from exporter.text import CUT, printable
 from exporter.toolkit.read_file import read_file
 
-CHECK_SECONDS = 2.0
-"""Pause between two checks of the files."""
+# Between two checks of the files.
+_CHECK_SECONDS = 2.0
 
 MAX_FILES = 10_000
 """Files of a file_sd: to check so many for changes takes a tenth of a second."""
@@ -49,10 +49,8 @@ class _ListFile:
 class FileLists:
     """The lists of one file_sd."""
 
-    def __init__(
-        self, source: FileSd, template: Template, owns: Owns, pause: float = CHECK_SECONDS
-    ) -> None:
-        self.pause = min(pause, source.refresh_interval)
+    def __init__(self, source: FileSd, template: Template, owns: Owns) -> None:
+        self.pause = min(_CHECK_SECONDS, source.refresh_interval)
         self._source = source
         self._template = template
         self._owns = owns

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from exporter.clock import Clock
 from exporter.config import load_text
+from exporter.runtime import file_lists
 from exporter.runtime.discovery import Lists, discovering
 from exporter.runtime.reload import Reloader
 from exporter.runtime.shard import Shard
@@ -64,11 +67,12 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
     async with running(settings, clock) as (targets, telemetry, _):
         service.targets, service.telemetry = targets, telemetry
         targets.subscribe(service.changes.append)
-        owns = service.shard.owns
-        lists = Lists(settings, targets, telemetry, clock, owns=owns, check_seconds=0.01)
-        service.reloader = Reloader(service.load, lists, telemetry, clock)
-        async with discovering(lists):
-            yield service
+        with pytest.MonkeyPatch.context() as quick:
+            quick.setattr(file_lists, "_CHECK_SECONDS", 0.01)
+            lists = Lists(settings, targets, telemetry, clock, owns=service.shard.owns)
+            service.reloader = Reloader(service.load, lists, telemetry, clock)
+            async with discovering(lists):
+                yield service
 
 
 HEAD = "global: {interval: 200ms, timeout: 1m, max_age: 1h}\n"
