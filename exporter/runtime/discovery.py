@@ -80,20 +80,16 @@ class Lists:
         owns: Owns = lambda _: True,
     ) -> None:
         """Prepare to follow them; `owns` returns whether this shard polls the target of a name."""
-        self._targets = targets
+        self.targets = targets
+        """The live set, with the configured targets and those of the lists."""
         self._telemetry = telemetry
         self._clock = clock
         self._owns = owns
         self._configured: Sequence[Target] = settings.targets
-        self._systems = frozenset(settings.systems)
-        self._applied: Mapping[str, Target] = {one.name: one for one in settings.targets}
         self._followed = [self._new(one) for one in settings.discoveries]
         self._changed = asyncio.Event()
         self._is_running = False
         self._note_untried()
-
-    def __len__(self) -> int:
-        return len(self._targets)
 
     async def run(self) -> None:
         """Follow the lists until cancelled."""
@@ -119,15 +115,10 @@ class Lists:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def prepare(self, targets: Sequence[Target]) -> Sequence[Target]:
-        """Prepare these targets in a thread, so that applying them takes less time."""
-        return self._targets.prepare(targets)
-
     def apply(self, settings: Settings) -> TargetChanges:
         """Apply the settings; a discovery that has not changed keeps its lists."""
         old = self._followed
         self._configured = settings.targets
-        self._systems = frozenset(settings.systems)
         self._followed = [
             next((one for one in old if one.discovery == discovery), None) or self._new(discovery)
             for discovery in settings.discoveries
@@ -142,13 +133,7 @@ class Lists:
                     self._start(one)
         self._note_untried()
         self._changed.set()
-        return self._replace(self._merged())
-
-    def _replace(self, targets: Mapping[str, Target], following: int = 0) -> TargetChanges:
-        names = tuple(targets.values())
-        change = self._targets.replace(names, systems=self._systems, following=following)
-        self._applied = targets
-        return change
+        return self.targets.replace(self._merged().values(), systems=settings.systems)
 
     def _new(self, discovery: Discovery) -> _FollowedDiscovery:
         return _FollowedDiscovery(discovery, make_source(discovery, self._owns, self._clock))
@@ -208,7 +193,7 @@ class Lists:
             _log.error("more lists refused", extra={"facts": more})
 
     def _note_untried(self) -> None:
-        self._targets.expect_lists(sum(not one.is_tried for one in self._followed))
+        self.targets.expect_lists(sum(not one.is_tried for one in self._followed))
 
     def _merged(self) -> dict[str, Target]:
         """Return all targets by their names, and report which are refused."""
@@ -226,9 +211,6 @@ class Lists:
 
     def _note_refused(self, one: _FollowedDiscovery, names: set[str]) -> None:
         self._telemetry.discovery_refused.labels(one.name).set(len(names))
-        if not names:
-            one.refused = frozenset()
-            return
         for name in sorted(names - one.refused)[:_MAX_LOGGED]:
             facts = {"discovery": one.name, "target": name, "why": "another has its name"}
             _log.warning("target refused", extra={"facts": facts})
@@ -245,7 +227,8 @@ class Lists:
             await asyncio.sleep(0)
             # A reload may have changed the targets meanwhile.
             if not self._changed.is_set():
-                self._replace(*step)
+                present, following = step
+                self.targets.replace(present.values(), following=following)
                 # Leave polls as much time as this took.
                 await asyncio.sleep(monotonic() - began)
 
@@ -254,7 +237,7 @@ class Lists:
 
         None: the wanted targets are the present ones.
         """
-        there = self._applied
+        there = {one.target.name: one.target for one in self.targets}
         new = [name for name, target in wanted.items() if there.get(name) is not target]
         # Each step passes over all targets: if there are very many, add more at a time.
         count = max(_MAX_ADDED_AT_ONCE, len(wanted) // _MAX_STEPS)

@@ -42,6 +42,7 @@ class Reloader:
     ) -> None:
         self._load = load
         self._lists = lists
+        self._targets = lists.targets
         self._telemetry = telemetry
         self._clock = clock
         self._supervisor = supervisor
@@ -69,7 +70,7 @@ class Reloader:
             try:
                 return await self._attempt(trigger)
             finally:
-                self._supervisor.ready(f"polling {len(self._lists)} targets")
+                self._supervisor.ready(f"polling {len(self._targets)} targets")
 
     async def _attempt(self, trigger: str) -> str:
         try:
@@ -88,13 +89,13 @@ class Reloader:
         self._seen = settings.files
         self._telemetry.reload_successful.set(1)
         self._telemetry.reload_time.set(self._clock.wall())
-        facts = {"trigger": trigger, "targets": len(self._lists), "change": str(change)}
+        facts = {"trigger": trigger, "targets": len(self._targets), "change": str(change)}
         _log.info("configuration reloaded", extra={"facts": facts})
-        return f"{len(self._lists)} targets: {change}"
+        return f"{len(self._targets)} targets: {change}"
 
     def _load_and_prepare(self) -> Settings:
         settings = self._load()
-        return replace(settings, targets=tuple(self._lists.prepare(settings.targets)))
+        return replace(settings, targets=self._targets.prepare(settings.targets))
 
     async def _load_in_thread(self) -> Settings:
         # Ten thousand targets take seconds, during which the old ones are polled. The garbage

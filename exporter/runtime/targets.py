@@ -121,7 +121,7 @@ class Targets:
 
     def replace(
         self,
-        targets: Sequence[Target],
+        targets: Iterable[Target],
         *,
         systems: Iterable[str] | None = None,
         following: int = 0,
