@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import monotonic
-from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import UNEXPECTED
@@ -32,15 +31,7 @@ _MAX_STEPS = 200
 _MAX_LOGGED = 20
 
 
-class ListSource(Protocol):
-    """The lists of one discovery."""
-
-    pause: float
-    """Seconds between two refreshes."""
-
-    async def refresh(self) -> ListResult:
-        """Check the lists; faults of a list are part of the result."""
-        ...
+ListSource = FileLists | HttpLists
 
 
 def make_source(discovery: Discovery, owns: Owns, clock: Clock) -> ListSource:

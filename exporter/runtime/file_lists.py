@@ -51,6 +51,7 @@ class FileLists:
 
     def __init__(self, source: FileSd, template: Template, owns: Owns) -> None:
         self.pause = min(_CHECK_SECONDS, source.refresh_interval)
+        """Seconds between two refreshes."""
         self._source = source
         self._template = template
         self._owns = owns

@@ -36,6 +36,7 @@ class HttpLists:
 
     def __init__(self, source: HttpSd, template: Template, owns: Owns, clock: Clock) -> None:
         self.pause = source.refresh_interval
+        """Seconds between two refreshes."""
         self._source = source
         self._builder = TargetBuilder(template, owns)
         self._pool = ConnectionPool(clock)
