@@ -17,7 +17,7 @@ from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.http.connections import Connections
 from exporter.http.pool import RESERVED_FILES, connection_files
-from exporter.runtime.discovery import Lists, discovering
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Load, Reloader
 from exporter.runtime.schedule import Schedule
 from exporter.runtime.shard import Shard
@@ -87,6 +87,25 @@ class Options:
 
 
 @asynccontextmanager
+async def alongside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do the work while the context is open.
+
+    If it ends by an unexpected exception, the program ends: an exporter that polls nothing and
+    reports that it is healthy is worse than none.
+    """
+    task = asyncio.create_task(work)
+    owner = asyncio.current_task()
+    task.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            await task
+
+
+@asynccontextmanager
 async def running(
     settings: Settings, clock: Clock
 ) -> AsyncIterator[tuple[Targets, Telemetry, Schedule]]:
@@ -104,20 +123,12 @@ async def running(
         _log.warning("too few open files to keep all connections", extra={"facts": facts})
     connections = Connections(clock, on_login=telemetry.count_login)
     schedule = Schedule(targets, connections, telemetry, clock, connection_files(files))
-    polling = asyncio.create_task(schedule.run())
-    # If the schedule ends by an unexpected exception, the program ends: an exporter that polls
-    # nothing and reports that it is healthy is worse than none.
-    owner = asyncio.current_task()
-    polling.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
     _limit_garbage_collection()
     try:
-        yield targets, telemetry, schedule
+        async with alongside(schedule.run()):
+            yield targets, telemetry, schedule
     finally:
-        polling.cancel()
-        await asyncio.wait([polling])
         await connections.close()
-        if not polling.cancelled():
-            await polling
 
 
 async def serve(options: Options, settings: Settings, load: Load) -> None:
@@ -142,7 +153,7 @@ async def serve(options: Options, settings: Settings, load: Load) -> None:
         )
         async with (
             listening(app, options.addresses) as on,
-            discovering(lists),
+            alongside(lists.run()),
             _reloading(reloader, settings, options),
         ):
             for address in on:

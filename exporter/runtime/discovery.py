@@ -6,8 +6,7 @@ first in the file; the other is refused, logged once and counted.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import monotonic
@@ -262,22 +261,6 @@ def _inherited_list(
 
 def _is_same(one: _FollowedDiscovery, other: _FollowedDiscovery) -> bool:
     return replace(one.discovery, name=other.name) == other.discovery
-
-
-@asynccontextmanager
-async def discovering(lists: Lists) -> AsyncIterator[Lists]:
-    """Follow the lists while the context is open."""
-    following = asyncio.create_task(lists.run())
-    # As with the schedule, an unexpected exception ends the program.
-    owner = asyncio.current_task()
-    following.add_done_callback(lambda done: done.cancelled() or (owner and owner.cancel()))
-    try:
-        yield lists
-    finally:
-        following.cancel()
-        await asyncio.wait([following])
-        if not following.cancelled():
-            await following
 
 
 async def read_lists_once(

@@ -11,12 +11,12 @@ import pytest
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.runtime import file_lists
-from exporter.runtime.discovery import Lists, discovering
+from exporter.runtime.discovery import Lists
 from exporter.runtime.reload import Reloader
 from exporter.runtime.shard import Shard
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.service import running
+from exporter.service import alongside, running
 from exporter.settings import Settings
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -71,7 +71,7 @@ async def serving(text: str, folder: Path, shard: Shard | None = None) -> AsyncI
             quick.setattr(file_lists, "_CHECK_SECONDS", 0.01)
             lists = Lists(settings, targets, telemetry, clock, owns=service.shard.owns)
             service.reloader = Reloader(service.load, lists, telemetry, clock)
-            async with discovering(lists):
+            async with alongside(lists.run()):
                 yield service
 
 

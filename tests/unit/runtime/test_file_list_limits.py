@@ -9,10 +9,11 @@ import pytest
 from exporter.clock import Clock
 from exporter.config import load_text
 from exporter.runtime import file_lists
-from exporter.runtime.discovery import Lists, discovering
+from exporter.runtime.discovery import Lists
 from exporter.runtime.file_lists import FileLists
 from exporter.runtime.target_builder import ListResult
 from exporter.runtime.targets import Targets
+from exporter.service import alongside
 from exporter.settings import FileSd
 from exporter.systems import SYSTEMS
 from exporter.telemetry import Telemetry
@@ -91,7 +92,7 @@ async def test_only_the_first_of_many_refused_files_are_logged(
     settings = load_text(text, "config.yaml", tmp_path, SYSTEMS)
     telemetry, clock = Telemetry(), Clock()
     targets = Targets(settings, telemetry, clock)
-    async with discovering(Lists(settings, targets, telemetry, clock)), asyncio.timeout(60):
+    async with alongside(Lists(settings, targets, telemetry, clock).run()), asyncio.timeout(60):
         while "not tried yet" in targets.missing:
             await asyncio.sleep(0.01)
 
