@@ -5,7 +5,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -114,11 +113,11 @@ class PollRun:
         connections.pool.deadlines.restart(self._deadline)
         client, requests = target.client, self._all_requests
         try:
+            self._login = connections.login(target) if client.login else None
             self._http = connections.client_of(target)
             # Most clients have none.
             self._requests = with_query(requests, client) if client.query_params else requests
             headers = credentials(client)
-            self._login = connections.login(target) if client.login else None
             if self._login is not None:
                 self._task = asyncio.create_task(self._with_login(self._login, headers))
             else:
@@ -331,10 +330,7 @@ class PollRun:
     @property
     def obtained_secrets(self) -> tuple[str, ...]:
         """The tokens of the login, which must not be shown."""
-        with suppress(PollError):
-            login = self._connections.login(self._target)
-            return login.obtained_secrets if login else ()
-        return ()
+        return self._login.obtained_secrets if self._login else ()
 
 
 async def poll(run: PollRun, *, keeps_answers: bool = False) -> PollResult:
