@@ -190,11 +190,9 @@ class PollRun:
         self._found: tuple[Extraction, ...] = ()
         self._failure: PollError | None = None
         self.answers = ()
-        self._exchange = self._http.start(
-            self._requests[0], headers, self._deadline, self._on_answer
-        )
+        self._send()
 
-    def _send_next(self) -> None:
+    def _send(self) -> None:
         request = self._requests[self._at]
         self._exchange = self._http.start(request, self._headers, self._deadline, self._on_answer)
 
@@ -281,7 +279,7 @@ class PollRun:
         self._found += (extraction,)
         self._at += 1
         if self._at < len(self._requests):
-            self._send_next()
+            self._send()
             return
         found = join_extractions(self._found, self._target.max_series)
         # If all endpoints are optional, at least one must answer.
