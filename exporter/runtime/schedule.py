@@ -10,7 +10,6 @@ import asyncio
 import gc
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -26,7 +25,6 @@ from exporter.runtime.slots import Slots
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
 from exporter.runtime.timing import MIN_TICK, next_tick, next_turn, phase, rounds, tick_seconds
-from exporter.settings import Client
 from exporter.telemetry import Telemetry
 from exporter.toolkit.token_bucket import TokenBucket
 
@@ -102,7 +100,6 @@ class Schedule:
         self._host_queues = HostQueues[ScheduleEntry]()
         self._buckets: dict[str, TokenBucket] = {}
         # Counted, since iterating over ten thousand targets with each change takes too long.
-        self._clients: Counter[Client] = Counter()
         self._intervals: Counter[float] = Counter()
         self._update(TargetChanges(added=tuple(targets)))
         targets.subscribe(self._update)
@@ -191,10 +188,10 @@ class Schedule:
         crowd = self._targets.waiting + change.following
         for tracked in change.added:
             self._add(tracked, crowd)
-        self._clients.update(_clients_of(change.added))
         if change.removed:
-            self._clients.subtract(_clients_of(change.removed))
-            used = {one for one, count in self._clients.items() if count}
+            # By identity first, since comparing ten thousand clients is slow.
+            clients = {id(one.target.client): one.target.client for one in self._entries}
+            used = set(clients.values())
             self._connections.prune(used)
             for name in self._buckets.keys() - {one.name for one in used}:
                 del self._buckets[name]
@@ -326,16 +323,6 @@ class Schedule:
             )
         entry.is_regular = not was_for_probe
         self._slots.put(entry, due)
-
-
-def _clients_of(tracked: Sequence[TargetState]) -> Counter[Client]:
-    """Count the clients; by identity first, since comparing ten thousand is slow."""
-    known = {id(one.target.client): one.target.client for one in tracked}
-    counts = Counter(id(one.target.client) for one in tracked)
-    found: Counter[Client] = Counter()
-    for identity, number in counts.items():
-        found[known[identity]] += number
-    return found
 
 
 def _release(entry: ScheduleEntry) -> None:
