@@ -1,7 +1,6 @@
 """When targets are polled: spread out, at fixed phases, never twice at once."""
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,8 +8,6 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exporter.clock import Clock
 from exporter.declare.extraction import Extraction
@@ -22,38 +19,11 @@ from exporter.runtime.schedule import Schedule, ScheduleEntry
 from exporter.runtime.shard import Shard
 from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import next_due, next_turn, phase, tick_seconds
+from exporter.runtime.timing import next_turn
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
 from support.polling import make_target, snapshots_of
-
-names = st.text(min_size=1, max_size=20)
-intervals = st.floats(0.1, 3600)
-
-
-@given(names, intervals)
-def test_a_phase_is_stable_and_within_the_interval(name: str, interval: float) -> None:
-    assert 0 <= phase(name, interval) < interval
-    assert phase(name, interval) == phase(name, interval)
-
-
-@given(names, intervals, st.floats(0, 1e6), st.floats(0, 1e5))
-def test_the_next_poll_is_within_an_interval(
-    name: str, interval: float, start: float, later: float
-) -> None:
-    after = start + later
-    again = next_due(name, interval, start, after)
-
-    assert again >= after
-    assert again <= max(after, start) + interval * 1.000001
-
-
-def test_phases_spread_over_the_interval() -> None:
-    tenths = Counter(int(phase(f"game-{number}", 10.0)) for number in range(10_000))
-
-    assert set(tenths) == set(range(10))
-    assert max(tenths.values()) < 1.2 * 1000
 
 
 class Crowd:
@@ -253,29 +223,6 @@ async def test_with_few_slots_every_target_has_its_turn(crowd: Crowd) -> None:
 
     assert sum(crowd.at_once.values()) <= 2
     assert min(crowd.asked[f"t{at}"] for at in range(30)) >= 2
-
-
-@pytest.mark.parametrize(
-    ("intervals", "expected"),
-    [
-        ([], 1.0),
-        ([math.inf], 1.0),
-        ([15.0], 1.0),
-        ([0.2], 0.1),
-        ([0.6], 0.2),
-        ([2.5], 2.5 / 3),
-        ([10.0] * 1000, 1.0),
-        ([1.5] * 1000, 0.5),
-        ([15.0] * 10_000, 0.6),
-        ([15.0] * 20_000, 0.3),
-        ([7.0] * 10_000 + [14.0] * 100, 7 / 26),
-        ([15.0] * 100_000, 0.1),
-    ],
-)
-def test_a_tick_is_long_enough_for_polls_to_leave_together(
-    intervals: list[float], expected: float
-) -> None:
-    assert tick_seconds(Counter(intervals)) == pytest.approx(expected)
 
 
 async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
