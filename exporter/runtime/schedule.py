@@ -24,7 +24,7 @@ from exporter.runtime.poll_run import PollRun
 from exporter.runtime.slots import Slots
 from exporter.runtime.target_state import TargetChanges, TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import MIN_TICK, next_tick, next_turn, phase, rounds, tick_seconds
+from exporter.runtime.timing import MIN_TICK, next_due, next_tick, phase, rounds, tick_seconds
 from exporter.telemetry import Telemetry
 from exporter.toolkit.token_bucket import TokenBucket
 
@@ -302,25 +302,19 @@ class Schedule:
 
     def _plan_next(self, entry: ScheduleEntry, now: float, pause: float) -> None:
         target = entry.tracked.target
+        interval = target.interval
         entry.pause_ends = now + min(pause, LONGEST_PAUSE) if pause else now
         was_for_probe, entry.is_for_probe = entry.is_for_probe, False
         if target.on_probe:
             return
-        due = entry.due + target.interval
+        due = entry.due + interval
         if was_for_probe:
             # The extra tick keeps regular probes at the target's interval ahead of the schedule.
-            due = entry.due + rounds(entry.failures) * target.interval + self._seconds
+            due = entry.due + rounds(entry.failures) * interval + self._seconds
             due = max(due, entry.pause_ends)
         elif entry.failures or due <= now or not entry.is_regular:
-            due = next_turn(
-                target.name,
-                target.interval,
-                start=self._start,
-                due=entry.due,
-                now=now,
-                failures=entry.failures,
-                pause=pause,
-            )
+            after = entry.due + (rounds(entry.failures) - 0.5) * interval
+            due = next_due(target.name, interval, self._start, max(after, entry.pause_ends))
         entry.is_regular = not was_for_probe
         self._slots.put(entry, due)
 

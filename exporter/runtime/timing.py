@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from math import ceil, floor
 from zlib import crc32
 
-from exporter.http.shared_login import LONGEST_PAUSE
-
 # Polls per tick: the process wakes up to cold caches, which costs as much as thirty polls.
 _POLLS_A_TICK = 400
 MIN_TICK = 0.1
@@ -58,21 +56,3 @@ def next_due(name: str, interval: float, start: float, after: float) -> float:
     first = start + phase(name, interval)
     passed = max(0, int((after - first) // interval) + 1)
     return first + passed * interval
-
-
-def next_turn(
-    name: str,
-    interval: float,
-    *,
-    start: float,
-    due: float,
-    now: float,
-    failures: int,
-    pause: float,
-) -> float:
-    """Return when the target is polled again after so many consecutive failures.
-
-    `due` is when the last poll was due, and `pause` the seconds that the vendor requested.
-    """
-    after = max(now + min(pause, LONGEST_PAUSE), due + (rounds(failures) - 0.5) * interval)
-    return next_due(name, interval, start, after)

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -19,7 +20,6 @@ from exporter.runtime.schedule import Schedule, ScheduleEntry
 from exporter.runtime.shard import Shard
 from exporter.runtime.target_state import TargetState
 from exporter.runtime.targets import Targets
-from exporter.runtime.timing import next_turn
 from exporter.service import running
 from exporter.settings import Client, RateLimit, Settings, Target
 from exporter.telemetry import Telemetry
@@ -266,15 +266,33 @@ async def test_a_rate_limit_spaces_polls_out_beyond_its_burst(
         (1, 1e12, 600.0, 601.0),
     ],
 )
-def test_failing_targets_are_polled_less_often(
-    failures: int, retry_after: float, least: float, most: float
+async def test_failing_targets_are_polled_less_often(
+    failures: int, retry_after: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In intervals of a second: at least every fifth, and not before the vendor's pause ends."""
-    again = next_turn(
-        "t", 1.0, start=0.0, due=100.0, now=100.0, failures=failures, pause=retry_after
+    ends = list[Callable[[PollResult], None]]()
+    monkeypatch.setattr(
+        PollRun, "start", lambda _run, on_done, turn, **_: ends.append(partial(on_done, turn))
     )
+    now = [0.0]
+    clock, telemetry = Clock(monotonic=lambda: now[0]), Telemetry()
+    one = replace(make_target(), name="t", interval=1.0, max_age=1e9)
+    (tracked,) = targets = Targets(Settings(targets=(one,)), telemetry, clock)
+    schedule = Schedule(targets, Connections(clock), telemetry, clock, 100)
+    error = PollError(Reason.TIMEOUT, "", retry_after)
 
-    assert least <= again - 100.0 <= most + 1.0
+    def due() -> float:
+        return now[0] + (schedule.due_in(tracked) or 0.0)
+
+    outcomes: list[Extraction | PollError] = [Extraction.of(()), *[error] * failures]
+    for outcome in outcomes:
+        now[0] = before = due()
+        while not ends:
+            now[0] += 0.01
+            schedule.start_due(now[0])
+        ends.pop()(PollResult(outcome, 0.0, 0.0, now[0]))
+
+    assert least <= due() - before <= most + 1.0
 
 
 async def test_shards_that_run_side_by_side_poll_every_target_once(crowd: Crowd) -> None:
