@@ -42,7 +42,3 @@ class HostQueues(Generic[_T]):
         if not queue:
             del self._queues[host]
         return first
-
-    def clear(self) -> None:
-        """Empty the queues."""
-        self._queues.clear()

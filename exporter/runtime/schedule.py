@@ -65,7 +65,6 @@ class ScheduleEntry:
     is_queued: bool = False
     """Whether it waits in the queue of its host."""
     is_for_probe: bool = False
-    is_removed: bool = False
     is_under_way: bool = False
     is_regular: bool = False
     """Whether its last poll was at the phase of its target."""
@@ -109,7 +108,6 @@ class Schedule:
         try:
             await self._tick()
         finally:
-            self._host_queues.clear()
             for entry in self._entries.values():
                 if entry.is_under_way:
                     entry.run.cancel()
@@ -175,7 +173,7 @@ class Schedule:
         """Schedule new targets and cancel removed ones; the timing of the others stays."""
         for tracked in change.removed:
             entry = self._entries.pop(tracked)
-            entry.is_removed = True  # The queues skip it.
+            entry.is_ready = entry.is_queued = False  # The queues skip it.
             self._slots.remove(entry)
             if entry.is_under_way:
                 entry.run.cancel()
@@ -241,7 +239,7 @@ class Schedule:
             if not self._ready or self.under_way >= self._max_at_once:
                 return False
             entry = self._ready.popleft()
-            if entry.is_ready and not entry.is_removed:
+            if entry.is_ready:
                 self._start_poll(entry, now)
         return True
 
@@ -295,7 +293,7 @@ class Schedule:
         entry.is_under_way = False
         self.under_way -= 1
         following = self._host_queues.leave(entry.host)
-        while following is not None and following.is_removed:
+        while following is not None and not following.is_queued:
             following = self._host_queues.next_waiting(entry.host)
         if following is not None:
             self._start_poll(following, self._clock.monotonic())

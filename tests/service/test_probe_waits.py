@@ -136,6 +136,27 @@ async def test_a_full_host_delays_probes(gate: Gate, monkeypatch: pytest.MonkeyP
     assert (gate.asked, gate.most) == (2, 1)
 
 
+async def test_a_removed_target_gives_its_turn_at_a_full_host_to_the_next(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (limits_module, schedule_module):
+        monkeypatch.setattr(module, "MAX_A_HOST", 1)
+    gate.open.clear()
+    async with site_of(*(target(gate, name) for name in "tuv")) as site:
+        probes = [asyncio.create_task(site.get("/probe?target=t"))]
+        await until(lambda: gate.asked)
+        for name in "uv":
+            probes.append(asyncio.create_task(site.get(f"/probe?target={name}")))
+            await until(lambda: site.probed == len(probes))
+        site.targets.replace([one.target for one in site.targets if one.target.name != "u"])
+        gate.open.set()
+        async with asyncio.timeout(60):
+            answers = await asyncio.gather(*probes)
+
+    assert [status for status, _ in answers] == [200, 404, 200]
+    assert gate.asked == 2
+
+
 async def test_a_full_exporter_polls_for_a_probe_once_there_is_room(gate: Gate) -> None:
     clock, telemetry = Clock(), Telemetry()
     targets = Targets(Settings(targets=(target(gate), target(gate, "u"))), telemetry, clock)

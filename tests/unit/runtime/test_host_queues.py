@@ -32,12 +32,3 @@ def test_waiting_polls_start_in_order() -> None:
 
     assert following == ["c", "d"]
     assert places.next_waiting(A) is None
-
-
-def test_waiting_polls_can_be_removed() -> None:
-    places: HostQueues[str] = HostQueues()
-    for name in "abc":
-        places.enter(A, name)
-    places.clear()
-
-    assert places.leave(A) is None
