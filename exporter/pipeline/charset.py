@@ -56,8 +56,6 @@ _ALIASES = {"windows31j": "cp932", "ucs2": "utf_16_le", "iso10646ucs2": "utf_16_
 _GUESS = "ascii"
 """The label ASCII is treated like no label: other characters have to be guessed."""
 
-_UTF_8 = frozenset({"utf_8", _GUESS})
-
 _PUNCTUATION = re.compile("[^a-z0-9]")
 _LONGEST_NAME = 40
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^<>]{0,200}?encoding\s*=\s*[\"']([^\"'<>]{1,40})[\"']")
@@ -78,15 +76,6 @@ def decode(body: bytes, label: str = "") -> DecodedText:
     declaration (RFC 7303 section 3). Without any it is UTF-8, else Windows-1252. An unknown label
     and a byte that had to be replaced are faults.
     """
-    codec = _codec(label)
-    if body[:1] == b"{" and codec in _UTF_8:  # Nearly every answer.
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            pass
-        else:
-            if text[1:2] != "\0":
-                return DecodedText(text, "utf_8")
     return _decode_by_bytes(body) or _decode_by_label(body, label)
 
 
