@@ -78,16 +78,16 @@ class Lists:
         self._configured: Sequence[Target] = settings.targets
         self._followed = [self._new(one) for one in settings.discoveries]
         self._changed = asyncio.Event()
-        self._is_running = False
         self._note_untried()
 
     async def run(self) -> None:
         """Follow the lists until cancelled."""
-        self._is_running = True
         try:
-            for one in self._followed:
-                self._start(one)
             while True:
+                for one in self._followed:
+                    if one.task is None:
+                        self._telemetry.discovery_failures.labels(one.name)
+                        one.task = asyncio.create_task(self._follow(one))
                 await self._changed.wait()
                 self._changed.clear()
                 try:
@@ -99,7 +99,6 @@ class Lists:
                 if not self._changed.is_set():
                     self._note_untried()
         finally:
-            self._is_running = False
             tasks = [one.task for one in self._followed if one.task]
             for task in tasks:
                 task.cancel()
@@ -119,18 +118,12 @@ class Lists:
         for one in self._followed:
             if one not in old:
                 one.built = _inherited_list(one, old, self._followed)
-                if self._is_running:
-                    self._start(one)
         self._note_untried()
         self._changed.set()
         return self.targets.replace(self._merged().values(), systems=settings.systems)
 
     def _new(self, discovery: Discovery) -> _FollowedDiscovery:
         return _FollowedDiscovery(discovery, make_source(discovery, self._owns, self._clock))
-
-    def _start(self, one: _FollowedDiscovery) -> None:
-        self._telemetry.discovery_failures.labels(one.name)
-        one.task = asyncio.create_task(self._follow(one))
 
     def _end(self, one: _FollowedDiscovery) -> None:
         if one.task:
