@@ -6,7 +6,7 @@ the size of all lists together are bounded.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
@@ -137,13 +137,10 @@ class FileLists:
         self._shares, file.share = shares, share
 
 
-def _share_of_limits(groups: Iterable[TargetGroup]) -> float:
+def _share_of_limits(groups: Collection[TargetGroup]) -> float:
     """Return how much the list takes of the limits that apply to all files together."""
-    parts = characters = 0
-    for group in groups:
-        parts += 1 + len(group.items) + len(group.labels)
-        characters += len(group.items) * sum(len(name) + len(text) for name, text in group.labels)
-    return max(parts / MAX_PARTS, characters / MAX_LABELS_SIZE)
+    parts = sum(1 + len(group.items) + len(group.labels) for group in groups)
+    return max(parts / MAX_PARTS, sum(group.labels_size for group in groups) / MAX_LABELS_SIZE)
 
 
 def _combined(files: Iterable[_ListFile]) -> BuiltTargets:

@@ -47,6 +47,11 @@ class TargetGroup:
     items: tuple[str, ...]
     labels: Labels = ()
 
+    @property
+    def labels_size(self) -> int:
+        """Characters of the labels of all of its targets."""
+        return len(self.items) * sum(len(name) + len(text) for name, text in self.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class ListText:
@@ -74,16 +79,11 @@ class ListText:
         faults = tuple(islice(_faults(data, numbers=self.is_yaml), MAX_LIST_FAULTS))
         if faults:
             raise ListError(faults)
-        if sum(map(_labels_size, data)) > MAX_LABELS_SIZE:
+        groups = tuple(map(_group, data))
+        if sum(group.labels_size for group in groups) > MAX_LABELS_SIZE:
             size = f"{MAX_LABELS_SIZE} characters"
             raise ConfigError((f"{self.name}: the labels of all targets have more than {size}",))
-        return tuple(
-            TargetGroup(
-                tuple(str(item) for item in group.get("targets") or ()),
-                tuple(sorted((name, str(text)) for name, text in _labels(group).items())),
-            )
-            for group in data
-        )
+        return groups
 
     def _too_many(self) -> ConfigError:
         return ConfigError((f"{self.name}: more than {MAX_PARTS} targets and labels",))
@@ -154,13 +154,12 @@ def _parts(group: Any) -> int:
     return 1 + sum(len(part) for part in parts if isinstance(part, list | dict))
 
 
-def _labels_size(group: dict[str, Any]) -> int:
-    size = sum(len(name) + len(str(text)) for name, text in _labels(group).items())
-    return size * len(group.get("targets") or ())
-
-
-def _labels(group: dict[str, Any]) -> dict[str, Any]:
-    return group.get("labels") or {}
+def _group(group: dict[str, Any]) -> TargetGroup:
+    labels = group.get("labels") or {}
+    return TargetGroup(
+        tuple(map(str, group.get("targets") or ())),
+        tuple(sorted((name, str(text)) for name, text in labels.items())),
+    )
 
 
 def _faults(data: Sequence[Any], *, numbers: bool) -> Iterator[tuple[Location, str]]:
