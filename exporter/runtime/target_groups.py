@@ -113,20 +113,11 @@ class ListText:
     def format_faults(self, error: ListError) -> tuple[str, ...]:
         """Return a message for each fault, with its line where that can be found."""
         faults = tuple(dict.fromkeys(error.faults))[:MAX_LIST_FAULTS]
-        document = self._marked()
-        if document is None:
-            return tuple(
-                f"{self.name}: {location_text(place)}: {message}" for place, message in faults
-            )
-        return tuple(text for _, text in sorted(document.locate(*fault) for fault in faults))
-
-    def _marked(self) -> Document | None:
-        """Return the parsed document with its line numbers; None if that is not possible."""
-        if len(self.content) > _MAX_LOCATED:
-            return None
-        with suppress(ConfigError):  # JSON is YAML, or nearly so.
-            return Document(self.content.decode(), self.name, list)
-        return None
+        if len(self.content) <= _MAX_LOCATED:
+            with suppress(ConfigError):  # JSON is YAML, or nearly so.
+                document = Document(self.content.decode(), self.name, list)
+                return tuple(text for _, text in sorted(document.locate(*one) for one in faults))
+        return tuple(f"{self.name}: {location_text(place)}: {message}" for place, message in faults)
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
