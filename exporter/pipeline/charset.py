@@ -96,7 +96,7 @@ def _decode_by_label(body: bytes, label: str) -> DecodedText:
 
 def _decode_by_bytes(body: bytes) -> DecodedText | None:
     """Decode UTF-8, UTF-16 and UTF-32 by the byte-order mark, or by zeros (RFC 4627 section 3)."""
-    for mark, codec in _MARKS if body[:1] in b"\xef\xff\xfe\0" else ():
+    for mark, codec in _MARKS:
         if body.startswith(mark):
             return _decode_by(body, codec)
     if b"\0" in body[:2]:
