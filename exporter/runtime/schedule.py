@@ -98,8 +98,6 @@ class Schedule:
         """How many polls have begun and not ended."""
         self._host_queues = HostQueues[ScheduleEntry]()
         self._buckets: dict[str, TokenBucket] = {}
-        # Counted, since iterating over ten thousand targets with each change takes too long.
-        self._intervals: Counter[float] = Counter()
         self._update(TargetChanges(added=tuple(targets)))
         targets.subscribe(self._update)
 
@@ -179,13 +177,11 @@ class Schedule:
                 entry.run.cancel()
                 self._free_slot(entry)
             _release(entry)
-        self._intervals.update(one.target.interval for one in change.added)
-        self._intervals.subtract(one.target.interval for one in change.removed)
-        self._steady_seconds = tick_seconds(+self._intervals)
         # Targets that were added shortly before may also wait for their first poll.
         crowd = self._targets.waiting + change.following
         for tracked in change.added:
             self._add(tracked, crowd)
+        self._steady_seconds = tick_seconds(Counter([one.target.interval for one in self._entries]))
         if change.removed:
             # By identity first, since comparing ten thousand clients is slow.
             clients = {id(one.target.client): one.target.client for one in self._entries}
