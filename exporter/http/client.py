@@ -15,10 +15,11 @@ from exporter.errors import PollError, Reason
 from exporter.http.answer import PROXY_DENIES, Answer, refused_by_proxy
 from exporter.http.deadlines import Deadline
 from exporter.http.http_connection import HttpConnection, OnDone
-from exporter.http.message import Headers, HttpRequest, authority, credentials, make_request
+from exporter.http.message import Headers, HttpRequest, credentials, make_request
 from exporter.http.opening import Route
 from exporter.http.pool import ConnectionPool
 from exporter.settings import Client
+from exporter.toolkit.sockets import authority
 
 # Bytes of the answer to a login: the largest tokens have a tenth of it.
 _MAX_LOGIN_BODY = 64 * 1024

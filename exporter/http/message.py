@@ -17,6 +17,7 @@ from exporter import __version__
 from exporter.errors import PollError, Reason
 from exporter.http.answer import MAX_BODY
 from exporter.settings import Client, Target
+from exporter.toolkit.sockets import authority
 
 # A line end in a value would add another header.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
@@ -124,12 +125,6 @@ def _host_header(url: str, server_name: str | None = None) -> str:
     """Return host and port of a normalized URL, without an IPv6 zone, which only this machine knows."""
     parts = urlsplit(url)
     return authority(server_name or (parts.hostname or "").partition("%")[0], parts.port)
-
-
-def authority(host: str, port: int | None) -> str:
-    """Return host and port as in a URL, where an IPv6 address is in brackets."""
-    bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if port is None else f"{bracketed}:{port}"
 
 
 def base_path(target: Target) -> str:

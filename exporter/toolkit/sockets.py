@@ -87,8 +87,13 @@ def format_address(one: socket.socket) -> str:
     name = one.getsockname()
     if one.family == socket.AF_UNIX:
         return f"unix:{os.fsdecode(name)}"
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return authority(*name[:2])
+
+
+def authority(host: str, port: int | None) -> str:
+    """Return host and port as in a URL, where an IPv6 address is in brackets."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if port is None else f"{bracketed}:{port}"
 
 
 def _adopt_socket(number: int) -> socket.socket:

@@ -15,6 +15,7 @@ from exporter.duration import duration_text
 from exporter.runtime.target_state import NOWHERE, TargetChanges, TargetState
 from exporter.runtime.targets import Targets
 from exporter.settings import Target
+from exporter.toolkit.sockets import authority
 
 PROBE_PATH = "/probe"
 
@@ -31,8 +32,7 @@ def requested_address(request: web.Request) -> str:
     name = request.transport.get_extra_info("sockname") if request.transport else None
     if not isinstance(name, tuple):
         return "localhost"
-    host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return authority(*name[:2])
 
 
 class SdGroups:
