@@ -28,6 +28,8 @@ _MAX_HEADERS = 250
 # Bytes received per byte of the body: chunks of a single byte would need six.
 _MAX_OVERHEAD = 2
 _SWITCHING = 101
+_FRAMING = {b"content-length", b"transfer-encoding"}
+_KEPT_HEADERS = {*_FRAMING, b"content-type", b"content-encoding", b"retry-after", b"location"}
 # The first bytes of the answer of a TLS server to a plain request.
 _TLS_ALERT = b"\x15\x03"
 
@@ -117,7 +119,7 @@ class AnswerReader:
         self.is_reusable = False
         if not self._head_done:
             raise PollError(Reason.CONNECT, BROKEN)
-        if b"content-length" in self._headers or b"transfer-encoding" in self._headers:
+        if self._headers.keys() & _FRAMING:
             raise self._failure_of(PollError(Reason.BAD_HTTP, CUT_SHORT))
         if error is not None:
             raise self._failure_of(PollError(Reason.CONNECT, BROKEN))
@@ -188,7 +190,7 @@ class AnswerReader:
             name, value = name.lower(), value.strip(b" \t")
             if name == b"set-cookie":
                 self._cookies.append(value)
-            elif name != b"location" or not self._headers.get(name):
+            elif name in _KEPT_HEADERS and (name != b"location" or not self._headers.get(name)):
                 self._headers[name] = value
 
     def on_headers_complete(self) -> None:

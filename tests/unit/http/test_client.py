@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import resource
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -168,6 +169,20 @@ async def test_what_was_read_is_freed_at_once(client: PooledClient) -> None:
         gc.enable()
 
     assert after <= before + 1
+
+
+def test_headers_that_are_not_read_take_no_memory() -> None:
+    headers = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 1000) for number in range(50))
+    reader = answer_reader.AnswerReader(request_to("http://h"), answer_reader.BodyBudget())
+    tracemalloc.start()
+    try:
+        is_done = reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n%b\r\n" % headers)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert not is_done
+    assert size < 10_000
 
 
 async def test_the_longest_idle_connection_makes_room(
