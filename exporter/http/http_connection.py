@@ -239,6 +239,9 @@ class HttpConnection:
         if following is None:
             self._end(error)
             return
+        if self._deadline is not None and self._deadline.is_over:
+            self._end(self._deadline.error())
+            return
         # The rest of the answer is not read: the connection cannot be used again.
         self._drop_reader()
         self._disconnect()
@@ -272,9 +275,14 @@ class HttpConnection:
 
     def _soon(self, act: Callable[[], None]) -> None:
         """Call `act` in the next turn of the event loop if the same request is still under way."""
-        on_done = self.on_done
-        loop = asyncio.get_running_loop()
-        loop.call_soon(lambda: act() if self.on_done is on_done else None)
+        on_done, request = self.on_done, self.request
+
+        def act_if_same() -> None:
+            # After a redirect, the request is another one.
+            if self.on_done is on_done and self.request is request:
+                act()
+
+        asyncio.get_running_loop().call_soon(act_if_same)
 
     def _open(self) -> None:
         pool = self.client.pool

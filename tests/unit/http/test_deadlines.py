@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -175,6 +176,26 @@ async def test_an_answer_that_arrived_in_time_counts_though_it_is_read_late(
     answer = outcomes.get_nowait()
     assert isinstance(answer, Answer)
     assert answer.body == BODY
+
+
+async def test_a_redirect_that_is_read_too_late_opens_no_connection(client: PooledClient) -> None:
+    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+    deadline = client.pool.deadlines.start(3600.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        request = replace(request_to(url), redirects=5)
+        client.start(request, (), deadline, outcomes.put_nowait)
+        peer, _ = await asyncio.to_thread(listener.accept)
+        with peer:
+            await asyncio.to_thread(peer.recv, 65536)
+            peer.sendall(b"HTTP/1.1 302 Found\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n")
+            assert deadline.on_over is not None
+            deadline.is_over = True
+            deadline.on_over()
+        await asyncio.sleep(0)  # A connection is opened in the next turn.
+
+    assert str(outcomes.get_nowait()) == "timeout: no complete answer within 3600s"
+    assert len(client.pool.multiplexer) == 0
 
 
 async def test_a_handshake_that_is_read_late_leaves_the_request_its_time(
