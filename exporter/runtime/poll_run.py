@@ -334,7 +334,12 @@ class PollRun:
 async def poll(run: PollRun, *, keeps_answers: bool = False) -> PollResult:
     """Poll a target once and return the outcome; with `keeps_answers`, unmapped values are counted."""
     done: asyncio.Future[PollResult] = asyncio.get_running_loop().create_future()
-    run.start(asyncio.Future.set_result, done, is_whole=keeps_answers, keeps_answers=keeps_answers)
+
+    def finish(_: None, result: PollResult) -> None:
+        if not done.done():  # Cancelled in this turn of the event loop.
+            done.set_result(result)
+
+    run.start(finish, None, is_whole=keeps_answers, keeps_answers=keeps_answers)
     try:
         return await done
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """Connections: kept for a target, retried when refused, sent through a proxy."""
 
 import asyncio
+import socket
 from base64 import b64encode
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from exporter.errors import PollError
 from exporter.http.client import PooledClient
 from exporter.http.connections import Connections
+from exporter.http.multiplexer import READABLE
 from exporter.pipeline.request import build
 from exporter.runtime.poll_run import PollRun
 from exporter.runtime.poll_run import poll as poll_once
@@ -54,6 +56,27 @@ async def test_polls_of_a_target_use_one_connection(vendor: Vendor, poll: Polls)
 
     assert vendor.connections == 2
     assert {one.partition("\r\n")[0] for one in vendor.requests} == {"GET /server/status HTTP/1.1"}
+
+
+async def test_an_answer_in_the_turn_of_a_cancellation_is_no_crash(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections(FIXED)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = make_target(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        task = asyncio.create_task(poll_once(PollRun(target, build(target), connections, FIXED)))
+        peer, _ = await asyncio.to_thread(listener.accept)
+        with peer:
+            await asyncio.to_thread(peer.recv, 65536)
+            peer.sendall(HEALTHY)
+            task.cancel()
+            for one in connections.pool.multiplexer.owners():
+                connections.pool.multiplexer.handle(one, READABLE)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    await connections.close()
+
+    assert caplog.messages == []
 
 
 class Guests(Vendor):
