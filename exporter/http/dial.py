@@ -70,7 +70,9 @@ class Dial:
         self._on_done(attempt.socket)
 
     def fail(self, attempt: "_Attempt", error: OSError) -> None:
-        """Try the next address at once."""
+        """Try the next address at once, unless the attempt has ended before."""
+        if attempt not in self._attempts:
+            return
         self._error = error
         self._attempts.remove(attempt)
         attempt.close()

@@ -85,6 +85,24 @@ async def test_where_all_addresses_refuse_the_error_is_the_last_one(network: Net
     assert error.errno == errno.ECONNREFUSED
 
 
+async def test_a_crash_of_the_callback_is_logged_alone(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(_made: socket.socket | OSError) -> None:
+        raise LookupError
+
+    escaped = list[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: escaped.append(context))
+    Dial(network.multiplexer, (ACCEPTS,), crash).try_next()
+    async with asyncio.timeout(60):
+        while not caplog.messages:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert caplog.messages == ["connection crashed"]
+    assert escaped == []
+
+
 async def test_a_name_of_many_silent_addresses_takes_few_open_files(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
