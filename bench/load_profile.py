@@ -34,7 +34,7 @@ class Load:
     kinds: tuple[str, ...] = ("ten",)
     tls: bool = False
     sharing: int = 1
-    """The number of targets that have the same address, and with it the same connection."""
+    """The number of targets that have the same address."""
 
     @property
     def answer(self) -> Answer:

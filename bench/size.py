@@ -23,7 +23,7 @@ _GOAL_CPU_PERCENT = 4.0
 _LATE = "status_exporter_late_polls_total"
 # As much more a poll, or a target, counts as noise.
 _NOISE = 1.2
-# 667 polls a second each. 50,000 connections would be more files than many machines allow.
+# 667 polls a second each. The most need more connections than many machines allow open files.
 _GROWTH = (
     Load(100, 0.15),
     _THOUSAND,
