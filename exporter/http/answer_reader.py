@@ -134,7 +134,7 @@ class AnswerReader:
             raise self._failure_of(self._refusal)
         return Answer(
             self._headers.get(b"content-type", b"").decode("latin-1"),
-            inflate(bytes(self._body), self._headers.get(b"content-encoding", b""), self._limit),
+            self._decoded(bytes(self._body), self._limit),
             middle,
             self._status,
             self._retry_after(),
@@ -159,13 +159,12 @@ class AnswerReader:
         refusal = self._refusal
         if refusal is None:
             return error
-        body, encoding = (
-            bytes(self._body[:MAX_REFUSAL]),
-            self._headers.get(b"content-encoding", b""),
-        )
         with suppress(PollError):
-            refusal.body = inflate(body, encoding, MAX_BODY)
+            refusal.body = self._decoded(bytes(self._body[:MAX_REFUSAL]), MAX_BODY)
         return refusal
+
+    def _decoded(self, body: bytes, limit: int) -> bytes:
+        return inflate(body, self._headers.get(b"content-encoding", b""), limit)
 
     def _note_failure(self, error: PollError) -> None:
         # The parser would replace an exception by its own.
