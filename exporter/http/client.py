@@ -1,7 +1,7 @@
 """The HTTP client: sends requests over kept connections, as the settings of a client say.
 
-It keeps no cookies, and ignores proxies of the environment. Messages of
-failures have no URLs or bytes of answers, which may contain credentials.
+It keeps no cookies, and ignores proxies of the environment. Messages of failures have no URLs or bytes
+of answers, which may contain credentials.
 """
 
 import asyncio

@@ -224,13 +224,13 @@ class HttpConnection:
         if isinstance(error, StatusError):
             if error.status == PROXY_DENIES and self.request.is_absolute:
                 error = refused_by_proxy(error.status)
-            elif self.request.redirects is not None:
+            else:
                 self._follow(error)
                 return
         self._end(error)
 
     def _follow(self, error: StatusError) -> None:
-        """Send the request of a redirect, or end with the failure."""
+        """Send the request of a redirect that is followed, or end with the failure."""
         try:
             following = redirected(self.request, error)
         except PollError as failure:
