@@ -6,12 +6,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from support.process import fetch
+
+_Seen = TypeVar("_Seen")
 
 LISTENING = re.compile(r'msg="Listening on" .*?address=(\S+:\d+)')
 # What must happen does so long before; what does not fails.
@@ -67,31 +69,35 @@ def ask(address: str, path: str, **params: str) -> Any:
     return json.loads(body)["data"]
 
 
+def _until(observe: Callable[[], _Seen], is_enough: Callable[[_Seen], bool]) -> _Seen:
+    """Observe until it is enough, or the wait is over, and return what was observed last."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        seen = observe()
+        if is_enough(seen) or time.monotonic() > deadline:
+            return seen
+        time.sleep(0.2)
+
+
 def until_scraped(address: str, error: str = "") -> Any:
     """Request the targets until the last scrape of each ended so, or the wait is over.
 
     Without an error, the last scrape of each has to work.
     """
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        targets = ask(address, "targets")
-        errors = {target["lastError"] for target in targets["activeTargets"]}
-        if errors == {error} or time.monotonic() > deadline:
-            return targets
-        time.sleep(0.2)
+    return _until(
+        lambda: ask(address, "targets"),
+        lambda targets: {target["lastError"] for target in targets["activeTargets"]} == {error},
+    )
 
 
 def until_answered(address: str, query: str, expected: int) -> list[Any]:
     """Query until the expected number of series is returned, or the wait is over."""
-    deadline = time.monotonic() + PATIENCE
-    result: list[Any] = []
-    while time.monotonic() < deadline:
+
+    def series() -> list[Any]:
         data = ask(address, "query", query=query)
-        result = data["result"] if data else []
-        if len(result) == expected:
-            break
-        time.sleep(0.2)
-    return result
+        return data["result"] if data else []
+
+    return _until(series, lambda found: len(found) == expected)
 
 
 def until_stored(address: str, names: set[str]) -> set[str]:
@@ -99,9 +105,7 @@ def until_stored(address: str, names: set[str]) -> set[str]:
 
     Returns the names that Prometheus does not have.
     """
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        missing = names.difference(ask(address, "label/__name__/values") or ())
-        if not missing or time.monotonic() > deadline:
-            return missing
-        time.sleep(0.2)
+    return _until(
+        lambda: names.difference(ask(address, "label/__name__/values") or ()),
+        lambda missing: not missing,
+    )
