@@ -115,8 +115,7 @@ class PollRun:
         try:
             self._login = connections.login(target) if client.login else None
             self._http = connections.client_of(target)
-            # Most clients have none.
-            self._requests = with_query(requests, client) if client.query_params else requests
+            self._requests = with_query(requests, client)
             headers = credentials(client)
             if self._login is not None:
                 self._task = asyncio.create_task(self._with_login(self._login, headers))
